@@ -1,0 +1,101 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+const (
+	checkpointEvery = time.Second
+	// A WAL above passiveBytes is copied into the database beside the traffic;
+	// above restartBytes the writer is held for a moment, so that the WAL
+	// starts afresh instead of growing for as long as the load lasts.
+	passiveBytes = 4 << 20
+	restartBytes = 64 << 20
+)
+
+// checkpointer copies the WAL into the database on a connection of its own. On
+// the writer's connection a checkpoint would leave an open statement behind,
+// after which commits are reported and never made.
+type checkpointer struct {
+	pool   *sql.DB
+	path   string
+	writer *writer
+	stop   chan struct{}
+	done   chan struct{}
+}
+
+func startCheckpointer(ctx context.Context, path string, w *writer) (*checkpointer, error) {
+	pool, err := sql.Open(driverName, dsn(path))
+	if err != nil {
+		return nil, err
+	}
+	pool.SetMaxOpenConns(1)
+	// It gives way at once: while it waits for a reader, the writer waits for it.
+	var millis int
+	if err := pool.QueryRowContext(ctx, "PRAGMA busy_timeout = 50").Scan(&millis); err != nil {
+		return nil, errors.Join(fmt.Errorf("checkpoint connection: %w", err), pool.Close())
+	}
+	c := &checkpointer{pool: pool, path: path, writer: w, stop: make(chan struct{}), done: make(chan struct{})}
+	go c.run()
+	return c, nil
+}
+
+func (c *checkpointer) run() {
+	defer close(c.done)
+	ticker := time.NewTicker(checkpointEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-c.stop:
+			return
+		case <-ticker.C:
+			// A checkpoint that could not be made is made the next time; the
+			// WAL holds everything until then.
+			_ = c.tick(context.Background())
+		}
+	}
+}
+
+func (c *checkpointer) tick(ctx context.Context) error {
+	size := walSize(c.path)
+	if size < passiveBytes {
+		return nil
+	}
+	if err := c.checkpoint(ctx, "PASSIVE"); err != nil || size < restartBytes {
+		return err
+	}
+	c.writer.turn.Lock()
+	defer c.writer.turn.Unlock()
+	return c.checkpoint(ctx, "TRUNCATE")
+}
+
+// checkpoint runs one and reads its answer to the end.
+func (c *checkpointer) checkpoint(ctx context.Context, mode string) error {
+	var busy, frames, copied int
+	err := c.pool.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &frames, &copied)
+	if err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	return nil
+}
+
+// close makes a last checkpoint, so that the file alone holds everything.
+func (c *checkpointer) close() error {
+	close(c.stop)
+	<-c.done
+	return errors.Join(c.checkpoint(context.Background(), "TRUNCATE"), c.pool.Close())
+}
+
+// walSize returns the size of the write-ahead log in bytes.
+func walSize(path string) int64 {
+	info, err := os.Stat(path + "-wal")
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}

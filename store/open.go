@@ -1,0 +1,272 @@
+// Package store keeps accounts, payments, provider messages and the ledger in
+// one SQLite file, through GORM.
+//
+// All writes of a process go through one writer, which commits everything that
+// waits in one transaction and answers each caller only after the commit is on
+// disk. Reads have their own connections and never wait for a write. Several
+// processes may work on one file: no process keeps state that another can
+// invalidate, and every write decides on what it reads inside its own
+// immediate transaction.
+//
+// The store returns errors and does not log.
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/gofrs/flock"
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"tolem/topup"
+)
+
+// busyTimeoutMillis is how long a write waits for another process's write.
+const busyTimeoutMillis = "5000"
+
+// ErrLocked says that another server already serves this database.
+var ErrLocked = errors.New("another tolem serve uses this database: one SQLite file has one server")
+
+// Options are what a store needs from outside.
+type Options struct {
+	// Path is the SQLite file; it and its folder are created when missing.
+	Path string
+	// Normalize is how customer ids are brought into one form. It is written
+	// into an empty database and cannot change on a filled one.
+	Normalize topup.Normalizer
+	// Exclusive is set by the server: a second exclusive store on the same
+	// file is refused with ErrLocked.
+	Exclusive bool
+	// Now tells the time, time.Now if nil.
+	Now func() time.Time
+	// Entropy feeds new ids, crypto/rand if nil.
+	Entropy io.Reader
+	// Queue bounds how many writes may wait, 4096 if zero.
+	Queue int
+	// OnCommit, if set, is told of every commit: how many writes shared it and
+	// how long it took.
+	OnCommit func(batch int, took time.Duration)
+}
+
+// Store is an open database.
+type Store struct {
+	path      string
+	now       func() time.Time
+	entropy   io.Reader
+	normalize topup.Normalizer
+
+	readPool *sql.DB
+	read     *gorm.DB
+	stmts    readStatements
+	writer   *writer
+	lock     *flock.Flock
+
+	checkpoints *checkpointer
+}
+
+// Open opens the database at o.Path, migrates it to this program's schema,
+// asserts that the connections are as durable as the promises need, and starts
+// the writer. Close it.
+func Open(ctx context.Context, o Options) (s *Store, err error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Entropy == nil {
+		o.Entropy = rand.Reader
+	}
+	if o.Normalize == "" {
+		o.Normalize = topup.NormalizeNone
+	}
+	path, err := resolve(o.Path)
+	if err != nil {
+		return nil, err
+	}
+	s = &Store{path: path, now: o.Now, entropy: o.Entropy, normalize: o.Normalize}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+			s = nil
+		}
+	}()
+	if o.Exclusive {
+		if s.lock, err = lockFile(path + ".lock"); err != nil {
+			return s, err
+		}
+	}
+	if err = migrate(ctx, path); err != nil {
+		return s, fmt.Errorf("migrate %s: %w", path, err)
+	}
+	if s.readPool, s.read, err = openPool(path, max(4, runtime.NumCPU()), readOnlyPragmas()); err != nil {
+		return s, err
+	}
+	if err = s.stmts.prepare(ctx, s.readPool); err != nil {
+		return s, err
+	}
+	if s.writer, err = startWriter(ctx, path, o); err != nil {
+		return s, err
+	}
+	if s.checkpoints, err = startCheckpointer(ctx, path, s.writer); err != nil {
+		return s, err
+	}
+	if err = s.AssertDurable(ctx); err != nil {
+		return s, err
+	}
+	return s, s.settleNormalizer(ctx)
+}
+
+// resolve makes one name of the many that a file can have, so that two servers
+// cannot lock the same database under two names, and creates its folder.
+func resolve(path string) (string, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("database path %s: %w", path, err)
+	}
+	if err := os.MkdirAll(filepath.Dir(absolute), 0o750); err != nil {
+		return "", fmt.Errorf("create the database folder: %w", err)
+	}
+	if real, err := filepath.EvalSymlinks(absolute); err == nil {
+		return real, nil
+	}
+	folder, err := filepath.EvalSymlinks(filepath.Dir(absolute))
+	if err != nil {
+		return "", fmt.Errorf("database folder: %w", err)
+	}
+	return filepath.Join(folder, filepath.Base(absolute)), nil
+}
+
+func lockFile(name string) (*flock.Flock, error) {
+	lock := flock.New(name)
+	held, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", name, err)
+	}
+	if !held {
+		return nil, ErrLocked
+	}
+	return lock, nil
+}
+
+// dsn builds the data source name with every setting in it: a PRAGMA that is
+// executed on a pooled connection would hold for that connection alone.
+func dsn(path string, extra ...url.Values) string {
+	query := pragmas()
+	for _, values := range extra {
+		for key, list := range values {
+			query[key] = append(query[key], list...)
+		}
+	}
+	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: query.Encode()}).String()
+}
+
+// openPool opens a pool of n connections, and GORM on top of it.
+func openPool(path string, n int, extra ...url.Values) (*sql.DB, *gorm.DB, error) {
+	pool, err := sql.Open(driverName, dsn(path, extra...))
+	if err != nil {
+		return nil, nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	pool.SetMaxOpenConns(n)
+	pool.SetMaxIdleConns(n)
+	orm, err := gorm.Open(sqlite.Dialector{DriverName: driverName, Conn: pool}, &gorm.Config{
+		Logger: logger.Discard, SkipDefaultTransaction: true, DisableAutomaticPing: true,
+	})
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("open %s: %w", path, err), pool.Close())
+	}
+	return pool, orm, nil
+}
+
+// AssertDurable asks the connections how durable they are. It is called at
+// start, and again by the readiness probe.
+func (s *Store) AssertDurable(ctx context.Context) error {
+	err := s.writer.do(ctx, func(tx *wtx) error { return assertPragmas(ctx, tx.conn) })
+	if err != nil {
+		return fmt.Errorf("write connection: %w", err)
+	}
+	conn, err := s.readPool.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("read connection: %w", err)
+	}
+	defer conn.Close()
+	if err := assertPragmas(ctx, conn); err != nil {
+		return fmt.Errorf("read connection: %w", err)
+	}
+	return nil
+}
+
+// assertPragmas compares a connection's settings with what durability needs.
+// Each PRAGMA's answer is read to its end: an answer left open keeps the
+// statement, and with it the transaction, alive.
+func assertPragmas(ctx context.Context, conn *sql.Conn) error {
+	for _, want := range []struct{ pragma, value string }{
+		{"journal_mode", "wal"},
+		{"synchronous", "2"}, // FULL
+		{"foreign_keys", "1"},
+	} {
+		var got string
+		if err := conn.QueryRowContext(ctx, "PRAGMA "+want.pragma).Scan(&got); err != nil {
+			return fmt.Errorf("PRAGMA %s: %w", want.pragma, err)
+		}
+		if got != want.value {
+			return fmt.Errorf("PRAGMA %s is %q, must be %q", want.pragma, got, want.value)
+		}
+	}
+	return nil
+}
+
+// Path returns the database file's name.
+func (s *Store) Path() string { return s.path }
+
+// Close drains the writer, checkpoints, and closes every connection. Writes
+// that come later are refused as unavailable.
+func (s *Store) Close() error {
+	var errs []error
+	if s.writer != nil {
+		s.writer.drain()
+	}
+	if s.checkpoints != nil {
+		errs = append(errs, s.checkpoints.close())
+	}
+	s.stmts.close()
+	if s.readPool != nil {
+		errs = append(errs, s.readPool.Close())
+	}
+	if s.writer != nil {
+		errs = append(errs, s.writer.close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Unlock())
+	}
+	return errors.Join(errs...)
+}
+
+// micros is a time as the database keeps it, 0 for the zero time.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// nullMicros is a time as the database keeps it, NULL for the zero time.
+func nullMicros(t time.Time) sql.NullInt64 {
+	return sql.NullInt64{Int64: micros(t), Valid: !t.IsZero()}
+}
+
+// fromMicros is the reverse of micros.
+func fromMicros(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}

@@ -1,0 +1,261 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"tolem/topup"
+)
+
+const (
+	// historySQL tells whether an equal message is stored, and what the
+	// event's operation did before.
+	historySQL = `SELECT EXISTS (SELECT 1 FROM messages m WHERE m.reference = ?1 AND m.fingerprint = ?2),
+		o.reference, o.sum_amount, o.sum_currency, o.initial_amount, o.initial_currency
+		FROM (SELECT 1) LEFT JOIN operations o ON o.operation = ?3 AND o.provider = ?4 AND o.project = ?5`
+	// issuedSQL finds the payment that the event names, if it was issued to
+	// the event's own project.
+	issuedSQL = `SELECT ` + paymentColumns + ` FROM payments p
+		WHERE p.payment_id = ? AND p.provider = ? AND p.project = ? AND p.customer_id <> ''`
+	// unknownSQL finds the payment that was opened for earlier money under an
+	// id that was not issued to the project.
+	unknownSQL = `SELECT ` + paymentColumns + ` FROM payments p
+		WHERE p.provider_reference = ? AND p.provider = ? AND p.project = ? AND p.customer_id = ''`
+
+	lastMessageSQL   = `SELECT coalesce(max(id), 0) FROM messages`
+	insertMessageSQL = `INSERT INTO messages (id, received_at, provider, project, reference, fingerprint, payment_id, disposition, seq, status, operation, code)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertBodySQL = `INSERT INTO message_bodies (message_id, received_at, body) VALUES (?, ?, ?)`
+)
+
+// Recorded is what became of a message.
+type Recorded struct {
+	Disposition topup.Disposition
+	PaymentID   string // the payment that it concerns, if any
+	Status      topup.Status
+	Flags       topup.Flags // those that this message added
+}
+
+// Record stores a verified message with its raw body, decides what it means
+// and carries that out, in one transaction. When it returns without an error,
+// all of it is on disk.
+func (s *Store) Record(ctx context.Context, e topup.Event, body []byte) (Recorded, error) {
+	var recorded Recorded
+	err := s.writer.do(ctx, func(tx *wtx) (err error) {
+		recorded, err = tx.record(e, body)
+		return err
+	})
+	if err != nil {
+		return Recorded{}, fmt.Errorf("record a message: %w", err)
+	}
+	return recorded, nil
+}
+
+func (tx *wtx) record(e topup.Event, body []byte) (Recorded, error) {
+	state, err := tx.state(e)
+	if err != nil {
+		return Recorded{}, fmt.Errorf("read what the message meets: %w", err)
+	}
+	decision := topup.Decide(state, e)
+	recorded, seq, err := tx.apply(decision, state.Payment, e)
+	if err != nil {
+		return Recorded{}, err
+	}
+	return recorded, tx.keepMessage(e, body, recorded, seq)
+}
+
+// state reads what the event meets.
+func (tx *wtx) state(e topup.Event) (topup.State, error) {
+	var (
+		state                                   topup.State
+		reference, sumCurrency, initialCurrency sql.NullString
+		sum, initial                            sql.NullInt64
+	)
+	err := tx.stmts.history.QueryRowContext(tx.ctx, e.Reference, e.Fingerprint, e.Operation, e.Provider, e.Project).
+		Scan(&state.Repeat, &reference, &sum, &sumCurrency, &initial, &initialCurrency)
+	if err != nil {
+		return state, err
+	}
+	if reference.Valid {
+		state.Posted = &topup.PostedOperation{
+			Reference: reference.String,
+			Sum:       topup.Money{Amount: sum.Int64, Currency: sumCurrency.String},
+			Initial:   topup.Money{Amount: initial.Int64, Currency: initialCurrency.String},
+		}
+	}
+	if e.Reference == "" {
+		return state, nil
+	}
+	for _, stmt := range []*sql.Stmt{tx.stmts.issued, tx.stmts.unknown} {
+		var row paymentRow
+		err := stmt.QueryRowContext(tx.ctx, e.Reference, e.Provider, e.Project).Scan(row.places()...)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		if err != nil {
+			return state, err
+		}
+		state.Payment = row.value()
+		return state, nil
+	}
+	return state, nil
+}
+
+// apply carries a decision out. It returns the ledger transaction that it
+// made, 0 for none.
+func (tx *wtx) apply(d topup.Decision, p *topup.Payment, e topup.Event) (Recorded, int64, error) {
+	recorded := Recorded{Disposition: d.Disposition}
+	if d.Open {
+		p = &topup.Payment{
+			Provider: e.Provider, Project: e.Project, Money: e.Sum, Method: e.Method,
+			Status: d.Status, CreatedAt: tx.now(), ProviderReference: e.Reference,
+		}
+		if _, err := tx.openPayment(p); err != nil {
+			return recorded, 0, err
+		}
+	}
+	if p == nil {
+		return recorded, 0, nil
+	}
+	recorded.PaymentID, recorded.Status, recorded.Flags = p.ID, d.Status, d.Flags
+	if d.Disposition == topup.DispositionRepeat {
+		return recorded, 0, nil
+	}
+	seq, err := tx.move(d, p, e)
+	if err != nil {
+		return recorded, 0, err
+	}
+	p.Status = d.Status
+	p.Flags |= d.Flags
+	if d.Disposition != topup.DispositionPosted {
+		showEvent(p, e)
+	}
+	return recorded, seq, tx.savePayment(p)
+}
+
+// move posts what the decision says, and notes it on the payment.
+func (tx *wtx) move(d topup.Decision, p *topup.Payment, e topup.Event) (int64, error) {
+	settlement := topup.SettlementAccount(e.Provider, e.Project)
+	effective := e.EffectiveAt
+	if effective.IsZero() {
+		effective = tx.now()
+	}
+	switch d.Disposition {
+	case topup.DispositionCredited:
+		made, err := tx.post(entry{
+			kind: topup.KindCredit, paymentID: p.ID, takesCredit: true, effectiveAt: effective,
+			postings: topup.Transfer(settlement, topup.CustomerAccount(p.CustomerID, p.ContractID), e.Sum),
+		})
+		if err != nil {
+			return 0, fmt.Errorf("credit payment %s: %w", p.ID, err)
+		}
+		p.Credit = &topup.Credit{Seq: made.seq, TransactionID: made.id, Money: e.Sum, At: tx.now(), Operation: e.Operation}
+		return made.seq, tx.claimOperation(e, made.seq)
+	case topup.DispositionSuspended:
+		made, err := tx.post(entry{
+			kind: topup.KindSuspense, paymentID: p.ID, effectiveAt: effective,
+			postings: topup.Transfer(settlement, topup.SuspenseAccount(e.Provider, e.Project), e.Sum),
+		})
+		if err != nil {
+			return 0, fmt.Errorf("put money of payment %s into suspense: %w", p.ID, err)
+		}
+		if _, err := tx.exec(tx.stmts.insertItem, made.seq, p.ID); err != nil {
+			return 0, fmt.Errorf("list money of payment %s in suspense: %w", p.ID, err)
+		}
+		p.InSuspense++
+		return made.seq, tx.claimOperation(e, made.seq)
+	case topup.DispositionBound:
+		p.Credit.Operation = e.Operation
+		return p.Credit.Seq, tx.claimOperation(e, p.Credit.Seq)
+	}
+	return 0, nil
+}
+
+// claimOperation makes the event's operation posted, for ever.
+func (tx *wtx) claimOperation(e topup.Event, seq int64) error {
+	_, err := tx.exec(tx.stmts.insertOperation, e.Operation, e.Provider, e.Project, seq, e.Reference,
+		e.Sum.Amount, e.Sum.Currency, e.Initial.Amount, e.Initial.Currency)
+	if err != nil {
+		return fmt.Errorf("claim operation %s: %w", e.Operation, err)
+	}
+	return nil
+}
+
+// showEvent keeps what the provider said last. Messages arrive in any order:
+// an older one does not hide a newer, and what contradicts a credit that was
+// made does not hide the movement behind it.
+func showEvent(p *topup.Payment, e topup.Event) {
+	if e.EffectiveAt.Before(p.ProviderTime) {
+		return
+	}
+	contradicts := e.Outcome == topup.OutcomeDeclined || e.Outcome == topup.OutcomeOpen
+	if p.Credit != nil && contradicts {
+		return
+	}
+	p.ProviderTime = e.EffectiveAt
+	p.ProviderStatus, p.ProviderCode, p.ProviderMessage = e.Status, e.Code, e.Message
+	p.ProviderPaymentID, p.OperationID = e.ReceiptID, e.Operation
+}
+
+// keepMessage stores the message, as part of the payment's timeline, and its
+// raw body. A repeat that is the same to the byte adds a line and no body.
+func (tx *wtx) keepMessage(e topup.Event, body []byte, r Recorded, seq int64) error {
+	if tx.nextMessage == 0 {
+		if err := tx.stmts.lastMessage.QueryRowContext(tx.ctx).Scan(&tx.nextMessage); err != nil {
+			return fmt.Errorf("read the last message: %w", err)
+		}
+		tx.nextMessage++
+	}
+	id := tx.nextMessage
+	tx.nextMessage++
+	fingerprint, keepBody := any(e.Fingerprint), true
+	if len(e.Fingerprint) == 0 {
+		fingerprint = nil
+	}
+	if r.Disposition == topup.DispositionRepeat {
+		kept, err := tx.bodyKept(e, body)
+		if err != nil {
+			return err
+		}
+		fingerprint, keepBody = nil, !kept
+	}
+	now := micros(tx.now())
+	_, err := tx.exec(tx.stmts.insertMessage, id, now, e.Provider, e.Project, e.Reference, fingerprint,
+		nullText(r.PaymentID), string(r.Disposition), nullID(seq), e.Status, e.Operation, e.Code)
+	if err != nil {
+		return fmt.Errorf("insert message: %w", err)
+	}
+	if !keepBody {
+		return nil
+	}
+	if _, err := tx.exec(tx.stmts.insertBody, id, now, body); err != nil {
+		return fmt.Errorf("insert raw message: %w", err)
+	}
+	return nil
+}
+
+// bodyKept reports whether the first message of these repeats still has the
+// very same raw body.
+func (tx *wtx) bodyKept(e topup.Event, body []byte) (bool, error) {
+	var kept bool
+	err := tx.conn.QueryRowContext(tx.ctx, `SELECT EXISTS (SELECT 1 FROM messages m JOIN message_bodies b ON b.message_id = m.id
+		WHERE m.reference = ? AND m.fingerprint = ? AND b.body = ?)`, e.Reference, e.Fingerprint, body).Scan(&kept)
+	if err != nil {
+		return false, fmt.Errorf("compare with the first message: %w", err)
+	}
+	return kept, nil
+}
+
+// Message is one delivery of a provider, as the timeline of a payment shows it.
+type Message struct {
+	ID          int64
+	ReceivedAt  time.Time
+	Disposition topup.Disposition
+	Status      string
+	Operation   string
+	Code        string
+	Seq         int64 // the ledger transaction that it made, 0 for none
+}

@@ -1,0 +1,219 @@
+package topup_test
+
+import (
+	"testing"
+
+	"tolem/topup"
+)
+
+var (
+	asked = topup.Money{Amount: 10000, Currency: "KZT"}
+	more  = topup.Money{Amount: 10001, Currency: "KZT"}
+	rubel = topup.Money{Amount: 10000, Currency: "RUB"}
+)
+
+// payment is one that was issued to the project, in the given status.
+func payment(status topup.Status, change ...func(*topup.Payment)) *topup.Payment {
+	p := &topup.Payment{
+		ID: "p_1", Provider: "jetpay", Project: "1234", CustomerID: "7123456789", ContractID: "12345",
+		Money: asked, Status: status,
+	}
+	for _, c := range change {
+		c(p)
+	}
+	return p
+}
+
+func credited(p *topup.Payment) { p.Credit = &topup.Credit{Money: asked, Operation: "27"} }
+func creditedByOperator(p *topup.Payment) {
+	p.Credit = &topup.Credit{Money: asked, ByOperator: true}
+}
+func boundAlready(p *topup.Payment) {
+	p.Credit = &topup.Credit{Money: asked, ByOperator: true, Operation: "27"}
+}
+func creditReversed(p *topup.Payment) {
+	p.Credit = &topup.Credit{Money: asked, ByOperator: true, Reversed: true}
+}
+func inSuspense(p *topup.Payment) { p.InSuspense = 1 }
+
+// opened is a payment of our own id, for money under an id we never issued.
+func opened(p *topup.Payment) {
+	p.CustomerID, p.ContractID = "", ""
+	p.Flags = topup.FlagUnknownPayment
+	p.InSuspense = 1
+}
+
+// movement is a callback that says that the payment's money has moved.
+func movement(change ...func(*topup.Event)) topup.Event {
+	e := topup.Event{
+		Provider: "jetpay", Project: "1234", Reference: "p_1", Operation: "28",
+		Outcome: topup.OutcomePaid, Sum: asked, Initial: asked, Complete: true, TopUp: true,
+	}
+	for _, c := range change {
+		c(&e)
+	}
+	return e
+}
+
+func outcome(o topup.Outcome) func(*topup.Event) {
+	return func(e *topup.Event) { e.Outcome = o }
+}
+func sum(m topup.Money) func(*topup.Event)     { return func(e *topup.Event) { e.Sum = m } }
+func initial(m topup.Money) func(*topup.Event) { return func(e *topup.Event) { e.Initial = m } }
+func reference(r string) func(*topup.Event)    { return func(e *topup.Event) { e.Reference = r } }
+func foreignMethod(e *topup.Event)             { e.TopUp = false }
+func unreadable(e *topup.Event)                { e.Complete = false }
+
+func posted() *topup.PostedOperation {
+	return &topup.PostedOperation{Reference: "p_1", Sum: asked, Initial: asked}
+}
+
+// TestRulesForMoney reads like the provider's rules: what a message meets,
+// what arrives, what is done.
+func TestRulesForMoney(t *testing.T) {
+	const (
+		pending, succeeded, declined  = topup.StatusPending, topup.StatusSucceeded, topup.StatusDeclined
+		expired, review               = topup.StatusExpired, topup.StatusReview
+		noStatus                      = topup.Status("")
+		noFlags                       = topup.Flags(0)
+		repeat, noted, alreadyPosted  = topup.DispositionRepeat, topup.DispositionNoted, topup.DispositionPosted
+		credit, suspended, bound      = topup.DispositionCredited, topup.DispositionSuspended, topup.DispositionBound
+		foreign, unreadableDispositon = topup.DispositionForeign, topup.DispositionUnreadable
+	)
+	tests := []struct {
+		name   string
+		state  topup.State
+		event  topup.Event
+		what   topup.Disposition
+		status topup.Status
+		flags  topup.Flags
+		open   bool
+	}{
+		// Rule 3: a repeat has no effect, whatever it says.
+		{"a repeat of a movement changes nothing", topup.State{Repeat: true, Payment: payment(succeeded, credited), Posted: posted()}, movement(), repeat, succeeded, noFlags, false},
+		{"a repeat of a decline changes nothing", topup.State{Repeat: true, Payment: payment(pending)}, movement(outcome(topup.OutcomeDeclined)), repeat, pending, noFlags, false},
+		{"a repeat about nothing of ours changes nothing", topup.State{Repeat: true}, movement(), repeat, noStatus, noFlags, false},
+
+		// A movement on a payment that was issued to the project.
+		{"the asked sum is credited", topup.State{Payment: payment(pending)}, movement(), credit, succeeded, noFlags, false},
+		{"after a decline it is credited late", topup.State{Payment: payment(declined)}, movement(), credit, succeeded, topup.FlagLate, false},
+		{"after the expiry it is credited late", topup.State{Payment: payment(expired)}, movement(), credit, succeeded, topup.FlagLate, false},
+		{"out of review it is credited", topup.State{Payment: payment(review, inSuspense)}, movement(), credit, succeeded, noFlags, false},
+		{"credit does not ask for the payment's method", topup.State{Payment: payment(pending)}, movement(foreignMethod), credit, succeeded, noFlags, false},
+
+		// Rule 1: an operation posts once.
+		{"an operation that has posted posts nothing", topup.State{Payment: payment(succeeded, credited), Posted: posted()}, movement(), alreadyPosted, succeeded, noFlags, false},
+		{"the same operation with another sum is a conflict", topup.State{Payment: payment(succeeded, credited), Posted: posted()}, movement(sum(more)), alreadyPosted, succeeded, topup.FlagConflict, false},
+		{"the same operation with another initial sum is a conflict", topup.State{Payment: payment(succeeded, credited), Posted: posted()}, movement(initial(more)), alreadyPosted, succeeded, topup.FlagConflict, false},
+		{"the same operation for another payment is a conflict on that one", topup.State{Payment: payment(pending), Posted: posted()}, movement(reference("p_2")), alreadyPosted, pending, topup.FlagConflict, false},
+		{"the same operation for nothing of ours is only stored", topup.State{Posted: posted()}, movement(reference("x")), alreadyPosted, noStatus, noFlags, false},
+
+		// Money under an id that was not issued to this project.
+		{"unknown id, our method: suspense under an id of our own", topup.State{}, movement(), suspended, review, topup.FlagUnknownPayment, true},
+		{"a further operation under that id joins it", topup.State{Payment: payment(review, opened)}, movement(), suspended, review, topup.FlagUnknownPayment, false},
+		{"a further operation after the first was assigned joins it and does not undo it", topup.State{Payment: payment(succeeded, opened)}, movement(), suspended, succeeded, topup.FlagUnknownPayment, false},
+		{"unknown id, another method: foreign", topup.State{}, movement(foreignMethod), foreign, noStatus, noFlags, false},
+
+		// Rule 2: a payment is credited once, whoever does it.
+		{"an operator's credit takes the operation that comes later", topup.State{Payment: payment(succeeded, creditedByOperator)}, movement(), bound, succeeded, noFlags, false},
+		{"an operator's credit does not take another sum", topup.State{Payment: payment(succeeded, creditedByOperator)}, movement(sum(more)), suspended, succeeded, topup.FlagSecondOperation, false},
+		{"an operator's credit takes one operation only", topup.State{Payment: payment(succeeded, boundAlready)}, movement(), suspended, succeeded, topup.FlagSecondOperation, false},
+		{"an operator's credit that was reversed takes none: the money is kept", topup.State{Payment: payment(succeeded, creditReversed)}, movement(), suspended, succeeded, topup.FlagSecondOperation, false},
+		{"a second operation goes to suspense", topup.State{Payment: payment(succeeded, credited)}, movement(), suspended, succeeded, topup.FlagSecondOperation, false},
+
+		// Everything else is kept and looked at.
+		{"another sum goes to suspense", topup.State{Payment: payment(pending)}, movement(sum(more)), suspended, review, topup.FlagAmountDiffers, false},
+		{"another initial sum goes to suspense", topup.State{Payment: payment(pending)}, movement(initial(more)), suspended, review, topup.FlagAmountDiffers, false},
+		{"another currency goes to suspense", topup.State{Payment: payment(pending)}, movement(sum(rubel)), suspended, review, topup.FlagCurrencyDiffers, false},
+		{"another initial currency goes to suspense", topup.State{Payment: payment(pending)}, movement(initial(rubel)), suspended, review, topup.FlagCurrencyDiffers, false},
+		{"another sum after a decline goes to suspense and to review", topup.State{Payment: payment(declined)}, movement(sum(more)), suspended, review, topup.FlagAmountDiffers, false},
+
+		// Rule 5: unreadable movements.
+		{"an unreadable movement puts its payment into review", topup.State{Payment: payment(pending)}, movement(unreadable), unreadableDispositon, review, topup.FlagUnreadable, false},
+		{"an unreadable movement does not touch a credit", topup.State{Payment: payment(succeeded, credited)}, movement(unreadable), unreadableDispositon, succeeded, topup.FlagUnreadable, false},
+		{"an unreadable movement about nothing of ours is only stored", topup.State{}, movement(unreadable), unreadableDispositon, noStatus, noFlags, false},
+		{"an unreadable movement is not a conflict", topup.State{Payment: payment(pending), Posted: posted()}, movement(unreadable, sum(topup.Money{})), unreadableDispositon, review, topup.FlagUnreadable, false},
+
+		// The status table.
+		{"decline: pending becomes declined", topup.State{Payment: payment(pending)}, movement(outcome(topup.OutcomeDeclined)), noted, declined, noFlags, false},
+		{"decline: expired becomes declined", topup.State{Payment: payment(expired)}, movement(outcome(topup.OutcomeDeclined)), noted, declined, noFlags, false},
+		{"decline: succeeded stays", topup.State{Payment: payment(succeeded, credited)}, movement(outcome(topup.OutcomeDeclined)), noted, succeeded, noFlags, false},
+		{"decline: review stays", topup.State{Payment: payment(review, inSuspense)}, movement(outcome(topup.OutcomeDeclined)), noted, review, noFlags, false},
+		{"decline with an incomplete body still declines", topup.State{Payment: payment(pending)}, movement(outcome(topup.OutcomeDeclined), unreadable), noted, declined, noFlags, false},
+		{"refund of a credit is flagged", topup.State{Payment: payment(succeeded, credited)}, movement(outcome(topup.OutcomeRefunded)), noted, succeeded, topup.FlagRefund, false},
+		{"refund of what was never credited goes to review", topup.State{Payment: payment(pending)}, movement(outcome(topup.OutcomeRefunded)), noted, review, topup.FlagRefund, false},
+		{"reversal of a credit is flagged", topup.State{Payment: payment(succeeded, credited)}, movement(outcome(topup.OutcomeReversed)), noted, succeeded, topup.FlagReversal, false},
+		{"reversal of what was never credited goes to review", topup.State{Payment: payment(declined)}, movement(outcome(topup.OutcomeReversed)), noted, review, topup.FlagReversal, false},
+		{"processing leaves pending", topup.State{Payment: payment(pending)}, movement(outcome(topup.OutcomeOpen)), noted, pending, noFlags, false},
+		{"processing leaves declined", topup.State{Payment: payment(declined)}, movement(outcome(topup.OutcomeOpen)), noted, declined, noFlags, false},
+		{"a status about an unknown id is stored", topup.State{}, movement(outcome(topup.OutcomeDeclined)), noted, noStatus, noFlags, false},
+		{"a status about another method is foreign", topup.State{}, movement(outcome(topup.OutcomeDeclined), foreignMethod), foreign, noStatus, noFlags, false},
+		{"a status of an operation that has posted is judged as a status", topup.State{Payment: payment(succeeded, credited), Posted: posted()}, movement(outcome(topup.OutcomeRefunded)), noted, succeeded, topup.FlagRefund, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := topup.Decide(tt.state, tt.event)
+			want := topup.Decision{Disposition: tt.what, Open: tt.open, Status: tt.status, Flags: tt.flags}
+			if got != want {
+				t.Errorf("got %+v, want %+v", got, want)
+			}
+		})
+	}
+}
+
+// TestDecideNeverInventsMoney walks every combination of what a message can
+// meet, and states what holds for all of them.
+func TestDecideNeverInventsMoney(t *testing.T) {
+	payments := []*topup.Payment{nil}
+	for _, status := range topup.Statuses {
+		for _, change := range []func(*topup.Payment){func(*topup.Payment) {}, credited, creditedByOperator, boundAlready, creditReversed, inSuspense, opened} {
+			payments = append(payments, payment(status, change))
+		}
+	}
+	outcomes := []topup.Outcome{topup.OutcomePaid, topup.OutcomeDeclined, topup.OutcomeRefunded, topup.OutcomeReversed, topup.OutcomeOpen, "a new word"}
+	judged := 0
+	for _, p := range payments {
+		for _, repeat := range []bool{false, true} {
+			for _, before := range []*topup.PostedOperation{nil, posted()} {
+				for _, o := range outcomes {
+					for _, m := range []topup.Money{asked, more, rubel, {}} {
+						for _, complete := range []bool{false, true} {
+							for _, ours := range []bool{false, true} {
+								s := topup.State{Repeat: repeat, Payment: p, Posted: before}
+								e := movement(outcome(o), sum(m), func(e *topup.Event) { e.Complete, e.TopUp = complete, ours })
+								checkDecision(t, s, e, topup.Decide(s, e))
+								judged++
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+	if judged < 5000 {
+		t.Errorf("judged only %d combinations", judged)
+	}
+}
+
+func checkDecision(t *testing.T, s topup.State, e topup.Event, d topup.Decision) {
+	t.Helper()
+	moves := d.Disposition == topup.DispositionCredited || d.Disposition == topup.DispositionSuspended
+	takes := moves || d.Disposition == topup.DispositionBound
+	fresh := !s.Repeat && s.Posted == nil && e.Complete && e.Outcome == topup.OutcomePaid
+	switch {
+	case takes && !fresh:
+		t.Errorf("%+v meets %+v: money moved for a message that is not a fresh, readable movement: %+v", e, s, d)
+	case d.Disposition == topup.DispositionCredited && (s.Payment.Credit != nil || e.Sum != s.Payment.Money || !s.Payment.Issued()):
+		t.Errorf("%+v meets %+v: a wrong credit: %+v", e, s, d)
+	case fresh && s.Payment != nil && s.Payment.Issued() && !takes:
+		t.Errorf("%+v meets %+v: money of a payment of ours was lost: %+v", e, s, d)
+	case fresh && e.TopUp && !takes:
+		t.Errorf("%+v meets %+v: money of our method was lost: %+v", e, s, d)
+	case s.Payment != nil && s.Payment.Status == topup.StatusSucceeded && d.Status != topup.StatusSucceeded:
+		t.Errorf("%+v meets %+v: succeeded changed: %+v", e, s, d)
+	case s.Payment != nil && d.Status == "":
+		t.Errorf("%+v meets %+v: the payment lost its status: %+v", e, s, d)
+	case d.Open && s.Payment != nil:
+		t.Errorf("%+v meets %+v: a second payment was opened: %+v", e, s, d)
+	}
+}
