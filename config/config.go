@@ -1,0 +1,150 @@
+// Package config turns config.yaml and the environment into one validated value.
+//
+// [Load] reads the file, lets TOLEM_ variables win over it, checks everything and reports every problem at once. What it
+// returns is complete: defaults are filled in, secret files are read. Nothing changes a Config after that; it may be
+// shared by goroutines, and nobody may write to it.
+//
+// The structs of this package are the schema: a key of the file is the yaml tag of a field, and an environment variable
+// is TOLEM_ and the key in upper case with __ between levels. A new key is a new field with its tags, a default and,
+// where tags cannot say it, a rule.
+//
+// Relative paths in a configuration (database.dsn, demo.*, secret_files, token_file) are relative to the working
+// directory of the process, not to the file's.
+//
+// No message of this package shows a value from a configuration, because a misplaced value may be a secret.
+package config
+
+import (
+	"time"
+	_ "time/tzdata" // so that time zones are known in a container that has none
+)
+
+// The words that some keys accept.
+const (
+	Development = "development" // environment
+	Production  = "production"  // environment: refuses demo secrets and demo data
+
+	RoleAdmin    = "admin"    // role of a token: everything
+	RoleMerchant = "merchant" // role of a token: the merchant's own routes
+	RoleRead     = "read"     // role of a token: looking only
+
+	DriverSQLite = "sqlite" // database.driver
+
+	NormalizeNone    = "none"     // accounts.normalize: ids stay as they come
+	NormalizeKZPhone = "kz_phone" // accounts.normalize: Kazakh telephone numbers become ten digits
+
+	ErrorStatus200    = "200"    // jetpay.error_status: the code travels in the body alone
+	ErrorStatusMirror = "mirror" // jetpay.error_status: the HTTP status repeats the code
+
+	LogJSON    = "json"    // log.format
+	LogConsole = "console" // log.format
+)
+
+// Config is a whole configuration. It is immutable once [Load] has returned it.
+type Config struct {
+	Environment  string        `yaml:"environment" validate:"oneof=development production"`
+	Listen       string        `yaml:"listen" validate:"hostport"` // of the public listener
+	Admin        Admin         `yaml:"admin"`
+	Database     Database      `yaml:"database"`
+	Demo         Demo          `yaml:"demo"`
+	Accounts     Accounts      `yaml:"accounts"`
+	Timezone     string        `yaml:"timezone" validate:"zone"`                       // IANA name; where a day begins in reports
+	MaxAmount    int64         `yaml:"max_amount" validate:"min=1,max=10000000000000"` // minor units, of one payment
+	RawRetention time.Duration `yaml:"raw_retention" validate:"gt=0"`                  // how long raw provider messages are kept
+	JetPay       JetPay        `yaml:"jetpay"`
+	Log          Log           `yaml:"log"`
+}
+
+// Admin is the admin listener and who may use it.
+type Admin struct {
+	Listen string  `yaml:"listen" validate:"hostport"`
+	Tokens []Token `yaml:"tokens" validate:"dive"`
+}
+
+// Token lets its bearer use the admin listener.
+type Token struct {
+	Name      string `yaml:"name" validate:"name"`                      // unique; appears in logs and as actor
+	Role      string `yaml:"role" validate:"oneof=admin merchant read"` // RoleAdmin, RoleMerchant or RoleRead
+	Token     Secret `yaml:"token,omitempty"`                           // always set after Load, also if it came from a file
+	TokenFile string `yaml:"token_file,omitempty"`                      // where Token was read from, else empty
+}
+
+// Database says where the books are.
+type Database struct {
+	Driver string `yaml:"driver"` // DriverSQLite
+	DSN    string `yaml:"dsn"`    // the path of the database file
+}
+
+// Demo names data that is imported into an empty database. Development only; an empty path imports nothing.
+type Demo struct {
+	Accounts string `yaml:"accounts"`
+	Payments string `yaml:"payments"`
+}
+
+// Accounts says how customer ids are read.
+type Accounts struct {
+	Normalize string `yaml:"normalize" validate:"oneof=none kz_phone"`
+}
+
+// JetPay configures the JetPay routes. The keys answer questions that the JetPay documents leave open.
+type JetPay struct {
+	ErrorStatus   string        `yaml:"error_status" validate:"oneof=200 mirror" alsonumber:"200"`
+	SignResponses bool          `yaml:"sign_responses"`
+	PaymentExpiry time.Duration `yaml:"payment_expiry" validate:"gt=0"` // when an unclaimed payment id expires
+	Projects      []Project     `yaml:"projects" validate:"min=1,dive"`
+}
+
+// Project is one JetPay project of the merchant.
+type Project struct {
+	ID int64 `yaml:"id" validate:"min=1"` // unique
+
+	// Secrets are all live secrets: those of the file in their order, then those of SecretFiles in theirs. The first
+	// signs, all verify. There is at least one.
+	Secrets     []Secret `yaml:"secrets,omitempty"`
+	SecretFiles []string `yaml:"secret_files,omitempty"`
+
+	PaymentMethods  []string `yaml:"payment_methods" validate:"min=1,unique,dive,method"`  // accepted by check_deposit
+	CallbackMethods []string `yaml:"callback_methods" validate:"min=1,unique,dive,method"` // payment.method of account top-ups
+}
+
+// Log says what is logged and how.
+type Log struct {
+	Level  string `yaml:"level" validate:"oneof=debug info warn error"`
+	Format string `yaml:"format" validate:"oneof=json console"`
+}
+
+// Default is the configuration of an empty file: everything but what only the merchant can know. It is not valid as it
+// stands, because it has no project. Each call returns a value of its own.
+func Default() *Config {
+	return &Config{
+		Environment:  Development,
+		Listen:       "127.0.0.1:8080",
+		Admin:        Admin{Listen: "127.0.0.1:8081"},
+		Database:     Database{Driver: DriverSQLite, DSN: "data/tolem.db"},
+		Accounts:     Accounts{Normalize: NormalizeNone},
+		Timezone:     "Asia/Almaty",
+		MaxAmount:    10_000_000_000_000,
+		RawRetention: 43800 * time.Hour,
+		JetPay:       JetPay{ErrorStatus: ErrorStatus200, PaymentExpiry: 288 * time.Hour},
+		Log:          Log{Level: "info", Format: LogJSON},
+	}
+}
+
+// defaultMethods fills in what a project leaves out. An empty list is not left out: it is a problem.
+func (p *Project) defaultMethods() {
+	if p.PaymentMethods == nil {
+		p.PaymentMethods = []string{"terminal/kaspi"}
+	}
+	if p.CallbackMethods == nil {
+		p.CallbackMethods = []string{"kaspi"}
+	}
+}
+
+// Location is the time zone in which days begin. It is UTC if Timezone names none, which [Load] does not let through.
+func (c *Config) Location() *time.Location {
+	zone, err := time.LoadLocation(c.Timezone)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
+}

@@ -1,0 +1,35 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+)
+
+// What the tests of this package see of its inside.
+
+const DriverName = driverName
+
+// Raw runs fn as one write, on the writer's own connection.
+func (s *Store) Raw(ctx context.Context, fn func(exec func(query string, args ...any) error) error) error {
+	return s.writer.do(ctx, func(tx *wtx) error {
+		return fn(func(query string, args ...any) error {
+			tx.dirty = true
+			_, err := tx.conn.ExecContext(tx.ctx, query, args...)
+			return err
+		})
+	})
+}
+
+// HoldWriter keeps the writer from starting a batch until release is called,
+// once or more.
+func (s *Store) HoldWriter() (release func()) {
+	s.writer.turn.Lock()
+	return sync.OnceFunc(s.writer.turn.Unlock)
+}
+
+// ReadPool is the pool of the readers.
+func (s *Store) ReadPool() *sql.DB { return s.readPool }
+
+// AssertPragmas is the assertion of every connection.
+func AssertPragmas(conn *sql.Conn) error { return assertPragmas(context.Background(), conn) }

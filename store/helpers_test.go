@@ -1,0 +1,128 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"tolem/store"
+	"tolem/topup"
+)
+
+// clock is a time that a test sets.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newClock() *clock {
+	return &clock{now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// mustOpen opens a store on a new file and closes it with the test.
+func mustOpen(t testing.TB, change ...func(*store.Options)) *store.Store {
+	t.Helper()
+	o := store.Options{Path: filepath.Join(t.TempDir(), "tolem.db")}
+	for _, c := range change {
+		c(&o)
+	}
+	s, err := store.Open(context.Background(), o)
+	if err != nil {
+		t.Fatalf("open a store: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("close the store: %v", err)
+		}
+	})
+	return s
+}
+
+// rawOpen opens the store's file with a connection of its own, as an operator
+// with a SQLite shell would.
+func rawOpen(t testing.TB, path string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open(store.DriverName, "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.SetMaxOpenConns(1)
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+var hundred = topup.Money{Amount: 10000, Currency: "KZT"}
+
+func mustIssue(t testing.TB, s *store.Store, change ...func(*store.NewPayment)) string {
+	t.Helper()
+	n := store.NewPayment{
+		Provider: "jetpay", Project: "1234", CustomerID: "7123456789", ContractID: "12345", ContractNumber: "A-1",
+		Money: hundred, Method: "terminal/kaspi", ExpiresAfter: 288 * time.Hour,
+	}
+	for _, c := range change {
+		c(&n)
+	}
+	id, err := s.Issue(context.Background(), n)
+	if err != nil {
+		t.Fatalf("issue: %v", err)
+	}
+	return id
+}
+
+// paid is a movement for a payment, under an operation.
+func paid(reference, operation string, change ...func(*topup.Event)) topup.Event {
+	e := topup.Event{
+		Provider: "jetpay", Project: "1234", Reference: reference, Operation: operation,
+		Outcome: topup.OutcomePaid, Sum: hundred, Initial: hundred, Complete: true, TopUp: true,
+		Method: "kaspi", Status: "success", Code: "0", Message: "Success", ReceiptID: "receipt-" + operation,
+		EffectiveAt: time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC),
+	}
+	for _, c := range change {
+		c(&e)
+	}
+	e.Fingerprint = fmt.Appendf(nil, "%s|%s|%s|%s|%v|%v", e.Project, e.Reference, e.Operation, e.Status, e.Sum, e.Initial)
+	return e
+}
+
+func mustRecord(t testing.TB, s *store.Store, e topup.Event) store.Recorded {
+	t.Helper()
+	r, err := s.Record(context.Background(), e, []byte(`{"raw":"`+e.Operation+`"}`))
+	if err != nil {
+		t.Fatalf("record: %v", err)
+	}
+	return r
+}
+
+func mustPayment(t testing.TB, s *store.Store, id string) *topup.Payment {
+	t.Helper()
+	p, err := s.Payment(context.Background(), id)
+	if err != nil {
+		t.Fatalf("payment %s: %v", id, err)
+	}
+	return p
+}
+
+func queryInt(t testing.TB, db *sql.DB, query string, args ...any) int64 {
+	t.Helper()
+	var n sql.NullInt64
+	if err := db.QueryRow(query, args...).Scan(&n); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return n.Int64
+}

@@ -1,0 +1,242 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tolem/store"
+	"tolem/topup"
+)
+
+func kindOf(err error) topup.Kind {
+	var refusal *topup.Error
+	if errors.As(err, &refusal) {
+		return refusal.Kind
+	}
+	return ""
+}
+
+// waitFor waits for a condition, not for a time.
+func waitFor(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for !condition() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func TestWritesThatWaitShareOneCommit(t *testing.T) {
+	var mu sync.Mutex
+	var batches []int
+	s := mustOpen(t, func(o *store.Options) {
+		o.OnCommit = func(batch int, _ time.Duration) {
+			mu.Lock()
+			defer mu.Unlock()
+			batches = append(batches, batch)
+		}
+	})
+	mu.Lock()
+	batches = nil
+	mu.Unlock()
+
+	release := s.HoldWriter()
+	defer release()
+	var wg sync.WaitGroup
+	for range 65 {
+		wg.Go(func() { mustIssue(t, s) })
+	}
+	// The writer has taken the first for itself and holds it; the others wait.
+	waitFor(t, "64 writes in the queue", func() bool { return s.QueueDepth() >= 64 })
+	release()
+	wg.Wait()
+	mu.Lock()
+	defer mu.Unlock()
+	if len(batches) > 2 {
+		t.Errorf("65 writes took the commits %v, want at most two", batches)
+	}
+}
+
+func TestOneBadWriteDoesNotFailItsNeighbours(t *testing.T) {
+	s := mustOpen(t)
+	ctx := context.Background()
+	boom := errors.New("boom")
+	bad := map[string]func() error{
+		"an error after writing": func() error {
+			return s.Raw(ctx, func(exec func(string, ...any) error) error {
+				if err := exec(`INSERT INTO meta (key, value) VALUES ('half', 'done')`); err != nil {
+					return err
+				}
+				return boom
+			})
+		},
+		"an error of the database": func() error {
+			return s.Raw(ctx, func(exec func(string, ...any) error) error { return exec(`INSERT INTO nowhere VALUES (1)`) })
+		},
+		"a panic": func() error {
+			return s.Raw(ctx, func(func(string, ...any) error) error { panic("boom") })
+		},
+		"a refusal": func() error {
+			return s.Raw(ctx, func(func(string, ...any) error) error { return topup.Conflict("no") })
+		},
+		"a refusal after writing": func() error {
+			return s.Raw(ctx, func(exec func(string, ...any) error) error {
+				if err := exec(`INSERT INTO meta (key, value) VALUES ('half', 'done')`); err != nil {
+					return err
+				}
+				return topup.Conflict("no")
+			})
+		},
+	}
+	for name, write := range bad {
+		t.Run(name, func(t *testing.T) {
+			release := s.HoldWriter()
+			defer release()
+			defer release()
+			ids := make([]string, 8)
+			var badErr error
+			var wg sync.WaitGroup
+			for i := range ids {
+				wg.Go(func() { ids[i] = mustIssue(t, s) })
+			}
+			wg.Go(func() { badErr = write() })
+			waitFor(t, "the queue", func() bool { return s.QueueDepth() >= 8 })
+			release()
+			wg.Wait()
+			if badErr == nil {
+				t.Error("the bad write reported success")
+			}
+			if want := strings.HasPrefix(name, "a refusal"); (kindOf(badErr) == topup.KindConflict) != want {
+				t.Errorf("got %v", badErr)
+			}
+			for _, id := range ids {
+				mustPayment(t, s, id)
+			}
+			if n := queryInt(t, rawOpen(t, s.Path()), `SELECT count(*) FROM meta WHERE key = 'half'`); n != 0 {
+				t.Error("half of the bad write is on disk")
+			}
+		})
+	}
+}
+
+func TestAFullQueueRefusesAtOnceAndLosesNothing(t *testing.T) {
+	s := mustOpen(t, func(o *store.Options) { o.Queue = 4 })
+	release := s.HoldWriter()
+	defer release()
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	accepted, refused := 0, 0
+	for range 40 {
+		wg.Go(func() {
+			_, err := s.Issue(context.Background(), store.NewPayment{
+				Provider: "jetpay", Project: "1", CustomerID: "c", ContractID: "e", ContractNumber: "n", Money: hundred,
+			})
+			mu.Lock()
+			defer mu.Unlock()
+			switch kindOf(err) {
+			case topup.KindUnavailable:
+				refused++
+			case "":
+				accepted++
+			}
+		})
+	}
+	waitFor(t, "refusals", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return refused > 0
+	})
+	release()
+	wg.Wait()
+	if accepted+refused != 40 || accepted == 0 {
+		t.Errorf("accepted %d, refused %d, want 40 in all", accepted, refused)
+	}
+	if got := queryInt(t, rawOpen(t, s.Path()), `SELECT count(*) FROM payments`); got != int64(accepted) {
+		t.Errorf("%d payments are on disk, %d were acknowledged", got, accepted)
+	}
+}
+
+func TestAcknowledgedWritesAreReadByAnotherConnection(t *testing.T) {
+	s := mustOpen(t)
+	raw := rawOpen(t, s.Path())
+	for i := range 50 {
+		id := mustIssue(t, s)
+		mustRecord(t, s, paid(id, fmt.Sprint(i)))
+		// A read of pragmas between writes is what once left a statement open.
+		if err := s.AssertDurable(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if got := queryInt(t, raw, `SELECT count(*) FROM transactions`); got != int64(i+1) {
+			t.Fatalf("after %d credits another connection reads %d", i+1, got)
+		}
+	}
+}
+
+func TestAClosedStoreRefusesAndKeepsWhatItAcknowledged(t *testing.T) {
+	o := store.Options{Path: t.TempDir() + "/tolem.db"}
+	s, err := store.Open(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := mustIssue(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Issue(context.Background(), store.NewPayment{Money: hundred})
+	if kindOf(err) != topup.KindUnavailable {
+		t.Errorf("a write after Close: got %v, want unavailable", err)
+	}
+	again, err := store.Open(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	mustPayment(t, again, id)
+}
+
+func TestACallerThatGivesUpIsToldSo(t *testing.T) {
+	s := mustOpen(t)
+	release := s.HoldWriter()
+	defer release()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := s.Issue(ctx, store.NewPayment{
+		Provider: "jetpay", Project: "1", CustomerID: "c", ContractID: "e", ContractNumber: "n", Money: hundred,
+	})
+	release()
+	if kindOf(err) != topup.KindUnavailable || !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want unavailable because canceled", err)
+	}
+}
+
+func TestTwoProcessesShareOneFile(t *testing.T) {
+	a := mustOpen(t)
+	b := mustOpen(t, func(o *store.Options) { o.Path = a.Path() })
+	var wg sync.WaitGroup
+	for i := range 20 {
+		for n, s := range []*store.Store{a, b} {
+			wg.Go(func() {
+				id := mustIssue(t, s)
+				other := []*store.Store{b, a}[n]
+				if got := mustRecord(t, other, paid(id, fmt.Sprint(n, "-", i))); got.Disposition != topup.DispositionCredited {
+					t.Errorf("got %s", got.Disposition)
+				}
+			})
+		}
+	}
+	wg.Wait()
+	raw := rawOpen(t, a.Path())
+	if got := queryInt(t, raw, `SELECT sum(credits) FROM ledger_accounts WHERE name LIKE 'customers:%'`); got != 40*hundred.Amount {
+		t.Errorf("credited %d, want %d", got, 40*hundred.Amount)
+	}
+	if got := queryInt(t, raw, `SELECT max(seq) - count(*) FROM transactions`); got != 0 {
+		t.Errorf("the feed has %d gaps", got)
+	}
+}
