@@ -30,7 +30,7 @@ type checkpointer struct {
 }
 
 func startCheckpointer(ctx context.Context, path string, w *writer) (*checkpointer, error) {
-	pool, err := sql.Open(driverName, dsn(path))
+	pool, err := sql.Open(DriverName, DSN(path))
 	if err != nil {
 		return nil, err
 	}

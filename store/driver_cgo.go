@@ -8,8 +8,8 @@ import (
 	_ "github.com/mattn/go-sqlite3" // the SQLite driver of a build with a C compiler
 )
 
-// driverName is the database/sql driver behind GORM's SQLite dialector.
-const driverName = "sqlite3"
+// DriverName is the database/sql driver behind GORM's SQLite dialector.
+const DriverName = "sqlite3"
 
 // pragmas are the connection settings of that driver. mattn/go-sqlite3 sets
 // synchronous=NORMAL and leaves foreign keys off unless told otherwise.
@@ -20,6 +20,8 @@ func pragmas() url.Values {
 		"_foreign_keys": {"on"},
 		"_txlock":       {"immediate"},
 		"_busy_timeout": {busyTimeoutMillis},
+		"_cache_size":   {cacheSize},
+		"_mutex":        {"no"}, // database/sql gives a connection to one goroutine at a time
 	}
 }
 

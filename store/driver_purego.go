@@ -8,8 +8,8 @@ import (
 	_ "modernc.org/sqlite" // the SQLite driver of a build without a C compiler
 )
 
-// driverName is the database/sql driver behind GORM's SQLite dialector.
-const driverName = "sqlite"
+// DriverName is the database/sql driver behind GORM's SQLite dialector.
+const DriverName = "sqlite"
 
 // pragmas are the connection settings of that driver, in the order in which it
 // applies them.
@@ -20,6 +20,7 @@ func pragmas() url.Values {
 			"journal_mode(WAL)",
 			"synchronous(FULL)",
 			"foreign_keys(ON)",
+			"cache_size(" + cacheSize + ")",
 		},
 		"_txlock": {"immediate"},
 	}

@@ -8,8 +8,6 @@ import (
 
 // What the tests of this package see of its inside.
 
-const DriverName = driverName
-
 // Raw runs fn as one write, on the writer's own connection.
 func (s *Store) Raw(ctx context.Context, fn func(exec func(query string, args ...any) error) error) error {
 	return s.writer.do(ctx, func(tx *wtx) error {

@@ -31,7 +31,7 @@ func migrate(ctx context.Context, path string) (err error) {
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
 
-	pool, err := sql.Open(driverName, dsn(path))
+	pool, err := sql.Open(DriverName, DSN(path))
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,10 @@ import (
 // busyTimeoutMillis is how long a write waits for another process's write.
 const busyTimeoutMillis = "5000"
 
+// cacheSize is each connection's page cache, in KiB with a minus sign. SQLite's
+// own two megabytes make the writer read its pages anew for every batch.
+const cacheSize = "-16384"
+
 // ErrLocked says that another server already serves this database.
 var ErrLocked = errors.New("another tolem serve uses this database: one SQLite file has one server")
 
@@ -157,9 +161,9 @@ func lockFile(name string) (*flock.Flock, error) {
 	return lock, nil
 }
 
-// dsn builds the data source name with every setting in it: a PRAGMA that is
+// DSN builds the data source name with every setting in it: a PRAGMA that is
 // executed on a pooled connection would hold for that connection alone.
-func dsn(path string, extra ...url.Values) string {
+func DSN(path string, extra ...url.Values) string {
 	query := pragmas()
 	for _, values := range extra {
 		for key, list := range values {
@@ -171,13 +175,13 @@ func dsn(path string, extra ...url.Values) string {
 
 // openPool opens a pool of n connections, and GORM on top of it.
 func openPool(path string, n int, extra ...url.Values) (*sql.DB, *gorm.DB, error) {
-	pool, err := sql.Open(driverName, dsn(path, extra...))
+	pool, err := sql.Open(DriverName, DSN(path, extra...))
 	if err != nil {
 		return nil, nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	pool.SetMaxOpenConns(n)
 	pool.SetMaxIdleConns(n)
-	orm, err := gorm.Open(sqlite.Dialector{DriverName: driverName, Conn: pool}, &gorm.Config{
+	orm, err := gorm.Open(sqlite.Dialector{DriverName: DriverName, Conn: pool}, &gorm.Config{
 		Logger: logger.Discard, SkipDefaultTransaction: true, DisableAutomaticPing: true,
 	})
 	if err != nil {

@@ -85,12 +85,13 @@ func (s *writeStatements) close() {
 
 // readStatements are the hot statements of the readers.
 type readStatements struct {
-	account, payment *sql.Stmt
+	account, offer, payment *sql.Stmt
 }
 
 func (s *readStatements) queries() map[**sql.Stmt]string {
 	return map[**sql.Stmt]string{
 		&s.account: accountSQL,
+		&s.offer:   offerSQL,
 		&s.payment: `SELECT ` + paymentColumns + ` FROM payments p WHERE p.payment_id = ?`,
 	}
 }

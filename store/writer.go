@@ -155,10 +155,9 @@ func (w *writer) run() {
 	defer close(w.finished)
 	batch := make([]*write, 0, maxBatch)
 	for first := range w.queue {
-		batch = append(batch[:0], first)
-		batch = w.gather(batch)
-		w.depth.Add(-int64(len(batch)))
 		w.turn.Lock()
+		batch = w.gather(append(batch[:0], first))
+		w.depth.Add(-int64(len(batch)))
 		w.commit(batch)
 		w.turn.Unlock()
 		for i, op := range batch {

@@ -24,10 +24,11 @@ CREATE TABLE catalogue (
     id             INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
     last_revision  INTEGER NOT NULL, -- the newest revision given out
     staging        INTEGER,          -- the revision of the import under way: not visible
-    heartbeat_at   INTEGER,          -- when that import was last known to be alive
+    claim          INTEGER NOT NULL, -- rises when an import takes the staging: one that lost it sees that
+    heartbeat_at   INTEGER,          -- when that import was last known to be alive, 0 when it gave up
     closed_below   INTEGER NOT NULL  -- accounts last written before this revision are closed
 ) STRICT;
-INSERT INTO catalogue (id, last_revision, staging, heartbeat_at, closed_below) VALUES (1, 0, NULL, NULL, 0);
+INSERT INTO catalogue (id, last_revision, staging, claim, heartbeat_at, closed_below) VALUES (1, 0, NULL, 0, NULL, 0);
 
 CREATE TABLE accounts (
     id                     INTEGER NOT NULL PRIMARY KEY,
@@ -78,9 +79,13 @@ CREATE TABLE payments (
 CREATE INDEX payments_created ON payments (created_at);
 CREATE INDEX payments_customer ON payments (customer_id, created_at) WHERE customer_id <> '';
 CREATE INDEX payments_number ON payments (contract_number) WHERE contract_number <> '';
-CREATE INDEX payments_pending ON payments (expires_at) WHERE status = 'pending';
-CREATE INDEX payments_unsettled ON payments (status, created_at) WHERE status IN ('declined', 'expired', 'review');
+-- Most payments succeed and leave it again. With expires_at in it, the sweep
+-- for expired ones reads the index alone.
+CREATE INDEX payments_unsettled ON payments (status, created_at, expires_at) WHERE status <> 'succeeded';
+CREATE INDEX payments_amount ON payments (amount, created_at);
 CREATE INDEX payments_flagged ON payments (created_at) WHERE flags <> 0;
+-- Operations that posted are found in operations; these are the others.
+CREATE INDEX payments_operation ON payments (operation_id) WHERE operation_id <> '' AND (status <> 'succeeded' OR flags <> 0);
 CREATE INDEX payments_receipt ON payments (provider_payment_id) WHERE provider_payment_id IS NOT NULL;
 CREATE UNIQUE INDEX payments_unknown ON payments (provider_reference, provider, project) WHERE customer_id = '';
 

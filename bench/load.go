@@ -1,0 +1,156 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/textproto"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// request is a body to post, prepared before the clock starts: the generator
+// shares the cores with the server, so it does as little as it can.
+type request struct{ wire []byte }
+
+func post(host, path string, body []byte) request {
+	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", path, host, len(body))
+	return request{append([]byte(head), body...)}
+}
+
+// result is what a load came to.
+type result struct {
+	done     int // answered 200
+	elapsed  time.Duration
+	p50, p99 time.Duration
+	answers  [][]byte // by request, where they were asked for
+}
+
+func (r result) rate() float64 { return float64(r.done) / r.elapsed.Seconds() }
+
+// load posts the requests over keep-alive connections until they are used up
+// or the time is over; cycle posts them again and again. Any answer that is
+// not 200 ends it with an error.
+func load(ctx context.Context, address string, connections int, duration time.Duration, requests []request, cycle, keep bool) (result, error) {
+	ctx, cancel := context.WithTimeout(ctx, duration)
+	defer cancel()
+	var (
+		next   atomic.Int64
+		mu     sync.Mutex
+		times  []time.Duration
+		failed error
+		wg     sync.WaitGroup
+	)
+	var r result
+	if keep {
+		r.answers = make([][]byte, len(requests))
+	}
+	started := time.Now()
+	for range connections {
+		wg.Go(func() {
+			took, err := drive(ctx, address, func() (int, bool) {
+				n := int(next.Add(1)) - 1
+				if n >= len(requests) && !cycle {
+					return 0, false
+				}
+				return n % len(requests), true
+			}, requests, r.answers)
+			mu.Lock()
+			defer mu.Unlock()
+			times = append(times, took...)
+			if err != nil && failed == nil {
+				failed = err
+				cancel()
+			}
+		})
+	}
+	wg.Wait()
+	r.elapsed = time.Since(started)
+	r.done = len(times)
+	if len(times) > 0 {
+		slices.Sort(times)
+		r.p50, r.p99 = times[len(times)/2], times[len(times)*99/100]
+	}
+	if failed == nil && r.done == 0 {
+		failed = fmt.Errorf("nothing was answered")
+	}
+	return r, failed
+}
+
+// drive posts on one connection.
+func drive(ctx context.Context, address string, take func() (int, bool), requests []request, answers [][]byte) ([]time.Duration, error) {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	reader := bufio.NewReaderSize(conn, 4096)
+	times := make([]time.Duration, 0, 1<<16)
+	for ctx.Err() == nil {
+		n, more := take()
+		if !more {
+			return times, nil
+		}
+		started := time.Now()
+		if _, err := conn.Write(requests[n].wire); err != nil {
+			return times, err
+		}
+		status, body, err := readAnswer(reader, answers != nil)
+		if err != nil {
+			return times, err
+		}
+		if status != 200 {
+			return times, fmt.Errorf("answered %d", status)
+		}
+		times = append(times, time.Since(started))
+		if answers != nil {
+			answers[n] = body
+		}
+	}
+	return times, nil
+}
+
+// readAnswer reads one HTTP/1.1 answer that has a Content-Length.
+func readAnswer(r *bufio.Reader, keep bool) (status int, body []byte, err error) {
+	line, err := r.ReadSlice('\n')
+	if err != nil {
+		return 0, nil, err
+	}
+	if len(line) < 12 {
+		return 0, nil, fmt.Errorf("a strange status line")
+	}
+	if status, err = strconv.Atoi(string(line[9:12])); err != nil {
+		return 0, nil, err
+	}
+	length := -1
+	for {
+		line, err := r.ReadSlice('\n')
+		if err != nil {
+			return 0, nil, err
+		}
+		if len(line) <= 2 {
+			break
+		}
+		if name, value, ok := strings.Cut(string(line), ":"); ok && textproto.CanonicalMIMEHeaderKey(name) == "Content-Length" {
+			if length, err = strconv.Atoi(strings.TrimSpace(value)); err != nil {
+				return 0, nil, err
+			}
+		}
+	}
+	if length < 0 {
+		return 0, nil, fmt.Errorf("an answer without Content-Length")
+	}
+	if !keep {
+		_, err = r.Discard(length)
+		return status, nil, err
+	}
+	body = make([]byte, length)
+	_, err = io.ReadFull(r, body)
+	return status, body, err
+}

@@ -1,0 +1,79 @@
+package signing
+
+import (
+	"math"
+	"strconv"
+)
+
+// rules is what one provider's signature says about names and values. The
+// scanner is the same for all; another provider is another value of this type
+// and another choice of order.
+type rules struct {
+	// doubleColons writes a ':' inside a name as '::'.
+	doubleColons bool
+
+	// omits says which members give no line, they and all below them.
+	omits func(name []byte) bool
+
+	// render appends a boolean, null, or a number that is not an integer, as
+	// it stands in its line; text is as it stood in the body. Strings stand
+	// there decoded and integers as their digits: they never pass through a
+	// float.
+	render func(dst []byte, kind Kind, text []byte) []byte
+}
+
+// jetpay is JetPay Gate, signature rules. Members are left out at any depth,
+// as the reference SDK (PHP) does for both names.
+var jetpay = rules{doubleColons: true, omits: omittedByJetPay, render: renderForJetPay}
+
+func omittedByJetPay(name []byte) bool {
+	switch string(name) {
+	case "signature", "frame_mode":
+		return true
+	}
+	return false
+}
+
+// renderForJetPay: numbers that are no integers in shortest form, true and
+// false as 1 and 0, null as nothing.
+func renderForJetPay(dst []byte, kind Kind, text []byte) []byte {
+	switch kind {
+	case KindNumber:
+		return appendShortest(dst, text)
+	case KindBool:
+		if text[0] == 't' {
+			return append(dst, '1')
+		}
+		return append(dst, '0')
+	}
+	return dst
+}
+
+// appendShortest appends a number with a fraction or an exponent in the
+// shortest form that reads back as the same float64: plain digits from 1e-6 to
+// below 1e21, else with an exponent, as ECMAScript writes numbers (the SDKs
+// differ outside of that range, and no amount is there). It is at most 25
+// bytes long, whatever the exponent. A number that no float64 can hold stays
+// as it stood.
+func appendShortest(dst, text []byte) []byte {
+	f, err := strconv.ParseFloat(string(text), 64)
+	if err != nil {
+		return append(dst, text...)
+	}
+	size := math.Abs(f)
+	if size == 0 || (size >= 1e-6 && size < 1e21) {
+		return strconv.AppendFloat(dst, f, 'f', -1, 64)
+	}
+	at := len(dst)
+	return trimExponent(strconv.AppendFloat(dst, f, 'e', -1, 64), at)
+}
+
+// trimExponent turns Go's e-07 into e-7, in what stands from at on.
+func trimExponent(dst []byte, at int) []byte {
+	n := len(dst)
+	if n-at > 4 && dst[n-2] == '0' && (dst[n-3] == '-' || dst[n-3] == '+') {
+		dst[n-2] = dst[n-1]
+		dst = dst[:n-1]
+	}
+	return dst
+}

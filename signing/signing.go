@@ -1,0 +1,114 @@
+// Package signing reads a provider's JSON message strictly, builds the string
+// that its signature covers, and makes and checks that signature.
+//
+// There is one walk over the bytes. It yields, for every member, its path, its
+// value and the line that the signature covers, so that what is later read
+// with [Body.Lookup] is the very value that was signed:
+//
+//	bytes -> strict scanner -> nodes (path, value, kind) -> rules -> sorted lines -> HMAC
+//
+// The rules in force are those of the JetPay Gate, signature rules: a line
+// path:to:name:value for every scalar, a ':' inside a name doubled, lines
+// sorted by path in PHP's natural order, joined with ';', HMAC-SHA-512 with
+// the project's secret, standard Base64.
+//
+// The scheme is not injective: values are not escaped (1, "1" and true give
+// one line, as do {"a":"b:c"} and {"a":{"b":"c"}}), and an empty object or
+// array gives no line at all. A caller must therefore check kinds and
+// characters of what it reads after the signature, and must not treat the mere
+// presence of an empty container as something the provider has signed.
+//
+// The package does no I/O and logs nothing. Its errors name offsets and kinds,
+// never content of the body, which may be personal data.
+package signing
+
+import "errors"
+
+const (
+	// MaxBody is the size in bytes above which a body is refused unread.
+	MaxBody = 1 << 20
+
+	// MaxDepth is how many objects and arrays may stand inside each other.
+	MaxDepth = 32
+
+	// maxUnfolded bounds, in bytes, what the paths of one body come to. Every
+	// line repeats the names above it, so a short hostile body could otherwise
+	// ask for gigabytes. Honest messages stay far under MaxBody.
+	maxUnfolded = 8 << 20
+
+	// maxPooled is the size in bytes above which buffers are left to the
+	// garbage collector instead of being kept for the next body.
+	maxPooled = 64 << 10
+)
+
+// The reasons for a refusal. They come wrapped with detail; use [errors.Is].
+var (
+	// ErrTooLarge: the body is longer than MaxBody, or its lines unfold to
+	// more than this package is willing to hold.
+	ErrTooLarge = errors.New("body too large")
+
+	// ErrMalformed: not one strict JSON value. Not JSON, a repeated name in
+	// one object (also when written with different escapes), data after the
+	// value, invalid UTF-8, a lone surrogate, or deeper than MaxDepth.
+	ErrMalformed = errors.New("malformed body")
+
+	// ErrNotSigned: there is no signature that could be checked. It is
+	// missing, empty, not a string, or not the Base64 of 64 bytes.
+	ErrNotSigned = errors.New("not signed")
+
+	// ErrNoValidSignature: there is a signature, and no key made it.
+	ErrNoValidSignature = errors.New("no valid signature")
+
+	// ErrEmptySecret: a key cannot be made from an empty secret.
+	ErrEmptySecret = errors.New("empty secret")
+)
+
+// Kind says what a JSON value is.
+type Kind uint8
+
+// The kinds of JSON value.
+const (
+	KindNull Kind = iota
+	KindString
+	KindNumber
+	KindBool
+	KindObject
+	KindArray
+)
+
+// String names the kind as JSON does, for error messages.
+func (k Kind) String() string {
+	switch k {
+	case KindNull:
+		return "null"
+	case KindString:
+		return "string"
+	case KindNumber:
+		return "number"
+	case KindBool:
+		return "boolean"
+	case KindObject:
+		return "object"
+	case KindArray:
+		return "array"
+	}
+	return "unknown"
+}
+
+// Value is one value of a Body. It is valid until the Body is released.
+type Value struct {
+	text []byte
+	kind Kind
+}
+
+// Kind says what the value is.
+func (v Value) Kind() Kind { return v.kind }
+
+// Text is a copy of [Value.Bytes].
+func (v Value) Text() string { return string(v.text) }
+
+// Bytes is the decoded text of a string, the digits of a number exactly as
+// they stood in the body, "true" or "false" of a boolean, and empty for
+// everything else. It is not a copy: it must not be changed, and is valid only
+// until the Body is released.
+func (v Value) Bytes() []byte { return v.text }

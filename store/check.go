@@ -1,0 +1,379 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+	"gorm.io/gorm"
+)
+
+// maxProblems bounds what each rule reports: a broken book can break one rule
+// for every transaction.
+const maxProblems = 50
+
+// CheckReport is what a check has seen and what is wrong.
+type CheckReport struct {
+	Transactions int64
+	Entries      int64
+	Accounts     int64 // ledger accounts
+	Payments     int64
+	Problems     []string // one line each, with the ids; empty when all is well
+}
+
+// Check verifies every invariant of the ledger against the database as it is
+// at one moment, while others may write. The problems are in the report; the
+// error says that the check itself could not be made. Memory does not grow
+// with the journal; what has to be sorted goes through SQLite's temporary
+// files.
+func (s *Store) Check(ctx context.Context) (CheckReport, error) {
+	var report CheckReport
+	err := snapshot(ctx, s.read, func(db *gorm.DB) (err error) {
+		report, err = checkBook(ctx, db)
+		return err
+	})
+	if err != nil {
+		return CheckReport{}, fmt.Errorf("check the ledger: %w", err)
+	}
+	return report, nil
+}
+
+// snapshot runs fn on one connection inside one read transaction, so that
+// everything it reads is of one moment. The drivers' own transactions would
+// begin IMMEDIATE, which takes the write lock; this one never does.
+func snapshot(ctx context.Context, on *gorm.DB, fn func(*gorm.DB) error) error {
+	pool, err := on.DB()
+	if err != nil {
+		return err
+	}
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("read connection: %w", err)
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, "BEGIN DEFERRED"); err != nil {
+		return fmt.Errorf("begin to read: %w", err)
+	}
+	db := on.Session(&gorm.Session{NewDB: true, Context: ctx})
+	db.Statement.ConnPool = conn
+	err = fn(db)
+	if _, end := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); end != nil {
+		// A connection that still holds its snapshot must not go back to the pool.
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+		err = errors.Join(err, fmt.Errorf("end reading: %w", end))
+	}
+	return err
+}
+
+// checkBook runs every rule on the database behind db.
+func checkBook(ctx context.Context, db *gorm.DB) (CheckReport, error) {
+	var report CheckReport
+	err := db.Raw(`SELECT (SELECT count(*) FROM transactions), (SELECT count(*) FROM entries),
+		(SELECT count(*) FROM ledger_accounts), (SELECT count(*) FROM payments)`).Row().
+		Scan(&report.Transactions, &report.Entries, &report.Accounts, &report.Payments)
+	if err != nil {
+		return report, err
+	}
+	if report.Problems, err = checkSchema(ctx, db); err != nil {
+		return report, err
+	}
+	for _, r := range rules {
+		problems, err := r.check(db)
+		if err != nil {
+			return report, fmt.Errorf("%s: %w", r.holds, err)
+		}
+		report.Problems = append(report.Problems, problems...)
+	}
+	return report, nil
+}
+
+// rule is an invariant, as a query that returns a line for each breach.
+type rule struct {
+	holds string // the sentence that is true of a sound book
+	query string
+}
+
+func (r rule) check(db *gorm.DB) ([]string, error) {
+	problems, err := lines(db, r.query)
+	if err == nil {
+		return problems, nil
+	}
+	// A sum that overflows is a finding: no sound book holds such amounts.
+	if strings.Contains(err.Error(), "integer overflow") {
+		return []string{"a sum does not fit into 64 bits; this does not hold: " + r.holds}, nil
+	}
+	return nil, err
+}
+
+// lines runs a query of one text column, and reads at most maxProblems rows.
+func lines(db *gorm.DB, query string, args ...any) (found []string, err error) {
+	rows, err := db.Raw(query, args...).Rows()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if len(found) == maxProblems {
+			return append(found, "… and more like the one before"), nil
+		}
+		var line string
+		if err := rows.Scan(&line); err != nil {
+			return nil, err
+		}
+		found = append(found, line)
+	}
+	return found, rows.Err()
+}
+
+// Each query below is written so that SQLite walks the big tables in their own
+// order, or sorts through temporary files; none collects the journal in memory.
+
+// undoneSQL defines undone(seq, by): the transactions that do not count any
+// more, because of an odd number of reversals in a row, and the last of these.
+const undoneSQL = `WITH RECURSIVE chain (root, last, length) AS (
+		SELECT t.seq, r.seq, 1 FROM transactions r JOIN transactions t ON t.seq = r.reverses
+			WHERE r.reverses IS NOT NULL AND t.kind <> 'reversal' AND r.seq > t.seq
+		UNION ALL
+		SELECT c.root, r.seq, c.length + 1 FROM chain c JOIN transactions r ON r.reverses = c.last AND r.seq > c.last),
+	undone (seq, by) AS MATERIALIZED (SELECT root, max(last) FROM chain GROUP BY root HAVING max(length) % 2 = 1) `
+
+// settledSQL adds settled(item, state, by): what became of each suspense item
+// according to the journal; an item that is not in it is open.
+const settledSQL = undoneSQL + `, settled (item, state, by) AS MATERIALIZED (
+		SELECT t.resolves, CASE t.kind WHEN 'assignment' THEN 'assigned' ELSE 'returned' END, t.seq
+			FROM transactions t WHERE t.resolves IS NOT NULL AND t.seq NOT IN (SELECT u.seq FROM undone u)
+		UNION ALL
+		SELECT t.seq, 'reversed', u.by FROM undone u JOIN transactions t ON t.seq = u.seq WHERE t.kind = 'suspense') `
+
+var rules = []rule{
+	{"every transaction has at least two entries", `
+		SELECT format('transaction %s (seq %d) has %d entries, it needs at least two', t.transaction_id, t.seq, count(e.n))
+		FROM transactions t LEFT JOIN entries e ON e.seq = t.seq GROUP BY t.seq HAVING count(e.n) < 2`},
+	{"the entries of a transaction sum to zero in each currency", `
+		SELECT format('transaction seq %d: its entries in %s sum to %d, not to zero', e.seq, a.currency, sum(e.amount))
+		FROM (SELECT e.seq FROM entries e JOIN ledger_accounts a ON a.id = e.account_id
+			GROUP BY e.seq HAVING sum(e.amount) <> 0 OR min(a.currency) <> max(a.currency)) x
+		JOIN entries e ON e.seq = x.seq JOIN ledger_accounts a ON a.id = e.account_id
+		GROUP BY e.seq, a.currency HAVING sum(e.amount) <> 0`},
+	{"every entry belongs to a transaction", `
+		SELECT format('entry %d of seq %d: its transaction does not exist', e.n, e.seq)
+		FROM entries e WHERE NOT EXISTS (SELECT 1 FROM transactions t WHERE t.seq = e.seq)`},
+	{"every entry belongs to a ledger account", `
+		SELECT format('entry %d of seq %d: its ledger account %d does not exist', e.n, e.seq, e.account_id)
+		FROM entries e WHERE NOT EXISTS (SELECT 1 FROM ledger_accounts a WHERE a.id = e.account_id)`},
+	{"the running totals are the sums of the entries", `
+		SELECT format('ledger account %s %s: its running totals are %d debits, %d credits; its entries sum to %d and %d',
+			a.name, a.currency, a.debits, a.credits, coalesce(s.debits, 0), coalesce(s.credits, 0))
+		FROM ledger_accounts a LEFT JOIN (
+			SELECT e.account_id, sum(max(e.amount, 0)) AS debits, sum(max(-e.amount, 0)) AS credits FROM entries e GROUP BY e.account_id
+		) s ON s.account_id = a.id
+		WHERE a.debits <> coalesce(s.debits, 0) OR a.credits <> coalesce(s.credits, 0)`},
+	{"all debits are all credits, in each currency", `
+		SELECT format('the whole book in %s: all debits less all credits are %d, not zero', currency, sum(debits - credits))
+		FROM ledger_accounts GROUP BY currency HAVING sum(debits - credits) <> 0`},
+	{"the feed has no gaps", `
+		SELECT format('transaction %s (seq %d): the place before it in the feed, seq %d, is missing', t.transaction_id, t.seq, t.seq - 1)
+		FROM transactions t WHERE t.seq <> 1 AND NOT EXISTS (SELECT 1 FROM transactions b WHERE b.seq = t.seq - 1)`},
+	{"every transaction belongs to a payment", `
+		SELECT format('transaction %s (seq %d): its payment %s does not exist', t.transaction_id, t.seq, t.payment_id)
+		FROM transactions t WHERE NOT EXISTS (SELECT 1 FROM payments p WHERE p.payment_id = t.payment_id)`},
+
+	{"what a provider's operation posted is on record", `
+		SELECT format('transaction %s (seq %d, %s): the operation that made it is not on record', t.transaction_id, t.seq, t.kind)
+		FROM (SELECT seq FROM transactions WHERE kind IN ('credit', 'suspense') EXCEPT SELECT seq FROM operations) x
+		JOIN transactions t ON t.seq = x.seq`},
+	{"a transaction has one operation", `
+		SELECT format('transaction seq %d: %d operations claim to have made it', seq, count(*))
+		FROM operations GROUP BY seq HAVING count(*) > 1`},
+	{"an operation belongs to a transaction that it can have made, of its own sum", `
+		SELECT format('operation %s of %s %s: transaction seq %d is not a posting of %d %s by it', o.operation, o.provider, o.project, o.seq, o.sum_amount, o.sum_currency)
+		FROM operations o
+		LEFT JOIN transactions t ON t.seq = o.seq AND t.kind IN ('credit', 'suspense', 'manual_credit')
+		LEFT JOIN entries e ON e.seq = t.seq AND e.amount > 0
+		LEFT JOIN ledger_accounts a ON a.id = e.account_id
+		WHERE e.amount IS NOT o.sum_amount OR a.currency IS NOT o.sum_currency OR a.name IS NOT 'settlement:' || o.provider || ':' || o.project`},
+
+	{"a transaction takes the payment's credit or a place of its own", `
+		SELECT format('transaction %s (seq %d, %s): slot %d', t.transaction_id, t.seq, t.kind, t.slot)
+		FROM transactions t WHERE t.slot <> CASE WHEN t.kind IN ('credit', 'manual_credit') OR (t.kind = 'assignment' AND t.slot = 0) THEN 0 ELSE t.seq END`},
+	{"a payment shows the credit that the journal has", undoneSQL + `
+		SELECT format('payment %s: it shows credit %s of %s %s%s; the journal has %s of %s %s%s', t.payment_id,
+			coalesce(p.credit_transaction, 'none'), coalesce(p.credit_amount, 0), coalesce(p.credit_currency, '-'), iif(p.credit_reversed, ', reversed', ''),
+			t.transaction_id, coalesce(-e.amount, 0), coalesce(a.currency, '-'), iif(t.seq IN (SELECT u.seq FROM undone u), ', reversed', ''))
+		FROM transactions t
+		LEFT JOIN payments p ON p.payment_id = t.payment_id
+		LEFT JOIN entries e ON e.seq = t.seq AND e.amount < 0
+		LEFT JOIN ledger_accounts a ON a.id = e.account_id
+		WHERE t.slot = 0 AND (p.credit_seq IS NOT t.seq OR p.credit_transaction IS NOT t.transaction_id
+			OR p.credit_amount IS NOT -e.amount OR p.credit_currency IS NOT a.currency
+			OR p.credit_by_operator IS NOT (t.kind <> 'credit') OR p.credit_reversed IS NOT (t.seq IN (SELECT u.seq FROM undone u)))`},
+	{"a credit that a payment shows is in the journal", `
+		SELECT format('payment %s: it shows credit %s, which the journal does not have', p.payment_id, coalesce(p.credit_transaction, p.credit_seq))
+		FROM payments p WHERE (p.credit_seq IS NOT NULL OR p.credit_transaction IS NOT NULL)
+			AND NOT EXISTS (SELECT 1 FROM transactions t WHERE t.payment_id = p.payment_id AND t.slot = 0)`},
+	{"a payment is credited to its own contract", `
+		SELECT format('payment %s: transaction %s (seq %d) credits another contract than the payment was issued for', t.payment_id, t.transaction_id, t.seq)
+		FROM transactions t JOIN payments p ON p.payment_id = t.payment_id
+		LEFT JOIN entries e ON e.seq = t.seq AND e.amount < 0
+		LEFT JOIN ledger_accounts a ON a.id = e.account_id
+		WHERE t.kind IN ('credit', 'manual_credit') AND a.name IS NOT 'customers:' || p.customer_id || ':' || p.entity_id`},
+	{"a payment that is credited has succeeded", `
+		SELECT format('payment %s: it is credited, and its status is %s', p.payment_id, p.status)
+		FROM payments p WHERE p.credit_seq IS NOT NULL AND p.status <> 'succeeded'`},
+	{"a payment that succeeded is credited to a contract", `
+		SELECT format('payment %s: its status is succeeded, and nothing was credited', p.payment_id)
+		FROM payments p WHERE p.status = 'succeeded' AND p.credit_seq IS NULL
+			AND NOT EXISTS (SELECT 1 FROM transactions t WHERE t.payment_id = p.payment_id AND t.kind = 'assignment')`},
+	{"a payment with money in suspense is in review, unless it succeeded", `
+		SELECT format('payment %s: money of it lies in suspense, and its status is %s', p.payment_id, p.status)
+		FROM payments p WHERE p.open_items > 0 AND p.status NOT IN ('review', 'succeeded')`},
+	{"the flag reversed says that the credit is reversed", `
+		SELECT format('payment %s: the flag reversed and the state of its credit differ', p.payment_id)
+		FROM payments p WHERE (p.flags & 2048 <> 0) <> (p.credit_reversed <> 0)`},
+
+	{"a reversal, and nothing else, reverses an earlier transaction of the same payment", `
+		SELECT format('transaction %s (seq %d, %s): it must not reverse %s', r.transaction_id, r.seq, r.kind, coalesce('seq ' || r.reverses, 'nothing'))
+		FROM transactions r LEFT JOIN transactions t ON t.seq = r.reverses
+		WHERE (r.kind = 'reversal') <> (r.reverses IS NOT NULL)
+			OR (r.reverses IS NOT NULL AND (t.seq IS NULL OR t.seq >= r.seq OR t.payment_id <> r.payment_id))`},
+	{"a reversal is the exact mirror of what it reverses", `
+		SELECT format('transaction %s (seq %d): it is not the mirror of seq %d, which it reverses', r.transaction_id, r.seq, r.reverses)
+		FROM transactions r WHERE r.reverses IS NOT NULL AND (
+			EXISTS (SELECT 1 FROM entries e WHERE e.seq = r.seq AND NOT EXISTS (
+				SELECT 1 FROM entries o WHERE o.seq = r.reverses AND o.n = e.n AND o.account_id = e.account_id AND o.amount = -e.amount))
+			OR EXISTS (SELECT 1 FROM entries o WHERE o.seq = r.reverses AND NOT EXISTS (
+				SELECT 1 FROM entries e WHERE e.seq = r.seq AND o.n = e.n)))`},
+	{"an assignment or a return, and nothing else, resolves suspended money of the same payment", `
+		SELECT format('transaction %s (seq %d, %s): it must not resolve %s', t.transaction_id, t.seq, t.kind, coalesce('seq ' || t.resolves, 'nothing'))
+		FROM transactions t LEFT JOIN transactions s ON s.seq = t.resolves
+		WHERE (t.kind IN ('assignment', 'return')) <> (t.resolves IS NOT NULL)
+			OR (t.resolves IS NOT NULL AND (s.kind IS NOT 'suspense' OR s.seq >= t.seq OR s.payment_id <> t.payment_id))`},
+	{"a resolution takes from suspense exactly what was put there", `
+		SELECT format('transaction %s (seq %d): it does not take the money of suspense item seq %d from its account', t.transaction_id, t.seq, t.resolves)
+		FROM transactions t WHERE t.resolves IS NOT NULL AND NOT EXISTS (
+			SELECT 1 FROM entries s JOIN entries e ON e.seq = t.seq AND e.account_id = s.account_id AND e.amount = -s.amount
+			WHERE s.seq = t.resolves AND s.amount < 0)`},
+	{"money in suspense is listed as an item", `
+		SELECT format('transaction %s (seq %d): it put money into suspense, and is not listed as an item', t.transaction_id, t.seq)
+		FROM transactions t WHERE t.kind = 'suspense' AND NOT EXISTS (
+			SELECT 1 FROM suspense_items i WHERE i.seq = t.seq AND i.payment_id = t.payment_id)`},
+	{"an item is money in suspense", `
+		SELECT format('suspense item seq %d: there is no suspense transaction of payment %s', i.seq, i.payment_id)
+		FROM suspense_items i WHERE NOT EXISTS (
+			SELECT 1 FROM transactions t WHERE t.seq = i.seq AND t.kind = 'suspense' AND t.payment_id = i.payment_id)`},
+	{"an item is resolved at most once", settledSQL + `
+		SELECT format('suspense item seq %d: %d resolutions of it count', item, count(*)) FROM settled GROUP BY item HAVING count(*) > 1`},
+	{"the state of an item is what the journal says", settledSQL + `
+		SELECT format('suspense item seq %d of payment %s: it is %s by seq %s; the journal says %s by seq %s',
+			i.seq, i.payment_id, i.state, coalesce(i.resolved_by, '-'), coalesce(s.state, 'open'), coalesce(s.by, '-'))
+		FROM suspense_items i LEFT JOIN settled s ON s.item = i.seq
+		WHERE i.state <> coalesce(s.state, 'open') OR i.resolved_by IS NOT s.by`},
+	{"a payment counts its open suspense items", `
+		SELECT format('payment %s: it counts %d open suspense items; there are %d', p.payment_id, p.open_items, coalesce(o.items, 0))
+		FROM payments p LEFT JOIN (
+			SELECT payment_id, count(*) AS items FROM suspense_items WHERE state = 'open' GROUP BY payment_id
+		) o ON o.payment_id = p.payment_id
+		WHERE p.open_items <> coalesce(o.items, 0)`},
+	{"a suspense account holds the sum of its open items", `
+		SELECT format('ledger account %s %s: it holds %d; its open items sum to %d', a.name, a.currency, a.credits - a.debits, coalesce(o.amount, 0))
+		FROM ledger_accounts a LEFT JOIN (
+			SELECT e.account_id, -sum(e.amount) AS amount FROM suspense_items i JOIN entries e ON e.seq = i.seq AND e.amount < 0
+			WHERE i.state = 'open' GROUP BY e.account_id
+		) o ON o.account_id = a.id
+		WHERE a.name >= 'suspense:' AND a.name < 'suspense;' AND a.credits - a.debits <> coalesce(o.amount, 0)`},
+	{"every foreign key points to a row", `
+		SELECT format('table %s, row %s: what it names in table %s does not exist', "table", coalesce(rowid, '-'), parent) FROM pragma_foreign_key_check`},
+}
+
+// checkSchema compares the database with one that the migrations make from
+// nothing: the triggers and the unique keys must be there, word for word, and
+// the tables must be strict. Whatever a newer program has added is its own.
+func checkSchema(ctx context.Context, db *gorm.DB) ([]string, error) {
+	guards, tables, err := expectedSchema(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the expected schema: %w", err)
+	}
+	var problems []string
+	for _, g := range guards {
+		var found sql.NullString
+		err := db.Raw(`SELECT max(sql) FROM sqlite_master WHERE type = ? AND name = ?`, g.kind, g.name).Row().Scan(&found)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case !found.Valid:
+			problems = append(problems, fmt.Sprintf("%s %s is missing", g.kind, g.name))
+		case found.String != g.sql:
+			problems = append(problems, fmt.Sprintf("%s %s was changed", g.kind, g.name))
+		}
+	}
+	for _, table := range tables {
+		var strict sql.NullBool
+		err := db.Raw(`SELECT max(strict) FROM pragma_table_list WHERE schema = 'main' AND name = ?`, table).Row().Scan(&strict)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case !strict.Valid:
+			problems = append(problems, fmt.Sprintf("table %s is missing", table))
+		case !strict.Bool:
+			problems = append(problems, fmt.Sprintf("table %s is not STRICT", table))
+		}
+	}
+	return problems, nil
+}
+
+// guard is a trigger or a unique key on which the promises rest.
+type guard struct{ kind, name, sql string }
+
+// expectedSchema runs the migrations on a database in memory, and reads which
+// guards and strict tables they make.
+func expectedSchema(ctx context.Context) (guards []guard, tables []string, err error) {
+	pool, err := sql.Open(DriverName, ":memory:")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	pool.SetMaxOpenConns(1) // another connection would have another memory
+	if err := runMigrations(ctx, pool); err != nil {
+		return nil, nil, err
+	}
+	rows, err := pool.QueryContext(ctx, `SELECT type, name, coalesce(sql, '') FROM sqlite_master
+		WHERE type = 'trigger' OR (type = 'index' AND sql LIKE 'CREATE UNIQUE%')
+		UNION ALL SELECT 'table', name, '' FROM pragma_table_list WHERE schema = 'main' AND strict`)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var g guard
+		if err := rows.Scan(&g.kind, &g.name, &g.sql); err != nil {
+			return nil, nil, err
+		}
+		if g.kind == "table" {
+			tables = append(tables, g.name)
+			continue
+		}
+		guards = append(guards, g)
+	}
+	return guards, tables, rows.Err()
+}
+
+// runMigrations brings the database behind the pool to this program's schema.
+func runMigrations(ctx context.Context, pool *sql.DB) error {
+	files, err := fs.Sub(sqliteMigrations, "migrations/sqlite")
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, pool, files)
+	if err != nil {
+		return err
+	}
+	_, err = provider.Up(ctx)
+	return err
+}

@@ -1,0 +1,402 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tolem/store"
+	"tolem/topup"
+)
+
+// sample is a book in which everything has happened once, as a file:
+//
+//	seq 1 credit of p1 · 2 suspense of p2, 4 assigned to its own contract
+//	3 suspense of p3, under an unknown id, 5 returned · 6 credit of p4 by an
+//	operator, 7 reversed · 8 suspense of p5, open · 9 suspense of p6, 10 reversed
+//	p7 is pending
+type sample struct {
+	file     string
+	payments [8]string // p1 to p7
+	ids      [11]string
+}
+
+func newSample(t *testing.T) sample {
+	t.Helper()
+	s := bookOf(t)
+	ctx := context.Background()
+	var b sample
+	for _, n := range []int{1, 2, 4, 5, 6, 7} {
+		b.payments[n] = mustIssue(t, s)
+	}
+	mustRecord(t, s, paid(b.payments[1], "28"))
+	_, second := suspendedItem(t, s, paid(b.payments[2], "29", sum(9000)))
+	unknown, third := suspendedItem(t, s, paid("their-id", "30"))
+	b.payments[3] = unknown
+	must(t)(s.AssignSuspense(ctx, second, "7123456789", "12345", anna))
+	must(t)(s.ReturnSuspense(ctx, third, anna))
+	manual := must(t)(s.CreditPayment(ctx, b.payments[4], anna))
+	must(t)(s.Reverse(ctx, manual.ID, anna))
+	suspendedItem(t, s, paid(b.payments[5], "31", sum(5000)))
+	_, ninth := suspendedItem(t, s, paid(b.payments[6], "32", sum(7000)))
+	must(t)(s.Reverse(ctx, ninth, anna))
+	for _, tr := range feed(t, s) {
+		b.ids[tr.Seq] = tr.ID
+	}
+	checked(t, s)
+	b.file = filepath.Join(t.TempDir(), "sample.db")
+	if _, err := s.Backup(ctx, b.file); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// names puts the sample's ids into a text: p1 is a payment, t1 a transaction.
+func (b sample) names(text string) string {
+	for n, id := range b.payments {
+		text = strings.ReplaceAll(text, fmt.Sprintf("<p%d>", n), id)
+	}
+	for n, id := range b.ids {
+		text = strings.ReplaceAll(text, fmt.Sprintf("<t%d>", n), id)
+	}
+	return text
+}
+
+// corrupted is a copy of the sample in which somebody has worked around the
+// triggers and put them back.
+func (b sample) corrupted(t *testing.T, damage ...string) *store.Store {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "corrupted.db")
+	content, err := os.ReadFile(b.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	raw := rawOpen(t, file)
+	triggers := map[string]string{}
+	rows, err := raw.Query(`SELECT name, sql FROM sqlite_master WHERE type = 'trigger'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rows.Next() {
+		var name, text string
+		if err := rows.Scan(&name, &text); err != nil {
+			t.Fatal(err)
+		}
+		triggers[name] = text
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	exec := func(query string) {
+		t.Helper()
+		if _, err := raw.Exec(query); err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+	}
+	for name := range triggers {
+		exec(`DROP TRIGGER ` + name)
+	}
+	for _, d := range damage {
+		if name, found := strings.CutPrefix(d, "LEAVE OUT "); found {
+			delete(triggers, name)
+			continue
+		}
+		exec(b.names(d))
+	}
+	for _, text := range triggers {
+		exec(text)
+	}
+	if err := raw.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return mustOpen(t, func(o *store.Options) { o.Path = file })
+}
+
+func problems(t *testing.T, s *store.Store) []string {
+	t.Helper()
+	report, err := s.Check(context.Background())
+	if err != nil {
+		t.Fatalf("check: %v", err)
+	}
+	return report.Problems
+}
+
+// breach is damage to a book, and what check must say of it.
+type breach struct {
+	rule   string
+	damage string // statements
+	says   string
+}
+
+var breaches = []breach{
+	{"every transaction has at least two entries",
+		`DELETE FROM entries WHERE seq = 1 AND n = 1`, `transaction <t1> (seq 1) has 1 entries`},
+	{"every transaction has at least two entries",
+		`DELETE FROM entries WHERE seq = 5`, `transaction <t5> (seq 5) has 0 entries`},
+	{"the entries of a transaction sum to zero in each currency",
+		`UPDATE entries SET amount = 10001 WHERE seq = 1 AND n = 0`, `transaction seq 1: its entries in KZT sum to 1, not to zero`},
+	{"the entries of a transaction sum to zero in each currency",
+		`INSERT INTO ledger_accounts (id, name, currency) VALUES (50, 'x', 'KGS'); UPDATE entries SET account_id = 50 WHERE seq = 1 AND n = 0`,
+		`transaction seq 1: its entries in KGS sum to 10000`},
+	{"every entry belongs to a transaction",
+		`INSERT INTO entries VALUES (99, 0, 1, 5), (99, 1, 2, -5)`, `entry 1 of seq 99: its transaction does not exist`},
+	{"every entry belongs to a ledger account",
+		`UPDATE entries SET account_id = 99 WHERE seq = 1 AND n = 0`, `entry 0 of seq 1: its ledger account 99 does not exist`},
+	{"the running totals are the sums of the entries",
+		`UPDATE ledger_accounts SET debits = debits + 1, credits = credits + 1 WHERE name = '` + own + `'`,
+		`ledger account ` + own + ` KZT: its running totals are 10001 debits, 29001 credits; its entries sum to 10000 and 29000`},
+	{"the running totals are the sums of the entries",
+		`UPDATE entries SET amount = amount * 922337203685477 WHERE seq IN (1, 2, 3)`, `a sum does not fit into 64 bits`},
+	{"all debits are all credits, in each currency",
+		`UPDATE ledger_accounts SET debits = debits + 1 WHERE id = 1`, `the whole book in KZT: all debits less all credits are 1, not zero`},
+	{"the feed has no gaps",
+		`DELETE FROM entries WHERE seq = 5; DELETE FROM transactions WHERE seq = 5`, `transaction <t6> (seq 6): the place before it in the feed, seq 5, is missing`},
+	{"the feed has no gaps",
+		`DELETE FROM transactions WHERE seq = 1`, `the place before it in the feed, seq 1, is missing`},
+	{"every transaction belongs to a payment",
+		`DELETE FROM payments WHERE payment_id = '<p1>'`, `transaction <t1> (seq 1): its payment <p1> does not exist`},
+	{"what a provider's operation posted is on record",
+		`DELETE FROM operations WHERE operation = '28'`, `transaction <t1> (seq 1, credit): the operation that made it is not on record`},
+	{"what a provider's operation posted is on record",
+		`DELETE FROM operations WHERE operation = '31'`, `transaction <t8> (seq 8, suspense): the operation that made it is not on record`},
+	{"a transaction has one operation",
+		`INSERT INTO operations SELECT '77', provider, project, seq, reference, sum_amount, sum_currency, initial_amount, initial_currency FROM operations WHERE operation = '28'`,
+		`transaction seq 1: 2 operations claim to have made it`},
+	{"an operation belongs to a transaction that it can have made, of its own sum",
+		`UPDATE operations SET sum_amount = 1 WHERE operation = '28'`, `operation 28 of jetpay 1234: transaction seq 1 is not a posting of 1 KZT by it`},
+	{"an operation belongs to a transaction that it can have made, of its own sum",
+		`UPDATE operations SET seq = 5 WHERE operation = '28'`, `operation 28 of jetpay 1234: transaction seq 5 is not`},
+	{"an operation belongs to a transaction that it can have made, of its own sum",
+		`UPDATE operations SET project = '9' WHERE operation = '28'`, `operation 28 of jetpay 9: transaction seq 1 is not`},
+	{"a transaction takes the payment's credit or a place of its own",
+		`UPDATE transactions SET slot = 77 WHERE seq = 5`, `transaction <t5> (seq 5, return): slot 77`},
+	{"a transaction takes the payment's credit or a place of its own",
+		`UPDATE transactions SET slot = 1 WHERE seq = 1`, `transaction <t1> (seq 1, credit): slot 1`},
+	{"a payment shows the credit that the journal has",
+		`UPDATE payments SET credit_amount = 1 WHERE payment_id = '<p1>'`, `payment <p1>: it shows credit <t1> of 1 KZT; the journal has <t1> of 10000 KZT`},
+	{"a payment shows the credit that the journal has",
+		`UPDATE payments SET credit_currency = 'KGS' WHERE payment_id = '<p1>'`, `payment <p1>: it shows credit <t1> of 10000 KGS`},
+	{"a payment shows the credit that the journal has",
+		`UPDATE payments SET credit_reversed = 0, flags = 0 WHERE payment_id = '<p4>'`, `the journal has <t6> of 10000 KZT, reversed`},
+	{"a payment shows the credit that the journal has",
+		`UPDATE payments SET credit_transaction = 't_x' WHERE payment_id = '<p2>'`, `payment <p2>: it shows credit t_x of 9000 KZT; the journal has <t4>`},
+	{"a payment shows the credit that the journal has",
+		`UPDATE payments SET credit_seq = NULL, credit_transaction = NULL, credit_amount = NULL, status = 'pending' WHERE payment_id = '<p1>'`,
+		`payment <p1>: it shows credit none of 0 KZT`},
+	{"a payment shows the credit that the journal has",
+		`UPDATE payments SET credit_by_operator = 1 WHERE payment_id = '<p1>'`, `payment <p1>: it shows credit`},
+	{"a credit that a payment shows is in the journal",
+		`UPDATE payments SET credit_seq = 1, credit_transaction = '<t1>', credit_amount = 10000, credit_currency = 'KZT', status = 'succeeded' WHERE payment_id = '<p7>'`,
+		`payment <p7>: it shows credit <t1>, which the journal does not have`},
+	{"a payment is credited to its own contract",
+		`UPDATE payments SET entity_id = '2' WHERE payment_id = '<p1>'`, `payment <p1>: transaction <t1> (seq 1) credits another contract`},
+	{"a payment that is credited has succeeded",
+		`UPDATE payments SET status = 'declined' WHERE payment_id = '<p1>'`, `payment <p1>: it is credited, and its status is declined`},
+	{"a payment that succeeded is credited to a contract",
+		`UPDATE payments SET status = 'succeeded' WHERE payment_id = '<p7>'`, `payment <p7>: its status is succeeded, and nothing was credited`},
+	{"a payment with money in suspense is in review, unless it succeeded",
+		`UPDATE payments SET status = 'pending' WHERE payment_id = '<p5>'`, `payment <p5>: money of it lies in suspense, and its status is pending`},
+	{"the flag reversed says that the credit is reversed",
+		`UPDATE payments SET flags = 0 WHERE payment_id = '<p4>'`, `payment <p4>: the flag reversed and the state of its credit differ`},
+	{"a reversal, and nothing else, reverses an earlier transaction of the same payment",
+		`UPDATE transactions SET reverses = NULL WHERE seq = 7`, `transaction <t7> (seq 7, reversal): it must not reverse nothing`},
+	{"a reversal, and nothing else, reverses an earlier transaction of the same payment",
+		`UPDATE transactions SET reverses = 1 WHERE seq = 7`, `transaction <t7> (seq 7, reversal): it must not reverse seq 1`},
+	{"a reversal, and nothing else, reverses an earlier transaction of the same payment",
+		`UPDATE transactions SET reverses = 8 WHERE seq = 5`, `transaction <t5> (seq 5, return): it must not reverse seq 8`},
+	{"a reversal is the exact mirror of what it reverses",
+		`UPDATE entries SET amount = -9999 WHERE seq = 7 AND amount < 0; UPDATE entries SET amount = 9999 WHERE seq = 7 AND amount > 0`,
+		`transaction <t7> (seq 7): it is not the mirror of seq 6`},
+	{"a reversal is the exact mirror of what it reverses",
+		`INSERT INTO entries SELECT 7, n + 2, account_id, amount FROM entries WHERE seq = 7`, `transaction <t7> (seq 7): it is not the mirror of seq 6`},
+	{"a reversal is the exact mirror of what it reverses",
+		`INSERT INTO entries SELECT 6, n + 2, account_id, amount FROM entries WHERE seq = 6`, `transaction <t7> (seq 7): it is not the mirror of seq 6`},
+	{"an assignment or a return, and nothing else, resolves suspended money of the same payment",
+		`UPDATE transactions SET resolves = 1 WHERE seq = 4`, `transaction <t4> (seq 4, assignment): it must not resolve seq 1`},
+	{"an assignment or a return, and nothing else, resolves suspended money of the same payment",
+		`UPDATE transactions SET resolves = NULL WHERE seq = 5`, `transaction <t5> (seq 5, return): it must not resolve nothing`},
+	{"a resolution takes from suspense exactly what was put there",
+		`UPDATE entries SET amount = 8999 WHERE seq = 4 AND amount > 0; UPDATE entries SET amount = -8999 WHERE seq = 4 AND amount < 0`,
+		`transaction <t4> (seq 4): it does not take the money of suspense item seq 2`},
+	{"money in suspense is listed as an item",
+		`DELETE FROM suspense_items WHERE seq = 8`, `transaction <t8> (seq 8): it put money into suspense, and is not listed as an item`},
+	{"an item is money in suspense",
+		`INSERT INTO suspense_items VALUES (1, '<p1>', 'open', NULL)`, `suspense item seq 1: there is no suspense transaction of payment <p1>`},
+	{"an item is money in suspense",
+		`UPDATE suspense_items SET payment_id = '<p1>' WHERE seq = 8`, `suspense item seq 8: there is no suspense transaction of payment <p1>`},
+	{"an item is resolved at most once",
+		`UPDATE transactions SET resolves = 2 WHERE seq = 5`, `suspense item seq 2: 2 resolutions of it count`},
+	{"the state of an item is what the journal says",
+		`UPDATE suspense_items SET state = 'assigned', resolved_by = 4 WHERE seq = 8`,
+		`suspense item seq 8 of payment <p5>: it is assigned by seq 4; the journal says open by seq -`},
+	{"the state of an item is what the journal says",
+		`UPDATE suspense_items SET state = 'open', resolved_by = NULL WHERE seq = 9`, `it is open by seq -; the journal says reversed by seq 10`},
+	{"the state of an item is what the journal says",
+		`UPDATE suspense_items SET resolved_by = 5 WHERE seq = 2`, `it is assigned by seq 5; the journal says assigned by seq 4`},
+	{"a payment counts its open suspense items",
+		`UPDATE payments SET open_items = 3 WHERE payment_id = '<p5>'`, `payment <p5>: it counts 3 open suspense items; there are 1`},
+	{"a payment counts its open suspense items",
+		`UPDATE payments SET open_items = 0 WHERE payment_id = '<p5>'`, `payment <p5>: it counts 0 open suspense items; there are 1`},
+	{"a suspense account holds the sum of its open items",
+		`UPDATE suspense_items SET state = 'open', resolved_by = NULL WHERE seq = 3`, `ledger account ` + suspense + ` KZT: it holds 5000; its open items sum to 15000`},
+	{"every foreign key points to a row",
+		`UPDATE suspense_items SET resolved_by = 99 WHERE seq = 3`, `table suspense_items, row 3: what it names in table transactions does not exist`},
+
+	{"schema", `LEAVE OUT entries_no_update`, `trigger entries_no_update is missing`},
+	{"schema", `LEAVE OUT transactions_no_delete; CREATE TRIGGER transactions_no_delete BEFORE DELETE ON transactions BEGIN SELECT 1; END`,
+		`trigger transactions_no_delete was changed`},
+	{"schema", `DROP INDEX transactions_payment`, `index transactions_payment is missing`},
+	{"schema", `DROP INDEX transactions_reverses; CREATE UNIQUE INDEX transactions_reverses ON transactions (reverses, seq) WHERE reverses IS NOT NULL`,
+		`index transactions_reverses was changed`},
+	{"schema", `DROP TABLE message_bodies; CREATE TABLE message_bodies (message_id INTEGER NOT NULL PRIMARY KEY, received_at INTEGER NOT NULL, body BLOB NOT NULL)`,
+		`table message_bodies is not STRICT`},
+	{"schema", `DROP TABLE message_bodies`, `table message_bodies is missing`},
+}
+
+// statements splits damage; a trigger's body keeps its semicolons.
+func (b breach) statements() []string {
+	if strings.Contains(b.damage, "CREATE TRIGGER") {
+		return strings.SplitN(b.damage, "; ", 2)
+	}
+	return strings.Split(b.damage, "; ")
+}
+
+func TestCheckNamesWhateverIsBroken(t *testing.T) {
+	b := newSample(t)
+	if got := problems(t, b.corrupted(t)); len(got) > 0 {
+		t.Fatalf("an undamaged copy: got %q", got)
+	}
+	for i, tt := range breaches {
+		t.Run(fmt.Sprintf("%d %s", i, tt.rule), func(t *testing.T) {
+			got := problems(t, b.corrupted(t, tt.statements()...))
+			want := b.names(tt.says)
+			if !slices.ContainsFunc(got, func(line string) bool { return strings.Contains(line, want) }) {
+				t.Errorf("got %q, want a line that says %q", got, want)
+			}
+			for _, line := range got {
+				if strings.ContainsAny(line, "\n\r") {
+					t.Errorf("%q is not one line", line)
+				}
+			}
+		})
+	}
+}
+
+func TestEveryRuleOfCheckIsSeenToBreak(t *testing.T) {
+	for _, holds := range store.Rules() {
+		if !slices.ContainsFunc(breaches, func(b breach) bool { return b.rule == holds }) {
+			t.Errorf("no test breaks the rule: %s", holds)
+		}
+	}
+}
+
+func TestCheckCountsWhatItHasSeen(t *testing.T) {
+	s := bookOf(t)
+	mustRecord(t, s, paid(mustIssue(t, s), "28"))
+	mustIssue(t, s)
+	got, err := s.Check(context.Background())
+	if want := (store.CheckReport{Transactions: 1, Entries: 2, Accounts: 2, Payments: 2}); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	}
+}
+
+func TestAFloodOfProblemsIsCutShort(t *testing.T) {
+	s := mustOpen(t)
+	for i := range 60 {
+		mustRecord(t, s, paid("theirs", fmt.Sprint(i)))
+	}
+	raw := rawOpen(t, s.Path())
+	for _, query := range []string{`DROP TRIGGER operations_no_delete`, `DELETE FROM operations`} {
+		if _, err := raw.Exec(query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := problems(t, s)
+	if len(got) != 52 || !strings.Contains(got[len(got)-1], "more") {
+		t.Errorf("got %d lines, the last %q; want the trigger, 50 and a last one", len(got), got[len(got)-1])
+	}
+}
+
+func TestCheckSeesOneMomentWhileOthersWriteAndNeverBlocksThem(t *testing.T) {
+	s := bookOf(t)
+	var ids []string
+	for range 40 {
+		ids = append(ids, mustIssue(t, s))
+	}
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for w := range 4 {
+		wg.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				id := ids[(i*7+w)%len(ids)]
+				r := mustRecord(t, s, paid(id, fmt.Sprintf("%d-%d", w, i), sum([]int64{10000, 9000}[i%2])))
+				if r.Disposition == topup.DispositionSuspended && i%3 == 0 {
+					list, err := s.SuspenseItems(context.Background(), store.SuspenseFilter{PaymentID: id, Limit: 1})
+					if err == nil && len(list) == 1 {
+						_, _ = s.AssignSuspense(context.Background(), list[0].ID, "7123456789", "2", anna)
+					}
+				}
+			}
+		})
+	}
+	for range 15 {
+		checked(t, s)
+	}
+	close(stop)
+	wg.Wait()
+	checked(t, s)
+	if n := len(feed(t, s)); n == 0 {
+		t.Error("nothing was written meanwhile")
+	}
+}
+
+func TestACheckThatIsCancelledGivesItsConnectionBackInOrder(t *testing.T) {
+	s := bookOf(t)
+	mustRecord(t, s, paid(mustIssue(t, s), "28"))
+	for range 20 { // more often than there are connections
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if _, err := s.Check(ctx); err == nil {
+			t.Fatal("a cancelled check reported success")
+		}
+		short, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+		_, _ = s.Check(short)
+		cancel()
+	}
+	mustRecord(t, s, paid(mustIssue(t, s), "29"))
+	var n int
+	for range 20 { // no connection is left behind in an old snapshot
+		if err := s.ReadPool().QueryRow(`SELECT count(*) FROM transactions`).Scan(&n); err != nil || n != 2 {
+			t.Fatalf("a reader sees %d transactions, %v; want 2", n, err)
+		}
+	}
+	conns := make([]*sql.Conn, 0, 4)
+	for range 4 {
+		conn, err := s.ReadPool().Conn(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		conns = append(conns, conn)
+		if err := conn.QueryRowContext(context.Background(), `SELECT count(*) FROM transactions`).Scan(&n); err != nil || n != 2 {
+			t.Errorf("a connection sees %d transactions, %v; want 2", n, err)
+		}
+	}
+	for _, conn := range conns {
+		_ = conn.Close()
+	}
+}

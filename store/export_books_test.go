@@ -1,0 +1,90 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gorm.io/gorm"
+)
+
+// ExplainPayments is how SQLite would run the query of a filter, a line a step.
+func (s *Store) ExplainPayments(ctx context.Context, f PaymentFilter) ([]string, error) {
+	q, err := s.paymentQuery(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	dry := q.Limit(50).Session(&gorm.Session{DryRun: true}).Find(&[]map[string]any{})
+	return s.explain(ctx, dry.Statement.SQL.String(), dry.Statement.Vars...)
+}
+
+// ExplainReads is how SQLite would run the other reads, by their names.
+func (s *Store) ExplainReads(ctx context.Context) (map[string][]string, error) {
+	plans := map[string][]string{}
+	for name, q := range map[string]struct {
+		sql  string
+		args []any
+	}{
+		"feed":                   {fmt.Sprintf(transactionsSQL, `t.seq > ?`), []any{1, 100}},
+		"payment's transactions": {fmt.Sprintf(transactionsSQL, `t.payment_id = ?`), []any{"p", 100}},
+		"one transaction":        {fmt.Sprintf(transactionsSQL, `t.transaction_id = ?`), []any{"t", 1}},
+		"deliveries":             {messagesSQL, []any{"r", "p", 100}},
+		"open items":             {fmt.Sprintf(suspenseSQL, `i.state = 'open'`), []any{0, 100}},
+		"payment's items":        {fmt.Sprintf(suspenseSQL, `1 AND i.payment_id = ?`), []any{0, "p", 100}},
+		"due payments":           {dueSQL, []any{1, "jetpay", 100}},
+	} {
+		plan, err := s.explain(ctx, q.sql, q.args...)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		plans[name] = plan
+	}
+	return plans, nil
+}
+
+func (s *Store) explain(ctx context.Context, query string, args ...any) (plan []string, err error) {
+	rows, err := s.readPool.QueryContext(ctx, "EXPLAIN QUERY PLAN "+query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+			return nil, err
+		}
+		plan = append(plan, step)
+	}
+	return plan, rows.Err()
+}
+
+// Rules are the sentences that a check verifies.
+func Rules() (holds []string) {
+	for _, r := range rules {
+		holds = append(holds, r.holds)
+	}
+	return holds
+}
+
+// CheckFree is the disk part of Ready.
+func CheckFree(folder string, least uint64) error { return checkFree(folder, least) }
+
+// PrefixEnd is the end of the range of names with a prefix.
+func PrefixEnd(prefix string) string { return prefixEnd(prefix) }
+
+// ExpireBatch is how many payments expire in one write.
+const ExpireBatch = expireBatch
+
+// TriggerNames are the triggers of the schema.
+func TriggerNames(ctx context.Context) (names []string, err error) {
+	guards, _, err := expectedSchema(ctx)
+	for _, g := range guards {
+		if g.kind == "trigger" {
+			names = append(names, g.name)
+		}
+	}
+	slices.SortFunc(names, strings.Compare)
+	return names, err
+}

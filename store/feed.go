@@ -1,0 +1,198 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"tolem/topup"
+)
+
+const (
+	defaultFeed = 100
+	maxFeed     = 1000
+	// journalPage is how many transactions an export reads at a time.
+	journalPage = 500
+)
+
+// transactionsSQL reads ledger transactions with their postings, one row a
+// posting, in feed order. The journal itself does not name the provider's
+// operation: it stands on the message that made the transaction.
+const transactionsSQL = `SELECT x.seq, x.transaction_id, x.kind, x.payment_id, x.actor, x.reason, x.effective_at, x.recorded_at,
+	coalesce(x.operation, ''), coalesce(r.transaction_id, ''), coalesce(v.transaction_id, ''), e.amount, a.name, a.currency
+	FROM (SELECT t.*, ` + operationOfSQL + ` AS operation FROM transactions t WHERE %s ORDER BY t.seq LIMIT ?) x
+	LEFT JOIN transactions r ON r.seq = x.reverses
+	LEFT JOIN transactions v ON v.seq = x.resolves
+	LEFT JOIN entries e ON e.seq = x.seq
+	LEFT JOIN ledger_accounts a ON a.id = e.account_id
+	ORDER BY x.seq, e.n`
+
+// operationOfSQL is the provider's operation that made transaction t. It goes
+// by way of the message, because an index from a transaction to its operation
+// would cost every callback.
+const operationOfSQL = `CASE WHEN t.kind IN ('credit', 'suspense') THEN (SELECT m.operation
+	FROM payments p JOIN messages m ON m.reference = CASE WHEN p.customer_id = '' THEN p.provider_reference ELSE p.payment_id END
+	WHERE p.payment_id = t.payment_id AND m.seq = t.seq LIMIT 1) END`
+
+// scanTransactions reads the rows of transactionsSQL to their end and closes
+// them.
+func scanTransactions(rows *sql.Rows) (list []topup.Transaction, err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var (
+			t                   topup.Transaction
+			effective, recorded int64
+			amount              sql.NullInt64
+			account, currency   sql.NullString
+		)
+		err := rows.Scan(&t.Seq, &t.ID, (*string)(&t.Kind), &t.PaymentID, &t.Actor, &t.Reason, &effective, &recorded,
+			&t.Operation, &t.Reverses, &t.Resolves, &amount, &account, &currency)
+		if err != nil {
+			return nil, err
+		}
+		if n := len(list); n == 0 || list[n-1].Seq != t.Seq {
+			t.EffectiveAt, t.RecordedAt = fromMicros(effective), fromMicros(recorded)
+			list = append(list, t)
+		}
+		if amount.Valid {
+			last := &list[len(list)-1]
+			last.Postings = append(last.Postings, topup.Posting{Account: account.String, Amount: amount.Int64, Currency: currency.String})
+		}
+	}
+	return list, rows.Err()
+}
+
+// transactions reads the ledger transactions t that the condition selects, in
+// feed order, at most limit of them.
+func (s *Store) transactions(ctx context.Context, limit int, where string, args ...any) ([]topup.Transaction, error) {
+	rows, err := s.read.WithContext(ctx).Raw(fmt.Sprintf(transactionsSQL, where), append(slices.Clone(args), limit)...).Rows()
+	if err != nil {
+		return nil, fmt.Errorf("read the journal: %w", err)
+	}
+	list, err := scanTransactions(rows)
+	if err != nil {
+		return nil, fmt.Errorf("read the journal: %w", err)
+	}
+	return list, nil
+}
+
+// Transactions is the feed: the ledger transactions that follow the place
+// after, in commit order, at most limit of them (1 to 1000, 100 if zero). A
+// reader that passes the last Seq it has never misses one: places are given
+// out under the write lock, without gaps.
+func (s *Store) Transactions(ctx context.Context, after int64, limit int) ([]topup.Transaction, error) {
+	limit, err := pageSize(limit, defaultFeed, maxFeed)
+	if err != nil {
+		return nil, err
+	}
+	if after < 0 {
+		return nil, topup.Invalid("after", "must not be negative")
+	}
+	return s.transactions(ctx, limit, `t.seq > ?`, after)
+}
+
+// PaymentTransactions returns the ledger transactions of a payment in feed
+// order, the first 1000 of them.
+func (s *Store) PaymentTransactions(ctx context.Context, paymentID string) ([]topup.Transaction, error) {
+	return s.transactions(ctx, maxFeed, `t.payment_id = ?`, paymentID)
+}
+
+// pageSize is a limit as asked for, within its bounds.
+func pageSize(limit, normal, largest int) (int, error) {
+	if limit == 0 {
+		return normal, nil
+	}
+	if limit < 1 || limit > largest {
+		return 0, topup.Invalid("limit", "must be between 1 and %d", largest)
+	}
+	return limit, nil
+}
+
+// TimeAxis says which of a transaction's two times a period is cut by.
+type TimeAxis string
+
+const (
+	// ByEffective is the provider's time, the accounting date. It is the
+	// meaning of the zero TimeAxis too.
+	ByEffective TimeAxis = "effective"
+	// ByRecorded is when the transaction was written.
+	ByRecorded TimeAxis = "recorded"
+)
+
+// ParseTimeAxis returns the axis of that name; the error is of KindInvalid.
+func ParseTimeAxis(name string) (TimeAxis, error) {
+	if axis := TimeAxis(name); axis == ByEffective || axis == ByRecorded {
+		return axis, nil
+	}
+	return "", topup.Invalid("by", "must be %s or %s", ByEffective, ByRecorded)
+}
+
+// Period selects ledger transactions by time: From is part of it, To is not;
+// a zero time leaves that end open.
+type Period struct {
+	From, To time.Time
+	By       TimeAxis
+}
+
+// where is the period as a condition on transactions t.
+func (p Period) where() (string, []any, error) {
+	column := "t.effective_at"
+	switch p.By {
+	case "", ByEffective:
+	case ByRecorded:
+		column = "t.recorded_at"
+	default:
+		_, err := ParseTimeAxis(string(p.By))
+		return "", nil, err
+	}
+	condition, args := "1", []any(nil)
+	if !p.From.IsZero() {
+		condition, args = condition+" AND "+column+" >= ?", append(args, micros(p.From))
+	}
+	if !p.To.IsZero() {
+		condition, args = condition+" AND "+column+" < ?", append(args, micros(p.To))
+	}
+	return condition, args, nil
+}
+
+// Journal passes every ledger transaction of the period to yield, in feed
+// order, and stops at its first error. It sees the journal as it was when it
+// began. Memory does not grow with the journal, and since it reads page by
+// page, a slow yield holds nothing up.
+func (s *Store) Journal(ctx context.Context, period Period, yield func(topup.Transaction) error) error {
+	condition, args, err := period.where()
+	if err != nil {
+		return err
+	}
+	last, err := s.lastSeq(ctx)
+	if err != nil {
+		return err
+	}
+	for after := int64(0); ; {
+		page, err := s.transactions(ctx, journalPage, `t.seq > ? AND t.seq <= ? AND `+condition, append([]any{after, last}, args...)...)
+		if err != nil {
+			return err
+		}
+		for _, t := range page {
+			if err := yield(t); err != nil {
+				return err
+			}
+		}
+		if len(page) < journalPage {
+			return nil
+		}
+		after = page[len(page)-1].Seq
+	}
+}
+
+// lastSeq is the newest place in the feed, 0 when there is none.
+func (s *Store) lastSeq(ctx context.Context) (int64, error) {
+	var last int64
+	if err := s.read.WithContext(ctx).Raw(lastSeqSQL).Row().Scan(&last); err != nil {
+		return 0, fmt.Errorf("read the last place in the feed: %w", err)
+	}
+	return last, nil
+}

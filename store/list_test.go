@@ -1,0 +1,330 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tolem/store"
+	"tolem/topup"
+)
+
+// ids runs a filter to its last page.
+func ids(t *testing.T, s *store.Store, f store.PaymentFilter) (list []string) {
+	t.Helper()
+	for {
+		page, next, err := s.Payments(context.Background(), f)
+		if err != nil {
+			t.Fatalf("payments %+v: %v", f, err)
+		}
+		for _, p := range page {
+			list = append(list, p.ID)
+		}
+		if next == "" {
+			return list
+		}
+		f.Cursor = next
+	}
+}
+
+func TestPaymentsAreFoundByEveryFilter(t *testing.T) {
+	c := newClock()
+	s := bookOf(t, func(o *store.Options) { o.Now = c.Now; o.Normalize = topup.NormalizeKZPhone })
+	start := c.Now()
+	pending := mustIssue(t, s)
+	c.Add(time.Hour)
+	credited := mustIssue(t, s, func(n *store.NewPayment) { n.Money.Amount = 777; n.ContractNumber = "99_Z/01-01-2025/Z" })
+	mustRecord(t, s, paid(credited, "op-1", func(e *topup.Event) { e.Sum.Amount, e.Initial.Amount = 777, 777 }))
+	c.Add(time.Hour)
+	declined := mustIssue(t, s, func(n *store.NewPayment) { n.CustomerID = "7000000000" })
+	mustRecord(t, s, paid(declined, "op-2", func(e *topup.Event) { e.Outcome = topup.OutcomeDeclined; e.Status = "decline" }))
+	c.Add(time.Hour)
+	differs := mustIssue(t, s)
+	_, item := suspendedItem(t, s, paid(differs, "op-3", sum(5)))
+	c.Add(time.Hour)
+	unknown, _ := suspendedItem(t, s, paid("their-id", "op-4"))
+	mustRecord(t, s, paid("their-id", "op-5"))
+	transaction := mustPayment(t, s, credited).Credit.TransactionID
+
+	all := []string{unknown, differs, declined, credited, pending}
+	for name, tt := range map[string]struct {
+		filter store.PaymentFilter
+		want   []string
+	}{
+		"nothing":                       {store.PaymentFilter{}, all},
+		"status":                        {store.PaymentFilter{Status: topup.StatusReview}, []string{unknown, differs}},
+		"status succeeded":              {store.PaymentFilter{Status: topup.StatusSucceeded}, []string{credited}},
+		"status pending":                {store.PaymentFilter{Status: topup.StatusPending}, []string{pending}},
+		"flag":                          {store.PaymentFilter{Flag: topup.FlagUnknownPayment}, []string{unknown}},
+		"two flags that nothing has":    {store.PaymentFilter{Flag: topup.FlagUnknownPayment | topup.FlagAmountDiffers}, nil},
+		"customer, as a payer types it": {store.PaymentFilter{CustomerID: "+7 700 000-00-00"}, []string{declined}},
+		"amount":                        {store.PaymentFilter{Amount: 777}, []string{credited}},
+		"from is inclusive":             {store.PaymentFilter{From: start.Add(3 * time.Hour)}, []string{unknown, differs}},
+		"to is exclusive":               {store.PaymentFilter{To: start.Add(time.Hour)}, []string{pending}},
+		"pending over an hour":          {store.PaymentFilter{PendingOver: time.Hour}, []string{pending}},
+		"pending over a day":            {store.PaymentFilter{PendingOver: 24 * time.Hour}, nil},
+		"pending and declined":          {store.PaymentFilter{PendingOver: time.Hour, Status: topup.StatusDeclined}, nil},
+		"q: a payment's id":             {store.PaymentFilter{Q: declined}, []string{declined}},
+		"q: with blanks around":         {store.PaymentFilter{Q: " " + declined + "\n"}, []string{declined}},
+		"q: the provider's id":          {store.PaymentFilter{Q: "their-id"}, []string{unknown}},
+		"q: a receipt":                  {store.PaymentFilter{Q: "receipt-op-1"}, []string{credited}},
+		"q: an operation that credited": {store.PaymentFilter{Q: "op-1"}, []string{credited}},
+		"q: an operation that declined": {store.PaymentFilter{Q: "op-2"}, []string{declined}},
+		"q: an operation in suspense":   {store.PaymentFilter{Q: "op-4"}, []string{unknown}},
+		"q: a ledger transaction":       {store.PaymentFilter{Q: transaction}, []string{credited}},
+		"q: a suspense item":            {store.PaymentFilter{Q: item}, []string{differs}},
+		"q: a contract number":          {store.PaymentFilter{Q: "99_Z/01-01-2025/Z"}, []string{credited}},
+		"q: a part of an id":            {store.PaymentFilter{Q: declined[:10]}, nil},
+		"q: like wildcards":             {store.PaymentFilter{Q: "%"}, nil},
+		"q with another filter":         {store.PaymentFilter{Q: "A-1", Status: topup.StatusDeclined}, []string{declined}},
+		"everything at once": {store.PaymentFilter{Status: topup.StatusReview, Flag: topup.FlagAmountDiffers, CustomerID: "7123456789", Q: "A-1",
+			Amount: 10000, From: start, To: start.Add(4 * time.Hour), Limit: 1}, []string{differs}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := ids(t, s, tt.filter); !slices.Equal(got, tt.want) {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestPagesOfPaymentsAreWholeAndNewestFirst(t *testing.T) {
+	c := newClock()
+	s := mustOpen(t, func(o *store.Options) { o.Now = c.Now })
+	var want []string
+	for i := range 23 {
+		if i%3 == 0 {
+			c.Add(time.Second) // several payments share one time
+		}
+		want = append(want, mustIssue(t, s))
+	}
+	slices.Reverse(want)
+	for _, limit := range []int{1, 2, 7, 22, 23, 24, 0} {
+		if got := ids(t, s, store.PaymentFilter{Limit: limit}); !slices.Equal(got, want) {
+			t.Errorf("limit %d: got %d payments, want %d in order", limit, len(got), len(want))
+		}
+	}
+	page, next, err := s.Payments(context.Background(), store.PaymentFilter{Limit: 10})
+	if err != nil || len(page) != 10 || next == "" {
+		t.Fatalf("got %d payments, next %q, %v", len(page), next, err)
+	}
+	mustIssue(t, s) // a new one does not shift the pages
+	got := ids(t, s, store.PaymentFilter{Limit: 10, Cursor: next})
+	if !slices.Equal(got, want[10:]) {
+		t.Errorf("after a new payment: got %v, want %v", got, want[10:])
+	}
+}
+
+func TestAFilterThatBreaksARuleIsRefusedByItsName(t *testing.T) {
+	s := mustOpen(t)
+	for _, tt := range []struct {
+		field  string
+		filter store.PaymentFilter
+	}{
+		{"limit", store.PaymentFilter{Limit: 501}},
+		{"limit", store.PaymentFilter{Limit: -1}},
+		{"status", store.PaymentFilter{Status: "done"}},
+		{"amount", store.PaymentFilter{Amount: -5}},
+		{"pending_over", store.PaymentFilter{PendingOver: -time.Hour}},
+		{"q", store.PaymentFilter{Q: strings.Repeat("x", 256)}},
+		{"cursor", store.PaymentFilter{Cursor: "?"}},
+		{"cursor", store.PaymentFilter{Cursor: "bm90aGluZw"}},
+		{"cursor", store.PaymentFilter{Cursor: "eAp5"}}, // x, y
+	} {
+		_, _, err := s.Payments(context.Background(), tt.filter)
+		if kindOf(err) != topup.KindInvalid || !strings.HasPrefix(err.Error(), tt.field+" ") {
+			t.Errorf("%+v: got %v, want a refusal of %s", tt.filter, err, tt.field)
+		}
+	}
+}
+
+func TestNoFilterReadsAWholeTable(t *testing.T) {
+	s := mustOpen(t)
+	now := time.Now()
+	for name, f := range map[string]store.PaymentFilter{
+		"status pending":  {Status: topup.StatusPending},
+		"status review":   {Status: topup.StatusReview},
+		"status declined": {Status: topup.StatusDeclined, From: now},
+		"flag":            {Flag: topup.FlagLate},
+		"customer":        {CustomerID: "c"},
+		"q":               {Q: "x"},
+		"q, next page":    {Q: "x", Cursor: "MQox"},
+		"amount":          {Amount: 5},
+		"from":            {From: now},
+		"to":              {To: now},
+		"pending over":    {PendingOver: time.Hour},
+	} {
+		plan, err := s.ExplainPayments(context.Background(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range plan {
+			// Walking the index of the flagged payments is no whole table.
+			if strings.HasPrefix(step, "SCAN") && !strings.Contains(step, "payments_flagged") && !ofItsOwn(step) {
+				t.Errorf("%s: %s\n%s", name, step, strings.Join(plan, "\n"))
+			}
+		}
+	}
+	// Without a selective filter the newest page comes from the index in
+	// order, and nothing is sorted.
+	for _, f := range []store.PaymentFilter{{}, {Status: topup.StatusSucceeded}, {Cursor: "MQox"}} {
+		plan, err := s.ExplainPayments(context.Background(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(plan) != 1 || !strings.Contains(plan[0], "payments_created") {
+			t.Errorf("%+v: got %v", f, plan)
+		}
+	}
+	plans, err := s.ExplainReads(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, plan := range plans {
+		for _, step := range plan {
+			if strings.HasPrefix(step, "SCAN") && !ofItsOwn(step) {
+				t.Errorf("%s: %s\n%s", name, step, strings.Join(plan, "\n"))
+			}
+		}
+	}
+}
+
+// ofItsOwn tells that a step reads what the query itself has made.
+func ofItsOwn(step string) bool {
+	return step == "SCAN x" || step == "SCAN CONSTANT ROW"
+}
+
+func TestATimelineShowsIssueDeliveriesAndTransactionsInOrder(t *testing.T) {
+	c := newClock()
+	s := bookOf(t, func(o *store.Options) { o.Now = c.Now })
+	id := mustIssue(t, s)
+	later := func() { c.Add(time.Minute) }
+	later()
+	mustRecord(t, s, paid(id, "1", func(e *topup.Event) { e.Outcome = topup.OutcomeDeclined; e.Status = "decline"; e.Code = "20000" }))
+	later()
+	mustRecord(t, s, paid(id, "2"))
+	later()
+	mustRecord(t, s, paid(id, "2"))
+	later()
+	must(t)(s.Reverse(context.Background(), mustPayment(t, s, id).Credit.TransactionID, anna))
+
+	timeline, err := s.Timeline(context.Background(), mustPayment(t, s, id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for i, e := range timeline {
+		line := string(e.What)
+		if m := e.Message; m != nil {
+			line = fmt.Sprintf("%s %s %s %s", m.Disposition, m.Status, m.Operation, m.Code)
+		}
+		if e.Transaction != nil {
+			line = fmt.Sprintf("%s by %q of %q", e.Transaction.Kind, e.Transaction.Actor, e.Transaction.Operation)
+		}
+		got = append(got, line)
+		if i > 0 && e.At.Before(timeline[i-1].At) {
+			t.Errorf("%s stands after what came later", line)
+		}
+	}
+	want := []string{"issued", "noted decline 1 20000", "credited success 2 0", `credit by "" of "2"`, "repeat success 2 0", `reversal by "anna" of ""`}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+
+	opened, _ := suspendedItem(t, s, paid("their-id", "9"))
+	timeline, err = s.Timeline(context.Background(), mustPayment(t, s, opened))
+	if err != nil || len(timeline) != 3 || timeline[0].What != store.TimelineOpened || timeline[1].Message == nil || timeline[2].Transaction == nil {
+		t.Errorf("money under an unknown id: got %+v, %v", timeline, err)
+	}
+
+	late := mustIssue(t, s)
+	c.Add(300 * time.Hour)
+	if _, err := s.ExpirePending(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	timeline, err = s.Timeline(context.Background(), mustPayment(t, s, late))
+	if err != nil || len(timeline) != 2 || timeline[1].What != store.TimelineExpired || timeline[1].At.Sub(timeline[0].At) != 288*time.Hour {
+		t.Errorf("an expired payment: got %+v, %v", timeline, err)
+	}
+}
+
+func TestSuspenseItemsShowWhoseMoneyLiesThereAndWhoResolvedIt(t *testing.T) {
+	c := newClock()
+	s := bookOf(t, func(o *store.Options) { o.Now = c.Now })
+	ctx := context.Background()
+	id := mustIssue(t, s)
+	_, first := suspendedItem(t, s, paid(id, "1", sum(9000)))
+	unknown, second := suspendedItem(t, s, paid("their-id", "2"))
+	c.Add(time.Hour)
+	made := must(t)(s.AssignSuspense(ctx, first, "7123456789", "12345", anna))
+
+	items, err := s.SuspenseItems(ctx, store.SuspenseFilter{})
+	if err != nil || len(items) != 1 {
+		t.Fatalf("got %d open items, %v; want 1", len(items), err)
+	}
+	want := store.SuspenseItem{
+		ID: second, Seq: 2, PaymentID: unknown, Provider: "jetpay", Project: "1234", Money: hundred, Flags: topup.FlagUnknownPayment,
+		ProviderReference: "their-id", Operation: "2", State: store.SuspenseOpen,
+		EffectiveAt: time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC), RecordedAt: c.Now().Add(-time.Hour),
+	}
+	if items[0] != want {
+		t.Errorf("got %+v, want %+v", items[0], want)
+	}
+
+	items, err = s.SuspenseItems(ctx, store.SuspenseFilter{All: true})
+	if err != nil || len(items) != 2 {
+		t.Fatalf("got %d items, %v; want 2", len(items), err)
+	}
+	resolved := items[0]
+	if resolved.ID != first || resolved.State != store.SuspenseAssigned || resolved.CustomerID != "7123456789" || resolved.ContractID != "12345" ||
+		resolved.Money.Amount != 9000 || resolved.ProviderReference != id {
+		t.Errorf("got %+v", resolved)
+	}
+	by := store.Resolution{TransactionID: made.ID, Kind: topup.KindAssignment, Actor: "anna", Reason: "ticket 7", At: c.Now()}
+	if resolved.Resolution == nil || *resolved.Resolution != by {
+		t.Errorf("got %+v, want %+v", resolved.Resolution, by)
+	}
+	for _, tt := range []struct {
+		filter store.SuspenseFilter
+		want   int
+	}{
+		{store.SuspenseFilter{All: true, PaymentID: id}, 1},
+		{store.SuspenseFilter{PaymentID: id}, 0},
+		{store.SuspenseFilter{All: true, Limit: 1}, 1},
+		{store.SuspenseFilter{All: true, After: 1}, 1},
+		{store.SuspenseFilter{All: true, After: 2}, 0},
+	} {
+		if items, err := s.SuspenseItems(ctx, tt.filter); err != nil || len(items) != tt.want {
+			t.Errorf("%+v: got %d items, %v; want %d", tt.filter, len(items), err, tt.want)
+		}
+	}
+	if _, err := s.SuspenseItems(ctx, store.SuspenseFilter{Limit: 1001}); kindOf(err) != topup.KindInvalid {
+		t.Errorf("too many at once: got %v", err)
+	}
+}
+
+func TestFiguresCountWhatIsOpen(t *testing.T) {
+	c := newClock()
+	s := bookOf(t, func(o *store.Options) { o.Now = c.Now })
+	if oldest, n, err := s.PendingStats(context.Background()); err != nil || n != 0 || !oldest.IsZero() {
+		t.Errorf("of nothing: got %v, %d, %v", oldest, n, err)
+	}
+	first := c.Now()
+	mustIssue(t, s)
+	c.Add(time.Hour)
+	mustIssue(t, s)
+	suspendedItem(t, s, paid(mustIssue(t, s), "1", sum(5)))
+	mustRecord(t, s, paid(mustIssue(t, s), "2"))
+	oldest, n, err := s.PendingStats(context.Background())
+	if err != nil || n != 2 || !oldest.Equal(first) {
+		t.Errorf("got %v, %d, %v; want %v, 2", oldest, n, err, first)
+	}
+	stats, err := s.Stats(context.Background())
+	stats.WALBytes = 0
+	if want := (store.Stats{Pending: 2, OldestPending: first, Review: 1, OpenSuspense: 1, LastSeq: 2}); err != nil || stats != want {
+		t.Errorf("got %+v, %v; want %+v", stats, err, want)
+	}
+}

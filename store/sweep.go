@@ -1,0 +1,153 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"tolem/topup"
+)
+
+const (
+	// expireBatch and pruneBatch bound how long a sweep keeps others from
+	// writing.
+	expireBatch = 300
+	pruneBatch  = 100
+
+	// expiringProvider is the one whose payments have no result after their
+	// time (JetPay Gate, "Delivery": the platform gives up after 11 days).
+	expiringProvider = "jetpay"
+)
+
+// ExpirePending marks the pending JetPay payments whose time for a result is
+// over, and returns how many. Money that still comes for them is credited.
+func (s *Store) ExpirePending(ctx context.Context) (int, error) {
+	now := micros(s.now())
+	expired := 0
+	for {
+		due, err := s.duePayments(ctx, now)
+		if err != nil {
+			return expired, fmt.Errorf("look for payments to expire: %w", err)
+		}
+		if len(due) == 0 {
+			return expired, nil
+		}
+		var n int64
+		err = s.writer.do(ctx, func(tx *wtx) error {
+			// A result may have come since they were read.
+			done := tx.gorm().Exec(`UPDATE payments SET status = 'expired'
+				WHERE id IN ? AND status = 'pending' AND expires_at <= ? AND provider = ?`, due, now, expiringProvider)
+			n = done.RowsAffected
+			return done.Error
+		})
+		if err != nil {
+			return expired, fmt.Errorf("expire payments: %w", err)
+		}
+		expired += int(n)
+	}
+}
+
+const dueSQL = `SELECT p.id FROM payments p WHERE p.status <> 'succeeded' AND p.status = 'pending'
+	AND p.expires_at <= ? AND p.provider = ? ORDER BY p.created_at LIMIT ?`
+
+func (s *Store) duePayments(ctx context.Context, now int64) ([]int64, error) {
+	var due []int64
+	err := s.read.WithContext(ctx).Raw(dueSQL, now, expiringProvider, expireBatch).Scan(&due).Error
+	return due, err
+}
+
+// PruneRaw deletes the raw bodies of provider messages that are older than the
+// retention, and returns how many. The messages themselves stay.
+func (s *Store) PruneRaw(ctx context.Context, olderThan time.Duration) (int, error) {
+	if olderThan <= 0 {
+		return 0, topup.Invalid("raw_retention", "must be longer than zero")
+	}
+	before := micros(s.now().Add(-olderThan))
+	pruned := 0
+	for {
+		var n int64
+		err := s.writer.do(ctx, func(tx *wtx) (err error) {
+			n, err = tx.pruneOldest(before)
+			return err
+		})
+		if err != nil {
+			return pruned, fmt.Errorf("prune raw messages: %w", err)
+		}
+		pruned += int(n)
+		if n < pruneBatch {
+			return pruned, nil
+		}
+	}
+}
+
+// pruneOldest deletes from the oldest end, up to the first body that is young
+// enough: bodies are stored in the order in which they came.
+func (tx *wtx) pruneOldest(before int64) (int64, error) {
+	done := tx.gorm().Exec(`DELETE FROM message_bodies WHERE message_id IN (
+		SELECT b.message_id FROM message_bodies b ORDER BY b.message_id LIMIT ?) AND received_at < ?`, pruneBatch, before)
+	return done.RowsAffected, done.Error
+}
+
+// ReadyPart is a thing that a store needs in order to work.
+type ReadyPart string
+
+const (
+	ReadyDurable ReadyPart = "durability" // every connection syncs as the promises need
+	ReadyWrite   ReadyPart = "write"      // a write is committed in time
+	ReadyDisk    ReadyPart = "disk"       // the database's file system has room
+)
+
+// NotReadyError says which part is missing.
+type NotReadyError struct {
+	Part ReadyPart
+	Err  error
+}
+
+func (e *NotReadyError) Error() string { return fmt.Sprintf("not ready (%s): %s", e.Part, e.Err) }
+
+// Unwrap returns the cause.
+func (e *NotReadyError) Unwrap() error { return e.Err }
+
+const (
+	readyTimeout = 3 * time.Second
+	// minFreeBytes leaves room for the write-ahead log to be copied back, with
+	// a wide margin.
+	minFreeBytes = 256 << 20
+	heartbeatKey = "heartbeat"
+)
+
+// Ready reports whether the store can take money: its connections are as
+// durable as they must be, a write is really committed within three seconds,
+// and the disk has room. The error is a *NotReadyError.
+func (s *Store) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	err := s.writer.do(ctx, func(tx *wtx) error {
+		return tx.gorm().Exec(`INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
+			heartbeatKey, tx.now().UTC().Format(time.RFC3339Nano)).Error
+	})
+	if err != nil {
+		return &NotReadyError{ReadyWrite, err}
+	}
+	if err := s.AssertDurable(ctx); err != nil {
+		return &NotReadyError{ReadyDurable, err}
+	}
+	if err := checkFree(filepath.Dir(s.path), minFreeBytes); err != nil {
+		return &NotReadyError{ReadyDisk, err}
+	}
+	return nil
+}
+
+// checkFree reports whether the file system of the folder has that many bytes
+// left for us.
+func checkFree(folder string, least uint64) error {
+	free, known, err := freeBytes(folder)
+	if err != nil {
+		return fmt.Errorf("ask for free disk space: %w", err)
+	}
+	if known && free < least {
+		return fmt.Errorf("%d MiB are free on the disk of the database, it needs %d MiB", free>>20, least>>20)
+	}
+	return nil
+}

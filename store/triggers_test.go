@@ -1,0 +1,146 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"tolem/store"
+)
+
+// dump is every row of the journal's tables, to see that nothing changed.
+func dump(t *testing.T, db *sql.DB) string {
+	t.Helper()
+	var all strings.Builder
+	for _, table := range []string{"transactions", "entries", "operations", "ledger_accounts"} {
+		rows, err := db.Query(`SELECT * FROM ` + table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		columns, err := rows.Columns()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rows.Next() {
+			row := make([]any, len(columns))
+			for i := range row {
+				row[i] = new(sql.NullString)
+			}
+			if err := rows.Scan(row...); err != nil {
+				t.Fatal(err)
+			}
+			for _, cell := range row {
+				fmt.Fprintf(&all, "%q ", cell.(*sql.NullString).String)
+			}
+			fmt.Fprintln(&all, table)
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all.String()
+}
+
+func TestTheJournalCannotBeChangedThroughARawConnection(t *testing.T) {
+	s := bookOf(t)
+	id := mustIssue(t, s)
+	mustRecord(t, s, paid(id, "28"))
+	mustRecord(t, s, paid(id, "29"))
+	must(t)(s.Reverse(context.Background(), mustPayment(t, s, id).Credit.TransactionID, anna))
+	raw := rawOpen(t, s.Path()) // as an operator's shell: no foreign keys, no settings of ours
+	before := dump(t, raw)
+	for _, attack := range []string{
+		`UPDATE transactions SET reason = 'x'`,
+		`UPDATE transactions SET seq = 9 WHERE seq = 3`,
+		`UPDATE OR REPLACE transactions SET seq = 1 WHERE seq = 2`,
+		`UPDATE OR REPLACE transactions SET transaction_id = (SELECT transaction_id FROM transactions WHERE seq = 1) WHERE seq = 2`,
+		`UPDATE OR IGNORE transactions SET actor = 'x'`,
+		`DELETE FROM transactions`,
+		`DELETE FROM transactions WHERE seq = 3`,
+		`INSERT OR REPLACE INTO transactions SELECT seq, transaction_id, kind, payment_id, slot, reverses, resolves, 'x', reason, 0, 0 FROM transactions`,
+		`REPLACE INTO transactions SELECT 99, transaction_id, kind, 'p', 99, NULL, resolves, 'x', reason, 0, 0 FROM transactions WHERE seq = 1`,
+		`REPLACE INTO transactions SELECT 99, 't_x', kind, payment_id, slot, NULL, resolves, 'x', reason, 0, 0 FROM transactions WHERE seq = 1`,
+		`REPLACE INTO transactions SELECT 99, 't_x', kind, 'p', 99, reverses, resolves, 'x', reason, 0, 0 FROM transactions WHERE seq = 3`,
+		`INSERT INTO transactions SELECT * FROM transactions WHERE seq = 1 ON CONFLICT DO UPDATE SET reason = 'x'`,
+
+		`UPDATE entries SET amount = 1`,
+		`UPDATE OR REPLACE entries SET n = 0 WHERE n = 1`,
+		`UPDATE entries SET seq = 7 WHERE seq = 1`,
+		`DELETE FROM entries`,
+		`DELETE FROM entries WHERE seq = 1 AND n = 0`,
+		`INSERT OR REPLACE INTO entries SELECT seq, n, account_id, 5 FROM entries`,
+		`REPLACE INTO entries (seq, n, account_id, amount) VALUES (1, 0, 1, 5)`,
+		`INSERT INTO entries SELECT * FROM entries WHERE seq = 1 ON CONFLICT DO UPDATE SET amount = 5`,
+
+		`UPDATE operations SET seq = 2`,
+		`UPDATE OR REPLACE operations SET operation = '28'`,
+		`DELETE FROM operations`,
+		`INSERT OR REPLACE INTO operations SELECT operation, provider, project, 3, reference, 1, sum_currency, 1, initial_currency FROM operations`,
+		`INSERT INTO operations SELECT * FROM operations WHERE operation = '28' ON CONFLICT DO UPDATE SET seq = 3`,
+
+		`UPDATE ledger_accounts SET name = 'x' WHERE id = 1`,
+		`UPDATE ledger_accounts SET currency = 'USD'`,
+		`UPDATE OR REPLACE ledger_accounts SET id = 2 WHERE id = 1`,
+		`DELETE FROM ledger_accounts`,
+		`INSERT OR REPLACE INTO ledger_accounts SELECT id, 'x', currency, 0, 0 FROM ledger_accounts`,
+		`INSERT OR REPLACE INTO ledger_accounts (name, currency, debits, credits) SELECT name, currency, 0, 0 FROM ledger_accounts`,
+	} {
+		if _, err := raw.Exec(attack); err == nil {
+			t.Errorf("accepted: %s", attack)
+		}
+		if after := dump(t, raw); after != before {
+			t.Fatalf("%s changed the journal from\n%s\nto\n%s", attack, before, after)
+		}
+	}
+	// INSERT OR IGNORE may be ignored; it must not change anything either.
+	for _, quiet := range []string{
+		`INSERT OR IGNORE INTO transactions SELECT * FROM transactions`,
+		`INSERT OR IGNORE INTO entries SELECT * FROM entries`,
+		`INSERT OR IGNORE INTO operations SELECT * FROM operations`,
+	} {
+		_, _ = raw.Exec(quiet)
+		if after := dump(t, raw); after != before {
+			t.Fatalf("%s changed the journal", quiet)
+		}
+	}
+	checked(t, s)
+}
+
+func TestEveryTableOfTheJournalIsGuardedAgainstUpdateDeleteAndReplace(t *testing.T) {
+	names, err := store.TriggerNames(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, table := range []string{"entries", "operations", "transactions"} {
+		want = append(want, table+"_no_delete", table+"_no_replace", table+"_no_update")
+	}
+	want = append(want, "ledger_accounts_identity", "ledger_accounts_no_delete", "ledger_accounts_no_replace")
+	slices.Sort(want)
+	if !slices.Equal(names, want) {
+		t.Errorf("got %v, want %v", names, want)
+	}
+}
+
+func TestARunningTotalNeverBecomesAFloat(t *testing.T) {
+	s := bookOf(t)
+	mustRecord(t, s, paid(mustIssue(t, s), "28"))
+	raw := rawOpen(t, s.Path())
+	before := dump(t, raw)
+	for _, attack := range []string{
+		`UPDATE ledger_accounts SET credits = credits + 9223372036854775807`,
+		`UPDATE ledger_accounts SET credits = 1.5`,
+		`UPDATE ledger_accounts SET credits = 'many'`,
+		`UPDATE ledger_accounts SET credits = -1`,
+	} {
+		if _, err := raw.Exec(attack); err == nil {
+			t.Errorf("accepted: %s", attack)
+		}
+	}
+	if after := dump(t, raw); after != before {
+		t.Errorf("changed to %s", after)
+	}
+}
