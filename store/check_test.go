@@ -260,7 +260,7 @@ var breaches = []breach{
 		`index transactions_reverses was changed`},
 	{"schema", `DROP TABLE message_bodies; CREATE TABLE message_bodies (message_id INTEGER NOT NULL PRIMARY KEY, received_at INTEGER NOT NULL, body BLOB NOT NULL)`,
 		`table message_bodies is not STRICT`},
-	{"schema", `DROP TABLE message_bodies`, `table message_bodies is missing`},
+	{"schema", `DROP TABLE schema_levels`, `table schema_levels is missing`},
 }
 
 // statements splits damage; a trigger's body keeps its semicolons.

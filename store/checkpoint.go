@@ -84,7 +84,7 @@ func (c *checkpointer) checkpoint(ctx context.Context, mode string) error {
 	return nil
 }
 
-// close makes a last checkpoint, so that the file alone holds everything.
+// close ends the loop and makes a last checkpoint, so that the file alone holds everything.
 func (c *checkpointer) close() error {
 	close(c.stop)
 	<-c.done

@@ -88,3 +88,11 @@ func TriggerNames(ctx context.Context) (names []string, err error) {
 	slices.SortFunc(names, strings.Compare)
 	return names, err
 }
+
+// SetPragma changes a setting of the writer's connection, while it rests.
+func (s *Store) SetPragma(ctx context.Context, pragma string) error {
+	s.writer.turn.Lock()
+	defer s.writer.turn.Unlock()
+	_, err := s.writer.conn.ExecContext(ctx, "PRAGMA "+pragma)
+	return err
+}

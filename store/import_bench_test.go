@@ -20,7 +20,7 @@ import (
 //
 //	go test ./store -run '^$' -bench Import -benchtime 1x -timeout 30m
 func BenchmarkImport(b *testing.B) {
-	const accounts = 200_000
+	const accounts = 500_000
 	folder := b.TempDir()
 	first := writeAccounts(b, filepath.Join(folder, "first.jsonl"), accounts, 1)
 	second := writeAccounts(b, filepath.Join(folder, "second.jsonl"), accounts, 2)

@@ -22,6 +22,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -77,6 +78,7 @@ type Store struct {
 	lock     *flock.Flock
 
 	checkpoints *checkpointer
+	closed      atomic.Bool
 }
 
 // Open opens the database at o.Path, migrates it to this program's schema,
@@ -232,8 +234,11 @@ func assertPragmas(ctx context.Context, conn *sql.Conn) error {
 func (s *Store) Path() string { return s.path }
 
 // Close drains the writer, checkpoints, and closes every connection. Writes
-// that come later are refused as unavailable.
+// that come later are refused as unavailable. A second Close does nothing.
 func (s *Store) Close() error {
+	if s.closed.Swap(true) {
+		return nil
+	}
 	var errs []error
 	if s.writer != nil {
 		s.writer.drain()

@@ -26,8 +26,8 @@ const (
 		WHERE p.provider_reference = ? AND p.provider = ? AND p.project = ? AND p.customer_id = ''`
 
 	lastMessageSQL   = `SELECT coalesce(max(id), 0) FROM messages`
-	insertMessageSQL = `INSERT INTO messages (id, received_at, provider, project, reference, fingerprint, payment_id, disposition, seq, status, operation, code)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertMessageSQL = `INSERT INTO messages (id, received_at, provider, project, source, reference, fingerprint, payment_id, disposition, seq, status, operation, code)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	insertBodySQL = `INSERT INTO message_bodies (message_id, received_at, body) VALUES (?, ?, ?)`
 )
 
@@ -129,7 +129,7 @@ func (tx *wtx) apply(d topup.Decision, p *topup.Payment, e topup.Event) (Recorde
 		return recorded, 0, err
 	}
 	p.Status = d.Status
-	p.Flags |= d.Flags
+	p.Flags = p.Flags&^d.Settled | d.Flags
 	if d.Disposition != topup.DispositionPosted {
 		showEvent(p, e)
 	}
@@ -191,7 +191,7 @@ func showEvent(p *topup.Payment, e topup.Event) {
 	if e.EffectiveAt.Before(p.ProviderTime) {
 		return
 	}
-	contradicts := e.Outcome == topup.OutcomeDeclined || e.Outcome == topup.OutcomeOpen
+	contradicts := e.Outcome == topup.OutcomeDeclined || e.Outcome == topup.OutcomeOpen || e.Outcome == topup.OutcomeDisputed
 	if p.Credit != nil && contradicts {
 		return
 	}
@@ -223,7 +223,7 @@ func (tx *wtx) keepMessage(e topup.Event, body []byte, r Recorded, seq int64) er
 		fingerprint, keepBody = nil, !kept
 	}
 	now := micros(tx.now())
-	_, err := tx.exec(tx.stmts.insertMessage, id, now, e.Provider, e.Project, e.Reference, fingerprint,
+	_, err := tx.exec(tx.stmts.insertMessage, id, now, e.Provider, e.Project, string(e.Source), e.Reference, fingerprint,
 		nullText(r.PaymentID), string(r.Disposition), nullID(seq), e.Status, e.Operation, e.Code)
 	if err != nil {
 		return fmt.Errorf("insert message: %w", err)

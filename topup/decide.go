@@ -41,18 +41,29 @@ type Decision struct {
 	// Status is the payment's status from now on; empty when no payment is
 	// concerned.
 	Status Status
-	// Flags are added to the payment's.
-	Flags Flags
+	// Flags are added to the payment's, Settled are taken away: what was
+	// unknown is known now.
+	Flags   Flags
+	Settled Flags
 }
 
 // Decide is every rule by which a message moves money (JetPay Gate, "Rules for
-// money"). It is a pure function; the first case that fits wins. What it
-// relies on, the store guarantees with unique keys in the same transaction:
-// an operation posts at most once, and a payment is credited at most once.
+// money"; HighHelp, "Alerts"). It is a pure function; the first case that fits
+// wins. What it relies on, the store guarantees with unique keys in the same
+// transaction: an operation posts at most once, and a payment is credited at
+// most once.
 //
 // A credit is of the event's Sum to the contract that the payment was issued
 // for, closed or not; a suspense posting is of the event's Sum.
 func Decide(s State, e Event) Decision {
+	d := decide(s, e)
+	if s.Payment != nil && !s.Repeat {
+		d.Settled = s.Payment.Flags & FlagOutcomeUnknown
+	}
+	return d
+}
+
+func decide(s State, e Event) Decision {
 	switch {
 	case s.Repeat:
 		return decided(s, DispositionRepeat)
@@ -72,10 +83,13 @@ func Decide(s State, e Event) Decision {
 		return decided(s, DispositionBound)
 	case p.Credit != nil:
 		return suspend(s, FlagSecondOperation)
-	case exact:
+	case exact || e.credits(p.Money):
 		d := Decision{Disposition: DispositionCredited, Status: StatusSucceeded}
 		if p.Status == StatusDeclined || p.Status == StatusExpired {
-			d.Flags = FlagLate
+			d.Flags |= FlagLate
+		}
+		if e.Sum != p.Money {
+			d.Flags |= FlagAmountDiffers
 		}
 		return d
 	case e.Sum.Currency != p.Money.Currency || e.Initial.Currency != p.Money.Currency:
@@ -83,6 +97,12 @@ func Decide(s State, e Event) Decision {
 	default:
 		return suspend(s, FlagAmountDiffers)
 	}
+}
+
+// credits reports whether the event's sum may be credited although it is not
+// what was asked.
+func (e Event) credits(asked Money) bool {
+	return e.Amounts == AmountReceived && e.Sum.Currency == asked.Currency && e.Sum.Amount <= asked.Amount*e.MaxOver
 }
 
 // awaitsOperation reports whether an operator made the credit ahead of the
@@ -117,6 +137,11 @@ func decideStatus(s State, e Event) Decision {
 	case OutcomeDeclined:
 		if d.Status != StatusSucceeded && d.Status != StatusReview {
 			d.Status = StatusDeclined
+		}
+	case OutcomeDisputed:
+		d.Flags = FlagDispute
+		if d.Status != StatusSucceeded && d.Status != StatusReview {
+			d.Status = StatusPending
 		}
 	case OutcomeRefunded:
 		d.Flags, d.Status = FlagRefund, reviewUnlessCredited(s.Payment)

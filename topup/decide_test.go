@@ -161,6 +161,69 @@ func TestRulesForMoney(t *testing.T) {
 	}
 }
 
+// alert is a success of HighHelp, whose operation is the payment itself.
+func alert(change ...func(*topup.Event)) topup.Event {
+	e := movement(func(e *topup.Event) {
+		e.Provider, e.Project, e.Operation = "highhelp", "57aff4db", "p_1"
+		e.Amounts, e.MaxOver = topup.AmountReceived, 10
+	})
+	for _, c := range change {
+		c(&e)
+	}
+	e.Initial = e.Sum
+	return e
+}
+
+// TestReceivedAmountsAreCredited are the rules for a provider whose payer may
+// send another sum than was asked (HighHelp, "Alerts").
+func TestReceivedAmountsAreCredited(t *testing.T) {
+	kzt := func(amount int64) func(*topup.Event) { return sum(topup.Money{Amount: amount, Currency: "KZT"}) }
+	outcomeUnknown := func(p *topup.Payment) { p.Flags |= topup.FlagOutcomeUnknown }
+	before := &topup.PostedOperation{Reference: "p_1", Sum: asked, Initial: asked}
+	tests := []struct {
+		name  string
+		state topup.State
+		event topup.Event
+		want  topup.Decision
+	}{
+		{"the asked sum", topup.State{Payment: payment(topup.StatusPending)}, alert(),
+			topup.Decision{Disposition: topup.DispositionCredited, Status: topup.StatusSucceeded}},
+		{"less is credited and flagged", topup.State{Payment: payment(topup.StatusPending)}, alert(kzt(1)),
+			topup.Decision{Disposition: topup.DispositionCredited, Status: topup.StatusSucceeded, Flags: topup.FlagAmountDiffers}},
+		{"ten times as much is credited and flagged", topup.State{Payment: payment(topup.StatusPending)}, alert(kzt(100000)),
+			topup.Decision{Disposition: topup.DispositionCredited, Status: topup.StatusSucceeded, Flags: topup.FlagAmountDiffers}},
+		{"more than that is absurd", topup.State{Payment: payment(topup.StatusPending)}, alert(kzt(100001)),
+			topup.Decision{Disposition: topup.DispositionSuspended, Status: topup.StatusReview, Flags: topup.FlagAmountDiffers}},
+		{"another currency", topup.State{Payment: payment(topup.StatusPending)}, alert(sum(rubel)),
+			topup.Decision{Disposition: topup.DispositionSuspended, Status: topup.StatusReview, Flags: topup.FlagCurrencyDiffers}},
+		{"after a decline, another sum", topup.State{Payment: payment(topup.StatusDeclined)}, alert(kzt(9000)),
+			topup.Decision{Disposition: topup.DispositionCredited, Status: topup.StatusSucceeded, Flags: topup.FlagLate | topup.FlagAmountDiffers}},
+		{"a second success with another sum is a conflict", topup.State{Payment: payment(topup.StatusSucceeded, credited), Posted: before}, alert(kzt(9000)),
+			topup.Decision{Disposition: topup.DispositionPosted, Status: topup.StatusSucceeded, Flags: topup.FlagConflict}},
+		{"an operator's credit takes the success that comes later", topup.State{Payment: payment(topup.StatusSucceeded, creditedByOperator)}, alert(),
+			topup.Decision{Disposition: topup.DispositionBound, Status: topup.StatusSucceeded}},
+		{"an unknown payment", topup.State{}, alert(),
+			topup.Decision{Disposition: topup.DispositionSuspended, Open: true, Status: topup.StatusReview, Flags: topup.FlagUnknownPayment}},
+		{"a dispute may still be paid", topup.State{Payment: payment(topup.StatusPending)}, alert(outcome(topup.OutcomeDisputed)),
+			topup.Decision{Disposition: topup.DispositionNoted, Status: topup.StatusPending, Flags: topup.FlagDispute}},
+		{"a dispute reopens what was declined", topup.State{Payment: payment(topup.StatusDeclined)}, alert(outcome(topup.OutcomeDisputed)),
+			topup.Decision{Disposition: topup.DispositionNoted, Status: topup.StatusPending, Flags: topup.FlagDispute}},
+		{"a dispute does not touch a credit", topup.State{Payment: payment(topup.StatusSucceeded, credited)}, alert(outcome(topup.OutcomeDisputed)),
+			topup.Decision{Disposition: topup.DispositionNoted, Status: topup.StatusSucceeded, Flags: topup.FlagDispute}},
+		{"processing after a decline leaves it declined", topup.State{Payment: payment(topup.StatusDeclined)}, alert(outcome(topup.OutcomeOpen)),
+			topup.Decision{Disposition: topup.DispositionNoted, Status: topup.StatusDeclined}},
+		{"any message settles what was unknown", topup.State{Payment: payment(topup.StatusPending, outcomeUnknown)}, alert(outcome(topup.OutcomeOpen)),
+			topup.Decision{Disposition: topup.DispositionNoted, Status: topup.StatusPending, Settled: topup.FlagOutcomeUnknown}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := topup.Decide(tt.state, tt.event); got != tt.want {
+				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+}
+
 // TestDecideNeverInventsMoney walks every combination of what a message can
 // meet, and states what holds for all of them.
 func TestDecideNeverInventsMoney(t *testing.T) {
@@ -170,7 +233,7 @@ func TestDecideNeverInventsMoney(t *testing.T) {
 			payments = append(payments, payment(status, change))
 		}
 	}
-	outcomes := []topup.Outcome{topup.OutcomePaid, topup.OutcomeDeclined, topup.OutcomeRefunded, topup.OutcomeReversed, topup.OutcomeOpen, "a new word"}
+	outcomes := []topup.Outcome{topup.OutcomePaid, topup.OutcomeDeclined, topup.OutcomeRefunded, topup.OutcomeReversed, topup.OutcomeDisputed, topup.OutcomeOpen, "a new word"}
 	judged := 0
 	for _, p := range payments {
 		for _, repeat := range []bool{false, true} {

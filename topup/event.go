@@ -15,15 +15,42 @@ const (
 	OutcomeRefunded Outcome = "refunded"
 	// OutcomeReversed: money was taken back by the provider.
 	OutcomeReversed Outcome = "reversed"
+	// OutcomeDisputed: the provider cannot yet say; it may still become paid.
+	OutcomeDisputed Outcome = "disputed"
 	// OutcomeOpen: nothing final: processing, awaiting, or a word that we do
 	// not know.
 	OutcomeOpen Outcome = "open"
+)
+
+// AmountRule says which sums of a provider credit a payment.
+type AmountRule string
+
+const (
+	// AmountExact: the sum that was asked, and no other (JetPay).
+	AmountExact AmountRule = "exact"
+	// AmountReceived: what was received is credited, in the currency that was
+	// asked, unless it is absurd: above Event.MaxOver times what was asked
+	// (HighHelp).
+	AmountReceived AmountRule = "received"
+)
+
+// MaxOverLimit bounds Event.MaxOver.
+const MaxOverLimit = 100_000
+
+// Source says how an event reached us.
+type Source string
+
+const (
+	SourceCallback Source = "callback" // JetPay posted it
+	SourceAlert    Source = "alert"    // HighHelp posted it
+	SourceInfo     Source = "info"     // we asked, and read the answer
 )
 
 // Event is one verified message of a provider, in neutral terms.
 type Event struct {
 	Provider string
 	Project  string // the project under whose key the message was signed
+	Source   Source
 
 	// Reference is the payment's id as the platform names it; empty when the
 	// message names none that can be read.
@@ -36,6 +63,10 @@ type Event struct {
 	// collect. Zero when they cannot be read.
 	Sum     Money
 	Initial Money
+	// Amounts says which sums credit; MaxOver bounds AmountReceived and is at
+	// most MaxOverLimit, so that its product with an amount fits into 64 bits.
+	Amounts AmountRule
+	MaxOver int64
 	// Complete is false when a member that the judgement needs cannot be read.
 	Complete bool
 	// TopUp reports whether the payment's method is one by which accounts are

@@ -76,13 +76,14 @@ CREATE TABLE payments (
     credit_reversed     INTEGER NOT NULL DEFAULT 0,
     open_items          INTEGER NOT NULL DEFAULT 0 CHECK (open_items >= 0) -- suspense items nobody resolved
 ) STRICT;
-CREATE INDEX payments_created ON payments (created_at);
+-- With the amount in it, a search by amount reads the index alone. An index by
+-- amount would be faster there, and cost every check_deposit a tenth.
+CREATE INDEX payments_created ON payments (created_at, amount);
 CREATE INDEX payments_customer ON payments (customer_id, created_at) WHERE customer_id <> '';
 CREATE INDEX payments_number ON payments (contract_number) WHERE contract_number <> '';
 -- Most payments succeed and leave it again. With expires_at in it, the sweep
 -- for expired ones reads the index alone.
 CREATE INDEX payments_unsettled ON payments (status, created_at, expires_at) WHERE status <> 'succeeded';
-CREATE INDEX payments_amount ON payments (amount, created_at);
 CREATE INDEX payments_flagged ON payments (created_at) WHERE flags <> 0;
 -- Operations that posted are found in operations; these are the others.
 CREATE INDEX payments_operation ON payments (operation_id) WHERE operation_id <> '' AND (status <> 'succeeded' OR flags <> 0);
@@ -95,6 +96,7 @@ CREATE TABLE messages (
     received_at INTEGER NOT NULL,
     provider    TEXT    NOT NULL,
     project     TEXT    NOT NULL,
+    source      TEXT    NOT NULL, -- callback, alert, or info: we asked
     reference   TEXT    NOT NULL, -- the payment's id as the message has it, '' if it cannot be read
     fingerprint BLOB,             -- equal for a message and its repeats; NULL on a repeat's own row
     payment_id  TEXT,             -- the payment that it concerns, if any

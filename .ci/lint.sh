@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Formatting, go vet with and without cgo, staticcheck.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+STATICCHECK=honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+unformatted=$(gofmt -l .)
+if [ -n "$unformatted" ]; then
+	printf 'gofmt would change:\n%s\n' "$unformatted" >&2
+	exit 1
+fi
+
+if [ "$(go env CGO_ENABLED)" = 1 ]; then
+	go vet ./...
+fi
+CGO_ENABLED=0 go vet ./...
+
+# Not a dependency of the module, so it comes from the module proxy.
+if ! go run "$STATICCHECK" -version >/dev/null 2>&1; then
+	echo "missing: staticcheck ($STATICCHECK could not be downloaded); its checks are skipped" >&2
+	[ "${CI:-}" != true ]
+	exit
+fi
+go run "$STATICCHECK" ./...

@@ -1,0 +1,178 @@
+// Package commands is the command line of tolem: one file per command, and
+// what they share.
+//
+// [Run] is the whole program. Arguments, environment and the three standard
+// streams are passed in, so that a test runs any command in its own process.
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// Stdio is where a command reads and prints. Answers go to Out; everything
+// that is said about the work itself (errors, warnings, progress, logs) to Err.
+type Stdio struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// commandLine is the grammar: a field a command, a tag its help.
+type commandLine struct {
+	Config  string      `placeholder:"FILE" help:"The configuration. Default: the variable TOLEM_CONFIG, else config.yaml."`
+	Version versionFlag `help:"Print the version and exit."`
+
+	Serve       serveCommand       `cmd:"" help:"Migrate the database and serve until SIGINT or SIGTERM."`
+	Check       configCommands     `cmd:"" name:"config" help:"Look at the configuration."`
+	Migrate     migrateCommand     `cmd:"" help:"Bring the database to this program's schema and exit."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Ask the running server whether it can serve."`
+	Backup      backupCommand      `cmd:"" help:"Make a consistent copy of the database while it is in use, and check it."`
+	Accounts    accountsCommands   `cmd:"" help:"Import and look at accounts."`
+	Payments    paymentsCommands   `cmd:"" help:"Find payments; credit one whose callback never came."`
+	Suspense    suspenseCommands   `cmd:"" help:"Resolve money that belongs to nobody yet."`
+	Ledger      ledgerCommands     `cmd:"" help:"Check, correct and export the books."`
+	Sign        signCommand        `cmd:"" help:"Sign a JetPay body."`
+	Verify      verifyCommand      `cmd:"" help:"Check the signature of a JetPay body."`
+	Replay      replayCommand      `cmd:"" help:"Post recorded fixtures and compare the answers."`
+	Simulate    simulateCommands   `cmd:"" help:"Play a payment platform against a server."`
+}
+
+const about = `Takes account top-ups from payment platforms and keeps them in a double-entry ledger that credits exactly once.
+
+Every command reads the configuration (config.yaml unless --config or TOLEM_CONFIG name another); every key of it can be set by a variable too: TOLEM_ and the key in upper case, with __ between levels.
+
+Exit codes: 0 done; 1 the answer is no, or something differs; 2 wrong usage.`
+
+// Run runs the program once. args are without the program's name; env is in
+// the form of os.Environ. What is wrong has been printed when it returns;
+// [ExitCode] turns the error into the process's exit code.
+//
+// When ctx ends, serve drains and returns nil, and every other command stops.
+func Run(ctx context.Context, args, env []string, stdio Stdio) error {
+	finished := false
+	line := &commandLine{}
+	parser, err := kong.New(line,
+		kong.Name("tolem"),
+		kong.Description(about),
+		kong.Writers(stdio.Out, stdio.Err),
+		kong.Exit(func(int) { finished = true }), // after --help and --version
+		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true, WrapUpperBound: 100}),
+	)
+	if err != nil {
+		return fmt.Errorf("command line: %w", err)
+	}
+	parser.Model.Name = "tolem"
+	parsed, err := parser.Parse(args)
+	if finished {
+		return nil
+	}
+	if err != nil {
+		return reportUsage(stdio.Err, commandPath(parsed, err), err)
+	}
+	p := &program{env: env, stdio: stdio, configPath: line.Config}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	err = parsed.Run(p)
+	if usage := (*usageError)(nil); errors.As(err, &usage) {
+		return reportUsage(stdio.Err, parsed.Command(), err)
+	}
+	if err != nil && !errors.Is(err, errAnswered) {
+		fmt.Fprintf(stdio.Err, "tolem: %v\n", err)
+	}
+	return err
+}
+
+// ExitCode is 0 for no error, 2 for wrong usage, and 1 for everything else.
+func ExitCode(err error) int {
+	if err == nil {
+		return 0
+	}
+	if usage := (*usageError)(nil); errors.As(err, &usage) {
+		return 2
+	}
+	return 1
+}
+
+// usageError says that the command line itself is wrong.
+type usageError struct{ cause error }
+
+func (e *usageError) Error() string { return e.cause.Error() }
+func (e *usageError) Unwrap() error { return e.cause }
+
+// wrongUsage makes an error that ends the program with exit code 2.
+func wrongUsage(format string, args ...any) error {
+	return &usageError{fmt.Errorf(format, args...)}
+}
+
+// errAnswered ends the program with exit code 1 when everything that there is
+// to say has been printed already.
+var errAnswered = errors.New("the answer is no")
+
+// reportUsage prints what is wrong with the command line and where help is.
+func reportUsage(w io.Writer, command string, err error) error {
+	words := []string{"tolem"}
+	for _, word := range strings.Fields(command) {
+		if strings.HasPrefix(word, "<") || strings.HasPrefix(word, "[") {
+			break
+		}
+		words = append(words, word)
+	}
+	fmt.Fprintf(w, "tolem: %v\nRun %q for usage.\n", err, strings.Join(append(words, "--help"), " "))
+	if usage := (*usageError)(nil); errors.As(err, &usage) {
+		return err
+	}
+	return &usageError{err}
+}
+
+// commandPath is the command as far as it could be read.
+func commandPath(parsed *kong.Context, err error) string {
+	if failed := (*kong.ParseError)(nil); errors.As(err, &failed) {
+		parsed = failed.Context
+	}
+	if parsed == nil {
+		return ""
+	}
+	return parsed.Command()
+}
+
+// versionFlag prints the version and ends the program.
+type versionFlag bool
+
+// BeforeReset is called by kong when the flag is met.
+func (versionFlag) BeforeReset(app *kong.Kong) error {
+	fmt.Fprintf(app.Stdout, "tolem %s\n", version())
+	app.Exit(0)
+	return nil
+}
+
+// IsBool tells kong that the flag takes no value.
+func (versionFlag) IsBool() bool { return true }
+
+// version is what the Go toolchain has written into the program: the module's
+// version, and the commit that it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	version := info.Main.Version
+	if version == "" {
+		version = "(devel)"
+	}
+	settings := map[string]string{}
+	for _, s := range info.Settings {
+		settings[s.Key] = s.Value
+	}
+	if revision := settings["vcs.revision"]; revision != "" && version == "(devel)" {
+		version = revision
+		if settings["vcs.modified"] == "true" {
+			version += "+dirty"
+		}
+	}
+	return version + " " + info.GoVersion
+}

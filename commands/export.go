@@ -1,0 +1,209 @@
+package commands
+
+import (
+	"bufio"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"tolem/store"
+	"tolem/topup"
+)
+
+// ledgerExportCommand prints the journal.
+type ledgerExportCommand struct {
+	periodFlags
+	Format string `required:"" enum:"csv,hledger,jsonl" help:"One of ${enum}."`
+}
+
+// Help is shown by --help.
+func (ledgerExportCommand) Help() string {
+	return `Prints the transactions of the period in the order of the feed. Memory does not grow with the journal.
+
+csv: a header, then one line a posting. amount is in minor units, amount_major in major units; a debit is positive, a credit negative. date is the day of the time that --by names, in the configured timezone. A text that a spreadsheet would take for a formula (it begins with =, +, -, @, a tab or a line break) has an apostrophe before it.
+
+hledger: a journal that "hledger check --strict" accepts, with accounts and commodities declared. Days are those of the configured timezone.
+
+jsonl: one transaction a line, as in the feed of the admin API. It is the exact one.
+
+Example:
+
+  tolem ledger export --format hledger --from 2026-11-01 --to 2026-11-30 > november.journal
+  hledger -f november.journal balance`
+}
+
+// exporter writes the journal in one format.
+type exporter interface {
+	// transaction writes one transaction; they come in the order of the feed.
+	transaction(topup.Transaction) error
+	// end writes what comes after the last one.
+	end(context.Context) error
+}
+
+// Run exports.
+func (c *ledgerExportCommand) Run(ctx context.Context, p *program) error {
+	return p.withBooks(ctx, func(b books) error {
+		period, err := c.period(b)
+		if err != nil {
+			return err
+		}
+		out := bufio.NewWriterSize(p.stdio.Out, 64<<10)
+		e, err := c.exporter(out, b, period.By)
+		if err != nil {
+			return err
+		}
+		if err := b.Journal(ctx, period, e.transaction); err != nil {
+			return fmt.Errorf("export the journal: %w", err)
+		}
+		if err := e.end(ctx); err != nil {
+			return fmt.Errorf("export the journal: %w", err)
+		}
+		return out.Flush()
+	})
+}
+
+func (c *ledgerExportCommand) exporter(out io.Writer, b books, by store.TimeAxis) (exporter, error) {
+	days := calendar{by: by, zone: b.cfg.Location()}
+	switch c.Format {
+	case "csv":
+		return newCSVExporter(out, days)
+	case "hledger":
+		return newHledgerExporter(out, b, days)
+	}
+	return newJSONLExporter(out), nil
+}
+
+// calendar cuts days.
+type calendar struct {
+	by   store.TimeAxis
+	zone *time.Location
+}
+
+// day is the day on which a transaction counts.
+func (c calendar) day(t topup.Transaction) string {
+	at := t.EffectiveAt
+	if c.by == store.ByRecorded {
+		at = t.RecordedAt
+	}
+	return at.In(c.zone).Format(time.DateOnly)
+}
+
+// jsonlExporter writes what the feed would.
+type jsonlExporter struct{ encoder *json.Encoder }
+
+func newJSONLExporter(out io.Writer) *jsonlExporter {
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	return &jsonlExporter{encoder}
+}
+
+func (e *jsonlExporter) transaction(t topup.Transaction) error {
+	return e.encoder.Encode(transactionJSON(t))
+}
+
+func (e *jsonlExporter) end(context.Context) error { return nil }
+
+// csvExporter writes one line a posting.
+type csvExporter struct {
+	writer *csv.Writer
+	days   calendar
+}
+
+var csvHeading = []string{
+	"seq", "date", "transaction_id", "kind", "payment_id", "effective_at", "recorded_at", "account", "amount", "currency", "amount_major",
+	"actor", "reason", "reverses", "resolves",
+}
+
+func newCSVExporter(out io.Writer, days calendar) (*csvExporter, error) {
+	e := &csvExporter{csv.NewWriter(out), days}
+	return e, e.writer.Write(csvHeading)
+}
+
+func (e *csvExporter) transaction(t topup.Transaction) error {
+	for _, posting := range t.Postings {
+		err := e.writer.Write([]string{
+			strconv.FormatInt(t.Seq, 10), e.days.day(t), cell(t.ID), cell(string(t.Kind)), cell(t.PaymentID),
+			t.EffectiveAt.UTC().Format(time.RFC3339Nano), t.RecordedAt.UTC().Format(time.RFC3339Nano),
+			cell(posting.Account), strconv.FormatInt(posting.Amount, 10), posting.Currency, major(posting.Amount, posting.Currency),
+			cell(t.Actor), cell(t.Reason), cell(t.Reverses), cell(t.Resolves),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *csvExporter) end(context.Context) error {
+	e.writer.Flush()
+	return e.writer.Error()
+}
+
+// cell disarms a text that a spreadsheet program would execute.
+func cell(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])) {
+		return "'" + text
+	}
+	return text
+}
+
+// hledgerExporter writes a journal for hledger. Ids may be any visible
+// characters but ';' and ':' (and no white space), all of which hledger takes
+// inside an account's name; a name of ours never begins with a bracket.
+//
+// What is used is declared at the end: only then is it known, without keeping
+// all accounts in memory.
+type hledgerExporter struct {
+	out        io.Writer
+	books      books
+	days       calendar
+	currencies map[string]bool
+}
+
+func newHledgerExporter(out io.Writer, b books, days calendar) (*hledgerExporter, error) {
+	_, err := fmt.Fprintf(out, "; tolem journal, days by %s time in %s\ndecimal-mark .\n", days.by, days.zone)
+	return &hledgerExporter{out, b, days, map[string]bool{}}, err
+}
+
+func (e *hledgerExporter) transaction(t topup.Transaction) error {
+	var text strings.Builder
+	fmt.Fprintf(&text, "\n%s (%s) %s  ; payment:%s, seq:%d\n", e.days.day(t), t.ID, t.Kind, t.PaymentID, t.Seq)
+	for _, posting := range t.Postings {
+		e.currencies[posting.Currency] = true
+		fmt.Fprintf(&text, "    %s  %s %s\n", posting.Account, major(posting.Amount, posting.Currency), posting.Currency)
+	}
+	_, err := io.WriteString(e.out, text.String())
+	return err
+}
+
+func (e *hledgerExporter) end(ctx context.Context) error {
+	if _, err := fmt.Fprintln(e.out); err != nil {
+		return err
+	}
+	for _, currency := range slices.Sorted(maps.Keys(e.currencies)) {
+		// A sample amount with all its digits; without any, the mark alone.
+		sample := major(0, currency)
+		if !strings.Contains(sample, ".") {
+			sample += "."
+		}
+		if _, err := fmt.Fprintf(e.out, "commodity 100%s %s\n", sample, currency); err != nil {
+			return err
+		}
+	}
+	previous := ""
+	return eachBalance(ctx, e.books, "", func(balance store.Balance) error {
+		if balance.Account == previous {
+			return nil // in another currency
+		}
+		previous = balance.Account
+		_, err := fmt.Fprintf(e.out, "account %s\n", balance.Account)
+		return err
+	})
+}

@@ -1,0 +1,76 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+// healthcheckTime bounds the whole question; container engines kill a health
+// check that takes longer than theirs.
+const healthcheckTime = 3 * time.Second
+
+// healthcheckCommand asks a running server.
+type healthcheckCommand struct{}
+
+// Help is shown by --help.
+func (healthcheckCommand) Help() string {
+	return `Asks GET /healthz of the configured public listener, for container engines and scripts. Exits 0 when the server answers that it can serve, otherwise 1. A listener on all addresses is asked on the loopback address.
+
+Example:
+
+  tolem healthcheck && echo up`
+}
+
+// Run asks.
+func (healthcheckCommand) Run(ctx context.Context, p *program) error {
+	cfg, err := p.config()
+	if err != nil {
+		return err
+	}
+	address, err := reachable(cfg.Listen)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, healthcheckTime)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/healthz", nil)
+	if err != nil {
+		return fmt.Errorf("healthcheck: %w", err)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		return fmt.Errorf("healthcheck: %w", err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 256))
+	if err != nil {
+		return fmt.Errorf("healthcheck: %w", err)
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("healthcheck: %s answered %s: %q", address, response.Status, body)
+	}
+	return p.println("ok")
+}
+
+// reachable is the address under which this machine reaches a listener.
+func reachable(listen string) (string, error) {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", fmt.Errorf("listen: %w", err)
+	}
+	if port == "0" {
+		return "", fmt.Errorf("listen is %s: a server on port 0 takes any free port, so nobody can know where to ask", listen)
+	}
+	switch ip := net.ParseIP(host); {
+	case host == "" || ip.Equal(net.IPv4zero):
+		host = "127.0.0.1"
+	case ip.Equal(net.IPv6unspecified):
+		host = "::1"
+	}
+	return net.JoinHostPort(host, port), nil
+}

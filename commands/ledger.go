@@ -1,0 +1,205 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"tolem/store"
+	"tolem/topup"
+)
+
+// balancePage is how many ledger accounts are read at a time.
+const balancePage = 500
+
+// ledgerCommands work on the books.
+type ledgerCommands struct {
+	Check    ledgerCheckCommand    `cmd:"" help:"Verify every invariant of the ledger."`
+	Balances ledgerBalancesCommand `cmd:"" help:"Print the balances of the ledger accounts."`
+	Export   ledgerExportCommand   `cmd:"" help:"Print the journal for other programs."`
+	Reverse  ledgerReverseCommand  `cmd:"" help:"Post the mirror of a ledger transaction, once."`
+}
+
+// ledgerReverseCommand undoes a transaction by another one.
+type ledgerReverseCommand struct {
+	operator
+	jsonFlag
+	Transaction string `arg:"" help:"The ledger transaction's id."`
+}
+
+// Help is shown by --help.
+func (ledgerReverseCommand) Help() string {
+	return `The journal is never changed: a new transaction moves the same money back. What the transaction had done to its payment is undone too: a credit no longer counts (the payment keeps its status and gets the flag reversed), a resolved suspense item is open again. A reversal can be reversed. Refused when it was done before.
+
+Example:
+
+  tolem ledger reverse tr_01KAM3Y8S2K9YH3GB2M3Y7E1QZ --reason "credited to the wrong contract, ticket 4711"`
+}
+
+// Run reverses.
+func (c *ledgerReverseCommand) Run(ctx context.Context, p *program) error {
+	return p.operate(ctx, c.operator, c.JSON, func(b books, by store.By) (topup.Transaction, error) {
+		return b.Reverse(ctx, c.Transaction, by)
+	})
+}
+
+// ledgerCheckCommand proves the books.
+type ledgerCheckCommand struct{}
+
+// Help is shown by --help.
+func (ledgerCheckCommand) Help() string {
+	return `Reads the whole journal: every transaction sums to zero in each currency, running totals equal the sums of their entries, no payment is credited twice, what payments and suspense items say is what the journal says. When something is broken it says what, and exits 1. It can run beside the server.
+
+Example:
+
+  tolem ledger check`
+}
+
+// Run checks.
+func (ledgerCheckCommand) Run(ctx context.Context, p *program) error {
+	return p.withBooks(ctx, func(b books) error {
+		report, err := b.Check(ctx)
+		if err != nil {
+			return fmt.Errorf("check the ledger: %w", err)
+		}
+		counted := fmt.Sprintf("%d transactions, %d entries, %d ledger accounts, %d payments",
+			report.Transactions, report.Entries, report.Accounts, report.Payments)
+		if len(report.Problems) == 0 {
+			return p.println("the ledger is sound: " + counted)
+		}
+		for _, problem := range report.Problems {
+			fmt.Fprintln(p.stdio.Err, printable(problem))
+		}
+		return fmt.Errorf("the ledger is broken: %d problems in %s", len(report.Problems), counted)
+	})
+}
+
+// periodFlags say which part of the journal is meant.
+type periodFlags struct {
+	span
+	By string `enum:"effective,recorded" default:"effective" help:"Which time counts: effective is the provider's (the accounting date), recorded is when it was written."`
+}
+
+func (f periodFlags) period(b books) (store.Period, error) {
+	from, to, err := f.between(b.cfg.Location())
+	return store.Period{From: from, To: to, By: store.TimeAxis(f.By)}, err
+}
+
+// ledgerBalancesCommand prints balances.
+type ledgerBalancesCommand struct {
+	periodFlags
+	jsonFlag
+	Prefix string `placeholder:"TEXT" help:"Only accounts whose name begins so, such as suspense: or customers:7123456789:"`
+}
+
+// Help is shown by --help.
+func (ledgerBalancesCommand) Help() string {
+	return `Debits and credits of each ledger account, and their difference. With --from or --to only what moved in that period. Amounts are in major units, with --json in minor units. The last lines are the sum over all that is shown: zero for the whole book.
+
+Example:
+
+  tolem ledger balances
+  tolem ledger balances --prefix suspense:
+  tolem ledger balances --from 2026-11-01 --to 2026-11-30`
+}
+
+// Run prints them.
+func (c *ledgerBalancesCommand) Run(ctx context.Context, p *program) error {
+	return p.withBooks(ctx, func(b books) error {
+		period, err := c.period(b)
+		if err != nil {
+			return err
+		}
+		balances, err := c.balances(ctx, b, period)
+		if err != nil {
+			return err
+		}
+		if !c.JSON {
+			return p.printBalances(balances)
+		}
+		records := []balanceRecord{}
+		for _, balance := range balances {
+			records = append(records, balanceJSON(balance))
+		}
+		return p.printJSON(records)
+	})
+}
+
+func (c *ledgerBalancesCommand) balances(ctx context.Context, b books, period store.Period) ([]store.Balance, error) {
+	if period.From.IsZero() && period.To.IsZero() {
+		var all []store.Balance
+		err := eachBalance(ctx, b, c.Prefix, func(balance store.Balance) error {
+			all = append(all, balance)
+			return nil
+		})
+		return all, err
+	}
+	balances, err := b.BalancesBetween(ctx, period)
+	if err != nil {
+		return nil, fmt.Errorf("read balances: %w", err)
+	}
+	return slices.DeleteFunc(balances, func(balance store.Balance) bool {
+		return !strings.HasPrefix(balance.Account, c.Prefix)
+	}), nil
+}
+
+// eachBalance passes the ledger accounts to yield, page by page.
+func eachBalance(ctx context.Context, b books, prefix string, yield func(store.Balance) error) error {
+	filter := store.BalanceFilter{Prefix: prefix, Limit: balancePage}
+	for {
+		page, err := b.Balances(ctx, filter)
+		if err != nil {
+			return fmt.Errorf("read balances: %w", err)
+		}
+		for _, balance := range page.Accounts {
+			if err := yield(balance); err != nil {
+				return err
+			}
+		}
+		if page.Next == "" {
+			return nil
+		}
+		filter.Cursor = page.Next
+	}
+}
+
+func (p *program) printBalances(balances []store.Balance) error {
+	t := p.table("ACCOUNT", "CURRENCY", "DEBITS", "CREDITS", "BALANCE")
+	sums := map[string]store.Balance{}
+	for _, balance := range balances {
+		t.balance(balance)
+		sum := sums[balance.Currency]
+		var overflow [2]error
+		sum.Debits, overflow[0] = topup.Add(sum.Debits, balance.Debits)
+		sum.Credits, overflow[1] = topup.Add(sum.Credits, balance.Credits)
+		if err := errors.Join(overflow[:]...); err != nil {
+			return fmt.Errorf("sum of all accounts in %s: %w", balance.Currency, err)
+		}
+		sums[balance.Currency] = sum
+	}
+	for _, currency := range slices.Sorted(maps.Keys(sums)) {
+		sum := sums[currency]
+		sum.Account, sum.Currency = "total", currency
+		t.balance(sum)
+	}
+	return t.flush()
+}
+
+// balance adds a ledger account's row. Debits and credits are never negative,
+// so their difference cannot overflow.
+func (t *table) balance(b store.Balance) {
+	t.row(b.Account, b.Currency, major(b.Debits, b.Currency), major(b.Credits, b.Currency), major(b.Debits-b.Credits, b.Currency))
+}
+
+// major is an amount in major units, without its currency.
+func major(amount int64, currency string) string {
+	digits, ok := topup.Digits(currency)
+	if !ok {
+		return strconv.FormatInt(amount, 10)
+	}
+	return topup.FormatMinor(amount, digits)
+}

@@ -1,0 +1,51 @@
+package commands
+
+import (
+	"context"
+
+	"tolem/store"
+	"tolem/topup"
+)
+
+// operate does one thing to the ledger in an operator's name and prints the
+// transaction that it made.
+func (p *program) operate(ctx context.Context, o operator, asJSON bool, act func(books, store.By) (topup.Transaction, error)) error {
+	by, err := p.by(o)
+	if err != nil {
+		return err
+	}
+	return p.withBooks(ctx, func(b books) error {
+		made, err := act(b, by)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return p.printJSON(transactionJSON(made))
+		}
+		return p.printTransaction(b, made)
+	})
+}
+
+// printTransaction shows a ledger transaction to people.
+func (p *program) printTransaction(b books, made topup.Transaction) error {
+	t := p.table()
+	t.row("transaction", made.ID)
+	t.row("kind", string(made.Kind))
+	t.row("payment", made.PaymentID)
+	if made.Actor != "" {
+		t.row("by", made.Actor+": "+made.Reason)
+	}
+	t.row("recorded", when(made.RecordedAt, b.cfg.Location()))
+	for _, posting := range made.Postings {
+		t.row(side(posting.Amount), posting.Account, topup.Money{Amount: max(posting.Amount, -posting.Amount), Currency: posting.Currency}.String())
+	}
+	return t.flush()
+}
+
+// side names the side of a posting: debits are positive.
+func side(amount int64) string {
+	if amount < 0 {
+		return "credit"
+	}
+	return "debit"
+}

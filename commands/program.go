@@ -1,0 +1,243 @@
+package commands
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"golang.org/x/term"
+
+	"tolem/config"
+	"tolem/store"
+	"tolem/topup"
+)
+
+// program is what every command gets: the world outside, and the things that
+// several commands do in it.
+type program struct {
+	env        []string
+	stdio      Stdio
+	configPath string // as given with --config, empty otherwise
+}
+
+// variable is the value of an environment variable, empty when it is not set.
+// The last one counts, as in os/exec.
+func (p *program) variable(name string) string {
+	value := ""
+	for _, entry := range p.env {
+		if rest, ok := strings.CutPrefix(entry, name+"="); ok {
+			value = rest
+		}
+	}
+	return value
+}
+
+// configFile is the configuration's file: --config, else TOLEM_CONFIG, else
+// config.yaml.
+func (p *program) configFile() string {
+	if p.configPath != "" {
+		return p.configPath
+	}
+	if path := p.variable("TOLEM_CONFIG"); path != "" {
+		return path
+	}
+	return "config.yaml"
+}
+
+// config loads the configuration and prints its warnings.
+func (p *program) config() (*config.Config, error) {
+	cfg, warnings, err := config.Load(p.configFile(), p.env)
+	p.warn(warnings...)
+	if err != nil {
+		return nil, fmt.Errorf("the configuration is invalid:\n%w", err)
+	}
+	return cfg, nil
+}
+
+// warn tells people about what stops nothing.
+func (p *program) warn(warnings ...string) {
+	for _, warning := range warnings {
+		fmt.Fprintf(p.stdio.Err, "tolem: warning: %s\n", warning)
+	}
+}
+
+// openStore opens the configured database beside whoever uses it.
+func (p *program) openStore(ctx context.Context, cfg *config.Config) (*store.Store, error) {
+	return store.Open(ctx, store.Options{Path: cfg.Database.DSN, Normalize: topup.Normalizer(cfg.Accounts.Normalize)})
+}
+
+// books is an open database together with the configuration that names it.
+type books struct {
+	*store.Store
+	cfg *config.Config
+}
+
+// withBooks loads the configuration, opens the database, works on it and
+// closes it again.
+func (p *program) withBooks(ctx context.Context, work func(books) error) (err error) {
+	cfg, err := p.config()
+	if err != nil {
+		return err
+	}
+	s, err := p.openStore(ctx, cfg)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return work(books{s, cfg})
+}
+
+// adminToken is the admin token with which the commands ask a running server.
+func adminToken(cfg *config.Config) (string, error) {
+	for _, token := range cfg.Admin.Tokens {
+		if token.Role == config.RoleAdmin || token.Role == config.RoleRead {
+			return token.Token.Reveal(), nil
+		}
+	}
+	return "", errors.New("the configuration has no admin token with the role admin or read")
+}
+
+// jsonFlag is shared by the commands that print records.
+type jsonFlag struct {
+	JSON bool `name:"json" help:"Print JSON instead of a table for people; a list is one array. The members are those of the admin API."`
+}
+
+// printJSON prints one JSON document on several lines.
+func (p *program) printJSON(value any) error {
+	encoder := json.NewEncoder(p.stdio.Out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(value); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
+}
+
+// table prints rows in columns; rows come as cells.
+type table struct{ writer *tabwriter.Writer }
+
+// table starts a table with a heading.
+func (p *program) table(heading ...string) *table {
+	t := &table{tabwriter.NewWriter(p.stdio.Out, 0, 0, 2, ' ', 0)}
+	if len(heading) > 0 {
+		t.row(heading...)
+	}
+	return t
+}
+
+// row adds a row. A cell that would break the table or the terminal is quoted:
+// some texts come from outside.
+func (t *table) row(cells ...string) {
+	for i, cell := range cells {
+		cells[i] = printable(cell)
+	}
+	fmt.Fprintln(t.writer, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
+}
+
+func (t *table) flush() error {
+	if err := t.writer.Flush(); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
+}
+
+// printable keeps control characters away from a terminal.
+func printable(text string) string {
+	for _, r := range text {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			quoted := fmt.Sprintf("%q", text)
+			return quoted[1 : len(quoted)-1]
+		}
+	}
+	return text
+}
+
+// terminal reports whether progress may be drawn on Err.
+func (p *program) terminal() bool { return isTerminal(p.stdio.Err) }
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// operator is who does it and why; both are recorded with what was done.
+type operator struct {
+	Reason string `required:"" placeholder:"TEXT" help:"Why; recorded in the journal."`
+	Actor  string `placeholder:"NAME" help:"Who; recorded in the journal. Default: the variable TOLEM_ACTOR, else the system's user."`
+}
+
+// Validate is called by kong: an empty reason is no reason.
+func (o operator) Validate() error {
+	if strings.TrimSpace(o.Reason) == "" {
+		return errors.New("--reason must not be empty")
+	}
+	return nil
+}
+
+// by names the operator for the journal.
+func (p *program) by(o operator) (store.By, error) {
+	by := store.By{Actor: o.Actor, Reason: o.Reason}
+	if by.Actor == "" {
+		by.Actor = p.variable("TOLEM_ACTOR")
+	}
+	if by.Actor != "" {
+		return by, nil
+	}
+	current, err := user.Current()
+	if err != nil {
+		return by, wrongUsage("who is doing this? Give --actor or set TOLEM_ACTOR")
+	}
+	by.Actor = current.Username
+	return by, nil
+}
+
+// span is a period of time on the command line.
+type span struct {
+	From string `placeholder:"T" help:"From this time on: RFC 3339 (2026-11-01T09:30:00+05:00), or a date (2026-11-01), which means the start of that day in the configured timezone."`
+	To   string `placeholder:"T" help:"Before this time: RFC 3339, or a date, which means the end of that day, so that --from and --to of one date are that day."`
+}
+
+// between reads the span; a zero time is no bound.
+func (s span) between(zone *time.Location) (from, to time.Time, err error) {
+	if from, err = parseTime("--from", s.From, zone, 0); err != nil {
+		return from, to, err
+	}
+	if to, err = parseTime("--to", s.To, zone, 1); err != nil {
+		return from, to, err
+	}
+	if !from.IsZero() && !to.IsZero() && !from.Before(to) {
+		return from, to, wrongUsage("--from must be before --to")
+	}
+	return from, to, nil
+}
+
+// parseTime reads a time. A date is the start of the day that is days later:
+// days are counted on the calendar, since not each of them has 24 hours.
+func parseTime(flag, text string, zone *time.Location, days int) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if day, err := time.ParseInLocation(time.DateOnly, text, zone); err == nil {
+		return day.AddDate(0, 0, days), nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}, wrongUsage("%s must be a date such as 2026-11-01 or a time such as 2026-11-01T09:30:00+05:00", flag)
+	}
+	return at, nil
+}
+
+// when shows a time to people, in the configured timezone.
+func when(t time.Time, zone *time.Location) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.In(zone).Format("2006-01-02 15:04:05 -0700")
+}

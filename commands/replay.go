@@ -1,0 +1,236 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/alecthomas/kong"
+
+	"tolem/config"
+	"tolem/fixtures"
+	"tolem/platform"
+	"tolem/signing"
+)
+
+// What the recorded exchanges were signed with, and the throw-away server's
+// only token. They are good for trying the program alone: production refuses
+// them.
+const (
+	demoProject = 1234
+	demoSecret  = "demo-secret"
+	demoToken   = "demo-admin-token"
+)
+
+// replayCommand posts recorded exchanges.
+type replayCommand struct {
+	serverFlags
+	JUnit   string      `name:"junit" placeholder:"FILE" help:"Write a JUnit XML report too."`
+	Shuffle shuffleFlag `placeholder:"SEED" help:"Replay the scenarios in another order, which follows from the seed; without one, a new one is drawn."`
+	Paths   []string    `arg:"" name:"path" help:"Folders with fixtures, or *.request.json files."`
+}
+
+// Help is shown by --help.
+func (replayCommand) Help() string {
+	return `Posts every recorded exchange below the paths and compares the answer with what is expected, and what the ledger then says of the scenario's own payments. It can be repeated against one server. Prints a line for each exchange, and last "N passed, N failed"; exits 1 when something failed.
+
+Without --url the server is a throw-away one in this process, on an empty database with the demo data and demo secrets. With --url, messages that must be signed anew are signed with the configured secrets, and effects are read from the admin API with the first configured token of role admin or read. If that cannot be reached and --admin-url was not given, effects are not checked.
+
+Example:
+
+  tolem replay fixtures
+  tolem replay --url http://127.0.0.1:8080 --shuffle fixtures/jetpay`
+}
+
+// shuffleFlag is --shuffle or --shuffle=SEED.
+type shuffleFlag struct {
+	on     bool
+	seeded bool
+	seed   uint64
+}
+
+// IsBool tells kong that the value may be left out.
+func (shuffleFlag) IsBool() bool { return true }
+
+// Decode is called by kong.
+func (f *shuffleFlag) Decode(ctx *kong.DecodeContext) error {
+	f.on = true
+	if ctx.Scan.Peek().Type != kong.FlagValueToken {
+		return nil
+	}
+	seed, err := strconv.ParseUint(ctx.Scan.Pop().String(), 10, 64)
+	if err != nil {
+		return errors.New("the seed must be a number of at most 64 bits")
+	}
+	f.seeded, f.seed = true, seed
+	return nil
+}
+
+// Run replays.
+func (c *replayCommand) Run(ctx context.Context, p *program) error {
+	cfg, err := p.config()
+	if err != nil {
+		return err
+	}
+	if c.URL == "" && c.AdminURL != "" {
+		return wrongUsage("--admin-url goes with --url: without it the server is a throw-away one")
+	}
+	scenarios, err := fixtures.Load(c.Paths...)
+	if err != nil {
+		return err
+	}
+	if c.Shuffle.on && !c.Shuffle.seeded {
+		c.Shuffle.seed = rand.Uint64()
+	}
+	if c.Shuffle.on {
+		fmt.Fprintf(p.stdio.Err, "tolem: the order is that of --shuffle=%d\n", c.Shuffle.seed)
+	}
+	if c.URL != "" {
+		return c.replay(ctx, p, cfg, scenarios)
+	}
+	cfg, err = c.throwAway(cfg)
+	if err != nil {
+		return err
+	}
+	return p.withServer(ctx, cfg, func(s *server) error {
+		c.URL, c.AdminURL = "http://"+s.public.Addr().String(), "http://"+s.admin.Addr().String()
+		return c.replay(ctx, p, cfg, scenarios)
+	})
+}
+
+// replay posts the scenarios to c.URL.
+func (c *replayCommand) replay(ctx context.Context, p *program, cfg *config.Config, scenarios []*fixtures.Scenario) error {
+	client, err := platform.NewClient(c.URL, platform.ClientOptions{})
+	if err != nil {
+		return wrongUsage("--url: %w", err)
+	}
+	defer client.Close()
+	target := fixtures.Target{Client: client, Keys: map[string]*signing.Key{}}
+	for i := range cfg.JetPay.Projects {
+		project := &cfg.JetPay.Projects[i]
+		keys, err := keysOf(project)
+		if err != nil {
+			return err
+		}
+		target.Keys[strconv.FormatInt(project.ID, 10)] = keys[0]
+	}
+	if target.Admin, err = c.adminClient(ctx, p, cfg); err != nil {
+		return err
+	}
+	if target.Admin != nil {
+		defer target.Admin.Close()
+	}
+	results, summary := fixtures.Replay(ctx, target, scenarios, fixtures.Options{
+		Shuffle: c.Shuffle.on, Seed: c.Shuffle.seed, Report: p.reportFixture,
+	})
+	if err := c.writeJUnit(results); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("stopped before all was replayed: %w", err)
+	}
+	fmt.Fprintf(p.stdio.Out, "%d passed, %d failed\n", summary.Passed, summary.Failed)
+	if summary.Failed > 0 {
+		return errAnswered
+	}
+	return nil
+}
+
+// reportFixture prints a line for an exchange, and what is wrong with it.
+func (p *program) reportFixture(r fixtures.Result) {
+	word := "ok  "
+	if !r.Passed() {
+		word = "FAIL"
+	}
+	fmt.Fprintf(p.stdio.Out, "%s %s/%s (%s)\n", word, r.Scenario, r.Exchange, shortly(r.Took))
+	for _, line := range r.Lines() {
+		fmt.Fprintf(p.stdio.Out, "     %s\n", printable(line))
+	}
+}
+
+func (c *replayCommand) writeJUnit(results []fixtures.Result) error {
+	if c.JUnit == "" {
+		return nil
+	}
+	file, err := os.Create(c.JUnit)
+	if err != nil {
+		return fmt.Errorf("write the JUnit report: %w", err)
+	}
+	return errors.Join(fixtures.WriteJUnit(file, results), file.Close())
+}
+
+// throwAway is the configuration of a server of this process: the defaults,
+// whatever the given configuration says, with its demo data or else those that
+// lie beside the fixtures.
+func (c *replayCommand) throwAway(given *config.Config) (*config.Config, error) {
+	cfg := config.Default()
+	cfg.Listen, cfg.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0"
+	cfg.Admin.Tokens = []config.Token{{Name: "replay", Role: config.RoleAdmin, Token: config.NewSecret(demoToken)}}
+	cfg.JetPay.Projects = []config.Project{{
+		ID: demoProject, Secrets: []config.Secret{config.NewSecret(demoSecret)},
+		PaymentMethods: []string{platform.DepositMethod}, CallbackMethods: []string{platform.CallbackMethod},
+	}}
+	cfg.Log = config.Log{Level: "error", Format: config.LogConsole}
+	cfg.Demo = given.Demo
+	if cfg.Demo.Accounts != "" {
+		return cfg, nil
+	}
+	folder, err := demoFolder(c.Paths)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Demo = config.Demo{Accounts: filepath.Join(folder, demoAccounts), Payments: filepath.Join(folder, demoPayments)}
+	return cfg, nil
+}
+
+// Names of the demo data beside the fixtures.
+const (
+	demoAccounts = "accounts.jsonl"
+	demoPayments = "payments.jsonl"
+)
+
+// demoFolder is the nearest folder at or above a path that has demo data.
+func demoFolder(paths []string) (string, error) {
+	for _, path := range paths {
+		folder, err := filepath.Abs(path)
+		if err != nil {
+			return "", fmt.Errorf("find the demo data: %w", err)
+		}
+		for {
+			if _, err := os.Stat(filepath.Join(folder, demoAccounts)); err == nil {
+				return folder, nil
+			}
+			above := filepath.Dir(folder)
+			if above == folder {
+				break
+			}
+			folder = above
+		}
+	}
+	return "", fmt.Errorf("there is no %s at or above the paths; set demo.accounts in the configuration, or name a server with --url", demoAccounts)
+}
+
+// withServer runs a server of this process on an empty database while work
+// lasts, and leaves nothing of it behind.
+func (p *program) withServer(ctx context.Context, cfg *config.Config, work func(*server) error) (err error) {
+	folder, err := os.MkdirTemp("", "tolem-")
+	if err != nil {
+		return fmt.Errorf("throw-away server: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	cfg.Database.DSN = filepath.Join(folder, "tolem.db")
+	s, err := startServer(ctx, cfg, newLogger(cfg.Log, p.stdio.Err))
+	if err != nil {
+		return fmt.Errorf("throw-away server: %w", err)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.run(ctx) }()
+	err = work(s)
+	stop()
+	return errors.Join(err, <-stopped)
+}

@@ -1,0 +1,248 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"tolem/config"
+	"tolem/handlers"
+	"tolem/store"
+	"tolem/topup"
+)
+
+const (
+	// expireEvery is well under the minute within which an expired payment
+	// must be shown as one.
+	expireEvery = 20 * time.Second
+	pruneEvery  = time.Hour
+
+	// drainTime bounds how long a stop waits for requests under way.
+	drainTime = 20 * time.Second
+)
+
+// serveCommand is the main job.
+type serveCommand struct{}
+
+// Help is shown by --help.
+func (serveCommand) Help() string {
+	return `Opens the configured database (creating it when it is missing), migrates it, and serves the provider routes on listen and the admin API on admin.listen. One database has one server; a second one is refused.
+
+In development an empty database is filled with the configured demo data first. Production refuses a database that ever was.
+
+SIGINT or SIGTERM: no new connections, requests under way are answered, everything is on disk, exit code 0. A second signal ends the program at once; what was acknowledged is on disk even then.
+
+Example:
+
+  tolem serve
+  TOLEM_CONFIG=/etc/tolem/config.yaml tolem serve`
+}
+
+// Run serves until ctx ends.
+func (serveCommand) Run(ctx context.Context, p *program) error {
+	cfg, warnings, err := config.Load(p.configFile(), p.env)
+	if err != nil {
+		p.warn(warnings...)
+		return fmt.Errorf("the configuration is invalid:\n%w", err)
+	}
+	log := newLogger(cfg.Log, p.stdio.Err)
+	for _, warning := range warnings {
+		log.Warn("configuration", zap.String("warning", warning))
+	}
+	s, err := startServer(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	log.Info("serving",
+		zap.String("listen", s.public.Addr().String()), zap.String("admin_listen", s.admin.Addr().String()),
+		zap.String("environment", cfg.Environment), zap.String("version", version()))
+	err = s.run(ctx)
+	log.Info("stopped", zap.Error(err))
+	return err
+}
+
+// newLogger makes the program's logger.
+func newLogger(c config.Log, w io.Writer) *zap.Logger {
+	level, err := zapcore.ParseLevel(c.Level)
+	if err != nil {
+		level = zapcore.InfoLevel // the configuration knows no other words
+	}
+	encoding := zap.NewProductionEncoderConfig()
+	encoding.TimeKey = "time"
+	encoding.EncodeTime = func(t time.Time, out zapcore.PrimitiveArrayEncoder) {
+		out.AppendString(t.UTC().Format("2006-01-02T15:04:05.000000Z"))
+	}
+	encoding.EncodeDuration = zapcore.SecondsDurationEncoder
+	encoder := zapcore.NewJSONEncoder(encoding)
+	if c.Format == config.LogConsole {
+		encoder = zapcore.NewConsoleEncoder(encoding)
+	}
+	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), level))
+}
+
+// server is an open store with the two listeners on it.
+type server struct {
+	cfg      *config.Config
+	log      *zap.Logger
+	store    *store.Store
+	handlers *handlers.Server
+	public   net.Listener
+	admin    net.Listener
+}
+
+// startServer opens the store and binds both listeners, so that whoever knows
+// an address of it can connect. The caller runs it, which also closes it.
+func startServer(ctx context.Context, cfg *config.Config, log *zap.Logger) (s *server, err error) {
+	s = &server{cfg: cfg, log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+			s = nil
+		}
+	}()
+	metrics := handlers.NewMetrics()
+	s.store, err = store.Open(ctx, store.Options{
+		Path: cfg.Database.DSN, Normalize: topup.Normalizer(cfg.Accounts.Normalize), Exclusive: true,
+		OnCommit: metrics.ObserveCommit,
+	})
+	if err != nil {
+		return s, fmt.Errorf("open the database %s: %w", cfg.Database.DSN, err)
+	}
+	if err = prepareDemo(ctx, cfg, s.store, log); err != nil {
+		return s, err
+	}
+	s.handlers, err = handlers.New(handlers.Options{
+		Config: cfg, Store: s.store, Log: log, Metrics: metrics, Now: time.Now, Version: version(),
+	})
+	if err != nil {
+		return s, fmt.Errorf("handlers: %w", err)
+	}
+	if s.public, err = listen("listen", cfg.Listen); err != nil {
+		return s, err
+	}
+	s.admin, err = listen("admin.listen", cfg.Admin.Listen)
+	return s, err
+}
+
+func listen(key, address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s cannot be opened: %w; is another server running there? Change %s in the configuration", key, address, err, key)
+	}
+	return listener, nil
+}
+
+// close frees what startServer has taken, for a server that does not run.
+func (s *server) close() error {
+	var errs []error
+	for _, listener := range []net.Listener{s.public, s.admin} {
+		if listener != nil {
+			errs = append(errs, listener.Close())
+		}
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// run serves until ctx ends or a listener fails, then drains and closes.
+func (s *server) run(ctx context.Context) error {
+	public, admin := handlers.NewHTTPServer(s.handlers.Public(), s.log), handlers.NewHTTPServer(s.handlers.Admin(), s.log)
+	failed := make(chan error, 2)
+	for _, side := range []struct {
+		server   *http.Server
+		listener net.Listener
+	}{{public, s.public}, {admin, s.admin}} {
+		go func() { failed <- side.server.Serve(side.listener) }()
+	}
+	stopSweeps := s.startSweeps()
+	var err error
+	select {
+	case <-ctx.Done():
+		s.log.Info("draining")
+	case err = <-failed:
+		err = fmt.Errorf("serve: %w", err)
+	}
+	s.handlers.Drain()
+	s.shutdown(public, admin)
+	stopSweeps()
+	if closing := s.store.Close(); closing != nil {
+		return errors.Join(err, fmt.Errorf("close the database: %w", closing))
+	}
+	return err
+}
+
+// shutdown stops accepting and waits for requests under way, the public side
+// first, so that the admin side can be asked until the end. A request that
+// outlives the bound is cut off: it was not acknowledged.
+func (s *server) shutdown(sides ...*http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	for _, side := range sides {
+		if err := side.Shutdown(ctx); err != nil {
+			s.log.Warn("requests were cut off by the stop", zap.Duration("waited", drainTime), zap.Error(err))
+			_ = side.Close() // its listener is closed already
+		}
+	}
+}
+
+// startSweeps starts the regular work and returns what stops it and waits.
+func (s *server) startSweeps() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() { s.sweep(ctx) })
+	return func() {
+		cancel()
+		done.Wait()
+	}
+}
+
+// sweep does the regular work, one piece at a time.
+func (s *server) sweep(ctx context.Context) {
+	expire, prune := time.NewTicker(expireEvery), time.NewTicker(pruneEvery)
+	defer expire.Stop()
+	defer prune.Stop()
+	s.expire(ctx)
+	s.prune(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-expire.C:
+			s.expire(ctx)
+		case <-prune.C:
+			s.prune(ctx)
+		}
+	}
+}
+
+// expire marks payments that nobody has claimed in time.
+func (s *server) expire(ctx context.Context) {
+	n, err := s.store.ExpirePending(ctx)
+	s.swept(ctx, "expire pending payments", n, err)
+}
+
+// prune drops raw messages that are older than raw_retention.
+func (s *server) prune(ctx context.Context) {
+	n, err := s.store.PruneRaw(ctx, s.cfg.RawRetention)
+	s.swept(ctx, "drop old raw messages", n, err)
+}
+
+func (s *server) swept(ctx context.Context, what string, n int, err error) {
+	switch {
+	case ctx.Err() != nil: // stopping; the rest is done after the next start
+	case err != nil:
+		s.log.Error(what, zap.Error(err))
+	case n > 0:
+		s.log.Info(what, zap.Int("count", n))
+	}
+}

@@ -1,0 +1,169 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"tolem/config"
+	"tolem/signing"
+)
+
+// maxInput bounds a body that is read; signing refuses what is larger than
+// MaxBody itself, with a better message than a cut body would give.
+const maxInput = signing.MaxBody + 1<<10
+
+// keyFlags say with whose secret to sign or verify.
+type keyFlags struct {
+	Project int64   `xor:"key" placeholder:"ID" help:"The configured project whose secrets to use. Not needed when there is one project."`
+	Secret  *string `xor:"key" placeholder:"S" help:"The secret itself; no configuration is read then. It stays in the shell's history: prefer --project."`
+}
+
+// keys are the live secrets, the signing one first.
+func (f keyFlags) keys(p *program) ([]*signing.Key, error) {
+	if f.Secret != nil {
+		key, err := signing.NewKey(*f.Secret)
+		if err != nil {
+			return nil, wrongUsage("--secret must not be empty")
+		}
+		return []*signing.Key{key}, nil
+	}
+	cfg, err := p.config()
+	if err != nil {
+		return nil, err
+	}
+	project, err := f.project(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return keysOf(project)
+}
+
+// keysOf makes keys of a project's live secrets, in their order.
+func keysOf(project *config.Project) ([]*signing.Key, error) {
+	var keys []*signing.Key
+	for _, secret := range project.Secrets {
+		key, err := signing.NewKey(secret.Reveal())
+		if err != nil {
+			return nil, fmt.Errorf("secret of project %d: %w", project.ID, err)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+func (f keyFlags) project(cfg *config.Config) (*config.Project, error) {
+	projects := cfg.JetPay.Projects
+	if f.Project == 0 && len(projects) == 1 {
+		return &projects[0], nil
+	}
+	var ids []string
+	for i := range projects {
+		if projects[i].ID == f.Project {
+			return &projects[i], nil
+		}
+		ids = append(ids, strconv.FormatInt(projects[i].ID, 10))
+	}
+	known := strings.Join(ids, ", ")
+	if f.Project == 0 {
+		return nil, wrongUsage("several projects are configured: name one of %s with --project, or give --secret", known)
+	}
+	return nil, wrongUsage("project %d is not configured; there is %s", f.Project, known)
+}
+
+// signCommand signs a body as the JetPay Gate signature rules say.
+type signCommand struct {
+	keyFlags
+	Canonical     bool   `xor:"what" help:"Print the string that a signature covers, alone. Needs no secret."`
+	SignatureOnly bool   `xor:"what" help:"Print the signature alone."`
+	File          string `arg:"" optional:"" default:"-" help:"The body, a JSON object; - or nothing: standard input."`
+}
+
+// Help is shown by --help.
+func (signCommand) Help() string {
+	return `Prints the body with its signature in the member "signature", in place of one that stands there. A line break at the end of the body is not counted as part of it. --canonical prints the string exactly, without a line break at its end unless the output is a terminal.
+
+Example:
+
+  tolem sign --project 1234 fixtures/my.json | curl -d @- http://127.0.0.1:8080/jetpay
+  tolem sign --canonical my.json | openssl dgst -sha512 -hmac demo-secret -binary | base64 -w0`
+}
+
+// Run signs.
+func (c *signCommand) Run(p *program) error {
+	if c.Canonical {
+		return c.canonical(p)
+	}
+	keys, err := c.keys(p)
+	if err != nil {
+		return err
+	}
+	body, err := p.readBody(c.File)
+	if err != nil {
+		return err
+	}
+	if c.SignatureOnly {
+		signature, err := signing.Sign(body, keys[0])
+		if err != nil {
+			return err
+		}
+		return p.println(signature)
+	}
+	signed, err := signing.Embed(body, keys[0])
+	if err != nil {
+		return err
+	}
+	return p.println(string(signed))
+}
+
+func (c *signCommand) canonical(p *program) error {
+	data, err := p.readBody(c.File)
+	if err != nil {
+		return err
+	}
+	body, err := signing.Parse(data)
+	if err != nil {
+		return err
+	}
+	defer body.Release()
+	if body.Root() != signing.KindObject {
+		return fmt.Errorf("%w: not a JSON object", signing.ErrMalformed)
+	}
+	text := body.Canonical()
+	if isTerminal(p.stdio.Out) {
+		text += "\n"
+	}
+	_, err = io.WriteString(p.stdio.Out, text)
+	return err
+}
+
+func (p *program) println(line string) error {
+	_, err := fmt.Fprintln(p.stdio.Out, line)
+	return err
+}
+
+// readBody reads a body from a file or, for -, from standard input. One line
+// break at its end, which editors and shells add, is dropped.
+func (p *program) readBody(name string) ([]byte, error) {
+	reader := p.stdio.In
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, fmt.Errorf("read the body: %w", err)
+		}
+		defer file.Close()
+		reader = file
+	}
+	if reader == nil {
+		return nil, errors.New("read the body: there is no standard input")
+	}
+	data, err := io.ReadAll(io.LimitReader(reader, maxInput))
+	if err != nil {
+		return nil, fmt.Errorf("read the body: %w", err)
+	}
+	text := strings.TrimSuffix(string(data), "\n")
+	return []byte(strings.TrimSuffix(text, "\r")), nil
+}

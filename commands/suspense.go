@@ -1,0 +1,117 @@
+package commands
+
+import (
+	"context"
+	"strings"
+
+	"tolem/store"
+	"tolem/topup"
+)
+
+// suspensePage is how many items are read at a time.
+const suspensePage = 500
+
+// suspenseCommands resolve money that belongs to nobody yet.
+type suspenseCommands struct {
+	List   suspenseListCommand   `cmd:"" help:"List money in suspense, the oldest first."`
+	Assign suspenseAssignCommand `cmd:"" help:"Give the money of an item to a contract."`
+	Return suspenseReturnCommand `cmd:"" help:"Book that the money of an item goes back to the platform."`
+}
+
+// suspenseListCommand lists items.
+type suspenseListCommand struct {
+	jsonFlag
+	All bool `help:"List resolved items too."`
+}
+
+// Help is shown by --help.
+func (suspenseListCommand) Help() string {
+	return `An item is named by the ledger transaction that put the money into suspense. The flags are those of its payment and say why: the amount or the currency differs, the payment is unknown, it is a second operation on a payment that was credited.
+
+Example:
+
+  tolem suspense list
+  tolem suspense list --all --json`
+}
+
+// Run lists.
+func (c *suspenseListCommand) Run(ctx context.Context, p *program) error {
+	return p.withBooks(ctx, func(b books) error {
+		list := p.list(c.JSON, "ITEM", "STATE", "AMOUNT", "FOR", "PLATFORM'S PAYMENT", "OPERATION", "FLAGS", "SINCE")
+		filter := store.SuspenseFilter{All: c.All, Limit: suspensePage}
+		for {
+			items, err := b.SuspenseItems(ctx, filter)
+			if err != nil {
+				return err
+			}
+			for i := range items {
+				if err := list.add(suspenseJSON(&items[i]), suspenseCells(b, &items[i])...); err != nil {
+					return err
+				}
+			}
+			if len(items) < suspensePage {
+				return list.end()
+			}
+			filter.After = items[len(items)-1].Seq
+		}
+	})
+}
+
+func suspenseCells(b books, item *store.SuspenseItem) []string {
+	owner := "nobody we know"
+	if item.CustomerID != "" {
+		owner = item.CustomerID + " / " + item.ContractID
+	}
+	return []string{
+		item.ID, item.State, item.Money.String(), owner, item.ProviderReference, item.Operation,
+		strings.Join(item.Flags.Names(), ","), when(item.RecordedAt, b.cfg.Location()),
+	}
+}
+
+// suspenseAssignCommand gives an item's money to a contract.
+type suspenseAssignCommand struct {
+	operator
+	jsonFlag
+	Item     string `arg:"" help:"The item, as suspense list names it."`
+	Customer string `required:"" placeholder:"C" help:"The customer's id."`
+	Entity   string `required:"" placeholder:"E" help:"The contract's id."`
+}
+
+// Help is shown by --help.
+func (suspenseAssignCommand) Help() string {
+	return `Posts a new ledger transaction from suspense to the contract, with who and why. Assigned to the payment's own contract it takes the payment's one credit. Refused when the item has been resolved.
+
+Example:
+
+  tolem suspense assign tr_01KAM3Y8S2K9YH3GB2M3Y7E1QZ --customer 7123456789 --entity 12345 --reason "the payer called, ticket 4711"`
+}
+
+// Run assigns.
+func (c *suspenseAssignCommand) Run(ctx context.Context, p *program) error {
+	return p.operate(ctx, c.operator, c.JSON, func(b books, by store.By) (topup.Transaction, error) {
+		return b.AssignSuspense(ctx, c.Item, c.Customer, c.Entity, by)
+	})
+}
+
+// suspenseReturnCommand sends an item's money back.
+type suspenseReturnCommand struct {
+	operator
+	jsonFlag
+	Item string `arg:"" help:"The item, as suspense list names it."`
+}
+
+// Help is shown by --help.
+func (suspenseReturnCommand) Help() string {
+	return `Posts a new ledger transaction from suspense back to the settlement account: the platform owes that much less. It moves no money by itself; agree the refund with the platform. Refused when the item has been resolved.
+
+Example:
+
+  tolem suspense return tr_01KAM3Y8S2K9YH3GB2M3Y7E1QZ --reason "refunded by JetPay, letter of 12 November"`
+}
+
+// Run returns it.
+func (c *suspenseReturnCommand) Run(ctx context.Context, p *program) error {
+	return p.operate(ctx, c.operator, c.JSON, func(b books, by store.By) (topup.Transaction, error) {
+		return b.ReturnSuspense(ctx, c.Item, by)
+	})
+}

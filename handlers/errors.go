@@ -1,0 +1,276 @@
+package handlers
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/labstack/echo/v4"
+
+	"tolem/signing"
+	"tolem/topup"
+)
+
+var (
+	errTooLarge  = errors.New("the body is larger than 1 MiB")
+	errCutShort  = errors.New("the body could not be read to its end")
+	errDraining  = topup.Unavailable("the server is shutting down")
+	errNoToken   = errors.New("a bearer token of this server is needed")
+	errForbidden = errors.New("the token's role does not allow this")
+)
+
+// notJSON says that an admin request's body is not JSON.
+type notJSON struct{ detail string }
+
+func (e *notJSON) Error() string { return e.detail }
+
+// brokenRules are the fields of an admin request that break rules.
+type brokenRules []error
+
+func (e brokenRules) Error() string { return errors.Join(e...).Error() }
+
+// answerError is the one place where an error becomes an answer.
+func (s *Server) answerError(x *exchange, err error) {
+	if x.Response().Committed { // too late for another answer
+		x.fail(err)
+		return
+	}
+	if isProvider(x.Path()) && !isEchos(err) {
+		s.answerProvider(x, err)
+		return
+	}
+	s.answerProblem(x, err)
+}
+
+// isEchos reports whether the error is the router's: no such route or method.
+func isEchos(err error) bool {
+	var he *echo.HTTPError
+	return errors.As(err, &he)
+}
+
+// The codes of the provider's protocol (JetPay Gate, "Applicable response
+// codes").
+const (
+	codeSuccess   = 0
+	codeSignature = 400
+	codeNoAccount = 404
+	codeGeneral   = 500
+)
+
+// providerAnswer is what a provider hears of an error.
+type providerAnswer struct {
+	status  int
+	code    int
+	message string
+	outcome outcome
+	retry   bool // it should come again: this is our failure
+}
+
+// forProvider translates an error of a message of that kind. Statuses are
+// those of error_status "200"; see also [providerAnswer.mirrored].
+func forProvider(k kind, err error) providerAnswer {
+	if failed := (*signatureError)(nil); errors.As(err, &failed) {
+		a := providerAnswer{http.StatusOK, codeSignature, "Signature error", outcomeBadSignature, false}
+		if k == kindCallback {
+			// A callback has no answer codes: delivered means HTTP 200.
+			a.status = http.StatusBadRequest
+		}
+		return a
+	}
+	if errors.Is(err, signing.ErrMalformed) { // its text says what and where, and nothing of the content
+		return providerAnswer{http.StatusBadRequest, codeSignature, err.Error(), outcomeMalformed, false}
+	}
+	if errors.Is(err, errCutShort) {
+		return providerAnswer{http.StatusBadRequest, codeSignature, errCutShort.Error(), outcomeMalformed, false}
+	}
+	if errors.Is(err, errTooLarge) || errors.Is(err, signing.ErrTooLarge) {
+		return providerAnswer{http.StatusRequestEntityTooLarge, codeGeneral, "Body too large", outcomeTooLarge, false}
+	}
+	// A callback is stored or it comes again. Whatever else goes wrong with one
+	// must never be answered 200: that would acknowledge money and lose it.
+	if refusal := (*topup.Error)(nil); k != kindCallback && errors.As(err, &refusal) {
+		switch refusal.Kind {
+		case topup.KindNotFound:
+			return providerAnswer{http.StatusOK, codeNoAccount, "Account does not exist", outcomeNoAccount, false}
+		case topup.KindInvalid, topup.KindConflict:
+			return providerAnswer{http.StatusOK, codeGeneral, refusal.Error(), outcomeRefused, false}
+		}
+	}
+	return providerAnswer{http.StatusServiceUnavailable, codeGeneral, "temporarily unavailable", outcomeUnavailable, true}
+}
+
+// mirrored repeats the code of the body as the HTTP status.
+func (a providerAnswer) mirrored() providerAnswer {
+	if a.status == http.StatusOK {
+		a.status = a.code
+	}
+	return a
+}
+
+func (s *Server) answerProvider(x *exchange, err error) {
+	a := forProvider(x.kind, err)
+	if s.mirror {
+		a = a.mirrored()
+	}
+	if a.retry {
+		x.fail(err)
+		x.Response().Header().Set(echo.HeaderRetryAfter, retryAfterSeconds)
+	}
+	if failed := (*signatureError)(nil); errors.As(err, &failed) {
+		x.reason = failed.reason
+	}
+	x.outcome = a.outcome
+	x.answer = append(x.answer[:0], `{"code":`...)
+	x.answer = append(x.answer, codeText(a.code)...)
+	x.answer = append(x.answer, `,"message":`...)
+	x.answer = appendText(x.answer, a.message)
+	x.answer = append(x.answer, '}')
+	if err := s.reply(x, a.status); err != nil {
+		x.fail(err)
+	}
+}
+
+// fail notes for the operator why the answer is not what the caller wanted.
+// The first cause stays. Shutting down is no failure.
+func (x *exchange) fail(err error) {
+	if x.failure == nil && !errors.Is(err, errDraining) {
+		x.failure = err
+	}
+}
+
+func codeText(code int) string {
+	switch code {
+	case codeSuccess:
+		return "0"
+	case codeSignature:
+		return "400"
+	case codeNoAccount:
+		return "404"
+	}
+	return "500"
+}
+
+// appendText appends a JSON string. Invalid UTF-8, which no checked text has,
+// comes out as replacement characters.
+func appendText(dst []byte, text string) []byte {
+	dst, _ = jsontext.AppendQuote(dst, text)
+	return dst
+}
+
+// problem is an answer of the admin listener to what it cannot do (RFC 9457).
+type problem struct {
+	Type   string       `json:"type"`
+	Title  string       `json:"title"`
+	Status int          `json:"status"`
+	Detail string       `json:"detail,omitempty"`
+	Field  string       `json:"field,omitempty"`  // the first field that breaks a rule
+	Errors []fieldError `json:"errors,omitempty"` // all of them
+}
+
+type fieldError struct {
+	Field  string `json:"field"`
+	Detail string `json:"detail"`
+}
+
+// problemOf translates an error. What is not meant for the caller is not told.
+func problemOf(err error) problem {
+	var (
+		he      *echo.HTTPError
+		garbled *notJSON
+		rules   brokenRules
+		refusal *topup.Error
+	)
+	switch {
+	case errors.As(err, &he):
+		return newProblem(he.Code, "")
+	case errors.Is(err, errTooLarge):
+		return newProblem(http.StatusRequestEntityTooLarge, errTooLarge.Error())
+	case errors.Is(err, errCutShort):
+		return newProblem(http.StatusBadRequest, errCutShort.Error())
+	case errors.Is(err, errNoToken):
+		return newProblem(http.StatusUnauthorized, errNoToken.Error())
+	case errors.Is(err, errForbidden):
+		return newProblem(http.StatusForbidden, errForbidden.Error())
+	case errors.As(err, &garbled):
+		return newProblem(http.StatusBadRequest, garbled.detail)
+	case errors.As(err, &rules):
+		return invalid(rules)
+	case errors.As(err, &refusal):
+		if refusal.Kind == topup.KindInvalid {
+			return invalid(rulesIn(err))
+		}
+		return refused(refusal)
+	}
+	return newProblem(http.StatusInternalServerError, "the log says why")
+}
+
+// rulesIn collects every rule that an error, perhaps of several joined, tells
+// of as broken.
+func rulesIn(err error) brokenRules {
+	if refusal, ok := err.(*topup.Error); ok && refusal.Kind == topup.KindInvalid {
+		return brokenRules{refusal}
+	}
+	var rules brokenRules
+	switch err := err.(type) {
+	case interface{ Unwrap() error }:
+		rules = rulesIn(err.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, one := range err.Unwrap() {
+			rules = append(rules, rulesIn(one)...)
+		}
+	}
+	return rules
+}
+
+func refused(e *topup.Error) problem {
+	switch e.Kind {
+	case topup.KindNotFound:
+		return newProblem(http.StatusNotFound, e.Error())
+	case topup.KindConflict:
+		return newProblem(http.StatusConflict, e.Error())
+	}
+	return newProblem(http.StatusServiceUnavailable, e.Error())
+}
+
+func invalid(rules brokenRules) problem {
+	p := newProblem(http.StatusUnprocessableEntity, "")
+	details := make([]string, 0, len(rules))
+	for _, err := range rules {
+		one := fieldError{Detail: err.Error()}
+		if refusal := (*topup.Error)(nil); errors.As(err, &refusal) {
+			one = fieldError{Field: refusal.Field, Detail: refusal.Error()}
+		}
+		p.Errors = append(p.Errors, one)
+		details = append(details, one.Detail)
+	}
+	p.Field = p.Errors[0].Field
+	p.Detail = strings.Join(details, "; ")
+	return p
+}
+
+func newProblem(status int, detail string) problem {
+	return problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail}
+}
+
+func (s *Server) answerProblem(x *exchange, err error) {
+	p := problemOf(err)
+	if p.Status >= http.StatusInternalServerError {
+		x.fail(err)
+	}
+	header := x.Response().Header()
+	switch p.Status {
+	case http.StatusUnauthorized:
+		header.Set(echo.HeaderWWWAuthenticate, `Bearer realm="tolem"`)
+	case http.StatusServiceUnavailable:
+		header.Set(echo.HeaderRetryAfter, retryAfterSeconds)
+	}
+	data, err := json.Marshal(p)
+	if err == nil {
+		err = x.Blob(p.Status, "application/problem+json", data)
+	}
+	if err != nil {
+		x.fail(err)
+	}
+}

@@ -1,0 +1,280 @@
+package handlers_test
+
+import (
+	"bytes"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"tolem/handlers"
+	"tolem/topup"
+)
+
+func eventOf(t testing.TB, body string) topup.Event {
+	t.Helper()
+	e, err := handlers.EventOf([]byte(body), "1234", "kaspi")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func TestTheSampleCallbackReadsAsItIsPrinted(t *testing.T) {
+	got := eventOf(t, callbackBody)
+	money := topup.Money{Amount: 10000, Currency: "KZT"}
+	want := topup.Event{
+		Provider: "jetpay", Project: "1234", Source: topup.SourceCallback, Amounts: topup.AmountExact, Reference: "payment_47", Operation: "28", Outcome: topup.OutcomePaid,
+		Sum: money, Initial: money, Complete: true, TopUp: true,
+		Method: "kaspi", Status: "success", Code: "0", Message: "Success", ReceiptID: "123abc123-321",
+		EffectiveAt: time.Date(2022, 3, 25, 11, 8, 46, 0, time.UTC),
+	}
+	want.Fingerprint = got.Fingerprint // see the test of repeats
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("\n got %+v\nwant %+v", got, want)
+	}
+}
+
+func TestTheStatusTable(t *testing.T) {
+	const (
+		paid     = topup.OutcomePaid
+		declined = topup.OutcomeDeclined
+		refunded = topup.OutcomeRefunded
+		reversed = topup.OutcomeReversed
+		open     = topup.OutcomeOpen
+	)
+	for _, tc := range []struct {
+		payment, typ, operation, code string
+		want                          topup.Outcome
+	}{
+		// a movement needs all three
+		{"success", "sale", "success", "0", paid},
+		{"success", "sale", "processing", "0", open},
+		{"success", "sale", "decline", "0", open},
+		{"processing", "sale", "success", "0", open},
+		{"success", "auth", "success", "0", open},
+		{"success", "", "success", "0", open},
+		{"", "sale", "success", "0", open},
+		{"Success", "sale", "success", "0", open},
+		{"success", "SALE", "success", "0", open},
+		{"success ", "sale", "success", "0", open},
+		// payment.status decides, operation.status alone decides nothing
+		{"decline", "sale", "decline", "20000", declined},
+		{"decline", "sale", "success", "0", declined},
+		{"processing", "sale", "decline", "20000", open},
+		{"error", "sale", "error", "20000", declined},
+		{"expired", "sale", "", "", declined},
+		{"canceled", "sale", "", "", declined},
+		{"cancelled", "sale", "", "", declined},
+		{"Decline", "sale", "decline", "20000", open},
+		// declines that may still be paid
+		{"decline", "sale", "decline", "19999", open},
+		{"decline", "sale", "decline", "29999", open},
+		{"error", "sale", "decline", "20802", open},
+		{"expired", "sale", "decline", "20899", open},
+		{"decline", "sale", "decline", "30100", declined},
+		{"decline", "sale", "decline", "30303", declined},
+		// money that goes back
+		{"refunded", "sale", "success", "0", refunded},
+		{"partially refunded", "refund", "success", "0", refunded},
+		{"success", "refund", "success", "0", refunded},
+		{"success", "partial refund", "decline", "20000", refunded},
+		{"decline", "refund", "decline", "20000", refunded},
+		{"reversed", "reversal", "success", "0", reversed},
+		{"partially reversed", "sale", "success", "0", reversed},
+		{"success", "reversal", "success", "0", reversed},
+		{"success", "void", "success", "0", reversed},
+		{"success", "cancel", "success", "0", reversed},
+		{"success", "chargeback", "success", "0", reversed},
+		{"decline", "reversal", "success", "0", reversed},
+		// anything else
+		{"awaiting customer action", "sale", "", "", open},
+		{"awaiting 3ds result", "sale", "success", "0", open},
+		{"something new", "something new", "success", "0", open},
+	} {
+		body := edit(t, callbackBody, `"status":"success"`, `"status":"`+tc.payment+`"`, `"type":"sale","status":"success"`,
+			`"type":"`+tc.typ+`","status":"`+tc.operation+`"`, `"code":"0"`, `"code":"`+tc.code+`"`)
+		if got := eventOf(t, body).Outcome; got != tc.want {
+			t.Errorf("payment %q, operation %q %q, code %q: got %s, want %s", tc.payment, tc.typ, tc.operation, tc.code, got, tc.want)
+		}
+	}
+	number := edit(t, callbackBody, `"status":"success"`, `"status":"decline"`, `"code":"0"`, `"code":20802`)
+	if got := eventOf(t, number).Outcome; got != open {
+		t.Errorf("a code that is a number: got %s, want open", got)
+	}
+	wrong := edit(t, callbackBody, `"status":"success"`, `"status":true`)
+	if got := eventOf(t, wrong).Outcome; got != open {
+		t.Errorf("a status that is no string: got %s, want open", got)
+	}
+}
+
+func TestAMovementThatCannotBeReadIsNotComplete(t *testing.T) {
+	const sum, initial = `"method":"kaspi","sum":{"amount":10000,"currency":"KZT"}`, `"sum_initial":{"amount":10000,"currency":"KZT"}`
+	for name, pairs := range map[string][]string{
+		"project missing":            {`"project_id":1234,`, ``},
+		"project a fraction":         {`"project_id":1234`, `"project_id":1234.0`},
+		"project with leading zero":  {`"project_id":1234`, `"project_id":"01234"`},
+		"payment.id missing":         {`"id":"payment_47",`, ``},
+		"payment.id empty":           {`"payment_47"`, `""`},
+		"payment.id null":            {`"payment_47"`, `null`},
+		"payment.id true":            {`"payment_47"`, `true`},
+		"payment.id an object":       {`"payment_47"`, `{}`},
+		"payment.id a fraction":      {`"payment_47"`, `4.5`},
+		"payment.id negative":        {`"payment_47"`, `-4`},
+		"payment.id 20 digits":       {`"payment_47"`, `12345678901234567890`},
+		"payment.id with blank":      {`"payment_47"`, `"payment 47"`},
+		"payment.id with colon":      {`"payment_47"`, `"payment:47"`},
+		"payment.id with semicolon":  {`"payment_47"`, `"payment;47"`},
+		"payment.id with NUL":        {`"payment_47"`, `"payment\u000047"`},
+		"payment.id too long":        {`"payment_47"`, `"` + strings.Repeat("p", 256) + `"`},
+		"operation.id missing":       {`"id":28,`, ``},
+		"operation.id a word":        {`"id":28`, `"id":"op28"`},
+		"operation.id leading zero":  {`"id":28`, `"id":"028"`},
+		"operation.id negative":      {`"id":28`, `"id":-28`},
+		"operation.id fraction":      {`"id":28`, `"id":28.0`},
+		"operation.id exponent":      {`"id":28`, `"id":28e0`},
+		"operation.id 20 digits":     {`"id":28`, `"id":12345678901234567890`},
+		"operation.id empty":         {`"id":28`, `"id":""`},
+		"sum missing":                {`,"sum":{"amount":10000,"currency":"KZT"}`, ``},
+		"sum a number":               {sum, `"method":"kaspi","sum":10000`},
+		"sum amount zero":            {sum, `"method":"kaspi","sum":{"amount":0,"currency":"KZT"}`},
+		"sum amount negative":        {sum, `"method":"kaspi","sum":{"amount":-1,"currency":"KZT"}`},
+		"sum amount a fraction":      {sum, `"method":"kaspi","sum":{"amount":10000.0,"currency":"KZT"}`},
+		"sum amount over the limit":  {sum, `"method":"kaspi","sum":{"amount":10000000000001,"currency":"KZT"}`},
+		"sum amount beyond 64 bits":  {sum, `"method":"kaspi","sum":{"amount":9999999999999999999,"currency":"KZT"}`},
+		"sum currency missing":       {sum, `"method":"kaspi","sum":{"amount":10000}`},
+		"sum currency not ISO":       {sum, `"method":"kaspi","sum":{"amount":10000,"currency":"QQQ"}`},
+		"sum currency small letters": {sum, `"method":"kaspi","sum":{"amount":10000,"currency":"kzt"}`},
+		"sum currency a number":      {sum, `"method":"kaspi","sum":{"amount":10000,"currency":398}`},
+		"initial missing":            {initial + `,`, ``},
+		"initial amount a word":      {initial, `"sum_initial":{"amount":"ten","currency":"KZT"}`},
+		"initial currency null":      {initial, `"sum_initial":{"amount":10000,"currency":null}`},
+	} {
+		e := eventOf(t, edit(t, callbackBody, pairs...))
+		if e.Outcome != topup.OutcomePaid {
+			t.Errorf("%s: outcome: got %s, want paid", name, e.Outcome)
+		}
+		if e.Complete {
+			t.Errorf("%s: got complete, want not", name)
+		}
+		if e.Fingerprint != nil {
+			t.Errorf("%s: it must not be taken for a repeat", name)
+		}
+	}
+}
+
+func TestNumbersAsTextAndIDsAsNumbersAreRead(t *testing.T) {
+	e := eventOf(t, edit(t, callbackBody, `"project_id":1234`, `"project_id":"1234"`, `"payment_47"`, `9223372036854775807`, `"amount":10000`, `"amount":"10000"`, `"id":28`, `"id":"9999999999999999999"`))
+	if !e.Complete || e.Reference != "9223372036854775807" || e.Operation != "9999999999999999999" || e.Sum.Amount != 10000 {
+		t.Errorf("got %+v", e)
+	}
+	if zero := eventOf(t, edit(t, callbackBody, `"id":28`, `"id":0`)); !zero.Complete || zero.Operation != "0" {
+		t.Errorf("operation 0: got %+v", zero)
+	}
+	// The values of what is signed are not escaped, so a payer can have lines
+	// signed that fit a callback too. These are the two forms that it can take.
+	for name, body := range map[string]string{
+		"the project in general":    edit(t, callbackBody, `"project_id":1234`, `"general":{"project_id":1234}`),
+		"the type of a verify":      edit(t, callbackBody, `"project_id":1234`, `"project_id":1234,"type":"verify"`),
+		"a type that is not a text": edit(t, callbackBody, `"project_id":1234`, `"project_id":1234,"type":1`),
+	} {
+		if eventOf(t, body).Complete {
+			t.Errorf("%s: got complete", name)
+		}
+	}
+}
+
+func TestARepeatIsWhatTheRulesCallOne(t *testing.T) {
+	base := eventOf(t, callbackBody).Fingerprint
+	if len(base) != 16 {
+		t.Fatalf("fingerprint: got %d bytes", len(base))
+	}
+	for name, pairs := range map[string][]string{
+		"operation.id as text":  {`"id":28`, `"id":"28"`},
+		"amount as text":        {`"amount":10000`, `"amount":"10000"`},
+		"project as text":       {`"project_id":1234`, `"project_id":"1234"`},
+		"another message":       {`"message":"Success"`, `"message":"OK"`},
+		"another code":          {`"code":"0"`, `"code":"1"`},
+		"another date":          {`11:08:46`, `12:08:46`},
+		"another method":        {`"kaspi"`, `"card"`},
+		"a new member":          {`"account"`, `"acs":{"x":1},"account"`},
+		"white space":           {`"account"`, "\n\t\"account\""},
+		"another sum_converted": {`"sum_converted":{"amount":10000`, `"sum_converted":{"amount":1`},
+		"another receipt":       {`123abc123-321`, `x`},
+	} {
+		if got := eventOf(t, edit(t, callbackBody, pairs...)).Fingerprint; !bytes.Equal(got, base) {
+			t.Errorf("%s: it is a repeat, and has another fingerprint", name)
+		}
+	}
+	for name, pairs := range map[string][]string{
+		"payment.id":            {`payment_47`, `payment_48`},
+		"payment.status":        {`"status":"success"`, `"status":"decline"`},
+		"operation.id":          {`"id":28`, `"id":29`},
+		"operation.status":      {`"sale","status":"success"`, `"sale","status":"decline"`},
+		"operation.type":        {`"sale"`, `"refund"`},
+		"sum.amount":            {`"amount":10000`, `"amount":10001`},
+		"sum.currency":          {`"currency":"KZT"`, `"currency":"USD"`},
+		"sum_initial.amount":    {`"sum_initial":{"amount":10000`, `"sum_initial":{"amount":1`},
+		"sum_initial.currency":  {`"sum_initial":{"amount":10000,"currency":"KZT"`, `"sum_initial":{"amount":10000,"currency":"RUB"`},
+		"status shifted":        {`"status":"success"`, `"status":"success28"`, `"id":28`, `"id":""`, `"sale"`, `"other"`},
+		"no status":             {`"status":"success",`, ``},
+		"empty status":          {`"status":"success"`, `"status":""`},
+		"the payment's own sum": {`"sum":{"amount":10000,"currency":"KZT"}`, `"sum":{}`, `"sale"`, `"other"`},
+	} {
+		e := eventOf(t, edit(t, callbackBody, pairs...))
+		if bytes.Equal(e.Fingerprint, base) || e.Fingerprint == nil {
+			t.Errorf("%s: it is no repeat; fingerprint %x", name, e.Fingerprint)
+		}
+	}
+	none := eventOf(t, edit(t, callbackBody, `"status":"success"`, ``+`"status":"processing"`, `"id":"payment_47",`, ``))
+	if none.Fingerprint != nil {
+		t.Error("a message without payment.id has a fingerprint")
+	}
+	other, err := handlers.EventOf([]byte(callbackBody), "77", "kaspi")
+	if err != nil || bytes.Equal(other.Fingerprint, base) {
+		t.Errorf("another project has the same fingerprint (%v)", err)
+	}
+	absent := eventOf(t, edit(t, callbackBody, `"status":"success",`, ``)).Fingerprint
+	if empty := eventOf(t, edit(t, callbackBody, `"status":"success"`, `"status":""`)).Fingerprint; bytes.Equal(absent, empty) {
+		t.Error("an absent and an empty status have one fingerprint")
+	}
+}
+
+func TestTheAccountingDateIsTheProviders(t *testing.T) {
+	const operation, payment = `"date":"2022-03-25T11:08:46+0000"`, `"date":"2022-03-25T11:08:45+0000"`
+	at := func(h, m, s int) time.Time { return time.Date(2022, 3, 25, h, m, s, 0, time.UTC) }
+	for name, tc := range map[string]struct {
+		pairs []string
+		want  time.Time
+	}{
+		"operation.date":                  {nil, at(11, 8, 46)},
+		"with an offset":                  {[]string{operation, `"date":"2022-03-25T16:08:46+0500"`}, at(11, 8, 46)},
+		"RFC 3339":                        {[]string{operation, `"date":"2022-03-25T16:08:46+05:00"`}, at(11, 8, 46)},
+		"RFC 3339, Z":                     {[]string{operation, `"date":"2022-03-25T11:08:46Z"`}, at(11, 8, 46)},
+		"else payment.date":               {[]string{operation, `"date":"yesterday"`}, at(11, 8, 45)},
+		"a number is no date":             {[]string{operation, `"date":20220325`}, at(11, 8, 45)},
+		"neither":                         {[]string{operation, `"date":""`, payment, `"date":null`}, time.Time{}},
+		"a year that cannot be":           {[]string{operation, `"date":"0001-01-01T00:00:00+0000"`}, at(11, 8, 45)},
+		"a year that is too long in UTC":  {[]string{operation, `"date":"9999-12-31T23:59:59-1200"`}, at(11, 8, 45)},
+		"a year that is too early in UTC": {[]string{operation, `"date":"2000-01-01T00:00:00+0600"`}, at(11, 8, 45)},
+	} {
+		if got := eventOf(t, edit(t, callbackBody, tc.pairs...)).EffectiveAt; !got.Equal(tc.want) {
+			t.Errorf("%s: got %v, want %v", name, got, tc.want)
+		}
+	}
+}
+
+func TestTheProvidersWordsAreBoundedAndPlain(t *testing.T) {
+	long := strings.Repeat("ж", 200)
+	e := eventOf(t, edit(t, callbackBody, `"message":"Success"`, `"message":"a\u0000b\u001b[2J\n`+long+`"`, `"code":"0"`, `"code":17`, `"123abc123-321"`, `{"x":1}`, `"kaspi"`, `"`+long+`"`))
+	if !strings.HasPrefix(e.Message, "ab[2Jжж") || len(e.Message) > 255 || !utf8.ValidString(e.Message) {
+		t.Errorf("message: got %q", e.Message)
+	}
+	if len(e.Method) != 254 || e.TopUp {
+		t.Errorf("method: got %d bytes, top-up %v", len(e.Method), e.TopUp)
+	}
+	if e.Code != "17" || e.ReceiptID != "" {
+		t.Errorf("code, receipt: got %q, %q", e.Code, e.ReceiptID)
+	}
+}

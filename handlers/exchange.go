@@ -1,0 +1,168 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"go.uber.org/zap"
+
+	"tolem/signing"
+)
+
+// maxPooled is the size in bytes above which a buffer is not kept for the next
+// request, so that one large body does not hold memory for ever.
+const maxPooled = 64 << 10
+
+// exchange is one request and its answer: Echo's context, and what the log line
+// and the metrics will say. It is reused; nothing may hold on to it or to its
+// buffers after the request.
+type exchange struct {
+	echo.Context
+
+	id      string
+	started time.Time
+	client  string // name of the admin token
+
+	kind      kind
+	outcome   outcome
+	project   *project // whose key signed the message
+	named     string   // id of a configured project that the message claims, signed or not
+	paymentID string   // our id
+	reason    signatureReason
+	failure   error // for the operator's eyes: why the answer is a 5xx
+
+	body   []byte // of the request
+	answer []byte // under construction
+	fields [12]zap.Field
+}
+
+func (s *Server) takeExchange(c echo.Context) *exchange {
+	x := s.exchanges.Get().(*exchange)
+	*x = exchange{Context: c, started: s.now(), body: x.body[:0], answer: x.answer[:0]}
+	return x
+}
+
+func (s *Server) giveBack(x *exchange) {
+	*x = exchange{body: x.body, answer: x.answer}
+	if cap(x.body) > maxPooled {
+		x.body = nil
+	}
+	if cap(x.answer) > maxPooled {
+		x.answer = nil
+	}
+	s.exchanges.Put(x)
+}
+
+// listener is what the two listeners differ in.
+type listener struct {
+	name            string
+	trustsRequestID bool // a caller may name the request
+}
+
+// observe is the frame around every request of a listener: its id, its answer
+// when the handler returns an error or panics, its line in the log and its
+// place in the metrics.
+func (s *Server) observe(l listener) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			x := s.takeExchange(c)
+			x.id = s.requestID(c.Request(), l.trustsRequestID)
+			c.Response().Header().Set(echo.HeaderXRequestID, x.id)
+			if err := guard(next, x); err != nil {
+				s.answerError(x, err)
+			}
+			s.finish(l, x)
+			s.giveBack(x)
+			return nil
+		}
+	}
+}
+
+// panicked is a panic in a handler, with where it happened.
+type panicked struct {
+	value any
+	stack []byte
+}
+
+func (p *panicked) Error() string { return fmt.Sprintf("panic: %v\n%s", p.value, p.stack) }
+
+// guard runs a handler and turns a panic into an error.
+func guard(next echo.HandlerFunc, x *exchange) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &panicked{value: p, stack: debug.Stack()}
+		}
+	}()
+	return next(x)
+}
+
+// requestID is the caller's own id when it may be trusted and is harmless in a
+// log, else a fresh one: unique among processes by its random prefix.
+func (s *Server) requestID(r *http.Request, trusted bool) string {
+	if trusted {
+		if id := r.Header.Get(echo.HeaderXRequestID); harmless(id) {
+			return id
+		}
+	}
+	var buffer [32]byte
+	id := append(buffer[:0], s.idPrefix...)
+	return string(strconv.AppendUint(id, s.lastID.Add(1), 36))
+}
+
+func harmless(id string) bool {
+	if id == "" || len(id) > 64 {
+		return false
+	}
+	for i := 0; i < len(id); i++ {
+		c := id[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && c != '-' && c != '_' && c != '.' {
+			return false
+		}
+	}
+	return true
+}
+
+// readBody reads the request's body into x.body: signing.MaxBody bytes at most,
+// however it is transferred, and errTooLarge when there are more.
+func (x *exchange) readBody() error {
+	r := x.Request()
+	if r.ContentLength > signing.MaxBody {
+		return errTooLarge
+	}
+	if need := int(r.ContentLength) + 1; need > cap(x.body) {
+		// One byte more than announced, so that the end is seen without
+		// growing. What is announced is not yet there: start small.
+		x.body = make([]byte, 0, min(need, maxPooled))
+	}
+	for {
+		if len(x.body) == cap(x.body) {
+			x.body = append(x.body, 0)[:len(x.body)]
+		}
+		room := x.body[len(x.body):min(cap(x.body), signing.MaxBody+1)]
+		n, err := r.Body.Read(room)
+		x.body = x.body[:len(x.body)+n]
+		if len(x.body) > signing.MaxBody {
+			return errTooLarge
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %w", errCutShort, err)
+		}
+	}
+}
+
+// patience bounds how long the request waits for the store. The context also
+// ends when the caller goes away.
+func (x *exchange) patience() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(x.Request().Context(), storeTimeout)
+}

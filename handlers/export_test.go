@@ -1,0 +1,49 @@
+package handlers
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/labstack/echo/v4"
+
+	"tolem/signing"
+	"tolem/topup"
+)
+
+// EventOf translates a callback of a project, without looking at its signature.
+func EventOf(body []byte, projectID string, callbackMethods ...string) (topup.Event, error) {
+	b, err := signing.Parse(body)
+	if err != nil {
+		return topup.Event{}, fmt.Errorf("parse: %w", err)
+	}
+	defer b.Release()
+	return eventOf(b, &project{id: projectID, callbackMethods: callbackMethods}, claimOf(b)), nil
+}
+
+// Problem returns the status and the broken fields of an admin answer.
+func Problem(err error) (status int, detail string, fields []string) {
+	p := problemOf(err)
+	for _, e := range p.Errors {
+		fields = append(fields, e.Field)
+	}
+	return p.Status, p.Detail, fields
+}
+
+// PanickingRequest sends a request to a handler that panics, behind the frame
+// of the public listener, and returns the status of the answer.
+func PanickingRequest(s *Server, route string) int {
+	e := newEcho()
+	e.Use(s.observe(listener{name: "public"}))
+	e.POST(route, func(echo.Context) error { panic("on purpose") })
+	recorder := httptest.NewRecorder()
+	e.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, route, nil))
+	return recorder.Code
+}
+
+// AnswerToCallback returns the HTTP status with which an error of a callback
+// is answered.
+func AnswerToCallback(err error) (status int, retry bool) {
+	a := forProvider(kindCallback, err)
+	return a.status, a.retry
+}

@@ -1,0 +1,240 @@
+package handlers
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"tolem/signing"
+	"tolem/topup"
+)
+
+// fingerprintSize is enough of a SHA-256 that no two messages of one payment
+// share it by accident.
+const fingerprintSize = 16
+
+// maxShown bounds, in bytes, the provider's own words that a payment shows.
+const maxShown = 255
+
+// eventOf translates a callback (JetPay Gate, "Callbacks in Gate") that was
+// signed with a key of p. It never refuses: what cannot be read is left empty.
+//
+// The signature joins names and values without escaping the values, so that a
+// payer who types ";operation:…" for an account number has the platform sign
+// lines that also fit a callback. Such a body cannot but carry the request's
+// own type, or leave the project to general: neither moves money.
+func eventOf(b *signing.Body, p *project, c claim) topup.Event {
+	m := callbackMembers(b)
+	sum, sumOK := moneyOf(m.sum)
+	initial, initialOK := moneyOf(m.initial)
+	e := topup.Event{
+		Provider:    provider,
+		Project:     p.id,
+		Source:      topup.SourceCallback,
+		Amounts:     topup.AmountExact,
+		Reference:   referenceOf(m.paymentID),
+		Operation:   operationOf(m.operationID),
+		Outcome:     outcomeOf(m),
+		Sum:         sum,
+		Initial:     initial,
+		TopUp:       m.paymentMethod.Kind() == signing.KindString && slices.Contains(p.callbackMethods, m.paymentMethod.Text()),
+		Method:      shown(m.paymentMethod),
+		Status:      shown(m.paymentStatus),
+		Code:        shown(m.code),
+		Message:     shown(m.message),
+		ReceiptID:   shown(m.receiptID),
+		EffectiveAt: dateOf(m.operationDate, m.paymentDate),
+	}
+	e.Complete = c.readable && !c.general && !b.Has("type") && e.Reference != "" && e.Operation != "" && sumOK && initialOK
+	e.Fingerprint = fingerprint(e, m)
+	return e
+}
+
+// members are the members of a callback that we look at. One that is missing
+// is the zero Value, a null.
+type members struct {
+	paymentID, paymentStatus, paymentDate, paymentMethod       signing.Value
+	operationID, operationType, operationStatus, operationDate signing.Value
+	code, message, receiptID                                   signing.Value
+	sum, initial                                               moneyMembers
+}
+
+type moneyMembers struct{ amount, currency signing.Value }
+
+func callbackMembers(b *signing.Body) members {
+	at := func(path string) signing.Value {
+		v, _ := b.Lookup(path)
+		return v
+	}
+	return members{
+		paymentID:       at("payment:id"),
+		paymentStatus:   at("payment:status"),
+		paymentDate:     at("payment:date"),
+		paymentMethod:   at("payment:method"),
+		sum:             moneyMembers{at("payment:sum:amount"), at("payment:sum:currency")},
+		operationID:     at("operation:id"),
+		operationType:   at("operation:type"),
+		operationStatus: at("operation:status"),
+		operationDate:   at("operation:date"),
+		initial:         moneyMembers{at("operation:sum_initial:amount"), at("operation:sum_initial:currency")},
+		code:            at("operation:code"),
+		message:         at("operation:message"),
+		receiptID:       at("operation:provider:payment_id"),
+	}
+}
+
+// word returns a string; the words of the protocol are lower-case and compared
+// exactly, so that anything else is a word that we do not know.
+func word(v signing.Value) string {
+	if v.Kind() != signing.KindString {
+		return ""
+	}
+	return string(v.Bytes())
+}
+
+// outcomeOf is the status table (JetPay Gate, "Rules for money"): the payment's
+// status and the operation's type decide. The operation's status alone decides
+// nothing, except that a movement needs it to be a success.
+func outcomeOf(m members) topup.Outcome {
+	typ, status := word(m.operationType), word(m.paymentStatus)
+	switch {
+	case typ == "sale" && word(m.operationStatus) == "success" && status == "success":
+		return topup.OutcomePaid
+	case status == "refunded", status == "partially refunded", strings.Contains(typ, "refund"):
+		return topup.OutcomeRefunded
+	case status == "reversed", status == "partially reversed", takesBack(typ):
+		return topup.OutcomeReversed
+	case isDecline(status) && !leavesOpen(m.code):
+		return topup.OutcomeDeclined
+	}
+	return topup.OutcomeOpen
+}
+
+// takesBack reports whether a type of operation takes money back.
+func takesBack(typ string) bool {
+	for _, part := range [...]string{"revers", "void", "cancel", "chargeback"} {
+		if strings.Contains(typ, part) {
+			return true
+		}
+	}
+	return false
+}
+
+func isDecline(status string) bool {
+	switch status {
+	case "decline", "error", "expired", "canceled", "cancelled":
+		return true
+	}
+	return false
+}
+
+// leavesOpen reports whether a code says that a declined payment may still be
+// paid.
+func leavesOpen(code signing.Value) bool {
+	text, _ := idOf(code)
+	switch text {
+	case "19999", "29999", "20802", "20899":
+		return true
+	}
+	return false
+}
+
+// referenceOf returns the payment's id, or nothing when it is no id.
+func referenceOf(v signing.Value) string {
+	id, ok := idOf(v)
+	if !ok || topup.CheckID(id) != nil {
+		return ""
+	}
+	return id
+}
+
+// operationOf returns the operation's digits, or nothing.
+func operationOf(v signing.Value) string {
+	if !isDigits(v) {
+		return ""
+	}
+	return v.Text()
+}
+
+func moneyOf(m moneyMembers) (topup.Money, bool) {
+	amount, ok := amountOf(m.amount)
+	if !ok || m.currency.Kind() != signing.KindString || !topup.ValidCurrency(m.currency.Text()) {
+		return topup.Money{}, false
+	}
+	return topup.Money{Amount: amount, Currency: m.currency.Text()}, true
+}
+
+// dateOf returns the first date that can be read, as the accounting date of
+// what happened. Years that no payment is of are taken as unreadable.
+func dateOf(dates ...signing.Value) time.Time {
+	for _, v := range dates {
+		for _, layout := range [...]string{"2006-01-02T15:04:05-0700", time.RFC3339} {
+			at, err := time.Parse(layout, word(v))
+			if err == nil && at.UTC().Year() >= 2000 && at.UTC().Year() <= 9999 {
+				return at.UTC()
+			}
+		}
+	}
+	return time.Time{}
+}
+
+// shown returns the provider's own words, cut to a bound and without control
+// characters, for people to read. Nothing is decided by it.
+func shown(v signing.Value) string {
+	if v.Kind() != signing.KindString && v.Kind() != signing.KindNumber {
+		return ""
+	}
+	text := v.Text()
+	if strings.IndexFunc(text, unicode.IsControl) >= 0 {
+		text = strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) {
+				return -1
+			}
+			return r
+		}, text)
+	}
+	if len(text) <= maxShown {
+		return text
+	}
+	cut := maxShown
+	for !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut]
+}
+
+// fingerprint is equal for a message and its repeats: what it covers is what
+// makes a repeat (JetPay Gate, "Rules for money"), as the text that was kept,
+// so that 1 and "1" are the same. A message without a readable payment.id, and
+// a movement that cannot be read, has none: it is never taken for a repeat.
+func fingerprint(e topup.Event, m members) []byte {
+	if e.Reference == "" || e.Outcome == topup.OutcomePaid && !e.Complete {
+		return nil
+	}
+	var buffer [512]byte
+	b := appendPart(buffer[:0], e.Provider)
+	b = appendPart(b, e.Project)
+	for _, v := range [...]signing.Value{
+		m.paymentID, m.paymentStatus, m.operationID, m.operationStatus, m.operationType,
+		m.sum.amount, m.sum.currency, m.initial.amount, m.initial.currency,
+	} {
+		if v.Kind() == signing.KindString || v.Kind() == signing.KindNumber {
+			b = appendPart(b, v.Bytes())
+		} else {
+			b = binary.AppendUvarint(b, 0) // nothing there, unlike an empty text
+		}
+	}
+	sum := sha256.Sum256(b)
+	return slices.Clone(sum[:fingerprintSize])
+}
+
+// appendPart appends a text led by its length, so that no two lists of texts
+// give the same bytes.
+func appendPart[T string | []byte](b []byte, text T) []byte {
+	b = binary.AppendUvarint(b, uint64(len(text))+1)
+	return append(b, text...)
+}

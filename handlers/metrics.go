@@ -1,0 +1,243 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.uber.org/zap"
+
+	"tolem/store"
+)
+
+// booksCache is how long the figures that the database knows are kept, so that
+// no number of scrapes makes it work more often.
+const booksCache = 10 * time.Second
+
+// Metrics counts what the server does, on a registry of its own. docs/metrics.md
+// lists every name and what to alert on.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+
+	mu     sync.RWMutex
+	series map[seriesKey]series
+
+	signatureFailures [reasons]prometheus.Counter
+	issued            *prometheus.CounterVec
+	credits           *prometheus.CounterVec
+	repeats           *prometheus.CounterVec
+	suspended         *prometheus.CounterVec
+	batchSize         prometheus.Histogram
+	commitSeconds     prometheus.Histogram
+}
+
+// seriesKey names what requests are counted by: a route template (never a
+// path), a kind of message and an outcome. There are few of each.
+type seriesKey struct {
+	route   string
+	kind    kind
+	outcome outcome
+}
+
+// series are the metrics of one key, found once.
+type series struct {
+	total   prometheus.Counter
+	seconds prometheus.Observer
+}
+
+// projectCounters are the counters of one project, found once.
+type projectCounters struct {
+	issued, credits, repeats, suspended prometheus.Counter
+}
+
+// NewMetrics makes the metrics. Make them before the store, and pass
+// [Metrics.ObserveCommit] to it.
+func NewMetrics() *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		series:   make(map[seriesKey]series),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tolem_requests_total",
+			Help: "Requests by route template, kind of message and outcome.",
+		}, []string{"route", "kind", "outcome"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "tolem_request_seconds",
+			Help:    "How long requests took, in seconds.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"route", "kind"}),
+		issued:    byProject("tolem_payments_issued_total", "Payment ids given out by check_deposit."),
+		credits:   byProject("tolem_credits_total", "Callbacks that credited a contract."),
+		repeats:   byProject("tolem_duplicates_total", "Callbacks that repeated an earlier one and had no effect."),
+		suspended: byProject("tolem_suspense_postings_total", "Callbacks whose money went to suspense."),
+		batchSize: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "tolem_commit_batch_size",
+			Help:    "Writes that shared a commit.",
+			Buckets: []float64{1, 2, 4, 8, 16, 32, 64, 128, 256},
+		}),
+		commitSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "tolem_commit_seconds",
+			Help:    "How long a commit with its writes took, in seconds.",
+			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
+		}),
+	}
+	failures := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tolem_signature_failures_total",
+		Help: "Provider messages whose sender is not proven, by reason.",
+	}, []string{"reason"})
+	for reason := reasonNone + 1; reason < reasons; reason++ {
+		m.signatureFailures[reason] = failures.WithLabelValues(reason.String())
+	}
+	m.registry.MustRegister(m.requests, m.seconds, failures, m.issued, m.credits, m.repeats, m.suspended,
+		m.batchSize, m.commitSeconds,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func byProject(name, help string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"project"})
+}
+
+// ObserveCommit is told of every commit of the store: how many writes shared
+// it and how long it took.
+func (m *Metrics) ObserveCommit(batch int, took time.Duration) {
+	m.batchSize.Observe(float64(batch))
+	m.commitSeconds.Observe(took.Seconds())
+}
+
+func (m *Metrics) request(route string, k kind, o outcome, took time.Duration) {
+	s := m.seriesOf(seriesKey{route, k, o})
+	s.total.Inc()
+	s.seconds.Observe(took.Seconds())
+}
+
+// seriesOf finds the metrics of a key, and makes them the first time.
+func (m *Metrics) seriesOf(key seriesKey) series {
+	m.mu.RLock()
+	s, known := m.series[key]
+	m.mu.RUnlock()
+	if known {
+		return s
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s = series{
+		total:   m.requests.WithLabelValues(key.route, key.kind.String(), key.outcome.String()),
+		seconds: m.seconds.WithLabelValues(key.route, key.kind.String()),
+	}
+	m.series[key] = s
+	return s
+}
+
+func (m *Metrics) signatureFailure(reason signatureReason) { m.signatureFailures[reason].Inc() }
+
+func (m *Metrics) project(id string) projectCounters {
+	return projectCounters{
+		issued:    m.issued.WithLabelValues(id),
+		credits:   m.credits.WithLabelValues(id),
+		repeats:   m.repeats.WithLabelValues(id),
+		suspended: m.suspended.WithLabelValues(id),
+	}
+}
+
+// watch adds the metrics that are asked of the store when they are scraped.
+func (m *Metrics) watch(s *store.Store, log *zap.Logger, now func() time.Time, version string) error {
+	if version == "" {
+		version = "unknown"
+	}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name:        "tolem_build_info",
+		Help:        "Always 1; the labels say which program runs.",
+		ConstLabels: prometheus.Labels{"version": version, "go_version": runtime.Version()},
+	})
+	build.Set(1)
+	depth := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tolem_write_queue_depth",
+		Help: "Writes that wait for the writer.",
+	}, func() float64 { return float64(s.QueueDepth()) })
+	for _, c := range []prometheus.Collector{build, depth, newBooks(s, log, now)} {
+		if err := m.registry.Register(c); err != nil {
+			return fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return nil
+}
+
+// books are the figures that only the database knows.
+type books struct {
+	store *store.Store
+	log   *zap.Logger
+	now   func() time.Time
+
+	pending, oldest, review, suspense, seq, wal *prometheus.Desc
+
+	mu     sync.Mutex
+	known  bool
+	readAt time.Time
+	stats  store.Stats
+}
+
+func newBooks(s *store.Store, log *zap.Logger, now func() time.Time) *books {
+	gauge := func(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
+	return &books{
+		store: s, log: log, now: now,
+		pending:  gauge("tolem_pending_payments", "Payments that wait for their result."),
+		oldest:   gauge("tolem_oldest_pending_seconds", "Age of the oldest payment that waits for its result, in seconds; 0 if none does."),
+		review:   gauge("tolem_review_payments", "Payments that somebody must look at."),
+		suspense: gauge("tolem_open_suspense_items", "Money in suspense that nobody has resolved, in items."),
+		seq:      gauge("tolem_ledger_last_seq", "The newest place in the ledger's feed."),
+		wal:      gauge("tolem_wal_bytes", "Size of the database's write-ahead log, in bytes."),
+	}
+}
+
+// Describe implements [prometheus.Collector].
+func (b *books) Describe(ch chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{b.pending, b.oldest, b.review, b.suspense, b.seq, b.wal} {
+		ch <- desc
+	}
+}
+
+// Collect implements [prometheus.Collector]. Figures that cannot be read are
+// left out, which an alert on their absence sees.
+func (b *books) Collect(ch chan<- prometheus.Metric) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.now()
+	if !b.known || now.Sub(b.readAt) >= booksCache {
+		b.read(now)
+	}
+	if !b.known {
+		return
+	}
+	age := 0.0
+	if !b.stats.OldestPending.IsZero() {
+		age = max(0, now.Sub(b.stats.OldestPending).Seconds())
+	}
+	gauge := func(desc *prometheus.Desc, value float64) {
+		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value)
+	}
+	gauge(b.pending, float64(b.stats.Pending))
+	gauge(b.oldest, age)
+	gauge(b.review, float64(b.stats.Review))
+	gauge(b.suspense, float64(b.stats.OpenSuspense))
+	gauge(b.seq, float64(b.stats.LastSeq))
+	gauge(b.wal, float64(b.stats.WALBytes))
+}
+
+func (b *books) read(now time.Time) {
+	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+	defer cancel()
+	stats, err := b.store.Stats(ctx)
+	b.known = err == nil
+	if err != nil {
+		b.log.Warn("metrics about the books are left out", zap.Error(err))
+		return
+	}
+	b.readAt, b.stats = now, stats
+}

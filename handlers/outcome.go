@@ -1,0 +1,142 @@
+package handlers
+
+import (
+	"net/http"
+
+	"tolem/topup"
+)
+
+// kind is what a provider's message is, as the log and the metrics name it.
+type kind uint8
+
+const (
+	kindNone         kind = iota // not a provider's message, or not readable as one
+	kindVerify                   // does this account exist
+	kindCheckDeposit             // give us a payment id
+	kindCallback                 // the result
+	kindOther                    // a synchronous request of a type that we do not know
+)
+
+var kindNames = [...]string{"", "verify", "check_deposit", "callback", "other"}
+
+func (k kind) String() string { return kindNames[k] }
+
+// outcome is what became of a request, in few words that never change: they
+// are label values of the metrics.
+type outcome uint8
+
+const (
+	outcomeNone outcome = iota
+	outcomeOK
+
+	// Of a provider's message.
+	outcomeNoAccount
+	outcomeRefused
+	outcomeBadSignature
+	outcomeMalformed
+	outcomeRepeat
+	outcomeNoted
+	outcomePosted
+	outcomeCredited
+	outcomeSuspended
+	outcomeBound
+	outcomeForeign
+	outcomeUnreadable
+
+	// Of an HTTP request.
+	outcomeBadRequest
+	outcomeUnauthorized
+	outcomeForbidden
+	outcomeNotFound
+	outcomeNoMethod
+	outcomeConflict
+	outcomeTooLarge
+	outcomeInvalid
+	outcomeFailed
+	outcomeUnavailable
+
+	outcomes // how many there are
+)
+
+var outcomeNames = [outcomes]string{
+	"", "ok",
+	"no_account", "refused", "bad_signature", "malformed",
+	"repeat", "noted", "posted", "credited", "suspended", "bound", "foreign", "unreadable",
+	"bad_request", "unauthorized", "forbidden", "not_found", "method_not_allowed", "conflict", "too_large", "invalid",
+	"failed", "unavailable",
+}
+
+func (o outcome) String() string { return outcomeNames[o] }
+
+// outcomeOfDisposition names what became of a callback.
+func outcomeOfDisposition(d topup.Disposition) outcome {
+	switch d {
+	case topup.DispositionRepeat:
+		return outcomeRepeat
+	case topup.DispositionNoted:
+		return outcomeNoted
+	case topup.DispositionPosted:
+		return outcomePosted
+	case topup.DispositionCredited:
+		return outcomeCredited
+	case topup.DispositionSuspended:
+		return outcomeSuspended
+	case topup.DispositionBound:
+		return outcomeBound
+	case topup.DispositionForeign:
+		return outcomeForeign
+	case topup.DispositionUnreadable:
+		return outcomeUnreadable
+	}
+	return outcomeOK
+}
+
+func outcomeOfStatus(status int) outcome {
+	switch status {
+	case http.StatusBadRequest:
+		return outcomeBadRequest
+	case http.StatusUnauthorized:
+		return outcomeUnauthorized
+	case http.StatusForbidden:
+		return outcomeForbidden
+	case http.StatusNotFound:
+		return outcomeNotFound
+	case http.StatusMethodNotAllowed:
+		return outcomeNoMethod
+	case http.StatusConflict:
+		return outcomeConflict
+	case http.StatusRequestEntityTooLarge:
+		return outcomeTooLarge
+	case http.StatusUnprocessableEntity:
+		return outcomeInvalid
+	case http.StatusServiceUnavailable:
+		return outcomeUnavailable
+	}
+	if status >= http.StatusBadRequest {
+		return outcomeFailed
+	}
+	return outcomeOK
+}
+
+// signatureReason says why a signature was not accepted. Outside it is told by
+// nobody; here it is counted and warned of.
+type signatureReason uint8
+
+const (
+	reasonNone           signatureReason = iota
+	reasonNotSigned                      // no signature that could be checked
+	reasonNoMatch                        // none of the project's keys made it
+	reasonUnknownProject                 // it names a project that is not configured
+	reasonNoProject                      // it names no project, and not exactly one has made the signature
+
+	reasons // how many there are
+)
+
+var reasonNames = [reasons]string{"", "not_signed", "no_match", "unknown_project", "no_project"}
+
+func (r signatureReason) String() string { return reasonNames[r] }
+
+// signatureError refuses a message whose sender is not proven.
+type signatureError struct{ reason signatureReason }
+
+func (e *signatureError) Error() string { return "signature: " + e.reason.String() }

@@ -1,0 +1,154 @@
+// Package handlers is the HTTP face of tolem. It turns a provider's bytes into
+// a verified, neutral [topup.Event] or a deposit, asks the store, and writes
+// the answer; and it serves the admin API, health and metrics.
+//
+// routes.go lists every route. A provider's message goes from its route
+// through jetpay.go to the store; errors.go is the one place that turns an
+// error into an answer, and logging.go the one that writes the request's line.
+//
+// Only this package and the wiring import Echo.
+package handlers
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"tolem/config"
+	"tolem/store"
+	"tolem/topup"
+)
+
+// Limits of the HTTP servers. A provider's message is at most 1 MiB and comes
+// over a data-centre network, so ten seconds to read it are generous.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 10 * time.Second
+	writeTimeout      = 30 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 32 << 10
+
+	// storeTimeout bounds how long a request waits for the store. It is
+	// shorter than writeTimeout, so that the caller still hears of it, and
+	// longer than the store's own wait for another process's write.
+	storeTimeout = 15 * time.Second
+
+	retryAfterSeconds = "5"
+)
+
+// Options are what a server needs from outside.
+type Options struct {
+	Config  *config.Config
+	Store   *store.Store
+	Log     *zap.Logger
+	Metrics *Metrics         // made before the store, which reports its commits to it
+	Now     func() time.Time // time.Now if nil
+	Version string           // of the program, for tolem_build_info
+}
+
+// Server holds what the handlers share. It is safe for concurrent use.
+type Server struct {
+	store     *store.Store
+	log       *zap.Logger
+	requests  *zap.Logger // log, without a caller and stack on every line
+	metrics   *Metrics
+	now       func() time.Time
+	normalize topup.Normalizer
+	maxAmount int64 // minor units
+	expiry    time.Duration
+	mirror    bool // the HTTP status repeats the code of the body
+	sign      bool // answers carry a signature
+	projects  *projects
+	tokens    []token
+
+	draining  atomic.Bool
+	idPrefix  string
+	lastID    atomic.Uint64
+	exchanges sync.Pool
+
+	public, admin *echo.Echo
+}
+
+// New makes a server. Its metrics are registered with o.Metrics, so one
+// Metrics serves one Server.
+func New(o Options) (*Server, error) {
+	now := o.Now
+	if now == nil {
+		now = time.Now
+	}
+	prefix := make([]byte, 6)
+	if _, err := rand.Read(prefix); err != nil {
+		return nil, fmt.Errorf("make request ids: %w", err)
+	}
+	projects, err := newProjects(o.Config.JetPay.Projects, o.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		store:     o.Store,
+		log:       o.Log,
+		requests:  o.Log.WithOptions(zap.WithCaller(false), zap.AddStacktrace(zapcore.FatalLevel)),
+		metrics:   o.Metrics,
+		now:       now,
+		normalize: topup.Normalizer(o.Config.Accounts.Normalize),
+		maxAmount: o.Config.MaxAmount,
+		expiry:    o.Config.JetPay.PaymentExpiry,
+		mirror:    o.Config.JetPay.ErrorStatus == config.ErrorStatusMirror,
+		sign:      o.Config.JetPay.SignResponses,
+		projects:  projects,
+		tokens:    newTokens(o.Config.Admin.Tokens),
+		idPrefix:  hex.EncodeToString(prefix) + "-",
+	}
+	s.exchanges.New = func() any { return &exchange{} }
+	if err := o.Metrics.watch(o.Store, o.Log, now, o.Version); err != nil {
+		return nil, err
+	}
+	s.public, s.admin = newEcho(), newEcho()
+	s.routePublic(s.public)
+	s.routeAdmin(s.admin)
+	return s, nil
+}
+
+func newEcho() *echo.Echo {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	// Forwarded headers are anybody's word.
+	e.IPExtractor = echo.ExtractIPDirect()
+	return e
+}
+
+// Public serves the providers.
+func (s *Server) Public() http.Handler { return s.public }
+
+// Admin serves the merchant's own people and machines.
+func (s *Server) Admin() http.Handler { return s.admin }
+
+// Drain makes the provider routes answer 503, so that the platform comes again
+// later, and the server not ready. Requests that are under way are finished.
+func (s *Server) Drain() { s.draining.Store(true) }
+
+// NewHTTPServer makes the http.Server for one of the listeners, with its
+// time-outs and limits set and its complaints going to log as warnings.
+func NewHTTPServer(h http.Handler, log *zap.Logger) *http.Server {
+	complaints := zap.NewStdLog(log)
+	if std, err := zap.NewStdLogAt(log, zapcore.WarnLevel); err == nil {
+		complaints = std
+	}
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          complaints,
+	}
+}

@@ -1,0 +1,173 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"tolem/store"
+	"tolem/topup"
+)
+
+func TestABackupIsACheckedCopyThatOpensLikeAnyOther(t *testing.T) {
+	c := newClock()
+	s := bookOf(t, func(o *store.Options) { o.Now = c.Now })
+	ctx := context.Background()
+	id := mustIssue(t, s)
+	mustRecord(t, s, paid(id, "28"))
+	c.Add(time.Hour)
+	mustRecord(t, s, paid(id, "28")) // a repeat: the last thing that we were told
+	file := filepath.Join(t.TempDir(), "copy.db")
+	report, err := s.Backup(ctx, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !report.ReachesTo.Equal(c.Now()) || report.LastSeq != 1 || report.File != file || report.Check.Transactions != 1 || len(report.Check.Problems) != 0 {
+		t.Errorf("got %+v", report)
+	}
+	info, err := os.Stat(file)
+	if err != nil || info.Size() != report.Bytes || info.Mode().Perm() != 0o600 {
+		t.Errorf("got %v, %v; want a file of %d bytes for its owner only", info, err, report.Bytes)
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(file), "*")); len(left) != 1 {
+		t.Errorf("left behind: %v", left)
+	}
+	hidden, _ := filepath.Glob(filepath.Join(filepath.Dir(file), ".*"))
+	if len(hidden) != 0 {
+		t.Errorf("left behind: %v", hidden)
+	}
+
+	mustRecord(t, s, paid(id, "29")) // not in the copy any more
+	restored := mustOpen(t, func(o *store.Options) { o.Path = file })
+	if p := mustPayment(t, restored, id); p.Status != topup.StatusSucceeded || p.Credit == nil {
+		t.Errorf("got %+v", p)
+	}
+	if got := mustRecord(t, restored, paid(id, "28", func(e *topup.Event) { e.Status = "again" })); got.Disposition != topup.DispositionPosted {
+		t.Errorf("the copy forgot the operation: %+v", got)
+	}
+	if got := len(feed(t, restored)); got != 1 {
+		t.Errorf("got %d transactions, want 1", got)
+	}
+	checked(t, restored)
+}
+
+func TestABackupOfAnEmptyDatabaseReachesNowhere(t *testing.T) {
+	s := mustOpen(t)
+	report, err := s.Backup(context.Background(), filepath.Join(t.TempDir(), "copy.db"))
+	if err != nil || !report.ReachesTo.IsZero() || report.LastSeq != 0 {
+		t.Errorf("got %+v, %v", report, err)
+	}
+}
+
+func TestABackupNeverOverwrites(t *testing.T) {
+	s := mustOpen(t)
+	folder := t.TempDir()
+	file := filepath.Join(folder, "precious")
+	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dangling := filepath.Join(folder, "dangling")
+	if err := os.Symlink(filepath.Join(folder, "nowhere"), dangling); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{file, dangling, folder, s.Path()} {
+		if _, err := s.Backup(context.Background(), name); kindOf(err) != topup.KindConflict || !strings.Contains(err.Error(), "never overwrites") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	if content, err := os.ReadFile(file); err != nil || string(content) != "precious" {
+		t.Errorf("got %q, %v", content, err)
+	}
+	if _, err := s.Backup(context.Background(), filepath.Join(folder, "none", "copy.db")); err == nil {
+		t.Error("a folder that does not exist was accepted")
+	}
+	if _, err := s.Backup(context.Background(), filepath.Join(file, "copy.db")); err == nil {
+		t.Error("a file was accepted as a folder")
+	}
+}
+
+func TestOfManyBackupsAtOnceUnderOneNameOneIsMade(t *testing.T) {
+	s := mustOpen(t)
+	file := filepath.Join(t.TempDir(), "copy.db")
+	var made atomic.Int32
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			_, err := s.Backup(context.Background(), file)
+			if err == nil {
+				made.Add(1)
+			} else if kindOf(err) != topup.KindConflict {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if made.Load() != 1 {
+		t.Errorf("%d backups got the one name", made.Load())
+	}
+}
+
+func TestABackupUnderLoadIsConsistentAndHoldsNobodyUp(t *testing.T) {
+	s := bookOf(t)
+	stop := make(chan struct{})
+	var acknowledged atomic.Int64
+	var wg sync.WaitGroup
+	for w := range 4 {
+		wg.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				mustRecord(t, s, paid("theirs", fmt.Sprintf("%d-%d", w, i)))
+				acknowledged.Add(1)
+			}
+		})
+	}
+	folder := t.TempDir()
+	for n := range 4 {
+		before := acknowledged.Load()
+		waitFor(t, "more is written", func() bool { return acknowledged.Load() > before })
+		report, err := s.Backup(context.Background(), filepath.Join(folder, fmt.Sprint(n)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report.LastSeq <= before || report.Check.Transactions != report.LastSeq {
+			t.Errorf("got %+v, although %d were acknowledged before", report, before)
+		}
+	}
+	close(stop)
+	wg.Wait()
+	if got := int64(len(feed(t, s))); got != acknowledged.Load() {
+		t.Errorf("%d were acknowledged, %d are booked", acknowledged.Load(), got)
+	}
+}
+
+func TestABackupThatIsNotSoundOrNotFinishedIsNotKept(t *testing.T) {
+	s := mustOpen(t)
+	mustRecord(t, s, paid("theirs", "1"))
+	folder := t.TempDir()
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := s.Backup(cancelled, filepath.Join(folder, "cancelled.db")); err == nil {
+		t.Error("a cancelled backup reported success")
+	}
+	raw := rawOpen(t, s.Path())
+	if _, err := raw.Exec(`UPDATE ledger_accounts SET debits = debits + 1`); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Backup(context.Background(), filepath.Join(folder, "broken.db"))
+	if err == nil || !strings.Contains(err.Error(), "running totals") {
+		t.Errorf("got %v, want what is broken", err)
+	}
+	if left, _ := os.ReadDir(folder); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
