@@ -94,7 +94,7 @@ func (r *accountRow) value() (*topup.Account, error) {
 // included. The id is normalised first. The error is of KindNotFound when
 // there is none.
 func (s *Store) Account(ctx context.Context, customerID string) (*topup.Account, error) {
-	row, err := queryAccount(ctx, s.stmts.account, s.normalize.Apply(customerID))
+	row, err := s.accountRow(ctx, s.normalize.Apply(customerID))
 	if err != nil {
 		return nil, fmt.Errorf("read an account: %w", err)
 	}
@@ -104,14 +104,15 @@ func (s *Store) Account(ctx context.Context, customerID string) (*topup.Account,
 	return row.value()
 }
 
-// queryAccount returns the record that counts for a customer, nil for none.
-func queryAccount(ctx context.Context, stmt *sql.Stmt, customerID string) (*accountRow, error) {
+// accountRow returns the record that counts for a customer, nil for none.
+func (s *Store) accountRow(ctx context.Context, customerID string) (*accountRow, error) {
 	var row accountRow
-	err := stmt.QueryRowContext(ctx, customerID).Scan(row.places()...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
+	found := false
+	err := s.readers.with(ctx, func(r *reader) (err error) {
+		found, err = r.account.one(row.places(), customerID)
+		return err
+	})
+	if err != nil || !found {
 		return nil, err
 	}
 	return &row, nil
@@ -131,12 +132,14 @@ type Offer struct {
 // contract.
 func (s *Store) Offer(ctx context.Context, customerID string) (Offer, error) {
 	o := Offer{CustomerID: s.normalize.Apply(customerID)}
-	err := s.stmts.offer.QueryRowContext(ctx, o.CustomerID).
-		Scan(&o.AdditionalCustomerID, &o.Currency, (*[]byte)(&o.Entities))
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	err := s.readers.with(ctx, func(r *reader) error {
+		_, err := r.offer.one([]any{&o.AdditionalCustomerID, &o.Currency, (*[]byte)(&o.Entities)}, o.CustomerID)
+		return err
+	})
+	if err != nil {
 		return Offer{}, fmt.Errorf("read an account: %w", err)
 	}
-	if err != nil || len(o.Entities) == 0 {
+	if len(o.Entities) == 0 {
 		return Offer{}, topup.NotFound("account does not exist")
 	}
 	return o, nil

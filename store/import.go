@@ -260,6 +260,7 @@ func (im *importer) check(ctx context.Context) (checksum, error) {
 			}
 		}
 		bad.add(r.problems...)
+		bad.More += r.more
 		im.report.Accounts++
 		im.report.Contracts += int64(len(r.account.Contracts))
 		if im.report.Accounts%1000 == 0 {
@@ -313,7 +314,7 @@ func (im *importer) compare(ctx context.Context, r *fileRecord) (*accountRow, er
 	// A context that cannot end spares the driver a goroutine for each query;
 	// between the records the caller looks at its own.
 	ctx = context.WithoutCancel(ctx)
-	before, err := queryAccount(ctx, im.s.stmts.account, r.account.CustomerID)
+	before, err := im.s.accountRow(ctx, r.account.CustomerID)
 	if err != nil {
 		return nil, fmt.Errorf("line %d: read the account: %w", r.line, err)
 	}
@@ -369,8 +370,12 @@ func (im *importer) begin(ctx context.Context) error {
 		dead, err = im.take(tx)
 		return err
 	})
-	if err != nil || !dead {
+	if err != nil {
+		im.claim = 0 // it was not taken: somebody else may have that number
 		return err
+	}
+	if !dead {
+		return nil
 	}
 	if err := im.sweep(ctx, PhaseClear, abandonedSQL); err != nil {
 		return fmt.Errorf("clear up after an import that died: %w", err)
@@ -578,13 +583,8 @@ func (im *importer) stage(ctx context.Context, chunk *stageChunk) error {
 }
 
 func (tx *wtx) insertAccounts(rows []*encodedAccount) error {
-	insert, err := tx.conn.PrepareContext(tx.ctx, insertAccountSQL)
-	if err != nil {
-		return fmt.Errorf("prepare: %w", err)
-	}
-	defer insert.Close()
 	for _, row := range rows {
-		if _, err := tx.exec(insert, row.values()...); err != nil {
+		if _, err := tx.exec(&tx.stmts.insertAccount, row.values()...); err != nil {
 			return fmt.Errorf("stage an account: %w", err)
 		}
 	}

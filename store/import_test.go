@@ -661,7 +661,7 @@ func TestABadCSVFileNamesEveryBadLine(t *testing.T) {
 	}
 }
 
-func TestARowsOfOneCustomerAreBounded(t *testing.T) {
+func TestRowsOfOneCustomerAreBounded(t *testing.T) {
 	s := mustOpen(t)
 	rows := []string{"customer_id,additional_customer_id,currency,entity_id,number"}
 	for i := range topup.MaxContracts + 1 {
@@ -672,6 +672,13 @@ func TestARowsOfOneCustomerAreBounded(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	mustImport(t, s, store.ImportOptions{}, csvFile(rows[:len(rows)-1]...))
+
+	// What is reported of one customer is bounded as well.
+	_, err = s.ImportAccounts(context.Background(), store.ImportOptions{}, csvFile(append(rows, slices.Repeat([]string{"c1"}, 1500)...)...))
+	bad := (*store.RecordErrors)(nil)
+	if !errors.As(err, &bad) || len(bad.Lines) != 1000 || bad.More != 501 {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestAnImportFileIsKnownByItsName(t *testing.T) {

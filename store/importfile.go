@@ -73,8 +73,17 @@ type fileRecord struct {
 	line     int
 	account  topup.Account
 	rows     []int // the line of each contract, where each has its own
-	size     int   // roughly, in bytes
 	problems []LineError
+	more     int64 // problems beyond those
+}
+
+// report adds a problem at a line.
+func (r *fileRecord) report(line int, err error) {
+	if len(r.problems) >= maxLineErrors {
+		r.more++
+		return
+	}
+	r.problems = append(r.problems, LineError{line, err})
 }
 
 // problem adds a problem of the record, at its contract's line if that is known.
@@ -88,7 +97,7 @@ func (r *fileRecord) problem(err error) {
 			err = topup.Invalid(csvColumn(member), "%s", refusal.Message)
 		}
 	}
-	r.problems = append(r.problems, LineError{line, err})
+	r.report(line, err)
 }
 
 // recordReader reads records from the start of a file to its end, which is
@@ -134,7 +143,6 @@ func (r *jsonlReader) next() (*fileRecord, error) {
 			continue
 		}
 		var problems []error
-		record.size = len(r.text)
 		record.account, problems = topup.ParseRecord(r.text)
 		for _, p := range problems {
 			record.problem(p)
@@ -192,7 +200,6 @@ type csvRow struct {
 	line                               int
 	customerID, additionalID, currency string
 	contract                           topup.Contract
-	size                               int
 	broken                             bool // it could not be cut into fields
 	problems                           []error
 }
@@ -240,26 +247,24 @@ func (r *csvReader) next() (*fileRecord, error) {
 
 // add takes a row's contract into the record.
 func (r *fileRecord) add(row *csvRow) {
-	report := func(err error) { r.problems = append(r.problems, LineError{row.line, err}) }
 	for _, p := range row.problems {
-		report(p)
+		r.report(row.line, p)
 	}
 	if row.broken {
 		return
 	}
 	if row.additionalID != r.account.AdditionalCustomerID {
-		report(topup.Invalid("additional_customer_id", "must be the same in all rows of a customer"))
+		r.report(row.line, topup.Invalid("additional_customer_id", "must be the same in all rows of a customer"))
 	}
 	if row.currency != r.account.Currency {
-		report(topup.Invalid("currency", "must be the same in all rows of a customer"))
+		r.report(row.line, topup.Invalid("currency", "must be the same in all rows of a customer"))
 	}
 	if len(r.rows) >= topup.MaxContracts {
-		report(fmt.Errorf("a customer must have at most %d rows", topup.MaxContracts))
+		r.report(row.line, fmt.Errorf("a customer must have at most %d rows", topup.MaxContracts))
 		return
 	}
 	r.account.Contracts = append(r.account.Contracts, row.contract)
 	r.rows = append(r.rows, row.line)
-	r.size += row.size
 }
 
 func (r *csvReader) readHeader() *LineError {
@@ -324,9 +329,6 @@ func (r *csvReader) parseRow(line int, fields []string) *csvRow {
 	row := &csvRow{
 		line: line, customerID: field("customer_id"), additionalID: field("additional_customer_id"), currency: field("currency"),
 		contract: topup.Contract{ID: field("entity_id"), Number: field("number")},
-	}
-	for _, text := range fields {
-		row.size += len(text)
 	}
 	row.contract.Payment = row.amount("payment", field("payment"))
 	row.contract.MinPayment = row.amount("min_payment", field("min_payment"))

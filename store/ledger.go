@@ -70,7 +70,7 @@ func (tx *wtx) post(e entry) (posted, error) {
 	if e.takesCredit {
 		slot = 0
 	}
-	_, err = tx.exec(tx.stmts.insertTransaction, seq, id, string(e.kind), e.paymentID, slot,
+	_, err = tx.exec(&tx.stmts.insertTransaction, seq, id, string(e.kind), e.paymentID, slot,
 		nullID(e.reverses), nullID(e.resolves), e.actor, e.reason, micros(e.effectiveAt), micros(now))
 	if err != nil {
 		return posted{}, fmt.Errorf("insert ledger transaction: %w", err)
@@ -80,7 +80,7 @@ func (tx *wtx) post(e entry) (posted, error) {
 		if err != nil {
 			return posted{}, err
 		}
-		if _, err := tx.exec(tx.stmts.insertEntry, seq, n, account, p.Amount); err != nil {
+		if _, err := tx.exec(&tx.stmts.insertEntry, seq, n, account, p.Amount); err != nil {
 			return posted{}, fmt.Errorf("insert ledger entry: %w", err)
 		}
 		if err := tx.addToTotals(account, p.Amount); err != nil {
@@ -94,7 +94,7 @@ func (tx *wtx) post(e entry) (posted, error) {
 // write lock, so nobody else can take it.
 func (tx *wtx) takeSeq() (int64, error) {
 	if tx.nextSeq == 0 {
-		if err := tx.stmts.lastSeq.QueryRowContext(tx.ctx).Scan(&tx.nextSeq); err != nil {
+		if _, err := tx.stmts.lastSeq.one([]any{&tx.nextSeq}); err != nil {
 			return 0, fmt.Errorf("read the last place in the feed: %w", err)
 		}
 		tx.nextSeq++
@@ -110,10 +110,13 @@ func (tx *wtx) ledgerAccount(key accountKey) (int64, error) {
 		return id, nil
 	}
 	var id int64
-	err := tx.stmts.ledgerAccount.QueryRowContext(tx.ctx, key.name, key.currency).Scan(&id)
-	if errors.Is(err, sql.ErrNoRows) {
+	found, err := tx.stmts.ledgerAccount.one([]any{&id}, key.name, key.currency)
+	if err == nil && !found {
 		tx.dirty = true
-		err = tx.stmts.openLedgerAccount.QueryRowContext(tx.ctx, key.name, key.currency).Scan(&id)
+		found, err = tx.stmts.openLedgerAccount.one([]any{&id}, key.name, key.currency)
+	}
+	if err == nil && !found {
+		err = errors.New("it was neither found nor opened")
 	}
 	if err != nil {
 		return 0, fmt.Errorf("ledger account: %w", err)
@@ -152,7 +155,7 @@ func (tx *wtx) flushBalances() error {
 	slices.SortFunc(accounts, cmp.Compare)
 	for _, account := range accounts {
 		t := tx.balances[account]
-		changed, err := tx.exec(tx.stmts.addTotals, t.debits, t.credits, account)
+		changed, err := tx.exec(&tx.stmts.addTotals, t.debits, t.credits, account)
 		if err != nil {
 			return fmt.Errorf("add to the running totals: %w", err)
 		}

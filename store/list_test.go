@@ -169,13 +169,13 @@ func TestNoFilterReadsAWholeTable(t *testing.T) {
 		}
 	}
 	// Without a selective filter the newest page comes from the index of times,
-	// where the amount stands too; only payments of the same time are sorted.
+	// in order, and nothing is sorted. The amount stands in that index too.
 	for _, f := range []store.PaymentFilter{{}, {Status: topup.StatusSucceeded}, {Amount: 5}, {Cursor: "MQox"}} {
 		plan, err := s.ExplainPayments(context.Background(), f)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(plan[0], "payments_created") || slices.Contains(plan, "USE TEMP B-TREE FOR ORDER BY") {
+		if len(plan) != 1 || !strings.Contains(plan[0], "payments_created") {
 			t.Errorf("%+v: got %v", f, plan)
 		}
 	}

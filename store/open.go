@@ -36,6 +36,10 @@ import (
 // busyTimeoutMillis is how long a write waits for another process's write.
 const busyTimeoutMillis = "5000"
 
+// coldReaders is how many connections serve everything but the hot reads:
+// lists, exports, checks.
+const coldReaders = 4
+
 // cacheSize is each connection's page cache, in KiB with a minus sign. SQLite's
 // own two megabytes make the writer read its pages anew for every batch.
 const cacheSize = "-16384"
@@ -73,7 +77,7 @@ type Store struct {
 
 	readPool *sql.DB
 	read     *gorm.DB
-	stmts    readStatements
+	readers  *readers
 	writer   *writer
 	lock     *flock.Flock
 
@@ -113,10 +117,11 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 	if err = migrate(ctx, path); err != nil {
 		return s, fmt.Errorf("migrate %s: %w", path, err)
 	}
-	if s.readPool, s.read, err = openPool(path, max(4, runtime.NumCPU()), readOnlyPragmas()); err != nil {
+	hotReaders := max(4, runtime.NumCPU())
+	if s.readPool, s.read, err = openPool(path, hotReaders+coldReaders, readOnlyPragmas()); err != nil {
 		return s, err
 	}
-	if err = s.stmts.prepare(ctx, s.readPool); err != nil {
+	if s.readers, err = openReaders(ctx, s.readPool, hotReaders); err != nil {
 		return s, err
 	}
 	if s.writer, err = startWriter(ctx, path, o); err != nil {
@@ -246,7 +251,9 @@ func (s *Store) Close() error {
 	if s.checkpoints != nil {
 		errs = append(errs, s.checkpoints.close())
 	}
-	s.stmts.close()
+	if s.readers != nil {
+		errs = append(errs, s.readers.close())
+	}
 	if s.readPool != nil {
 		errs = append(errs, s.readPool.Close())
 	}

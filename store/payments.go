@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
@@ -14,6 +13,8 @@ const paymentColumns = `p.id, p.payment_id, p.provider, p.project, p.customer_id
 	p.amount, p.currency, p.method, p.status, p.flags, p.created_at, p.expires_at,
 	p.provider_status, p.provider_code, p.provider_message, p.provider_reference, p.provider_payment_id, p.operation_id, p.provider_time,
 	p.credit_seq, p.credit_transaction, p.credit_amount, p.credit_currency, p.credit_at, p.credit_by_operator, p.credit_operation, p.credit_reversed, p.open_items`
+
+const paymentSQL = `SELECT ` + paymentColumns + ` FROM payments p WHERE p.payment_id = ?`
 
 const insertPaymentSQL = `INSERT INTO payments (payment_id, provider, project, customer_id, entity_id, contract_number,
 	amount, currency, method, status, flags, created_at, expires_at, provider_reference)
@@ -116,7 +117,7 @@ func (tx *wtx) openPayment(p *topup.Payment) (string, error) {
 		}
 		p.ID = id
 	}
-	_, err := tx.exec(tx.stmts.insertPayment, p.ID, p.Provider, p.Project, p.CustomerID, p.ContractID, p.ContractNumber,
+	_, err := tx.exec(&tx.stmts.insertPayment, p.ID, p.Provider, p.Project, p.CustomerID, p.ContractID, p.ContractNumber,
 		p.Money.Amount, p.Money.Currency, p.Method, string(p.Status), uint32(p.Flags),
 		micros(p.CreatedAt), nullMicros(p.ExpiresAt), p.ProviderReference)
 	if err != nil {
@@ -133,7 +134,7 @@ func (tx *wtx) savePayment(p *topup.Payment) error {
 	if taken {
 		c = *p.Credit
 	}
-	changed, err := tx.exec(tx.stmts.updatePayment, string(p.Status), uint32(p.Flags),
+	changed, err := tx.exec(&tx.stmts.updatePayment, string(p.Status), uint32(p.Flags),
 		p.ProviderStatus, p.ProviderCode, p.ProviderMessage, nullText(p.ProviderPaymentID), p.OperationID, nullMicros(p.ProviderTime),
 		nullID(c.Seq), sql.NullString{String: c.TransactionID, Valid: taken}, sql.NullInt64{Int64: c.Money.Amount, Valid: taken},
 		sql.NullString{String: c.Money.Currency, Valid: taken}, sql.NullInt64{Int64: micros(c.At), Valid: taken},
@@ -150,12 +151,16 @@ func (tx *wtx) savePayment(p *topup.Payment) error {
 // Payment returns a payment; the error is of KindNotFound when there is none.
 func (s *Store) Payment(ctx context.Context, paymentID string) (*topup.Payment, error) {
 	var row paymentRow
-	err := s.stmts.payment.QueryRowContext(ctx, paymentID).Scan(row.places()...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, topup.NotFound("payment does not exist")
-	}
+	var found bool
+	err := s.readers.with(ctx, func(r *reader) (err error) {
+		found, err = r.payment.one(row.places(), paymentID)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read payment %s: %w", paymentID, err)
+	}
+	if !found {
+		return nil, topup.NotFound("payment does not exist")
 	}
 	return row.value(), nil
 }

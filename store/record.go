@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,11 +9,11 @@ import (
 )
 
 const (
-	// historySQL tells whether an equal message is stored, and what the
-	// event's operation did before.
-	historySQL = `SELECT EXISTS (SELECT 1 FROM messages m WHERE m.reference = ?1 AND m.fingerprint = ?2),
-		o.reference, o.sum_amount, o.sum_currency, o.initial_amount, o.initial_currency
-		FROM (SELECT 1) LEFT JOIN operations o ON o.operation = ?3 AND o.provider = ?4 AND o.project = ?5`
+	// seenSQL tells whether an equal message is stored.
+	seenSQL = `SELECT EXISTS (SELECT 1 FROM messages WHERE reference = ? AND fingerprint = ?)`
+	// postedSQL tells what the event's operation did before.
+	postedSQL = `SELECT reference, sum_amount, sum_currency, initial_amount, initial_currency
+		FROM operations WHERE operation = ? AND provider = ? AND project = ?`
 	// issuedSQL finds the payment that the event names, if it was issued to
 	// the event's own project.
 	issuedSQL = `SELECT ` + paymentColumns + ` FROM payments p
@@ -68,38 +66,34 @@ func (tx *wtx) record(e topup.Event, body []byte) (Recorded, error) {
 }
 
 // state reads what the event meets.
-func (tx *wtx) state(e topup.Event) (topup.State, error) {
-	var (
-		state                                   topup.State
-		reference, sumCurrency, initialCurrency sql.NullString
-		sum, initial                            sql.NullInt64
-	)
-	err := tx.stmts.history.QueryRowContext(tx.ctx, e.Reference, e.Fingerprint, e.Operation, e.Provider, e.Project).
-		Scan(&state.Repeat, &reference, &sum, &sumCurrency, &initial, &initialCurrency)
+func (tx *wtx) state(e topup.Event) (state topup.State, err error) {
+	if len(e.Fingerprint) > 0 {
+		if _, err := tx.stmts.seen.one([]any{&state.Repeat}, e.Reference, e.Fingerprint); err != nil {
+			return state, err
+		}
+	}
+	var posted topup.PostedOperation
+	found, err := tx.stmts.posted.one([]any{&posted.Reference, &posted.Sum.Amount, &posted.Sum.Currency, &posted.Initial.Amount, &posted.Initial.Currency},
+		e.Operation, e.Provider, e.Project)
 	if err != nil {
 		return state, err
 	}
-	if reference.Valid {
-		state.Posted = &topup.PostedOperation{
-			Reference: reference.String,
-			Sum:       topup.Money{Amount: sum.Int64, Currency: sumCurrency.String},
-			Initial:   topup.Money{Amount: initial.Int64, Currency: initialCurrency.String},
-		}
+	if found {
+		state.Posted = &posted
 	}
 	if e.Reference == "" {
 		return state, nil
 	}
-	for _, stmt := range []*sql.Stmt{tx.stmts.issued, tx.stmts.unknown} {
+	for _, stmt := range []*hot{&tx.stmts.issued, &tx.stmts.unknown} {
 		var row paymentRow
-		err := stmt.QueryRowContext(tx.ctx, e.Reference, e.Provider, e.Project).Scan(row.places()...)
-		if errors.Is(err, sql.ErrNoRows) {
-			continue
-		}
+		found, err := stmt.one(row.places(), e.Reference, e.Provider, e.Project)
 		if err != nil {
 			return state, err
 		}
-		state.Payment = row.value()
-		return state, nil
+		if found {
+			state.Payment = row.value()
+			return state, nil
+		}
 	}
 	return state, nil
 }
@@ -162,7 +156,7 @@ func (tx *wtx) move(d topup.Decision, p *topup.Payment, e topup.Event) (int64, e
 		if err != nil {
 			return 0, fmt.Errorf("put money of payment %s into suspense: %w", p.ID, err)
 		}
-		if _, err := tx.exec(tx.stmts.insertItem, made.seq, p.ID); err != nil {
+		if _, err := tx.exec(&tx.stmts.insertItem, made.seq, p.ID); err != nil {
 			return 0, fmt.Errorf("list money of payment %s in suspense: %w", p.ID, err)
 		}
 		p.InSuspense++
@@ -176,7 +170,7 @@ func (tx *wtx) move(d topup.Decision, p *topup.Payment, e topup.Event) (int64, e
 
 // claimOperation makes the event's operation posted, for ever.
 func (tx *wtx) claimOperation(e topup.Event, seq int64) error {
-	_, err := tx.exec(tx.stmts.insertOperation, e.Operation, e.Provider, e.Project, seq, e.Reference,
+	_, err := tx.exec(&tx.stmts.insertOperation, e.Operation, e.Provider, e.Project, seq, e.Reference,
 		e.Sum.Amount, e.Sum.Currency, e.Initial.Amount, e.Initial.Currency)
 	if err != nil {
 		return fmt.Errorf("claim operation %s: %w", e.Operation, err)
@@ -204,7 +198,7 @@ func showEvent(p *topup.Payment, e topup.Event) {
 // raw body. A repeat that is the same to the byte adds a line and no body.
 func (tx *wtx) keepMessage(e topup.Event, body []byte, r Recorded, seq int64) error {
 	if tx.nextMessage == 0 {
-		if err := tx.stmts.lastMessage.QueryRowContext(tx.ctx).Scan(&tx.nextMessage); err != nil {
+		if _, err := tx.stmts.lastMessage.one([]any{&tx.nextMessage}); err != nil {
 			return fmt.Errorf("read the last message: %w", err)
 		}
 		tx.nextMessage++
@@ -223,7 +217,7 @@ func (tx *wtx) keepMessage(e topup.Event, body []byte, r Recorded, seq int64) er
 		fingerprint, keepBody = nil, !kept
 	}
 	now := micros(tx.now())
-	_, err := tx.exec(tx.stmts.insertMessage, id, now, e.Provider, e.Project, string(e.Source), e.Reference, fingerprint,
+	_, err := tx.exec(&tx.stmts.insertMessage, id, now, e.Provider, e.Project, string(e.Source), e.Reference, fingerprint,
 		nullText(r.PaymentID), string(r.Disposition), nullID(seq), e.Status, e.Operation, e.Code)
 	if err != nil {
 		return fmt.Errorf("insert message: %w", err)
@@ -231,7 +225,7 @@ func (tx *wtx) keepMessage(e topup.Event, body []byte, r Recorded, seq int64) er
 	if !keepBody {
 		return nil
 	}
-	if _, err := tx.exec(tx.stmts.insertBody, id, now, body); err != nil {
+	if _, err := tx.exec(&tx.stmts.insertBody, id, now, body); err != nil {
 		return fmt.Errorf("insert raw message: %w", err)
 	}
 	return nil

@@ -3,58 +3,34 @@ package store
 import (
 	"context"
 	"database/sql"
-	"fmt"
 )
-
-// preparer is a connection or a pool of them.
-type preparer interface {
-	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
-}
-
-// prepareAll prepares each query into its place, and closes what it has
-// prepared when one of them fails.
-func prepareAll(ctx context.Context, on preparer, queries map[**sql.Stmt]string) error {
-	for place, query := range queries {
-		stmt, err := on.PrepareContext(ctx, query)
-		if err != nil {
-			for other := range queries {
-				closeStatement(*other)
-			}
-			return fmt.Errorf("prepare %q: %w", query, err)
-		}
-		*place = stmt
-	}
-	return nil
-}
-
-func closeStatement(stmt *sql.Stmt) {
-	if stmt != nil {
-		_ = stmt.Close()
-	}
-}
 
 // writeStatements are the hot statements of the writer, prepared once on its
 // own connection: GORM would prepare each anew inside every transaction.
 type writeStatements struct {
-	begin, commit, rollback *sql.Stmt
+	begin, commit, rollback hot
 
-	insertPayment, updatePayment                *sql.Stmt
-	history, issued, unknown                    *sql.Stmt
-	lastMessage, insertMessage, insertBody      *sql.Stmt
-	lastSeq, insertTransaction, insertEntry     *sql.Stmt
-	insertOperation, insertItem                 *sql.Stmt
-	ledgerAccount, openLedgerAccount, addTotals *sql.Stmt
+	insertAccount                               hot
+	insertPayment, updatePayment                hot
+	seen, posted, issued, unknown               hot
+	lastMessage, insertMessage, insertBody      hot
+	lastSeq, insertTransaction, insertEntry     hot
+	insertOperation, insertItem                 hot
+	ledgerAccount, openLedgerAccount, addTotals hot
 }
 
-func (s *writeStatements) queries() map[**sql.Stmt]string {
-	return map[**sql.Stmt]string{
+func (s *writeStatements) queries() map[*hot]string {
+	return map[*hot]string{
 		&s.begin:    `BEGIN IMMEDIATE`,
 		&s.commit:   `COMMIT`,
 		&s.rollback: `ROLLBACK`,
 
+		&s.insertAccount: insertAccountSQL,
+
 		&s.insertPayment: insertPaymentSQL,
 		&s.updatePayment: updatePaymentSQL,
-		&s.history:       historySQL,
+		&s.seen:          seenSQL,
+		&s.posted:        postedSQL,
 		&s.issued:        issuedSQL,
 		&s.unknown:       unknownSQL,
 
@@ -73,35 +49,12 @@ func (s *writeStatements) queries() map[**sql.Stmt]string {
 	}
 }
 
-func (s *writeStatements) prepare(ctx context.Context, on preparer) error {
-	return prepareAll(ctx, on, s.queries())
+func (s *writeStatements) prepare(ctx context.Context, conn *sql.Conn) error {
+	return prepareHot(ctx, conn, s.queries())
 }
 
 func (s *writeStatements) close() {
 	for place := range s.queries() {
-		closeStatement(*place)
-	}
-}
-
-// readStatements are the hot statements of the readers.
-type readStatements struct {
-	account, offer, payment *sql.Stmt
-}
-
-func (s *readStatements) queries() map[**sql.Stmt]string {
-	return map[**sql.Stmt]string{
-		&s.account: accountSQL,
-		&s.offer:   offerSQL,
-		&s.payment: `SELECT ` + paymentColumns + ` FROM payments p WHERE p.payment_id = ?`,
-	}
-}
-
-func (s *readStatements) prepare(ctx context.Context, on preparer) error {
-	return prepareAll(ctx, on, s.queries())
-}
-
-func (s *readStatements) close() {
-	for place := range s.queries() {
-		closeStatement(*place)
+		place.close()
 	}
 }

@@ -209,7 +209,7 @@ func (w *writer) commit(batch []*write) {
 func (w *writer) attempt(batch []*write) (failed bool, err error) {
 	ctx := context.Background()
 	started := w.now()
-	if _, err := w.stmts.begin.ExecContext(ctx); err != nil {
+	if _, err := w.stmts.begin.run(); err != nil {
 		return false, errUnavailable(fmt.Errorf("begin: %w", err))
 	}
 	tx := &wtx{writer: w, ctx: ctx}
@@ -227,7 +227,7 @@ func (w *writer) attempt(batch []*write) (failed bool, err error) {
 	if err := tx.flushBalances(); err != nil {
 		return true, errors.Join(w.wrapFailure(err), w.rollback())
 	}
-	if _, err := w.stmts.commit.ExecContext(ctx); err != nil {
+	if _, err := w.stmts.commit.run(); err != nil {
 		return false, errUnavailable(errors.Join(fmt.Errorf("commit: %w", err), w.rollback()))
 	}
 	w.onCommit(len(batch), w.now().Sub(started))
@@ -256,20 +256,16 @@ func (tx *wtx) call(fn func(*wtx) error) (err error) {
 }
 
 func (w *writer) rollback() error {
-	if _, err := w.stmts.rollback.ExecContext(context.Background()); err != nil {
+	if _, err := w.stmts.rollback.run(); err != nil {
 		return fmt.Errorf("rollback: %w", err)
 	}
 	return nil
 }
 
 // exec runs a prepared statement that writes, and returns the rows affected.
-func (tx *wtx) exec(stmt *sql.Stmt, args ...any) (int64, error) {
+func (tx *wtx) exec(stmt *hot, args ...any) (int64, error) {
 	tx.dirty = true
-	result, err := stmt.ExecContext(tx.ctx, args...)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
+	return stmt.run(args...)
 }
 
 // gorm is for cold writes: SQL through GORM in the same transaction.
