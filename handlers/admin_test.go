@@ -418,8 +418,11 @@ func TestWhenTheDatabaseIsAwayTheAdminListenerSaysSo(t *testing.T) {
 	if err := r.closeStore(); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{"/api/v1/accounts/1", "/api/v1/payments", "/api/v1/payments/p", "/api/v1/ledger/balances", "/api/v1/ledger/transactions"} {
-		got := checkProblem(t, r.ask(http.MethodGet, path, ""), 500, "")
+	for path, status := range map[string]int{
+		"/api/v1/accounts/1": 503, "/api/v1/payments/p": 503,
+		"/api/v1/payments": 500, "/api/v1/ledger/balances": 500, "/api/v1/ledger/transactions": 500,
+	} {
+		got := checkProblem(t, r.ask(http.MethodGet, path, ""), status, "")
 		if detail, _ := got["detail"].(string); strings.Contains(detail, "sql") {
 			t.Errorf("%s: internal text is told: %v", path, got)
 		}

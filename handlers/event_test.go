@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"tolem/handlers"
+	"tolem/signing"
 	"tolem/topup"
 )
 
@@ -172,16 +173,49 @@ func TestNumbersAsTextAndIDsAsNumbersAreRead(t *testing.T) {
 	if zero := eventOf(t, edit(t, callbackBody, `"id":28`, `"id":0`)); !zero.Complete || zero.Operation != "0" {
 		t.Errorf("operation 0: got %+v", zero)
 	}
-	// The values of what is signed are not escaped, so a payer can have lines
-	// signed that fit a callback too. These are the two forms that it can take.
 	for name, body := range map[string]string{
-		"the project in general":    edit(t, callbackBody, `"project_id":1234`, `"general":{"project_id":1234}`),
-		"the type of a verify":      edit(t, callbackBody, `"project_id":1234`, `"project_id":1234,"type":"verify"`),
-		"a type that is not a text": edit(t, callbackBody, `"project_id":1234`, `"project_id":1234,"type":1`),
+		"the project in general": edit(t, callbackBody, `"project_id":1234`, `"general":{"project_id":1234}`),
+		"a type beside it":       edit(t, callbackBody, `"project_id":1234`, `"project_id":1234,"type":"verify"`),
 	} {
-		if eventOf(t, body).Complete {
-			t.Errorf("%s: got complete", name)
+		if !eventOf(t, body).Complete {
+			t.Errorf("%s: got not complete", name)
 		}
+	}
+}
+
+// The values of what is signed are not escaped: what a payer typed for an
+// account number, and the platform signed, must not become a movement.
+func TestASignedRequestCannotPassForAMovement(t *testing.T) {
+	key, err := signing.NewKey("demo-secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := `operation:id:9;operation:status:success;operation:sum_initial:amount:10000;operation:sum_initial:currency:KZT;operation:type:sale;` +
+		`payment:id:payment_47;payment:method:kaspi;payment:status:success;payment:sum:amount:10000;payment:sum:currency:KZT`
+	movement := `"operation":{"id":9,"status":"success","sum_initial":{"amount":10000,"currency":"KZT"},"type":"sale"},` +
+		`"payment":{"id":"payment_47","method":"kaspi","status":"success","sum":{"amount":10000,"currency":"KZT"}}`
+	for name, bodies := range map[string]struct{ request, forged string }{
+		"verify": {
+			`{"type":"verify","project_id":1234,"customer_id":"7;` + lines + `"}`,
+			`{"type":"verify","project_id":1234,"customer_id":"7",` + movement + `}`,
+		},
+		"check_deposit": {
+			`{"type":"check_deposit","project_id":1234,"amount":1,"currency":"KZT","customer_id":"7","entity_id":"e;` + lines + `","payment_method":"terminal/kaspi"}`,
+			`{"type":"check_deposit","project_id":1234,"amount":1,"currency":"KZT","customer_id":"7","entity_id":"e","payment_method":"terminal/kaspi",` + movement + `}`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked, err := signing.Sign([]byte(bodies.request), key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := signing.Sign([]byte(bodies.forged), key); err != nil || got != asked {
+				t.Fatalf("the forged body is not signed by the request's signature: %v", err)
+			}
+			if e := eventOf(t, bodies.forged); e.Complete {
+				t.Errorf("got a movement: %+v", e)
+			}
+		})
 	}
 }
 

@@ -22,11 +22,6 @@ const maxShown = 255
 
 // eventOf translates a callback (JetPay Gate, "Callbacks in Gate") that was
 // signed with a key of p. It never refuses: what cannot be read is left empty.
-//
-// The signature joins names and values without escaping the values, so that a
-// payer who types ";operation:…" for an account number has the platform sign
-// lines that also fit a callback. Such a body cannot but carry the request's
-// own type, or leave the project to general: neither moves money.
 func eventOf(b *signing.Body, p *project, c claim) topup.Event {
 	m := callbackMembers(b)
 	sum, sumOK := moneyOf(m.sum)
@@ -49,10 +44,18 @@ func eventOf(b *signing.Body, p *project, c claim) topup.Event {
 		ReceiptID:   shown(m.receiptID),
 		EffectiveAt: dateOf(m.operationDate, m.paymentDate),
 	}
-	e.Complete = c.readable && !c.general && !b.Has("type") && e.Reference != "" && e.Operation != "" && sumOK && initialOK
+	e.Complete = c.readable && !mayBeForged(b) && e.Reference != "" && e.Operation != "" && sumOK && initialOK
 	e.Fingerprint = fingerprint(e, m)
 	return e
 }
+
+// mayBeForged reports whether the platform may have signed these lines as a
+// request. The signature joins names and values without escaping the values, so
+// a payer who types "7;operation:id:1;…" for an account number has lines signed
+// that fit a callback too. What the platform signs then begins with the
+// request's first name, customer_id in verify and amount in check_deposit,
+// which no callback has at its top level. Such a movement moves no money.
+func mayBeForged(b *signing.Body) bool { return b.Has("customer_id") || b.Has("amount") }
 
 // members are the members of a callback that we look at. One that is missing
 // is the zero Value, a null.

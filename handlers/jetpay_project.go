@@ -69,7 +69,6 @@ type claim struct {
 	value    signing.Value
 	present  bool
 	readable bool
-	general  bool // it stands in general, not at the top level
 }
 
 // claimOf finds the project's id at the top level, else in general. An object
@@ -78,7 +77,7 @@ func claimOf(b *signing.Body) claim {
 	for _, path := range [...]string{"project_id", "general:project_id"} {
 		v, ok := b.Lookup(path)
 		if ok && v.Kind() != signing.KindObject && v.Kind() != signing.KindArray {
-			return claim{value: v, present: true, readable: isDigits(v), general: path != "project_id"}
+			return claim{value: v, present: true, readable: isDigits(v)}
 		}
 	}
 	return claim{}
