@@ -11,11 +11,12 @@ import (
 
 const (
 	checkpointEvery = time.Second
-	// A WAL above passiveBytes is copied into the database beside the traffic;
-	// above restartBytes the writer is held for a moment, so that the WAL
-	// starts afresh instead of growing for as long as the load lasts.
-	passiveBytes = 4 << 20
-	restartBytes = 64 << 20
+	// A WAL file above passiveBytes is copied into the database beside the
+	// traffic; above restartFrames pages (64 MiB) the writer is held for a
+	// moment, so that the WAL starts afresh instead of growing for as long as
+	// the load lasts.
+	passiveBytes  = 4 << 20
+	restartFrames = 64 << 20 / 4096
 )
 
 // checkpointer copies the WAL into the database on a connection of its own. On
@@ -62,33 +63,39 @@ func (c *checkpointer) run() {
 }
 
 func (c *checkpointer) tick(ctx context.Context) error {
-	size := walSize(c.path)
-	if size < passiveBytes {
+	if walSize(c.path) < passiveBytes {
 		return nil
 	}
-	if err := c.checkpoint(ctx, "PASSIVE"); err != nil || size < restartBytes {
+	frames, err := c.checkpoint(ctx, "PASSIVE")
+	if err != nil || frames < restartFrames {
 		return err
 	}
+	// Nearly everything is copied already. RESTART keeps the file, which the
+	// writer goes on to fill from its start; truncating it would cost many
+	// times as long.
 	c.writer.turn.Lock()
 	defer c.writer.turn.Unlock()
-	return c.checkpoint(ctx, "TRUNCATE")
+	_, err = c.checkpoint(ctx, "RESTART")
+	return err
 }
 
-// checkpoint runs one and reads its answer to the end.
-func (c *checkpointer) checkpoint(ctx context.Context, mode string) error {
-	var busy, frames, copied int
-	err := c.pool.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &frames, &copied)
+// checkpoint makes one, reads its answer to the end, and returns how many
+// frames the WAL has.
+func (c *checkpointer) checkpoint(ctx context.Context, mode string) (frames int, err error) {
+	var busy, copied int
+	err = c.pool.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &frames, &copied)
 	if err != nil {
-		return fmt.Errorf("checkpoint: %w", err)
+		return 0, fmt.Errorf("checkpoint: %w", err)
 	}
-	return nil
+	return frames, nil
 }
 
 // close ends the loop and makes a last checkpoint, so that the file alone holds everything.
 func (c *checkpointer) close() error {
 	close(c.stop)
 	<-c.done
-	return errors.Join(c.checkpoint(context.Background(), "TRUNCATE"), c.pool.Close())
+	_, err := c.checkpoint(context.Background(), "TRUNCATE")
+	return errors.Join(err, c.pool.Close())
 }
 
 // walSize returns the size of the write-ahead log in bytes.
