@@ -34,7 +34,7 @@ func (migrateCommand) Run(ctx context.Context, p *program) error {
 	if err := s.Close(); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	what := "nothing was to do"
+	what := "up to date"
 	if missing != nil {
 		what = "created"
 	}

@@ -244,7 +244,7 @@ func TestServeLogsWarningsOfTheConfiguration(t *testing.T) {
 func TestMigrateCreatesTheDatabaseOnce(t *testing.T) {
 	s := newShop(t)
 	contains(t, "first", s.must(t, "migrate"), "schema level ", "created")
-	contains(t, "second", s.must(t, "migrate"), "schema level ", "nothing was to do")
+	contains(t, "second", s.must(t, "migrate"), "schema level ", "up to date")
 }
 
 // player plays the platform against a running server.

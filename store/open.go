@@ -146,14 +146,20 @@ func resolve(path string) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(absolute), 0o750); err != nil {
 		return "", fmt.Errorf("create the database folder: %w", err)
 	}
-	if real, err := filepath.EvalSymlinks(absolute); err == nil {
-		return real, nil
-	}
-	folder, err := filepath.EvalSymlinks(filepath.Dir(absolute))
+	// The file holds personal data: it is its owner's alone, and so are the
+	// two that SQLite puts beside it, which take over its mode.
+	file, err := os.OpenFile(absolute, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return "", fmt.Errorf("database folder: %w", err)
+		return "", fmt.Errorf("open the database file: %w", err)
 	}
-	return filepath.Join(folder, filepath.Base(absolute)), nil
+	if err := file.Close(); err != nil {
+		return "", fmt.Errorf("open the database file: %w", err)
+	}
+	real, err := filepath.EvalSymlinks(absolute)
+	if err != nil {
+		return "", fmt.Errorf("database file: %w", err)
+	}
+	return real, nil
 }
 
 func lockFile(name string) (*flock.Flock, error) {

@@ -105,6 +105,20 @@ func TestADatabaseThatCannotBeOpenedIsAClearError(t *testing.T) {
 	}
 }
 
+func TestTheFilesAreTheirOwnersAlone(t *testing.T) {
+	s := mustOpen(t)
+	mustIssue(t, s)
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		info, err := os.Stat(s.Path() + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mode := info.Mode().Perm(); mode != 0o600 {
+			t.Errorf("the mode of %s is %o", suffix, mode)
+		}
+	}
+}
+
 func TestAPathMayHaveAnyCharacters(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a b?c#d%20 ж", "tolem&x=1.db")
 	s := mustOpen(t, func(o *store.Options) { o.Path = path })
