@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"hash"
-	"io"
 	"sync"
 )
 
@@ -18,12 +17,13 @@ const (
 	signatureText = 88
 )
 
-const hidden = "[hidden]"
-
 // Key makes and checks signatures with one secret. It is safe for concurrent
 // use and cannot be printed: every way of formatting or marshalling it gives
 // [hidden].
-type Key struct{ macs *sync.Pool }
+type Key struct {
+	unprintable
+	macs *sync.Pool
+}
 
 // mac is an HMAC state that is used again and again, with room for its result.
 type mac struct {
@@ -66,18 +66,3 @@ func (m *mac) of(message []byte) []byte {
 	m.hash.Write(message)
 	return m.hash.Sum(m.sum[:0])
 }
-
-// String hides the key.
-func (Key) String() string { return hidden }
-
-// GoString hides the key.
-func (Key) GoString() string { return hidden }
-
-// Format hides the key from every verb.
-func (Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, hidden) }
-
-// MarshalJSON hides the key.
-func (Key) MarshalJSON() ([]byte, error) { return []byte(`"` + hidden + `"`), nil }
-
-// MarshalText hides the key.
-func (Key) MarshalText() ([]byte, error) { return []byte(hidden), nil }

@@ -27,7 +27,8 @@ func byPath(text []byte, x, y line) int {
 	return bytes.Compare(text[x.path:x.pathEnd], text[y.path:y.pathEnd])
 }
 
-// byLine is the byte order of whole lines: the SDKs in Go and Java.
+// byLine is the byte order of whole lines: JetPay's SDKs in Go and Java, and
+// HighHelp.
 func byLine(text []byte, x, y line) int {
 	return bytes.Compare(text[x.path:x.end], text[y.path:y.end])
 }
@@ -52,7 +53,7 @@ func (b *Body) canonical() []byte {
 		b.joined = trimSeparator(b.writeChain(b.joined[:0], root))
 		return b.joined
 	}
-	b.writeLines()
+	b.writeLines(&b.rules)
 	b.orders[0] = b.sortLines(b.orders[0], naturally)
 	b.joined = b.join(b.joined[:0], b.orders[0])
 	return b.joined
@@ -102,14 +103,14 @@ func appendShort(dst, text []byte) []byte {
 	return dst[:n+size]
 }
 
-// writeLines writes all lines in full, in the order of the document. Only the
-// orders that compare paths as a whole need it.
-func (b *Body) writeLines() {
+// writeLines writes all lines in full, as r has them, in the order of the
+// document. Only the orders that compare paths or lines as a whole need it.
+func (b *Body) writeLines(r *rules) {
 	out := b.written[:0]
 	b.lines = b.lines[:0]
 	for i := 1; i < len(b.nodes); i++ {
 		n := &b.nodes[i]
-		if n.omitted {
+		if n.omitted && r.omits != nil {
 			continue
 		}
 		n.path = uint32(len(out))
@@ -118,16 +119,38 @@ func (b *Body) writeLines() {
 			out = append(out, out[p.path:p.path+p.pathLen]...)
 			out = append(out, ':')
 		}
-		out = append(out, b.arena[n.name:n.nameEnd]...)
-		if n.kind >= KindObject {
+		out = b.appendName(out, n, r)
+		n.pathLen = uint32(len(out)) - n.path // a name is shorter where its colons are not doubled
+		if n.kind >= KindObject || n.kind == KindNull && r.skipNull {
 			continue
 		}
 		l := line{path: n.path, pathEnd: uint32(len(out))}
-		out = b.appendValue(append(out, ':'), n)
+		out = append(out, ':')
+		if text := b.arena[n.text:n.textEnd]; n.verbatim {
+			out = append(out, text...)
+		} else {
+			out = r.render(out, n.kind, text)
+		}
 		l.end = uint32(len(out))
 		b.lines = append(b.lines, l)
 	}
 	b.written = out
+}
+
+// appendName appends a name as it stands in paths under r. Names are kept with
+// their colons doubled; halving them gives back what stood in the body.
+func (b *Body) appendName(dst []byte, n *node, r *rules) []byte {
+	name := b.arena[n.name:n.nameEnd]
+	if b.simple || r.doubleColons == b.rules.doubleColons {
+		return append(dst, name...)
+	}
+	for i := 0; i < len(name); i++ {
+		dst = append(dst, name[i])
+		if name[i] == ':' {
+			i++
+		}
+	}
+	return dst
 }
 
 // sortLines writes the lines over dst, sorted. What compares equal keeps the

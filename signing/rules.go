@@ -6,13 +6,17 @@ import (
 )
 
 // rules is what one provider's signature says about names and values. The
-// scanner is the same for all; another provider is another value of this type
-// and another choice of order.
+// scanner and the walk are the same for all; another provider is another value
+// of this type and another choice of order.
 type rules struct {
 	// doubleColons writes a ':' inside a name as '::'.
 	doubleColons bool
 
-	// omits says which members give no line, they and all below them.
+	// skipNull gives null no line, as empty containers have none.
+	skipNull bool
+
+	// omits says which members give no line, they and all below them; nil
+	// leaves nothing out.
 	omits func(name []byte) bool
 
 	// render appends a boolean, null, or a number that is not an integer, as
@@ -41,12 +45,17 @@ func renderForJetPay(dst []byte, kind Kind, text []byte) []byte {
 	case KindNumber:
 		return appendShortest(dst, text)
 	case KindBool:
-		if text[0] == 't' {
-			return append(dst, '1')
-		}
-		return append(dst, '0')
+		return appendBool(dst, text)
 	}
 	return dst
+}
+
+// appendBool: true and false as 1 and 0, in which the providers agree.
+func appendBool(dst, text []byte) []byte {
+	if text[0] == 't' {
+		return append(dst, '1')
+	}
+	return append(dst, '0')
 }
 
 // appendShortest appends a number with a fraction or an exponent in the

@@ -5,18 +5,23 @@
 // value and the line that the signature covers, so that what is later read
 // with [Body.Lookup] is the very value that was signed:
 //
-//	bytes -> strict scanner -> nodes (path, value, kind) -> rules -> sorted lines -> HMAC
+//	bytes -> strict scanner -> nodes (path, value, kind) -> rules -> sorted lines -> HMAC or RSA
 //
-// The rules in force are those of the JetPay Gate, signature rules: a line
-// path:to:name:value for every scalar, a ':' inside a name doubled, lines
-// sorted by path in PHP's natural order, joined with ';', HMAC-SHA-512 with
-// the project's secret, standard Base64.
+// There are two sets of rules. JetPay Gate, signature rules ([Key],
+// [Body.Verify], [Sign]): a line path:to:name:value for every scalar, a ':'
+// inside a name doubled, lines sorted by path in PHP's natural order, joined
+// with ';', HMAC-SHA-512 with the project's secret, standard Base64, in a
+// member of the body. HighHelp, authentication and signature ([Signer],
+// [AlertKey], [Body.VerifyHighHelp]): like lines, a ':' not doubled, sorted as a
+// whole, signed with RSA or HMAC-SHA-512 together with a timestamp, in headers;
+// what its documents leave open is a [Dialect].
 //
-// The scheme is not injective: values are not escaped (1, "1" and true give
-// one line, as do {"a":"b:c"} and {"a":{"b":"c"}}), and an empty object or
-// array gives no line at all. A caller must therefore check kinds and
-// characters of what it reads after the signature, and must not treat the mere
-// presence of an empty container as something the provider has signed.
+// Neither scheme is injective: values are not escaped (1, "1" and true give
+// one line, as do {"a":"b:c"} and {"a":{"b":"c"}}, or {"a":"b;c:d"} and
+// {"a":"b","c":"d"}), and an empty object or array gives no line at all. A
+// caller must therefore check kinds and characters of what it reads after the
+// signature, and must not treat the mere presence of an empty container as
+// something the provider has signed.
 //
 // The package does no I/O and logs nothing. Its errors name offsets and kinds,
 // never content of the body, which may be personal data.
@@ -53,7 +58,8 @@ var (
 	ErrMalformed = errors.New("malformed body")
 
 	// ErrNotSigned: there is no signature that could be checked. It is
-	// missing, empty, not a string, or not the Base64 of 64 bytes.
+	// missing, empty, not a string, or not the text of one (JetPay: the Base64
+	// of 64 bytes); or its timestamp is not one.
 	ErrNotSigned = errors.New("not signed")
 
 	// ErrNoValidSignature: there is a signature, and no key made it.

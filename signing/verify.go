@@ -37,7 +37,7 @@ func (b *Body) Verify(keys ...*Key) (int, error) {
 // matchingOtherwise tries the keys on the other two orders, where they differ
 // from those tried before.
 func (b *Body) matchingOtherwise(keys []*Key, signature []byte) int {
-	b.writeLines()
+	b.writeLines(&b.rules)
 	for i, by := range [...]order{naturally, byPath, byLine} {
 		o := b.sortLines(b.orders[i], by)
 		b.orders[i] = o
