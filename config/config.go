@@ -8,7 +8,7 @@
 // is TOLEM_ and the key in upper case with __ between levels. A new key is a new field with its tags, a default and,
 // where tags cannot say it, a rule.
 //
-// Relative paths in a configuration (database.dsn, demo.*, secret_files, token_file) are relative to the working
+// Relative paths in a configuration (database.dsn, demo.*, secret_files, the keys ending in _file) are relative to the working
 // directory of the process, not to the file's.
 //
 // No message of this package shows a value from a configuration, because a misplaced value may be a secret.
@@ -44,7 +44,9 @@ const (
 type Config struct {
 	Environment  string        `yaml:"environment" validate:"oneof=development production"`
 	Listen       string        `yaml:"listen" validate:"hostport"` // of the public listener
+	PublicURL    string        `yaml:"public_url"`                 // where providers reach the public listener; callback URLs are built from it
 	Admin        Admin         `yaml:"admin"`
+	Merchant     Merchant      `yaml:"merchant"`
 	Database     Database      `yaml:"database"`
 	Demo         Demo          `yaml:"demo"`
 	Accounts     Accounts      `yaml:"accounts"`
@@ -52,6 +54,8 @@ type Config struct {
 	MaxAmount    int64         `yaml:"max_amount" validate:"min=1,max=10000000000000"` // minor units, of one payment
 	RawRetention time.Duration `yaml:"raw_retention" validate:"gt=0"`                  // how long raw provider messages are kept
 	JetPay       JetPay        `yaml:"jetpay"`
+	HighHelp     HighHelp      `yaml:"highhelp"`
+	Watch        Watch         `yaml:"watch"`
 	Log          Log           `yaml:"log"`
 }
 
@@ -91,7 +95,8 @@ type JetPay struct {
 	ErrorStatus   string        `yaml:"error_status" validate:"oneof=200 mirror" alsonumber:"200"`
 	SignResponses bool          `yaml:"sign_responses"`
 	PaymentExpiry time.Duration `yaml:"payment_expiry" validate:"gt=0"` // when an unclaimed payment id expires
-	Projects      []Project     `yaml:"projects" validate:"min=1,dive"`
+	GateURL       string        `yaml:"gate_url"`                       // of the platform's Gate, asked about pending payments; empty: nobody asks
+	Projects      []Project     `yaml:"projects" validate:"dive"`
 }
 
 // Project is one JetPay project of the merchant.
@@ -126,7 +131,14 @@ func Default() *Config {
 		MaxAmount:    10_000_000_000_000,
 		RawRetention: 43800 * time.Hour,
 		JetPay:       JetPay{ErrorStatus: ErrorStatus200, PaymentExpiry: 288 * time.Hour},
-		Log:          Log{Level: "info", Format: LogJSON},
+		HighHelp: HighHelp{
+			BaseURL: "https://api.hh-processing.com",
+			Timeout: 10 * time.Second,
+			MaxOver: 10,
+			Methods: DefaultHighHelpMethods(),
+		},
+		Watch: Watch{Interval: time.Minute, MaxAge: 72 * time.Hour},
+		Log:   Log{Level: "info", Format: LogJSON},
 	}
 }
 

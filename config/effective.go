@@ -40,6 +40,16 @@ func (c *Config) asWritten() *Config {
 	for i, project := range c.JetPay.Projects {
 		written.JetPay.Projects[i].Secrets = project.Secrets[:max(0, len(project.Secrets)-len(project.SecretFiles))]
 	}
+	written.HighHelp.Projects = slices.Clone(c.HighHelp.Projects)
+	for i := range c.HighHelp.Projects {
+		project := &written.HighHelp.Projects[i]
+		if project.RequestKey.SecretFile != "" {
+			project.RequestKey.Secret = Secret{}
+		}
+		if project.AlertKey.SecretFile != "" {
+			project.AlertKey.Secret = Secret{}
+		}
+	}
 	return &written
 }
 

@@ -24,6 +24,7 @@ jetpay:
 	noCanary(t, "the effective configuration", string(got))
 	want := strings.ReplaceAll(`environment: development
 listen: 127.0.0.1:8080
+public_url: ""
 admin:
   listen: 127.0.0.1:8081
   tokens:
@@ -33,6 +34,8 @@ admin:
     - name: b
       role: admin
       token_file: FILE
+merchant:
+  listen: ""
 database:
   driver: sqlite
   dsn: data/tolem.db
@@ -48,6 +51,7 @@ jetpay:
   error_status: "200"
   sign_responses: false
   payment_expiry: 1m30s
+  gate_url: ""
   projects:
     - id: 1
       secrets:
@@ -66,6 +70,54 @@ jetpay:
         - terminal/kaspi
       callback_methods:
         - x
+highhelp:
+  base_url: https://api.hh-processing.com
+  timeout: 10s
+  max_over: 10
+  projects: []
+  methods:
+    - name: kz-bank-transfer
+      currency: KZT
+      country: KZ
+      widget_methods:
+        - payin-p2p-card-international
+      default_language: kk
+      customer_type: true
+      sender: true
+      confirm: false
+    - name: kz-mobile
+      currency: KZT
+      country: KZ
+      widget_methods:
+        - payin-ecom-mobile
+      default_language: kk
+      customer_type: false
+      sender: false
+      confirm: true
+    - name: kg-bank-transfer
+      currency: KGS
+      country: KG
+      widget_methods:
+        - payin-p2p-card
+        - payin-p2p-phone
+        - payin-qr-link-p2p
+      default_language: ky
+      customer_type: true
+      sender: true
+      confirm: false
+    - name: tj-bank-transfer
+      currency: TJS
+      country: TJ
+      widget_methods:
+        - payin-p2p-card
+        - payin-p2p-phone
+      default_language: tg
+      customer_type: true
+      sender: true
+      confirm: false
+watch:
+  interval: 1m
+  max_age: 72h
 log:
   level: warn
   format: json

@@ -19,6 +19,8 @@ func FuzzLoad(f *testing.F) {
 	f.Add([]byte(minimal), `[{"id":1,"`+canary+`":["a"]}]`)
 	f.Add([]byte("a: &a [*a]\n"+canary+": ["), canary)
 	f.Add([]byte("? {a: b}\n: !!map x\n---\n..."), "{}")
+	f.Add([]byte(strings.ReplaceAll(hmacComplete, "-secret", canary)+"  methods: [{name: m, currency: KZT, country: KZ, widget_methods: [w]}]\n      alert_dialect: {null_as: null}\n"), "[]")
+	f.Add([]byte(hmacMinimal+"      alert_key: {algorithm: rsa, public_key_file: "+demoKeys+"alerts.pem, secret: "+canary+"}\n"), `[{"id":1,"secrets":["a"]}]`)
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, text []byte, projects string) {
 		path := filepath.Join(dir, "config.yaml")

@@ -120,7 +120,7 @@ type variable struct {
 // variables lists what a section has, in the order of its fields.
 func variables(prefix string, typ reflect.Type) []variable {
 	var all []variable
-	for field := range typ.Fields() {
+	for field := range keyFields(typ) {
 		key := join(prefix, keyOf(field))
 		if isSection(field.Type) {
 			all = append(all, variables(key, field.Type)...)

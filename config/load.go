@@ -101,6 +101,7 @@ func hide(_, to reflect.Type, value any) (any, error) {
 // decode puts the layers over the defaults.
 func decode(layers *koanf.Koanf) (*Config, error) {
 	config := Default()
+	config.HighHelp.Methods = nil // a list is replaced, not mixed with the default
 	err := layers.UnmarshalWithConf("", config, koanf.UnmarshalConf{
 		Tag:           "yaml",
 		DecoderConfig: &mapstructure.DecoderConfig{DecodeHook: hide, ErrorUnused: true, Result: config},
@@ -110,6 +111,9 @@ func decode(layers *koanf.Koanf) (*Config, error) {
 	}
 	for i := range config.JetPay.Projects {
 		config.JetPay.Projects[i].defaultMethods()
+	}
+	if config.HighHelp.Methods == nil {
+		config.HighHelp.Methods = DefaultHighHelpMethods()
 	}
 	return config, nil
 }

@@ -18,7 +18,8 @@ import (
 )
 
 const (
-	maxSecretFile = 4 << 10 // bytes
+	maxSecretFile = 4 << 10  // bytes
+	maxKeyFile    = 16 << 10 // bytes; the PEM of a key, perhaps with a chain of certificates
 
 	// What production asks of secrets. A token is the merchant's to choose; a project's secret is the platform's, and
 	// only one that can be guessed from a single signed message is refused.
@@ -38,11 +39,15 @@ type rules struct {
 }
 
 func (r *rules) check() {
+	r.projectDefaults()
 	r.tags()
 	r.listeners()
+	r.merchant()
+	r.urls()
 	r.database()
 	r.tokens()
 	r.projects()
+	r.highhelp()
 	if r.config.Environment == Production {
 		r.production()
 	}
@@ -86,7 +91,11 @@ func (r *rules) tags() {
 func newValidator() *validator.Validate {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	v.RegisterTagNameFunc(keyOf)
-	for tag, holds := range map[string]func(string) bool{"hostport": isHostPort, "zone": isZone, "name": isName, "method": isMethod} {
+	for tag, holds := range map[string]func(string) bool{
+		"hostport": isHostPort, "zone": isZone, "name": isName, "method": isMethod,
+		"projectid": isProjectID, "header": isHeader, "widgetmethod": isWidgetMethod,
+		"currency": currencyCode.MatchString, "country": countryCode.MatchString, "language": languageCode.MatchString,
+	} {
 		// It fails for an empty tag alone.
 		_ = v.RegisterValidation(tag, func(field validator.FieldLevel) bool { return holds(field.Field().String()) })
 	}
@@ -107,10 +116,20 @@ func sentence(field validator.FieldError) string {
 		return "must be 1 to 64 letters, digits, '.', '_' or '-'"
 	case tag == "method":
 		return "must be 1 to 255 visible ASCII characters without spaces"
+	case tag == "projectid":
+		return "must be 1 to 255 visible ASCII characters without spaces, ':' and ';'"
+	case tag == "header":
+		return "must be the name of an HTTP header that has no other meaning, such as x-access-signature"
+	case tag == "widgetmethod":
+		return "must be 1 to 32 visible ASCII characters without spaces"
+	case tag == "currency":
+		return "must be three capital letters, such as KZT"
+	case tag == "country":
+		return "must be two capital letters, such as KZ"
+	case tag == "language":
+		return "must be two small letters, such as kk"
 	case tag == "unique":
 		return "lists the same value twice; keep one"
-	case tag == "min" && list && field.Type() == reflect.TypeFor[[]Project]():
-		return "configure at least one project, with its id and secrets"
 	case tag == "min" && list:
 		return "is an empty list; name at least one, or remove the key to use the default"
 	case tag == "gt" && field.Type() == durationType:
@@ -156,8 +175,12 @@ func (r *rules) listeners() {
 	if overlap(r.config.Listen, r.config.Admin.Listen) {
 		r.problem("admin.listen", "must differ from listen; the two listeners need a port each")
 	}
-	if host, _, err := net.SplitHostPort(r.config.Admin.Listen); err == nil && !isLoopback(host) {
-		r.warn("admin.listen", "is not a loopback address; keep it out of reach of the internet, it carries tokens in the clear")
+	r.warnOfReach("admin.listen", r.config.Admin.Listen)
+}
+
+func (r *rules) warnOfReach(key, address string) {
+	if host, _, err := net.SplitHostPort(address); err == nil && !isLoopback(host) {
+		r.warn(key, "is not a loopback address; keep it out of reach of the internet, it carries tokens in the clear")
 	}
 }
 
@@ -244,6 +267,9 @@ func (r *rules) tokenText(key string, token *Token) string {
 }
 
 func (r *rules) projects() {
+	if len(r.config.JetPay.Projects)+len(r.config.HighHelp.Projects) == 0 {
+		r.problem("jetpay.projects", "configure at least one project, with its id and secrets, here or in highhelp.projects")
+	}
 	ids := map[int64]int{}
 	for i := range r.config.JetPay.Projects {
 		project, key := &r.config.JetPay.Projects[i], fmt.Sprintf("jetpay.projects[%d]", i)
@@ -284,7 +310,7 @@ func (r *rules) warnOfSpace(key string, secret Secret) {
 // secretFile reads a secret and drops one newline at its end, which editors leave there. The path is not shown: somebody
 // may have written the secret itself in its place.
 func (r *rules) secretFile(key, path string) Secret {
-	text, err := readSecret(path)
+	text, err := readText(path, "secret", maxSecretFile)
 	if err != nil {
 		r.problem(key, err.Error())
 		return Secret{}
@@ -292,26 +318,27 @@ func (r *rules) secretFile(key, path string) Secret {
 	return NewSecret(text)
 }
 
-func readSecret(path string) (string, error) {
+// readText reads a text; what says what it is, for the errors.
+func readText(path, what string, limit int64) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return "", fmt.Errorf("the file %w; check the path and its rights", reason(err))
 	}
 	if !info.Mode().IsRegular() { // a pipe could keep the program waiting for ever
-		return "", errors.New("is not a regular file; name one that holds the secret")
+		return "", fmt.Errorf("is not a regular file; name one that holds the %s", what)
 	}
-	data, err := readBounded(path, maxSecretFile)
+	data, err := readBounded(path, limit)
 	if err != nil {
-		return "", fmt.Errorf("the file %w; name one that holds the secret and nothing else", err)
+		return "", fmt.Errorf("the file %w; name one that holds the %s and nothing else", err, what)
 	}
 	if line, ended := bytes.CutSuffix(data, []byte("\n")); ended {
 		data = bytes.TrimSuffix(line, []byte("\r"))
 	}
 	if len(data) == 0 {
-		return "", errors.New("the file is empty; a secret must not be")
+		return "", fmt.Errorf("the file is empty; a %s must not be", what)
 	}
 	if !utf8.Valid(data) {
-		return "", errors.New("the file is not UTF-8 text; name one that holds the secret and nothing else")
+		return "", fmt.Errorf("the file is not UTF-8 text; name one that holds the %s and nothing else", what)
 	}
 	return string(data), nil
 }
@@ -326,6 +353,7 @@ func (r *rules) production() {
 			r.realSecret(projectSecretKey(i, j, project), secret, minSecretLength)
 		}
 	}
+	r.productionHighHelp()
 	if r.config.Demo.Accounts != "" {
 		r.problem("demo.accounts", "production does not import demo data; remove the key, or set it to \"\"")
 	}
@@ -337,7 +365,7 @@ func (r *rules) production() {
 func (r *rules) realSecret(key string, secret Secret, minLength int) {
 	switch {
 	case secret.IsZero(): // reported already
-	case secret.Equal(demoSecret), secret.Equal(demoToken):
+	case secret.Equal(demoSecret), secret.Equal(demoToken), secret.Equal(demoHighHelpSecret):
 		r.problem(key, "is the demo's, which everybody knows; production needs one of its own")
 	case len(secret.Reveal()) < minLength:
 		r.problem(key, fmt.Sprintf("is shorter than %d bytes; production needs one that cannot be guessed", minLength))

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"iter"
 	"reflect"
 	"regexp"
 	"slices"
@@ -62,7 +63,7 @@ func (r *reader) value(key string, node *yaml.Node, typ reflect.Type, tag reflec
 		return r.list(key, node, typ)
 	case node.Kind != yaml.ScalarNode:
 		r.problem(key, "must be a single value, not a list or a section", node)
-	case node.ShortTag() == "!!null":
+	case node.ShortTag() == "!!null" && (node.Value == "" || node.Value != tag.Get("alsonull")):
 		r.problem(key, "has no value; write one, or remove the key", node)
 	default:
 		return r.scalar(key, node, typ, tag)
@@ -170,7 +171,7 @@ func (r *reader) scalar(key string, node *yaml.Node, typ reflect.Type, tag refle
 			return node.Value == "true", true
 		}
 		r.problem(key, "must be true or false", node)
-	case isText, kind == "!!int" && node.Value == tag.Get("alsonumber"):
+	case isText, kind == "!!int" && node.Value == tag.Get("alsonumber"), kind == "!!null": // null gets here as a word of its own only
 		return node.Value, true
 	default:
 		r.problem(key, "must be a text; put it in quotes, so that it is read as it is written", node)
@@ -184,11 +185,22 @@ func keyOf(field reflect.StructField) string {
 	return name
 }
 
+// keyFields are the fields that have a key. The others are filled in by rules.
+func keyFields(typ reflect.Type) iter.Seq[reflect.StructField] {
+	return func(yield func(reflect.StructField) bool) {
+		for field := range typ.Fields() {
+			if keyOf(field) != "-" && !yield(field) {
+				return
+			}
+		}
+	}
+}
+
 func fieldByKey(typ reflect.Type, name *yaml.Node) (reflect.StructField, bool) {
 	if name.Kind != yaml.ScalarNode || name.ShortTag() != "!!str" {
 		return reflect.StructField{}, false
 	}
-	for field := range typ.Fields() {
+	for field := range keyFields(typ) {
 		if keyOf(field) == name.Value {
 			return field, true
 		}
@@ -198,7 +210,7 @@ func fieldByKey(typ reflect.Type, name *yaml.Node) (reflect.StructField, bool) {
 
 func knownKeys(typ reflect.Type) string {
 	var names []string
-	for field := range typ.Fields() {
+	for field := range keyFields(typ) {
 		names = append(names, keyOf(field))
 	}
 	return "known here: " + strings.Join(names, ", ")

@@ -74,6 +74,14 @@ func (h *hot) run(args ...any) (int64, error) {
 	return result.RowsAffected()
 }
 
+// put executes a statement whose rows affected do not matter. It is asked as a
+// query, because the C driver then binds all arguments and steps in one call
+// into C instead of one for each argument.
+func (h *hot) put(args ...any) error {
+	_, err := h.one(nil, args...)
+	return err
+}
+
 // one reads at most one row into places, and reports whether there was one.
 // The answer is closed before it returns: an open one would keep the
 // transaction alive.

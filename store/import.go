@@ -584,7 +584,7 @@ func (im *importer) stage(ctx context.Context, chunk *stageChunk) error {
 
 func (tx *wtx) insertAccounts(rows []*encodedAccount) error {
 	for _, row := range rows {
-		if _, err := tx.exec(&tx.stmts.insertAccount, row.values()...); err != nil {
+		if err := tx.put(&tx.stmts.insertAccount, row.values()...); err != nil {
 			return fmt.Errorf("stage an account: %w", err)
 		}
 	}

@@ -70,24 +70,33 @@ func (tx *wtx) post(e entry) (posted, error) {
 	if e.takesCredit {
 		slot = 0
 	}
-	_, err = tx.exec(&tx.stmts.insertTransaction, seq, id, string(e.kind), e.paymentID, slot,
+	err = tx.put(&tx.stmts.insertTransaction, seq, id, string(e.kind), e.paymentID, slot,
 		nullID(e.reverses), nullID(e.resolves), e.actor, e.reason, micros(e.effectiveAt), micros(now))
 	if err != nil {
 		return posted{}, fmt.Errorf("insert ledger transaction: %w", err)
 	}
-	for n, p := range e.postings {
-		account, err := tx.ledgerAccount(accountKey{p.Account, p.Currency})
-		if err != nil {
-			return posted{}, err
-		}
-		if _, err := tx.exec(&tx.stmts.insertEntry, seq, n, account, p.Amount); err != nil {
-			return posted{}, fmt.Errorf("insert ledger entry: %w", err)
-		}
-		if err := tx.addToTotals(account, p.Amount); err != nil {
-			return posted{}, err
-		}
+	if err := tx.insertEntries(seq, e.postings); err != nil {
+		return posted{}, err
 	}
 	return posted{seq, id}, nil
+}
+
+// insertEntries writes the postings, and adds them to what the batch will add
+// to the running totals.
+func (tx *wtx) insertEntries(seq int64, postings []topup.Posting) error {
+	for n, p := range postings {
+		account, err := tx.ledgerAccount(accountKey{p.Account, p.Currency})
+		if err != nil {
+			return err
+		}
+		if err := tx.put(&tx.stmts.insertEntry, seq, n, account, p.Amount); err != nil {
+			return fmt.Errorf("insert ledger entry: %w", err)
+		}
+		if err := tx.addToTotals(account, p.Amount); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // takeSeq gives out the next place in the feed. The transaction holds the

@@ -20,7 +20,7 @@ var sqliteMigrations embed.FS
 // schema_levels): a program of a lower level refuses to start, so that an old
 // binary never works on tables that it does not understand, while a new column
 // alone locks nobody out.
-const ProgramLevel = 1
+const ProgramLevel = 2
 
 // migrate brings the database to this program's schema. Migrations only go
 // forward; two processes that start at once take turns.

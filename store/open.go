@@ -98,6 +98,7 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 	if o.Normalize == "" {
 		o.Normalize = topup.NormalizeNone
 	}
+	disableMemoryStatistics()
 	path, err := resolve(o.Path)
 	if err != nil {
 		return nil, err

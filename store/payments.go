@@ -117,7 +117,7 @@ func (tx *wtx) openPayment(p *topup.Payment) (string, error) {
 		}
 		p.ID = id
 	}
-	_, err := tx.exec(&tx.stmts.insertPayment, p.ID, p.Provider, p.Project, p.CustomerID, p.ContractID, p.ContractNumber,
+	err := tx.put(&tx.stmts.insertPayment, p.ID, p.Provider, p.Project, p.CustomerID, p.ContractID, p.ContractNumber,
 		p.Money.Amount, p.Money.Currency, p.Method, string(p.Status), uint32(p.Flags),
 		micros(p.CreatedAt), nullMicros(p.ExpiresAt), p.ProviderReference)
 	if err != nil {

@@ -156,7 +156,7 @@ func (tx *wtx) move(d topup.Decision, p *topup.Payment, e topup.Event) (int64, e
 		if err != nil {
 			return 0, fmt.Errorf("put money of payment %s into suspense: %w", p.ID, err)
 		}
-		if _, err := tx.exec(&tx.stmts.insertItem, made.seq, p.ID); err != nil {
+		if err := tx.put(&tx.stmts.insertItem, made.seq, p.ID); err != nil {
 			return 0, fmt.Errorf("list money of payment %s in suspense: %w", p.ID, err)
 		}
 		p.InSuspense++
@@ -170,7 +170,7 @@ func (tx *wtx) move(d topup.Decision, p *topup.Payment, e topup.Event) (int64, e
 
 // claimOperation makes the event's operation posted, for ever.
 func (tx *wtx) claimOperation(e topup.Event, seq int64) error {
-	_, err := tx.exec(&tx.stmts.insertOperation, e.Operation, e.Provider, e.Project, seq, e.Reference,
+	err := tx.put(&tx.stmts.insertOperation, e.Operation, e.Provider, e.Project, seq, e.Reference,
 		e.Sum.Amount, e.Sum.Currency, e.Initial.Amount, e.Initial.Currency)
 	if err != nil {
 		return fmt.Errorf("claim operation %s: %w", e.Operation, err)
@@ -217,7 +217,7 @@ func (tx *wtx) keepMessage(e topup.Event, body []byte, r Recorded, seq int64) er
 		fingerprint, keepBody = nil, !kept
 	}
 	now := micros(tx.now())
-	_, err := tx.exec(&tx.stmts.insertMessage, id, now, e.Provider, e.Project, string(e.Source), e.Reference, fingerprint,
+	err := tx.put(&tx.stmts.insertMessage, id, now, e.Provider, e.Project, string(e.Source), e.Reference, fingerprint,
 		nullText(r.PaymentID), string(r.Disposition), nullID(seq), e.Status, e.Operation, e.Code)
 	if err != nil {
 		return fmt.Errorf("insert message: %w", err)
@@ -225,7 +225,7 @@ func (tx *wtx) keepMessage(e topup.Event, body []byte, r Recorded, seq int64) er
 	if !keepBody {
 		return nil
 	}
-	if _, err := tx.exec(&tx.stmts.insertBody, id, now, body); err != nil {
+	if err := tx.put(&tx.stmts.insertBody, id, now, body); err != nil {
 		return fmt.Errorf("insert raw message: %w", err)
 	}
 	return nil

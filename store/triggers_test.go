@@ -119,9 +119,10 @@ func TestEveryTableOfTheJournalIsGuardedAgainstUpdateDeleteAndReplace(t *testing
 		want = append(want, table+"_no_delete", table+"_no_replace", table+"_no_update")
 	}
 	want = append(want, "ledger_accounts_identity", "ledger_accounts_no_delete", "ledger_accounts_no_replace")
-	slices.Sort(want)
-	if !slices.Equal(names, want) {
-		t.Errorf("got %v, want %v", names, want)
+	for _, name := range want {
+		if !slices.Contains(names, name) {
+			t.Errorf("%s is missing among %v", name, names)
+		}
 	}
 }
 

@@ -209,7 +209,7 @@ func (w *writer) commit(batch []*write) {
 func (w *writer) attempt(batch []*write) (failed bool, err error) {
 	ctx := context.Background()
 	started := w.now()
-	if _, err := w.stmts.begin.run(); err != nil {
+	if err := w.stmts.begin.put(); err != nil {
 		return false, errUnavailable(fmt.Errorf("begin: %w", err))
 	}
 	tx := &wtx{writer: w, ctx: ctx}
@@ -227,7 +227,7 @@ func (w *writer) attempt(batch []*write) (failed bool, err error) {
 	if err := tx.flushBalances(); err != nil {
 		return true, errors.Join(w.wrapFailure(err), w.rollback())
 	}
-	if _, err := w.stmts.commit.run(); err != nil {
+	if err := w.stmts.commit.put(); err != nil {
 		return false, errUnavailable(errors.Join(fmt.Errorf("commit: %w", err), w.rollback()))
 	}
 	w.onCommit(len(batch), w.now().Sub(started))
@@ -256,7 +256,7 @@ func (tx *wtx) call(fn func(*wtx) error) (err error) {
 }
 
 func (w *writer) rollback() error {
-	if _, err := w.stmts.rollback.run(); err != nil {
+	if err := w.stmts.rollback.put(); err != nil {
 		return fmt.Errorf("rollback: %w", err)
 	}
 	return nil
@@ -266,6 +266,12 @@ func (w *writer) rollback() error {
 func (tx *wtx) exec(stmt *hot, args ...any) (int64, error) {
 	tx.dirty = true
 	return stmt.run(args...)
+}
+
+// put runs a prepared statement that inserts.
+func (tx *wtx) put(stmt *hot, args ...any) error {
+	tx.dirty = true
+	return stmt.put(args...)
 }
 
 // gorm is for cold writes: SQL through GORM in the same transaction.

@@ -1,0 +1,465 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"tolem/topup"
+)
+
+// payinProvider is the provider whose payments we open ourselves.
+const payinProvider = "highhelp"
+
+const (
+	// keyLifetime is how long an idempotency key is kept.
+	keyLifetime = 7 * 24 * time.Hour
+	sweepBatch  = 300
+
+	maxLastError = 200
+)
+
+// PayinState is where a pay-in stands with its provider.
+type PayinState string
+
+const (
+	PayinCreating PayinState = "creating" // the request to create it is on its way
+	PayinOpen     PayinState = "open"     // the provider has it
+	PayinRefused  PayinState = "refused"  // the provider does not have it
+	PayinUnknown  PayinState = "unknown"  // one of the two: the request brought no answer
+	PayinDone     PayinState = "done"     // its payment is not pending any more
+)
+
+// Payin is a payment that we opened at a provider, with its payment form.
+type Payin struct {
+	Payment      *topup.Payment
+	Method       string // its name in the catalogue of methods
+	FormURL      string // where the customer pays; empty until it is known
+	RedirectURL  string
+	RequestID    string // the provider's own id
+	LifetimeEnds time.Time
+	State        PayinState
+	NextLook     time.Time // when the provider is asked; zero: at once, or never
+	Looks        int
+	LastError    string
+	CreatedAt    time.Time
+}
+
+const payinColumns = `y.method, y.form_url, y.redirect_url, y.request_id, y.lifetime_until, y.state, coalesce(y.next_look_at, 0), y.looks, y.last_error, y.created_at`
+
+// payinSQL reads pay-ins with their payments.
+const payinSQL = `SELECT ` + paymentColumns + `, ` + payinColumns + ` FROM payins y JOIN payments p ON p.payment_id = y.payment_id `
+
+// payinRow is a pay-in as its columns are scanned.
+type payinRow struct {
+	payment                      paymentRow
+	payin                        Payin
+	lifetime, nextLook, createAt int64
+}
+
+func (r *payinRow) places() []any {
+	y := &r.payin
+	return append(r.payment.places(), &y.Method, &y.FormURL, &y.RedirectURL, &y.RequestID, &r.lifetime,
+		(*string)(&y.State), &r.nextLook, &y.Looks, &y.LastError, &r.createAt)
+}
+
+func (r *payinRow) value() *Payin {
+	y := &r.payin
+	y.Payment = r.payment.value()
+	y.LifetimeEnds, y.NextLook, y.CreatedAt = fromMicros(r.lifetime), fromMicros(r.nextLook), fromMicros(r.createAt)
+	return y
+}
+
+// IdempotencyKey names a request, so that it has its effect once. The zero
+// value names none.
+type IdempotencyKey struct {
+	Token string // the name of the token that the key belongs to
+	Key   string
+	// Hash is equal for two requests exactly when they ask for the same.
+	Hash []byte
+}
+
+// IsZero reports whether the request has no key.
+func (k IdempotencyKey) IsZero() bool { return k.Key == "" }
+
+// Answer is what the caller heard. It is stored with the idempotency key; one
+// without a body is not repeated.
+type Answer struct {
+	Status int // of HTTP
+	Body   []byte
+}
+
+// Prior is what came of an earlier request with the same key and content.
+type Prior struct {
+	PaymentID string
+	// Answer has no body when there is none to repeat: the outcome at the
+	// provider was unknown, or the server died before it could answer.
+	Answer Answer
+}
+
+// NewPayin is a pay-in that is about to be asked for.
+type NewPayin struct {
+	Project                string
+	CustomerID, ContractID string
+	ContractNumber         string
+	Money                  topup.Money
+	WidgetMethod           string // the payment's method, empty when the customer chooses
+	Method                 string // its name in the catalogue
+	RedirectURL            string
+	Lifetime               time.Duration
+	// AnsweredWithin bounds how long the request to the provider, and storing
+	// what came of it, can take. After that its outcome counts as unknown.
+	AnsweredWithin time.Duration
+	Key            IdempotencyKey
+}
+
+const priorSQL = `SELECT payment_id, request_hash, running_until, http_status, answer FROM idempotency WHERE token = ? AND key = ? AND created_at > ?`
+
+// scanPrior judges an earlier request under the same key.
+func scanPrior(row *sql.Row, k IdempotencyKey, now time.Time) (*Prior, error) {
+	var (
+		prior   Prior
+		hash    []byte
+		running int64
+	)
+	err := row.Scan(&prior.PaymentID, &hash, &running, &prior.Answer.Status, &prior.Answer.Body)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read the idempotency key: %w", err)
+	case !bytes.Equal(hash, k.Hash):
+		return nil, topup.Invalid("Idempotency-Key", "was used for another request; use a fresh key for a fresh request")
+	case prior.Answer.Status == 0 && micros(now) < running:
+		return nil, topup.Conflict("a request with this Idempotency-Key is still running; ask again when it is answered")
+	}
+	return &prior, nil
+}
+
+// PriorPayin returns what came of an earlier request under the key, nil when
+// there was none. The error is of KindConflict while that one is running, and
+// of KindInvalid when it asked for something else.
+func (s *Store) PriorPayin(ctx context.Context, k IdempotencyKey) (*Prior, error) {
+	if k.IsZero() {
+		return nil, nil
+	}
+	now := s.now()
+	row := s.readPool.QueryRowContext(ctx, priorSQL, k.Token, k.Key, micros(now.Add(-keyLifetime)))
+	return scanPrior(row, k, now)
+}
+
+// OpenPayin stores a pending payment, the pay-in and the idempotency key, in
+// one write, before the provider is asked: no alert can overtake them and no
+// crash forget them. If the key is known already nothing is written, and what
+// came of the earlier request is returned instead of an id; the errors are
+// those of [Store.PriorPayin].
+func (s *Store) OpenPayin(ctx context.Context, n NewPayin) (paymentID string, prior *Prior, err error) {
+	err = s.writer.do(ctx, func(tx *wtx) (err error) {
+		paymentID, prior = "", nil
+		now := tx.now()
+		if !n.Key.IsZero() {
+			row := tx.conn.QueryRowContext(tx.ctx, priorSQL, n.Key.Token, n.Key.Key, micros(now.Add(-keyLifetime)))
+			if prior, err = scanPrior(row, n.Key, now); err != nil || prior != nil {
+				return err
+			}
+		}
+		paymentID, err = tx.openPayin(n, now)
+		return err
+	})
+	if err != nil {
+		return "", nil, fmt.Errorf("open a pay-in: %w", err)
+	}
+	return paymentID, prior, nil
+}
+
+func (tx *wtx) openPayin(n NewPayin, now time.Time) (string, error) {
+	p := topup.Payment{
+		Provider: payinProvider, Project: n.Project, CustomerID: n.CustomerID, ContractID: n.ContractID,
+		ContractNumber: n.ContractNumber, Money: n.Money, Method: n.WidgetMethod,
+		Status: topup.StatusPending, CreatedAt: now,
+	}
+	id, err := tx.openPayment(&p)
+	if err != nil {
+		return "", err
+	}
+	answered := now.Add(n.AnsweredWithin)
+	err = tx.gorm().Exec(`INSERT INTO payins (payment_id, project, method, redirect_url, lifetime_until, state, next_look_at, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, id, n.Project, n.Method, n.RedirectURL, micros(now.Add(n.Lifetime)),
+		string(PayinCreating), micros(answered), micros(now)).Error
+	if err != nil {
+		return "", fmt.Errorf("insert pay-in: %w", err)
+	}
+	if n.Key.IsZero() {
+		return id, nil
+	}
+	// A key that is older than its lifetime, and not swept yet, is free again.
+	err = tx.gorm().Exec(`INSERT OR REPLACE INTO idempotency (token, key, request_hash, payment_id, running_until, created_at)
+		VALUES (?, ?, ?, ?, ?, ?)`, n.Key.Token, n.Key.Key, n.Key.Hash, id, micros(answered), micros(now)).Error
+	if err != nil {
+		return "", fmt.Errorf("insert idempotency key: %w", err)
+	}
+	return id, nil
+}
+
+// Known is what a provider's answer tells of a pay-in beside its status. Empty
+// members tell nothing.
+type Known struct {
+	FormURL      string
+	RequestID    string
+	LifetimeEnds time.Time
+}
+
+// CreatedPayin is the provider's answer to the request to create a pay-in.
+type CreatedPayin struct {
+	Known
+	Status   string // the provider's own words
+	NextLook time.Time
+}
+
+// PayinCreated notes that the provider has the pay-in, and what the caller is
+// answered. What an alert has said meanwhile stays.
+func (s *Store) PayinCreated(ctx context.Context, paymentID string, c CreatedPayin, a Answer) error {
+	return s.settlePayin(ctx, "note the created", paymentID, a, func(tx *wtx, y *Payin) error {
+		p := y.Payment
+		if y.State == PayinRefused && p.Status == topup.StatusDeclined {
+			p.Status = topup.StatusPending // it had been given up, too early
+		}
+		p.Flags &^= topup.FlagOutcomeUnknown
+		if p.ProviderStatus == "" {
+			p.ProviderStatus = c.Status
+		}
+		if err := tx.savePayment(p); err != nil {
+			return err
+		}
+		return tx.updatePayin(p, PayinOpen, c.NextLook, c.Known, "")
+	})
+}
+
+// RefusedPayin is why a provider does not have a pay-in.
+type RefusedPayin struct {
+	Status, Code, Message string // the provider's own words, for people to read
+	// FreesKey is set when the same request may succeed later: its idempotency
+	// key is forgotten, so that it can be sent again.
+	FreesKey bool
+}
+
+// PayinRefused notes that the provider does not have the pay-in: its payment is
+// declined, so that nobody waits for it. Money that comes all the same still
+// credits. An answer without a status is not stored.
+func (s *Store) PayinRefused(ctx context.Context, paymentID string, r RefusedPayin, a Answer) error {
+	return s.settlePayin(ctx, "note the refused", paymentID, a, func(tx *wtx, y *Payin) error {
+		if r.FreesKey {
+			if err := tx.gorm().Exec(`DELETE FROM idempotency WHERE payment_id = ?`, paymentID).Error; err != nil {
+				return err
+			}
+		}
+		p := y.Payment
+		p.Flags &^= topup.FlagOutcomeUnknown
+		if p.Status != topup.StatusPending {
+			return tx.savePayment(p) // an alert knows better
+		}
+		p.Status = topup.StatusDeclined
+		p.ProviderStatus, p.ProviderCode, p.ProviderMessage = r.Status, r.Code, r.Message
+		if err := tx.savePayment(p); err != nil {
+			return err
+		}
+		return tx.gorm().Exec(`UPDATE payins SET state = ? WHERE payment_id = ?`, string(PayinRefused), paymentID).Error
+	})
+}
+
+// PayinOutcomeUnknown notes that nobody knows whether the provider has the
+// pay-in, and flags its payment so, unless an alert has told meanwhile. cause
+// is for people to read, without personal data.
+func (s *Store) PayinOutcomeUnknown(ctx context.Context, paymentID string, nextLook time.Time, cause string) error {
+	const gatewayTimeout = 504
+	return s.settlePayin(ctx, "note the unknown", paymentID, Answer{Status: gatewayTimeout}, func(tx *wtx, y *Payin) error {
+		p := y.Payment
+		if p.Status != topup.StatusPending || p.ProviderStatus != "" {
+			return tx.updatePayin(p, PayinOpen, nextLook, Known{}, cause)
+		}
+		p.Flags |= topup.FlagOutcomeUnknown
+		if err := tx.savePayment(p); err != nil {
+			return err
+		}
+		return tx.updatePayin(p, PayinUnknown, nextLook, Known{}, cause)
+	})
+}
+
+// settlePayin runs a step that notes what came of a pay-in, and keeps the
+// answer under the request's idempotency key.
+func (s *Store) settlePayin(ctx context.Context, what, paymentID string, a Answer, step func(*wtx, *Payin) error) error {
+	err := s.writer.do(ctx, func(tx *wtx) error {
+		y, err := tx.payin(paymentID)
+		if err != nil {
+			return err
+		}
+		if err := step(tx, y); err != nil {
+			return err
+		}
+		if a.Status == 0 {
+			return nil
+		}
+		return tx.gorm().Exec(`UPDATE idempotency SET http_status = ?, answer = ? WHERE payment_id = ?`, a.Status, a.Body, paymentID).Error
+	})
+	if err != nil {
+		return fmt.Errorf("%s pay-in %s: %w", what, paymentID, err)
+	}
+	return nil
+}
+
+// updatePayin writes where a pay-in stands. One whose payment is not pending
+// stays done, and unasked.
+func (tx *wtx) updatePayin(p *topup.Payment, state PayinState, nextLook time.Time, k Known, cause string) error {
+	next := nullMicros(nextLook)
+	if p.Status != topup.StatusPending {
+		state, next = PayinDone, sql.NullInt64{}
+	}
+	done := tx.gorm().Exec(`UPDATE payins SET state = ?, next_look_at = ?, last_error = ?,
+		form_url = CASE WHEN form_url = '' THEN ? ELSE form_url END,
+		request_id = CASE WHEN request_id = '' THEN ? ELSE request_id END,
+		lifetime_until = CASE WHEN ? = 0 THEN lifetime_until ELSE ? END
+		WHERE payment_id = ?`, string(state), next, cut(cause, maxLastError), k.FormURL, k.RequestID,
+		micros(k.LifetimeEnds), micros(k.LifetimeEnds), p.ID)
+	if done.Error != nil {
+		return fmt.Errorf("update pay-in: %w", done.Error)
+	}
+	if done.RowsAffected != 1 {
+		return fmt.Errorf("update pay-in: it is gone")
+	}
+	if k.RequestID == "" {
+		return nil
+	}
+	return tx.gorm().Exec(`UPDATE payments SET provider_reference = ? WHERE payment_id = ? AND provider_reference = ''`, k.RequestID, p.ID).Error
+}
+
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return text[:most]
+}
+
+// payin reads a pay-in inside a write.
+func (tx *wtx) payin(paymentID string) (*Payin, error) {
+	return scanPayin(tx.conn.QueryRowContext(tx.ctx, payinSQL+`WHERE y.payment_id = ?`, paymentID))
+}
+
+// Payin returns a pay-in; the error is of KindNotFound when there is none.
+func (s *Store) Payin(ctx context.Context, paymentID string) (*Payin, error) {
+	y, err := scanPayin(s.readPool.QueryRowContext(ctx, payinSQL+`WHERE y.payment_id = ?`, paymentID))
+	if err != nil {
+		return nil, fmt.Errorf("read pay-in %s: %w", paymentID, err)
+	}
+	return y, nil
+}
+
+func scanPayin(row *sql.Row) (*Payin, error) {
+	var r payinRow
+	err := row.Scan(r.places()...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, topup.NotFound("pay-in does not exist")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.value(), nil
+}
+
+// DuePayins returns the pay-ins that the provider should be asked about now,
+// those that wait longest first.
+func (s *Store) DuePayins(ctx context.Context, now time.Time, limit int) (due []*Payin, err error) {
+	rows, err := s.readPool.QueryContext(ctx, payinSQL+`WHERE y.next_look_at IS NOT NULL AND y.next_look_at <= ?
+		ORDER BY y.next_look_at LIMIT ?`, micros(now), limit)
+	if err != nil {
+		return nil, fmt.Errorf("look for due pay-ins: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var r payinRow
+		if err := rows.Scan(r.places()...); err != nil {
+			return nil, fmt.Errorf("look for due pay-ins: %w", err)
+		}
+		due = append(due, r.value())
+	}
+	return due, rows.Err()
+}
+
+// Look is what asking the provider about a pay-in brought.
+type Look struct {
+	Next time.Time // when to ask again, if the payment stays pending
+	// Known is set when the provider knows the pay-in. Then its outcome is not
+	// unknown any more, whatever its status.
+	Known *Known
+	// Failure says why there was no answer, without personal data.
+	Failure string
+}
+
+// NotePayinLook notes that the provider was asked about a pay-in.
+func (s *Store) NotePayinLook(ctx context.Context, paymentID string, l Look) error {
+	return s.settlePayin(ctx, "note a look at", paymentID, Answer{}, func(tx *wtx, y *Payin) error {
+		state, known := y.State, Known{}
+		if l.Known != nil {
+			state, known = PayinOpen, *l.Known
+			if y.Payment.Flags.Has(topup.FlagOutcomeUnknown) {
+				y.Payment.Flags &^= topup.FlagOutcomeUnknown
+				if err := tx.savePayment(y.Payment); err != nil {
+					return err
+				}
+			}
+		}
+		if err := tx.updatePayin(y.Payment, state, l.Next, known, l.Failure); err != nil {
+			return err
+		}
+		return tx.gorm().Exec(`UPDATE payins SET looks = looks + 1 WHERE payment_id = ?`, paymentID).Error
+	})
+}
+
+// ReviewPayin hands a pay-in that stays open to a person: its payment goes to
+// review, if it is still pending. Money that comes later still credits.
+func (s *Store) ReviewPayin(ctx context.Context, paymentID string) error {
+	return s.settlePayin(ctx, "hand over", paymentID, Answer{}, func(tx *wtx, y *Payin) error {
+		if y.Payment.Status != topup.StatusPending {
+			return nil
+		}
+		y.Payment.Status = topup.StatusReview
+		return tx.savePayment(y.Payment)
+	})
+}
+
+// SweepIdempotency deletes the idempotency keys that are older than seven days,
+// and returns how many.
+func (s *Store) SweepIdempotency(ctx context.Context) (int, error) {
+	before := micros(s.now().Add(-keyLifetime))
+	swept := 0
+	for {
+		var n int64
+		err := s.writer.do(ctx, func(tx *wtx) error {
+			done := tx.gorm().Exec(`DELETE FROM idempotency WHERE (token, key) IN (
+				SELECT token, key FROM idempotency WHERE created_at <= ? ORDER BY created_at LIMIT ?)`, before, sweepBatch)
+			n = done.RowsAffected
+			return done.Error
+		})
+		if err != nil {
+			return swept, fmt.Errorf("sweep idempotency keys: %w", err)
+		}
+		swept += int(n)
+		if n < sweepBatch {
+			return swept, nil
+		}
+	}
+}
+
+// PayinStats returns how many pay-ins wait for their result, and since when the
+// oldest of them does; the zero time if none does.
+func (s *Store) PayinStats(ctx context.Context) (open int64, oldest time.Time, err error) {
+	var since int64
+	err = s.readPool.QueryRowContext(ctx, `SELECT count(*), coalesce(min(created_at), 0) FROM payins WHERE next_look_at IS NOT NULL`).
+		Scan(&open, &since)
+	if err != nil {
+		return 0, time.Time{}, fmt.Errorf("count open pay-ins: %w", err)
+	}
+	return open, fromMicros(since), nil
+}

@@ -1,0 +1,521 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"tolem/store"
+	"tolem/topup"
+)
+
+var ctx = context.Background()
+
+func newPayin(change ...func(*store.NewPayin)) store.NewPayin {
+	n := store.NewPayin{
+		Project: "57aff4db", CustomerID: "7123456789", ContractID: "12345", ContractNumber: "A-1",
+		Money: hundred, WidgetMethod: "payin-p2p-card", Method: "kz-bank-transfer", RedirectURL: "https://shop.example.kz/1",
+		Lifetime: 5 * time.Minute, AnsweredWithin: 25 * time.Second,
+	}
+	for _, c := range change {
+		c(&n)
+	}
+	return n
+}
+
+func keyed(key, hash string) func(*store.NewPayin) {
+	return func(n *store.NewPayin) {
+		n.Key = store.IdempotencyKey{Token: "shop", Key: key, Hash: []byte(hash)}
+	}
+}
+
+func mustOpenPayin(t testing.TB, s *store.Store, change ...func(*store.NewPayin)) string {
+	t.Helper()
+	id, prior, err := s.OpenPayin(ctx, newPayin(change...))
+	if err != nil || prior != nil {
+		t.Fatalf("open a pay-in: %v %v", prior, err)
+	}
+	return id
+}
+
+func mustPayin(t testing.TB, s *store.Store, id string) *store.Payin {
+	t.Helper()
+	y, err := s.Payin(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return y
+}
+
+// told is what HighHelp says of a pay-in.
+func told(id string, outcome topup.Outcome, status string, change ...func(*topup.Event)) topup.Event {
+	e := topup.Event{
+		Provider: "highhelp", Project: "57aff4db", Source: topup.SourceAlert, Reference: id, Operation: id, Outcome: outcome,
+		Sum: hundred, Initial: hundred, Amounts: topup.AmountReceived, MaxOver: 10, Complete: true, TopUp: true, Status: status,
+	}
+	for _, c := range change {
+		c(&e)
+	}
+	e.Fingerprint = fmt.Appendf(nil, "%s|%s|%v", e.Reference, e.Status, e.Sum)
+	return e
+}
+
+func refusalOf(err error) topup.Kind {
+	var refusal *topup.Error
+	if errors.As(err, &refusal) {
+		return refusal.Kind
+	}
+	return ""
+}
+
+func due(t testing.TB, s *store.Store, at time.Time) []string {
+	t.Helper()
+	list, err := s.DuePayins(ctx, at, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, y := range list {
+		ids = append(ids, y.Payment.ID)
+	}
+	return ids
+}
+
+func TestAPayinIsPendingBeforeTheProviderIsAsked(t *testing.T) {
+	now := newClock()
+	s := mustOpen(t, func(o *store.Options) { o.Now = now.Now })
+	id := mustOpenPayin(t, s, keyed("k", "h"))
+	y := mustPayin(t, s, id)
+	p := y.Payment
+	if p.Provider != "highhelp" || p.Project != "57aff4db" || p.Status != topup.StatusPending || p.Money != hundred ||
+		p.CustomerID != "7123456789" || p.ContractID != "12345" || p.ContractNumber != "A-1" || p.Method != "payin-p2p-card" || !p.ExpiresAt.IsZero() {
+		t.Errorf("payment: got %+v", p)
+	}
+	if y.State != store.PayinCreating || y.Method != "kz-bank-transfer" || y.RedirectURL != "https://shop.example.kz/1" || y.FormURL != "" ||
+		!y.LifetimeEnds.Equal(now.Now().Add(5*time.Minute)) || !y.CreatedAt.Equal(now.Now()) {
+		t.Errorf("pay-in: got %+v", y)
+	}
+	if got := due(t, s, now.Now().Add(24*time.Second)); got != nil {
+		t.Errorf("due while the request may run: got %v", got)
+	}
+	if got := due(t, s, now.Now().Add(25*time.Second)); len(got) != 1 || got[0] != id {
+		t.Errorf("due afterwards: got %v", got)
+	}
+}
+
+func TestAnIdempotencyKeyHasItsEffectOnce(t *testing.T) {
+	now := newClock()
+	s := mustOpen(t, func(o *store.Options) { o.Now = now.Now })
+	id := mustOpenPayin(t, s, keyed("k", "h"))
+
+	attempt := func(key, hash string) (*store.Prior, error) {
+		t.Helper()
+		n := newPayin(keyed(key, hash))
+		read, readErr := s.PriorPayin(ctx, n.Key)
+		opened, prior, err := s.OpenPayin(ctx, n)
+		if opened != "" {
+			t.Fatalf("a second payment was opened: %s", opened)
+		}
+		if (err == nil) != (readErr == nil) || refusalOf(err) != refusalOf(readErr) {
+			t.Fatalf("reading says %v, opening %v", readErr, err)
+		}
+		if err == nil && (read.PaymentID != prior.PaymentID || read.Answer.Status != prior.Answer.Status) {
+			t.Fatalf("reading says %+v, opening %+v", read, prior)
+		}
+		return prior, err
+	}
+	if _, err := attempt("k", "h"); refusalOf(err) != topup.KindConflict {
+		t.Errorf("while it runs: got %v, want a conflict", err)
+	}
+	var refusal *topup.Error
+	if _, err := attempt("k", "other"); !errors.As(err, &refusal) || refusal.Kind != topup.KindInvalid || refusal.Field != "Idempotency-Key" {
+		t.Errorf("for another request: got %v, want it invalid", err)
+	}
+	now.Add(25 * time.Second)
+	if prior, err := attempt("k", "h"); err != nil || prior.PaymentID != id || prior.Answer.Body != nil {
+		t.Errorf("of a request that died: got %+v %v", prior, err)
+	}
+	want := store.Answer{Status: 201, Body: []byte(`{"payment_id":"x"}`)}
+	if err := s.PayinCreated(ctx, id, store.CreatedPayin{}, want); err != nil {
+		t.Fatal(err)
+	}
+	if prior, err := attempt("k", "h"); err != nil || prior.PaymentID != id || prior.Answer.Status != 201 || string(prior.Answer.Body) != string(want.Body) {
+		t.Errorf("of an answered request: got %+v %v", prior, err)
+	}
+	if other := mustOpenPayin(t, s, keyed("K", "h")); other == id {
+		t.Error("another key: got the same payment")
+	}
+	if other := mustOpenPayin(t, s, func(n *store.NewPayin) {
+		n.Key = store.IdempotencyKey{Token: "other shop", Key: "k", Hash: []byte("h")}
+	}); other == id {
+		t.Error("another token's key: got the same payment")
+	}
+	if first, second := mustOpenPayin(t, s), mustOpenPayin(t, s); first == second {
+		t.Error("without a key: got the same payment")
+	}
+	if prior, err := s.PriorPayin(ctx, store.IdempotencyKey{}); prior != nil || err != nil {
+		t.Errorf("no key: got %v %v", prior, err)
+	}
+	now.Add(7*24*time.Hour - 30*time.Second)
+	if _, err := attempt("k", "h"); err != nil {
+		t.Errorf("just before seven days: got %v", err)
+	}
+	now.Add(time.Minute)
+	if again := mustOpenPayin(t, s, keyed("k", "other")); again == id {
+		t.Error("after seven days the key must be free")
+	}
+}
+
+func TestOfManyEqualRequestsAtOnceOneOpensAPayment(t *testing.T) {
+	s := mustOpen(t)
+	var (
+		mu     sync.Mutex
+		opened []string
+		wg     sync.WaitGroup
+	)
+	for range 64 {
+		wg.Go(func() {
+			id, prior, err := s.OpenPayin(ctx, newPayin(keyed("k", "h")))
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil && prior == nil {
+				opened = append(opened, id)
+			} else if refusalOf(err) != topup.KindConflict {
+				t.Errorf("got %v %v, want a conflict", prior, err)
+			}
+		})
+	}
+	wg.Wait()
+	if len(opened) != 1 {
+		t.Errorf("got %d payments, want 1", len(opened))
+	}
+}
+
+func TestIdempotencyKeysAreSweptAfterSevenDays(t *testing.T) {
+	now := newClock()
+	s := mustOpen(t, func(o *store.Options) { o.Now = now.Now })
+	for i := range 305 {
+		mustOpenPayin(t, s, keyed(fmt.Sprint("k", i), "h"))
+	}
+	now.Add(time.Hour)
+	mustOpenPayin(t, s, keyed("young", "h"))
+	now.Add(7*24*time.Hour - time.Hour)
+	if n, err := s.SweepIdempotency(ctx); n != 305 || err != nil {
+		t.Errorf("got %d %v, want 305", n, err)
+	}
+	if left := queryInt(t, rawOpen(t, s.Path()), `SELECT count(*) FROM idempotency`); left != 1 {
+		t.Errorf("got %d left, want 1", left)
+	}
+}
+
+func TestACrashBetweenOpeningAndTheAnswerIsRemembered(t *testing.T) {
+	now := newClock()
+	options := func(o *store.Options) { o.Now = now.Now }
+	s := mustOpen(t, options)
+	id := mustOpenPayin(t, s, keyed("k", "h"))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = mustOpen(t, options, func(o *store.Options) { o.Path = s.Path() })
+	if got := mustPayin(t, s, id); got.State != store.PayinCreating || got.Payment.Status != topup.StatusPending {
+		t.Errorf("got %+v", got)
+	}
+	if _, err := s.PriorPayin(ctx, newPayin(keyed("k", "h")).Key); refusalOf(err) != topup.KindConflict {
+		t.Errorf("at once: got %v, want a conflict", err)
+	}
+	now.Add(time.Minute)
+	if prior, err := s.PriorPayin(ctx, newPayin(keyed("k", "h")).Key); err != nil || prior.PaymentID != id || prior.Answer.Body != nil {
+		t.Errorf("later: got %+v %v", prior, err)
+	}
+	if got := due(t, s, now.Now()); len(got) != 1 {
+		t.Errorf("due: got %v", got)
+	}
+}
+
+func TestWhatCameOfTheRequestIsNoted(t *testing.T) {
+	now := newClock()
+	next := now.Now().Add(5 * time.Minute)
+	form := store.Known{FormURL: "https://ppage.example/1", RequestID: "req-1", LifetimeEnds: now.Now().Add(4 * time.Minute)}
+	open := func(t *testing.T, before func(*store.Store, string)) (*store.Store, string) {
+		s := mustOpen(t, func(o *store.Options) { o.Now = now.Now })
+		id := mustOpenPayin(t, s, keyed("k", "h"))
+		if before != nil {
+			before(s, id)
+		}
+		return s, id
+	}
+	created := func(s *store.Store, id string) error {
+		return s.PayinCreated(ctx, id, store.CreatedPayin{Known: form, Status: "processing:new", NextLook: next}, store.Answer{Status: 201, Body: []byte(`{}`)})
+	}
+	refused := func(s *store.Store, id string) error {
+		return s.PayinRefused(ctx, id, store.RefusedPayin{Status: "error", Code: "400", Message: "No such bank"}, store.Answer{Status: 502, Body: []byte(`{}`)})
+	}
+	unknown := func(s *store.Store, id string) error {
+		return s.PayinOutcomeUnknown(ctx, id, now.Now(), "time-out")
+	}
+	alert := func(outcome topup.Outcome, status string) func(*store.Store, string) {
+		return func(s *store.Store, id string) { mustRecord(t, s, told(id, outcome, status)) }
+	}
+	after := func(step func(*store.Store, string) error) func(*store.Store, string) {
+		return func(s *store.Store, id string) {
+			if err := step(s, id); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for name, tc := range map[string]struct {
+		before func(*store.Store, string)
+		step   func(*store.Store, string) error
+		state  store.PayinState
+		status topup.Status
+		flags  topup.Flags
+		said   string
+		form   string
+		due    bool // at once, or at next
+	}{
+		"created":                      {nil, created, store.PayinOpen, topup.StatusPending, 0, "processing:new", form.FormURL, true},
+		"created, an alert came first": {alert(topup.OutcomeOpen, "processing:paid"), created, store.PayinOpen, topup.StatusPending, 0, "processing:paid", form.FormURL, true},
+		"created, paid already":        {alert(topup.OutcomePaid, "success"), created, store.PayinDone, topup.StatusSucceeded, 0, "success", form.FormURL, false},
+		"created, given up too early":  {after(refused), created, store.PayinOpen, topup.StatusPending, 0, "error", form.FormURL, true},
+		"created, was unknown":         {after(unknown), created, store.PayinOpen, topup.StatusPending, 0, "processing:new", form.FormURL, true},
+		"refused":                      {nil, refused, store.PayinRefused, topup.StatusDeclined, 0, "error", "", false},
+		"refused, paid all the same":   {alert(topup.OutcomePaid, "success"), refused, store.PayinDone, topup.StatusSucceeded, 0, "success", "", false},
+		"refused, was unknown":         {after(unknown), refused, store.PayinRefused, topup.StatusDeclined, 0, "error", "", false},
+		"unknown":                      {nil, unknown, store.PayinUnknown, topup.StatusPending, topup.FlagOutcomeUnknown, "", "", true},
+		"unknown, an alert has told":   {alert(topup.OutcomeOpen, "processing:new"), unknown, store.PayinOpen, topup.StatusPending, 0, "processing:new", "", true},
+		"unknown, paid already":        {alert(topup.OutcomePaid, "success"), unknown, store.PayinDone, topup.StatusSucceeded, 0, "success", "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, id := open(t, tc.before)
+			if err := tc.step(s, id); err != nil {
+				t.Fatal(err)
+			}
+			y := mustPayin(t, s, id)
+			if y.State != tc.state || y.Payment.Status != tc.status || y.Payment.Flags != tc.flags || y.Payment.ProviderStatus != tc.said || y.FormURL != tc.form {
+				t.Errorf("got %s %s %v %q %q", y.State, y.Payment.Status, y.Payment.Flags.Names(), y.Payment.ProviderStatus, y.FormURL)
+			}
+			if tc.form != "" && (y.RequestID != "req-1" || y.Payment.ProviderReference != "req-1" || !y.LifetimeEnds.Equal(form.LifetimeEnds)) {
+				t.Errorf("got %+v", y)
+			}
+			if got := len(due(t, s, next)) == 1; got != tc.due {
+				t.Errorf("due: got %v", got)
+			}
+			checked(t, s)
+		})
+	}
+}
+
+func TestMoneyThatComesAfterARefusalStillCredits(t *testing.T) {
+	s := mustOpen(t)
+	id := mustOpenPayin(t, s)
+	if err := s.PayinRefused(ctx, id, store.RefusedPayin{}, store.Answer{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := mustRecord(t, s, told(id, topup.OutcomePaid, "success")); got.Disposition != topup.DispositionCredited || got.Flags != topup.FlagLate {
+		t.Errorf("got %+v", got)
+	}
+	checked(t, s)
+}
+
+func TestARequestThatMaySucceedLaterFreesItsKey(t *testing.T) {
+	s := mustOpen(t)
+	id := mustOpenPayin(t, s, keyed("k", "h"))
+	if err := s.PayinRefused(ctx, id, store.RefusedPayin{FreesKey: true}, store.Answer{Status: 502, Body: []byte(`{}`)}); err != nil {
+		t.Fatal(err)
+	}
+	if again := mustOpenPayin(t, s, keyed("k", "other")); again == id {
+		t.Error("got the same payment")
+	}
+}
+
+func TestAPayinIsAskedAboutExactlyWhileItsPaymentIsPending(t *testing.T) {
+	now := newClock()
+	s := mustOpen(t, func(o *store.Options) { o.Now = now.Now })
+	id := mustOpenPayin(t, s)
+	later := now.Now().Add(time.Hour)
+	step := func(what string, state store.PayinState, asked bool) {
+		t.Helper()
+		if got := mustPayin(t, s, id).State; got != state {
+			t.Errorf("%s: got %s, want %s", what, got, state)
+		}
+		if got := len(due(t, s, later)) == 1; got != asked {
+			t.Errorf("%s: due %v, want %v", what, got, asked)
+		}
+		if open, _, err := s.PayinStats(ctx); err != nil || (open == 1) != asked {
+			t.Errorf("%s: %d open, %v", what, open, err)
+		}
+	}
+	step("opened", store.PayinCreating, true)
+	mustRecord(t, s, told(id, topup.OutcomeDeclined, "decline"))
+	step("declined", store.PayinDone, false)
+	mustRecord(t, s, told(id, topup.OutcomeDisputed, "dispute:no_payment"))
+	step("in dispute", store.PayinOpen, true)
+	mustRecord(t, s, told(id, topup.OutcomePaid, "success"))
+	step("paid", store.PayinDone, false)
+	if err := s.NotePayinLook(ctx, id, store.Look{Next: now.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	step("looked at all the same", store.PayinDone, false)
+
+	id = mustOpenPayin(t, s)
+	if err := s.ReviewPayin(ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	step("handed over", store.PayinDone, false)
+	if got := mustPayment(t, s, id).Status; got != topup.StatusReview {
+		t.Errorf("got %s, want review", got)
+	}
+	mustRecord(t, s, told(id, topup.OutcomePaid, "success"))
+	if err := s.ReviewPayin(ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	if got := mustPayment(t, s, id).Status; got != topup.StatusSucceeded {
+		t.Errorf("got %s, want succeeded", got)
+	}
+	checked(t, s)
+}
+
+func TestALookIsNoted(t *testing.T) {
+	now := newClock()
+	s := mustOpen(t, func(o *store.Options) { o.Now = now.Now })
+	id := mustOpenPayin(t, s)
+	if err := s.PayinOutcomeUnknown(ctx, id, now.Now(), "time-out"); err != nil {
+		t.Fatal(err)
+	}
+	next := now.Now().Add(time.Minute)
+	if err := s.NotePayinLook(ctx, id, store.Look{Next: next, Failure: "HTTP 500"}); err != nil {
+		t.Fatal(err)
+	}
+	y := mustPayin(t, s, id)
+	if y.State != store.PayinUnknown || y.Looks != 1 || y.LastError != "HTTP 500" || !y.NextLook.Equal(next) || y.Payment.Flags != topup.FlagOutcomeUnknown {
+		t.Errorf("without an answer: got %+v", y)
+	}
+	if err := s.NotePayinLook(ctx, id, store.Look{Next: next, Known: &store.Known{FormURL: "https://a", RequestID: "r"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.NotePayinLook(ctx, id, store.Look{Next: next, Known: &store.Known{FormURL: "https://b", RequestID: "q"}}); err != nil {
+		t.Fatal(err)
+	}
+	y = mustPayin(t, s, id)
+	if y.State != store.PayinOpen || y.Looks != 3 || y.LastError != "" || y.FormURL != "https://a" || y.RequestID != "r" || y.Payment.Flags != 0 {
+		t.Errorf("with an answer: got %+v", y)
+	}
+	if open, oldest, err := s.PayinStats(ctx); open != 1 || !oldest.Equal(y.CreatedAt) || err != nil {
+		t.Errorf("got %d %v %v", open, oldest, err)
+	}
+}
+
+func TestAPayinThatDoesNotExistIsNotFound(t *testing.T) {
+	s := mustOpen(t)
+	jetpay := mustIssue(t, s)
+	for _, id := range []string{"nothing", jetpay} {
+		_, err := s.Payin(ctx, id)
+		for what, err := range map[string]error{
+			"read":    err,
+			"look":    s.NotePayinLook(ctx, id, store.Look{}),
+			"review":  s.ReviewPayin(ctx, id),
+			"created": s.PayinCreated(ctx, id, store.CreatedPayin{}, store.Answer{}),
+			"refused": s.PayinRefused(ctx, id, store.RefusedPayin{}, store.Answer{}),
+			"unknown": s.PayinOutcomeUnknown(ctx, id, time.Time{}, ""),
+		} {
+			if refusalOf(err) != topup.KindNotFound {
+				t.Errorf("%s: got %v, want not found", what, err)
+			}
+		}
+	}
+}
+
+func TestAClosedStoreNotesNothing(t *testing.T) {
+	s := mustOpen(t)
+	id := mustOpenPayin(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, _, opening := s.OpenPayin(ctx, newPayin())
+	_, sweeping := s.SweepIdempotency(ctx)
+	_, flagging := s.FlagOutcomeUnknown(ctx, id)
+	_, reading := s.Payin(ctx, id)
+	_, prior := s.PriorPayin(ctx, newPayin(keyed("k", "h")).Key)
+	_, listing := s.DuePayins(ctx, time.Now(), 1)
+	_, pending := s.PendingPayments(ctx, "jetpay", store.Mark{}, time.Now(), 1)
+	_, mark := s.WatchMark(ctx, "x")
+	_, _, stats := s.PayinStats(ctx)
+	for what, err := range map[string]error{
+		"open": opening, "sweep": sweeping, "flag": flagging, "read": reading, "prior": prior, "due": listing, "pending": pending,
+		"mark": mark, "stats": stats, "set mark": s.SetWatchMark(ctx, "x", store.Mark{}), "review": s.ReviewPayin(ctx, id),
+	} {
+		if err == nil {
+			t.Errorf("%s: got no error", what)
+		}
+	}
+}
+
+func TestPendingPaymentsArePagedThroughByTheirMarks(t *testing.T) {
+	now := newClock()
+	s := mustOpen(t, func(o *store.Options) { o.Now = now.Now })
+	var want []string
+	for range 3 {
+		want = append(want, mustIssue(t, s), mustIssue(t, s)) // two at the same microsecond
+		now.Add(time.Minute)
+	}
+	mustRecord(t, s, paid(want[3], "1"))
+	want = append(want[:3], want[4:]...)
+	mustOpenPayin(t, s)
+	until := now.Now()
+	now.Add(time.Minute)
+	mustIssue(t, s) // too young
+
+	var got []string
+	for {
+		mark, err := s.WatchMark(ctx, "5m")
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err := s.PendingPayments(ctx, "jetpay", mark, until, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		for _, p := range page {
+			got = append(got, p.Payment.ID)
+			if err := s.SetWatchMark(ctx, "5m", p.Mark); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if mark, err := s.WatchMark(ctx, "15m"); err != nil || mark != (store.Mark{}) {
+		t.Errorf("a mark that was never set: got %v %v", mark, err)
+	}
+}
+
+func TestAResultThatNeverReachedUsOnlyFlags(t *testing.T) {
+	s := mustOpen(t)
+	id := mustIssue(t, s)
+	for _, want := range []bool{true, false} {
+		if flagged, err := s.FlagOutcomeUnknown(ctx, id); flagged != want || err != nil {
+			t.Errorf("got %v %v, want %v", flagged, err, want)
+		}
+	}
+	if p := mustPayment(t, s, id); p.Status != topup.StatusPending || p.Flags != topup.FlagOutcomeUnknown || p.Credit != nil {
+		t.Errorf("got %+v", p)
+	}
+	mustRecord(t, s, paid(id, "28"))
+	if flagged, err := s.FlagOutcomeUnknown(ctx, id); flagged || err != nil {
+		t.Errorf("of a payment that succeeded: got %v %v", flagged, err)
+	}
+	if p := mustPayment(t, s, id); p.Flags != 0 || p.Credit == nil {
+		t.Errorf("after the callback: got %+v", p)
+	}
+	if _, err := s.FlagOutcomeUnknown(ctx, "nothing"); refusalOf(err) != topup.KindNotFound {
+		t.Errorf("got %v", err)
+	}
+	checked(t, s)
+}
