@@ -203,5 +203,6 @@ func compare(path string, issued, acknowledged int) error {
 }
 
 func latency(r result) string {
-	return fmt.Sprintf("p50 %v, p99 %v", r.p50.Round(10*time.Microsecond), r.p99.Round(10*time.Microsecond))
+	return fmt.Sprintf("p50 %v, p99 %v, %.1f µs of processor each", r.p50.Round(10*time.Microsecond), r.p99.Round(10*time.Microsecond),
+		float64(r.cpu.Nanoseconds())/1000/float64(max(r.done, 1)))
 }

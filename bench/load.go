@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -28,6 +29,7 @@ func post(host, path string, body []byte) request {
 type result struct {
 	done     int // answered 200
 	elapsed  time.Duration
+	cpu      time.Duration // spent by server and generator together, which are one process
 	p50, p99 time.Duration
 	answers  [][]byte // by request, where they were asked for
 }
@@ -51,6 +53,7 @@ func load(ctx context.Context, address string, connections int, duration time.Du
 	if keep {
 		r.answers = make([][]byte, len(requests))
 	}
+	spent := processorTime()
 	started := time.Now()
 	for range connections {
 		wg.Go(func() {
@@ -72,6 +75,7 @@ func load(ctx context.Context, address string, connections int, duration time.Du
 	}
 	wg.Wait()
 	r.elapsed = time.Since(started)
+	r.cpu = processorTime() - spent
 	r.done = len(times)
 	if len(times) > 0 {
 		slices.Sort(times)
@@ -81,6 +85,15 @@ func load(ctx context.Context, address string, connections int, duration time.Du
 		failed = fmt.Errorf("nothing was answered")
 	}
 	return r, failed
+}
+
+// processorTime is what this process has used of the processors.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // drive posts on one connection.

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/pprof"
 	"time"
 )
 
@@ -22,14 +23,32 @@ func main() {
 	defer stop()
 	duration := flag.Duration("duration", 3*time.Second, "how long each load runs")
 	connections := flag.Int("connections", 32, "keep-alive connections, and concurrent writers")
+	only := flag.String("only", "", "one part alone: signature, writer or http")
+	profile := flag.String("cpuprofile", "", "write a processor profile to this file")
 	flag.Parse()
-	if err := run(ctx, *duration, *connections); err != nil {
+	if err := profiled(*profile, func() error { return run(ctx, *duration, *connections, *only) }); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, duration time.Duration, connections int) error {
+func profiled(file string, work func() error) error {
+	if file == "" {
+		return work()
+	}
+	out, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	if err := pprof.StartCPUProfile(out); err != nil {
+		return err
+	}
+	defer pprof.StopCPUProfile()
+	return work()
+}
+
+func run(ctx context.Context, duration time.Duration, connections int, only string) error {
 	fmt.Printf("%s %s/%s, %d cores, %d connections, %v a load\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH,
 		runtime.GOMAXPROCS(0), connections, duration)
 	folder, err := os.MkdirTemp("", "tolem-bench-")
@@ -37,15 +56,21 @@ func run(ctx context.Context, duration time.Duration, connections int) error {
 		return err
 	}
 	defer os.RemoveAll(folder)
-
-	if err := benchSignature(); err != nil {
-		return fmt.Errorf("signature: %w", err)
+	parts := []struct {
+		name string
+		run  func() error
+	}{
+		{"signature", benchSignature},
+		{"writer", func() error { return benchWriter(ctx, folder, duration, connections) }},
+		{"http", func() error { return benchHTTP(ctx, folder, duration, connections) }},
 	}
-	if err := benchWriter(ctx, folder, duration, connections); err != nil {
-		return fmt.Errorf("writer: %w", err)
-	}
-	if err := benchHTTP(ctx, folder, duration, connections); err != nil {
-		return fmt.Errorf("http: %w", err)
+	for _, part := range parts {
+		if only != "" && only != part.name {
+			continue
+		}
+		if err := part.run(); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
 	}
 	return nil
 }

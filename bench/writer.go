@@ -135,6 +135,7 @@ type (
 	naiveMessage struct {
 		ID, ReceivedAt               int64
 		Provider, Project, Reference string
+		Source                       string
 		Fingerprint                  []byte
 		PaymentID, Disposition       string
 		Seq                          int64
@@ -257,7 +258,7 @@ func naiveCredit(tx *gorm.DB, e topup.Event) error {
 	}
 	operation := naiveOperation{Operation: e.Operation, Provider: e.Provider, Project: e.Project, Reference: e.Reference, Seq: t.Seq,
 		SumAmount: e.Sum.Amount, SumCurrency: e.Sum.Currency, InitialAmount: e.Initial.Amount, InitialCurrency: e.Initial.Currency}
-	message := naiveMessage{ReceivedAt: now, Provider: e.Provider, Project: e.Project, Reference: e.Reference, Fingerprint: e.Fingerprint,
+	message := naiveMessage{ReceivedAt: now, Source: "callback", Provider: e.Provider, Project: e.Project, Reference: e.Reference, Fingerprint: e.Fingerprint,
 		PaymentID: p.PaymentID, Disposition: "credited", Seq: t.Seq, Status: e.Status, Operation: e.Operation, Code: e.Code}
 	if err := errors.Join(tx.Create(&entries).Error, tx.Create(&operation).Error, tx.Create(&message).Error,
 		tx.Create(&naiveBody{MessageID: message.ID, ReceivedAt: now, Body: []byte(callbackBody)}).Error); err != nil {

@@ -35,7 +35,8 @@ type demoPayment struct {
 
 // SeedDemo fills an empty database with demo accounts and pending payments for
 // them, both JSON lines, in one transaction, and marks the database for ever.
-// The payments expire after the given time, never if it is 0. It reports false,
+// The payments expire after the given time, never if it is 0; those of pay-ins
+// never do. It reports false,
 // having done nothing, when the database has accounts or payments. Either
 // reader may be nil.
 func (s *Store) SeedDemo(ctx context.Context, accounts, payments io.Reader, expiresAfter time.Duration) (seeded bool, err error) {
@@ -206,7 +207,7 @@ func (tx *wtx) seed(d demoData, n topup.Normalizer, expiresAfter time.Duration) 
 	now := tx.now()
 	for _, p := range d.payments {
 		p.CreatedAt = now
-		if expiresAfter > 0 {
+		if expiresAfter > 0 && p.Provider != payinProvider { // pay-ins do not expire
 			p.ExpiresAt = now.Add(expiresAfter)
 		}
 		if _, err := tx.openPayment(&p); err != nil {

@@ -191,12 +191,12 @@ END;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER transactions_no_replace BEFORE INSERT ON transactions
-WHEN NEW.seq <= (SELECT coalesce(max(seq), 0) FROM transactions)
+WHEN EXISTS (SELECT 1 FROM transactions WHERE seq = NEW.seq)
   OR EXISTS (SELECT 1 FROM transactions WHERE transaction_id = NEW.transaction_id)
   OR EXISTS (SELECT 1 FROM transactions WHERE payment_id = NEW.payment_id AND slot = NEW.slot)
   OR (NEW.reverses IS NOT NULL AND EXISTS (SELECT 1 FROM transactions WHERE reverses = NEW.reverses))
 BEGIN
-    SELECT RAISE(ABORT, 'the journal is insert-only: this transaction would replace another, or come before one');
+    SELECT RAISE(ABORT, 'the journal is insert-only: this transaction would replace another');
 END;
 -- +goose StatementEnd
 -- +goose StatementBegin
