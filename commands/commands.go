@@ -41,6 +41,7 @@ type commandLine struct {
 	Verify      verifyCommand      `cmd:"" help:"Check the signature of a JetPay body."`
 	Replay      replayCommand      `cmd:"" help:"Post recorded fixtures and compare the answers."`
 	Simulate    simulateCommands   `cmd:"" help:"Play a payment platform against a server."`
+	Sandbox     sandboxCommand     `cmd:"" help:"Play HighHelp and the Kaspi kiosk, with pages to pay on."`
 }
 
 const about = `Takes account top-ups from payment platforms and keeps them in a double-entry ledger that credits exactly once.

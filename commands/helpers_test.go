@@ -26,8 +26,9 @@ type shop struct {
 	env    []string
 }
 
-// newShop writes a configuration with free ports and the demo data. The lines
-// are put before it; a key of theirs must not be among the shop's own.
+// newShop writes a configuration with free ports and the demo data, and
+// HighHelp where nobody answers. The lines are put before it; a key of theirs
+// must not be among the shop's own.
 func newShop(t testing.TB, lines ...string) *shop {
 	t.Helper()
 	dir := t.TempDir()
@@ -42,7 +43,28 @@ database: {dsn: %q}
 demo: {accounts: %q, payments: %q}
 jetpay: {projects: [{id: 1234, secrets: [demo-secret]}]}
 `, filepath.Join(dir, "tolem.db"), filepath.Join(fixtures, "accounts.jsonl"), filepath.Join(fixtures, "payments.jsonl"))
+	if !strings.Contains(text, "highhelp:") {
+		text += highhelpLines("http://127.0.0.1:1", "http://127.0.0.1:1")
+	}
 	return &shop{dir: dir, config: writeFile(t, dir, "config.yaml", text)}
+}
+
+// highhelpLines configure the demo's HighHelp project.
+func highhelpLines(publicURL, baseURL string) string {
+	keys, err := filepath.Abs("../fixtures/highhelp/keys")
+	if err != nil {
+		panic(err) // there is no working directory
+	}
+	return fmt.Sprintf(`
+public_url: %q
+highhelp:
+  base_url: %q
+  timeout: 2s
+  projects:
+    - id: 57aff4db-b45d-42bf-bc5f-b7a499a01782
+      request_key: {algorithm: rsa, private_key_file: %q}
+      alert_key: {algorithm: rsa, public_key_file: %q}
+`, publicURL, baseURL, filepath.Join(keys, "request.pem"), filepath.Join(keys, "alerts.pem"))
 }
 
 func writeFile(t testing.TB, dir, name, text string) string {

@@ -149,7 +149,7 @@ func TestAnOperatorsDay(t *testing.T) {
 	if found := decode[[]payment](t, s.must(t, "payments", "list", "--q", "4711", "--json")); len(found) != 1 || found[0].PaymentID != "payment_47" {
 		t.Errorf("found by operation: got %+v", found)
 	}
-	if pending := s.must(t, "payments", "list", "--status", "pending", "--json"); pending != "[]\n" {
+	if pending := s.must(t, "payments", "list", "--status", "pending", "--q", "payment_47", "--json"); pending != "[]\n" {
 		t.Errorf("pending: got %s", pending)
 	}
 	limited := s.tolem(t, "payments", "list", "--limit", "1", "--json")

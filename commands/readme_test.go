@@ -45,7 +45,11 @@ func TestEveryConfigurationInTheDocumentsLoads(t *testing.T) {
 			// The secrets that it names lie in files of the machine it is for.
 			dir := t.TempDir()
 			for _, secret := range regexp.MustCompile(`/run/secrets/([\w.-]+)`).FindAllStringSubmatch(block, -1) {
-				writeFile(t, dir, secret[1], "not-a-real-secret-"+secret[1]+"\n")
+				content := "not-a-real-secret-" + secret[1] + "\n"
+				if key, err := os.ReadFile("../fixtures/highhelp/keys/" + secret[1]); err == nil {
+					content = string(key)
+				}
+				writeFile(t, dir, secret[1], content)
 			}
 			block = strings.ReplaceAll(block, "/run/secrets", dir)
 			if _, warnings, err := config.Load(writeFile(t, dir, "config.yaml", block), nil); err != nil || len(warnings) > 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"tolem/config"
 	"tolem/fixtures"
 	"tolem/platform"
+	"tolem/platform/sandbox"
 	"tolem/signing"
 )
 
@@ -39,6 +41,8 @@ func (replayCommand) Help() string {
 	return `Posts every recorded exchange below the paths and compares the answer with what is expected, and what the ledger then says of the scenario's own payments. It can be repeated against one server. Prints a line for each exchange, and last "N passed, N failed"; exits 1 when something failed.
 
 Without --url the server is a throw-away one in this process, on an empty database with the demo data and demo secrets. With --url, messages that must be signed anew are signed with the configured secrets, and effects are read from the admin API with the first configured token of role admin or read. If that cannot be reached and --admin-url was not given, effects are not checked.
+
+Exchanges with a provider go to the sandbox that highhelp.base_url names; without --url a throw-away one is started too. Where there is none on this computer they are skipped, and not counted.
 
 Example:
 
@@ -96,10 +100,30 @@ func (c *replayCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	return p.withServer(ctx, cfg, func(s *server) error {
-		c.URL, c.AdminURL = "http://"+s.public.Addr().String(), "http://"+s.admin.Addr().String()
-		return c.replay(ctx, p, cfg, scenarios)
+	return p.withSandbox(ctx, cfg, func(ctx context.Context) error {
+		return p.withServer(ctx, cfg, func(s *server) error {
+			c.URL, c.AdminURL = "http://"+s.public.Addr().String(), "http://"+s.admin.Addr().String()
+			return c.replay(ctx, p, cfg, scenarios)
+		})
 	})
+}
+
+// addHighHelp gives the target what exchanges with HighHelp need.
+func (c *replayCommand) addHighHelp(ctx context.Context, p *program, cfg *config.Config, target *fixtures.Target) error {
+	target.RequestKeys, target.AlertKeys = map[string]fixtures.HeaderKey{}, map[string]fixtures.HeaderKey{}
+	for i := range cfg.HighHelp.Projects {
+		project := &cfg.HighHelp.Projects[i]
+		requests, alerts, err := p.highhelpKeys(project, "")
+		if err != nil {
+			p.warn(fmt.Sprintf("alerts of project %s cannot be signed anew: %v", project.ID, err))
+			continue
+		}
+		target.RequestKeys[project.ID], target.AlertKeys[project.ID] = requests, alerts
+	}
+	if len(cfg.HighHelp.Projects) > 0 {
+		target.Provider = sandboxAt(ctx, cfg.HighHelp.BaseURL)
+	}
+	return nil
 }
 
 // replay posts the scenarios to c.URL.
@@ -117,6 +141,12 @@ func (c *replayCommand) replay(ctx context.Context, p *program, cfg *config.Conf
 			return err
 		}
 		target.Keys[strconv.FormatInt(project.ID, 10)] = keys[0]
+	}
+	if err := c.addHighHelp(ctx, p, cfg, &target); err != nil {
+		return err
+	}
+	if target.Provider != nil {
+		defer target.Provider.Close()
 	}
 	if target.Admin, err = c.adminClient(ctx, p, cfg); err != nil {
 		return err
@@ -143,8 +173,11 @@ func (c *replayCommand) replay(ctx context.Context, p *program, cfg *config.Conf
 // reportFixture prints a line for an exchange, and what is wrong with it.
 func (p *program) reportFixture(r fixtures.Result) {
 	word := "ok  "
-	if !r.Passed() {
+	switch {
+	case !r.Passed():
 		word = "FAIL"
+	case r.LeftOut:
+		word = "skip"
 	}
 	fmt.Fprintf(p.stdio.Out, "%s %s/%s (%s)\n", word, r.Scenario, r.Exchange, shortly(r.Took))
 	for _, line := range r.Lines() {
@@ -174,6 +207,9 @@ func (c *replayCommand) throwAway(given *config.Config) (*config.Config, error) 
 		ID: demoProject, Secrets: []config.Secret{config.NewSecret(demoSecret)},
 		PaymentMethods: []string{platform.DepositMethod}, CallbackMethods: []string{platform.CallbackMethod},
 	}}
+	if err := demoHighHelp(cfg); err != nil {
+		return nil, err
+	}
 	cfg.Log = config.Log{Level: "error", Format: config.LogConsole}
 	cfg.Demo = given.Demo
 	if cfg.Demo.Accounts != "" {
@@ -185,6 +221,39 @@ func (c *replayCommand) throwAway(given *config.Config) (*config.Config, error) 
 	}
 	cfg.Demo = config.Demo{Accounts: filepath.Join(folder, demoAccounts), Payments: filepath.Join(folder, demoPayments)}
 	return cfg, nil
+}
+
+// demoHighHelp configures the demo's HighHelp project.
+func demoHighHelp(cfg *config.Config) error {
+	private, err := fixtures.DemoKey(fixtures.DemoRequestKey)
+	if err != nil {
+		return err
+	}
+	public, err := fixtures.DemoKey(fixtures.DemoAlertKey)
+	if err != nil {
+		return err
+	}
+	project := config.NewHighHelpProject(fixtures.DemoHighHelpProject)
+	project.RequestKey = config.RequestKey{Algorithm: config.AlgorithmRSA, PrivateKey: config.NewSecret(string(private))}
+	project.AlertKey = config.AlertKey{Algorithm: config.AlgorithmRSA, PublicKey: string(public)}
+	cfg.HighHelp.Projects = []config.HighHelpProject{project}
+	cfg.PublicURL = "http://127.0.0.1:8080" // where alerts would go; a replay posts them itself
+	return nil
+}
+
+// withSandbox runs a sandbox of this process, for cfg, while work lasts.
+func (p *program) withSandbox(ctx context.Context, cfg *config.Config, work func(context.Context) error) error {
+	projects, err := p.sandboxProjects(cfg, "")
+	if err != nil {
+		return fmt.Errorf("throw-away sandbox: %w", err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("throw-away sandbox: %w", err)
+	}
+	cfg.HighHelp.BaseURL = "http://" + listener.Addr().String()
+	o := sandbox.Options{Projects: projects, Log: newLogger(cfg.Log, p.stdio.Err)}
+	return play(ctx, o, listener, work)
 }
 
 // Names of the demo data beside the fixtures.

@@ -61,9 +61,11 @@ func (serveCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	log.Info("serving",
-		zap.String("listen", s.public.Addr().String()), zap.String("admin_listen", s.admin.Addr().String()),
-		zap.String("environment", cfg.Environment), zap.String("version", version()))
+	addresses := []zap.Field{zap.String("listen", s.public.Addr().String()), zap.String("admin_listen", s.admin.Addr().String())}
+	if s.merchant != nil {
+		addresses = append(addresses, zap.String("merchant_listen", s.merchant.Addr().String()))
+	}
+	log.Info("serving", append(addresses, zap.String("environment", cfg.Environment), zap.String("version", version()))...)
 	err = s.run(ctx)
 	log.Info("stopped", zap.Error(err))
 	return err
@@ -88,7 +90,7 @@ func newLogger(c config.Log, w io.Writer) *zap.Logger {
 	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), level))
 }
 
-// server is an open store with the two listeners on it.
+// server is an open store with its listeners.
 type server struct {
 	cfg      *config.Config
 	log      *zap.Logger
@@ -96,9 +98,10 @@ type server struct {
 	handlers *handlers.Server
 	public   net.Listener
 	admin    net.Listener
+	merchant net.Listener // nil unless configured
 }
 
-// startServer opens the store and binds both listeners, so that whoever knows
+// startServer opens the store and binds the listeners, so that whoever knows
 // an address of it can connect. The caller runs it, which also closes it.
 func startServer(ctx context.Context, cfg *config.Config, log *zap.Logger) (s *server, err error) {
 	s = &server{cfg: cfg, log: log}
@@ -128,7 +131,10 @@ func startServer(ctx context.Context, cfg *config.Config, log *zap.Logger) (s *s
 	if s.public, err = listen("listen", cfg.Listen); err != nil {
 		return s, err
 	}
-	s.admin, err = listen("admin.listen", cfg.Admin.Listen)
+	if s.admin, err = listen("admin.listen", cfg.Admin.Listen); err != nil || cfg.Merchant.Listen == "" {
+		return s, err
+	}
+	s.merchant, err = listen("merchant.listen", cfg.Merchant.Listen)
 	return s, err
 }
 
@@ -143,7 +149,7 @@ func listen(key, address string) (net.Listener, error) {
 // close frees what startServer has taken, for a server that does not run.
 func (s *server) close() error {
 	var errs []error
-	for _, listener := range []net.Listener{s.public, s.admin} {
+	for _, listener := range []net.Listener{s.public, s.admin, s.merchant} {
 		if listener != nil {
 			errs = append(errs, listener.Close())
 		}
@@ -156,13 +162,18 @@ func (s *server) close() error {
 
 // run serves until ctx ends or a listener fails, then drains and closes.
 func (s *server) run(ctx context.Context) error {
-	public, admin := handlers.NewHTTPServer(s.handlers.Public(), s.log), handlers.NewHTTPServer(s.handlers.Admin(), s.log)
-	failed := make(chan error, 2)
+	var sides []*http.Server
+	failed := make(chan error, 3)
 	for _, side := range []struct {
-		server   *http.Server
+		handler  http.Handler
 		listener net.Listener
-	}{{public, s.public}, {admin, s.admin}} {
-		go func() { failed <- side.server.Serve(side.listener) }()
+	}{{s.handlers.Public(), s.public}, {s.handlers.Merchant(), s.merchant}, {s.handlers.Admin(), s.admin}} {
+		if side.listener == nil {
+			continue
+		}
+		serving := handlers.NewHTTPServer(side.handler, s.log)
+		sides = append(sides, serving)
+		go func() { failed <- serving.Serve(side.listener) }()
 	}
 	stopSweeps := s.startSweeps()
 	var err error
@@ -173,7 +184,7 @@ func (s *server) run(ctx context.Context) error {
 		err = fmt.Errorf("serve: %w", err)
 	}
 	s.handlers.Drain()
-	s.shutdown(public, admin)
+	s.shutdown(sides...)
 	stopSweeps()
 	if closing := s.store.Close(); closing != nil {
 		return errors.Join(err, fmt.Errorf("close the database: %w", closing))
@@ -195,11 +206,13 @@ func (s *server) shutdown(sides ...*http.Server) {
 	}
 }
 
-// startSweeps starts the regular work and returns what stops it and waits.
+// startSweeps starts the regular work, the watcher's included, and returns what
+// stops it and waits.
 func (s *server) startSweeps() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
 	done.Go(func() { s.sweep(ctx) })
+	done.Go(func() { s.handlers.Watcher().Run(ctx) })
 	return func() {
 		cancel()
 		done.Wait()
@@ -231,10 +244,13 @@ func (s *server) expire(ctx context.Context) {
 	s.swept(ctx, "expire pending payments", n, err)
 }
 
-// prune drops raw messages that are older than raw_retention.
+// prune drops raw messages that are older than raw_retention, and idempotency
+// keys that are no longer kept.
 func (s *server) prune(ctx context.Context) {
 	n, err := s.store.PruneRaw(ctx, s.cfg.RawRetention)
 	s.swept(ctx, "drop old raw messages", n, err)
+	n, err = s.store.SweepIdempotency(ctx)
+	s.swept(ctx, "drop old idempotency keys", n, err)
 }
 
 func (s *server) swept(ctx context.Context, what string, n int, err error) {

@@ -179,6 +179,7 @@ func TestProductionRefusesADatabaseThatHadDemoData(t *testing.T) {
 		"TOLEM_ENVIRONMENT=production", "TOLEM_DEMO__ACCOUNTS=", "TOLEM_DEMO__PAYMENTS=",
 		`TOLEM_ADMIN__TOKENS=[{"name":"a","role":"admin","token":"0123456789abcdef0123"}]`,
 		`TOLEM_JETPAY__PROJECTS=[{"id":1234,"secrets":["a-secret-of-ones-own"]}]`,
+		"TOLEM_PUBLIC_URL=https://pay.example.kz", "TOLEM_HIGHHELP__BASE_URL=https://api.hh-processing.com", "TOLEM_HIGHHELP__PROJECTS=[]",
 	}
 	got := s.tolem(t, "serve")
 	if got.code != 1 {

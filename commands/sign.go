@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
 	"tolem/config"
+	"tolem/highhelp"
 	"tolem/signing"
 )
 
@@ -18,8 +20,9 @@ const maxInput = signing.MaxBody + 1<<10
 
 // keyFlags say with whose secret to sign or verify.
 type keyFlags struct {
-	Project int64   `xor:"key" placeholder:"ID" help:"The configured project whose secrets to use. Not needed when there is one project."`
-	Secret  *string `xor:"key" placeholder:"S" help:"The secret itself; no configuration is read then. It stays in the shell's history: prefer --project."`
+	Provider string  `enum:"jetpay,highhelp" default:"jetpay" help:"Whose rules: ${enum}."`
+	Project  string  `xor:"key" placeholder:"ID" help:"The configured project whose secrets to use. Not needed when there is one project."`
+	Secret   *string `xor:"key" placeholder:"S" help:"The secret itself; no configuration is read then. It stays in the shell's history: prefer --project."`
 }
 
 // keys are the live secrets, the signing one first.
@@ -57,26 +60,38 @@ func keysOf(project *config.Project) ([]*signing.Key, error) {
 
 func (f keyFlags) project(cfg *config.Config) (*config.Project, error) {
 	projects := cfg.JetPay.Projects
-	if f.Project == 0 && len(projects) == 1 {
-		return &projects[0], nil
-	}
-	var ids []string
+	ids := make([]string, len(projects))
 	for i := range projects {
-		if projects[i].ID == f.Project {
-			return &projects[i], nil
-		}
-		ids = append(ids, strconv.FormatInt(projects[i].ID, 10))
+		ids[i] = strconv.FormatInt(projects[i].ID, 10)
 	}
-	known := strings.Join(ids, ", ")
-	if f.Project == 0 {
-		return nil, wrongUsage("several projects are configured: name one of %s with --project, or give --secret", known)
+	i, err := f.choose(ids)
+	if err != nil {
+		return nil, err
 	}
-	return nil, wrongUsage("project %d is not configured; there is %s", f.Project, known)
+	return &projects[i], nil
 }
 
-// signCommand signs a body as the JetPay Gate signature rules say.
+// choose returns which of the configured projects is meant.
+func (f keyFlags) choose(ids []string) (int, error) {
+	if f.Project == "" && len(ids) == 1 {
+		return 0, nil
+	}
+	known := strings.Join(ids, ", ")
+	switch i := slices.Index(ids, f.Project); {
+	case i >= 0:
+		return i, nil
+	case len(ids) == 0:
+		return 0, wrongUsage("no project of %s is configured; give --secret", f.Provider)
+	case f.Project == "":
+		return 0, wrongUsage("several projects are configured: name one of %s with --project, or give --secret", known)
+	}
+	return 0, wrongUsage("project %s is not configured; there is %s", f.Project, known)
+}
+
+// signCommand signs a body as the rules of its provider say.
 type signCommand struct {
 	keyFlags
+	Timestamp     string `placeholder:"T" help:"HighHelp: Unix seconds, ten digits. Default: now."`
 	Canonical     bool   `xor:"what" help:"Print the string that a signature covers, alone. Needs no secret."`
 	SignatureOnly bool   `xor:"what" help:"Print the signature alone."`
 	File          string `arg:"" optional:"" default:"-" help:"The body, a JSON object; - or nothing: standard input."`
@@ -86,6 +101,8 @@ type signCommand struct {
 func (signCommand) Help() string {
 	return `Prints the body with its signature in the member "signature", in place of one that stands there. A line break at the end of the body is not counted as part of it. --canonical prints the string exactly, without a line break at its end unless the output is a terminal.
 
+With --provider highhelp the body is a request to HighHelp, which carries its signature in headers: they are printed, in the form that curl -H @FILE reads. --secret is then the HMAC key.
+
 Example:
 
   tolem sign --project 1234 fixtures/my.json | curl -d @- http://127.0.0.1:8080/jetpay
@@ -94,6 +111,9 @@ Example:
 
 // Run signs.
 func (c *signCommand) Run(p *program) error {
+	if c.Provider == highhelp.Provider {
+		return c.runHighHelp(p)
+	}
 	if c.Canonical {
 		return c.canonical(p)
 	}

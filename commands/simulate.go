@@ -44,7 +44,7 @@ type simulateKaspiCommand struct {
 	Entity      string `required:"" placeholder:"E" help:"The contract's id."`
 	Amount      int64  `required:"" placeholder:"N" help:"In minor units: 10000 is 100.00 tenge."`
 	Outcome     string `enum:"success,decline" default:"success" help:"How the payment ends: ${enum}."`
-	Project     int64  `placeholder:"ID" help:"The project to play. Not needed when one is configured."`
+	Project     string `placeholder:"ID" help:"The project to play. Not needed when one is configured."`
 	Count       int    `default:"0" placeholder:"N" help:"Make a load of N top-ups and measure it."`
 	Concurrency int    `default:"0" placeholder:"N" help:"With --count: how many run at once."`
 }
@@ -80,7 +80,7 @@ func (c *simulateKaspiCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	keys := keyFlags{Project: c.Project}
+	keys := keyFlags{Provider: "jetpay", Project: c.Project}
 	project, err := keys.project(cfg)
 	if err != nil {
 		return err

@@ -3,27 +3,37 @@ package commands
 import (
 	"fmt"
 
+	"tolem/highhelp"
 	"tolem/signing"
 )
 
 // verifyCommand checks a body's signature.
 type verifyCommand struct {
 	keyFlags
-	File string `arg:"" optional:"" default:"-" help:"The signed body; - or nothing: standard input."`
+	Timestamp string `placeholder:"T" help:"HighHelp: the alert's x-access-timestamp."`
+	Signature string `placeholder:"S" help:"HighHelp: the alert's x-access-signature."`
+	Key       string `placeholder:"FILE" help:"HighHelp: the PEM file with the public key of the alerts; no configuration is read then."`
+	File      string `arg:"" optional:"" default:"-" help:"The signed body; - or nothing: standard input."`
 }
 
 // Help is shown by --help.
 func (verifyCommand) Help() string {
 	return `Prints "valid" and exits 0 if one of the secrets made the signature; otherwise says why not and exits 1.
 
+With --provider highhelp the body is a captured alert; its two headers come as --timestamp and --signature. Every dialect is tried, and the one that it was signed in is printed as the configuration wants it. --secret is then the HMAC key.
+
 Example:
 
   tolem verify --project 1234 callback.json
-  tolem sign --secret s body.json | tolem verify --secret s`
+  tolem sign --secret s body.json | tolem verify --secret s
+  tolem verify --provider highhelp --timestamp 1764000000 --signature "$SIGNATURE" alert.json`
 }
 
 // Run verifies.
 func (c *verifyCommand) Run(p *program) error {
+	if c.Provider == highhelp.Provider {
+		return c.runHighHelp(p)
+	}
 	keys, err := c.keys(p)
 	if err != nil {
 		return err

@@ -76,8 +76,20 @@ func reveal(all []config.Secret) []string {
 	return texts
 }
 
+// demoProject is the HighHelp project of the repository's file.
+func demoProject(t *testing.T) config.HighHelpProject {
+	t.Helper()
+	const keys = "fixtures/highhelp/keys/"
+	pem := func(name string) string { return strings.TrimSuffix(mustRead(t, keys+name), "\n") }
+	project := config.NewHighHelpProject("57aff4db-b45d-42bf-bc5f-b7a499a01782")
+	project.RequestKey = config.RequestKey{Algorithm: "rsa", PrivateKeyFile: keys + "request.pem", PrivateKey: config.NewSecret(pem("request.pem"))}
+	project.AlertKey = config.AlertKey{Algorithm: "rsa", PublicKeyFile: keys + "alerts.pem", PublicKey: pem("alerts.pem")}
+	return project
+}
+
 func TestTheRepositorysFileLoadsWithoutWarnings(t *testing.T) {
-	got, warnings, err := config.Load("../config.yaml", nil)
+	t.Chdir("..") // its paths are those of the repository
+	got, warnings, err := config.Load("config.yaml", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,10 +116,12 @@ func TestTheRepositorysFileLoadsWithoutWarnings(t *testing.T) {
 				PaymentMethods: []string{"terminal/kaspi"}, CallbackMethods: []string{"kaspi"},
 			}},
 		},
-		HighHelp: config.Default().HighHelp,
-		Watch:    config.Watch{Interval: time.Minute, MaxAge: 72 * time.Hour},
-		Log:      config.Log{Level: "info", Format: "json"},
+		PublicURL: "http://127.0.0.1:8080",
+		HighHelp:  config.Default().HighHelp,
+		Watch:     config.Watch{Interval: time.Minute, MaxAge: 72 * time.Hour},
+		Log:       config.Log{Level: "info", Format: "json"},
 	}
+	want.HighHelp.BaseURL, want.HighHelp.Projects = "http://127.0.0.1:8090", []config.HighHelpProject{demoProject(t)}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
@@ -542,15 +556,17 @@ func TestProductionReportsABrokenSecretOnce(t *testing.T) {
 }
 
 func TestTheRepositorysFileBecomesProductiveByVariablesAlone(t *testing.T) {
+	t.Chdir("..") // its paths are those of the repository
 	env := []string{
 		"TOLEM_ENVIRONMENT=production", "TOLEM_DEMO__ACCOUNTS=", "TOLEM_DEMO__PAYMENTS=", "TOLEM_ADMIN__TOKENS=[]",
 		`TOLEM_JETPAY__PROJECTS=[{"id":1,"secrets":["sixteen-bytes-it"]}]`,
+		"TOLEM_PUBLIC_URL=https://pay.example.kz", "TOLEM_HIGHHELP__BASE_URL=https://api.hh-processing.com", "TOLEM_HIGHHELP__PROJECTS=[]",
 	}
-	if _, warnings, err := config.Load("../config.yaml", env); err != nil || len(warnings) > 0 {
+	if _, warnings, err := config.Load("config.yaml", env); err != nil || len(warnings) > 0 {
 		t.Errorf("got %v, %v", warnings, err)
 	}
-	_, _, err := config.Load("../config.yaml", env[:1])
-	if got, want := strings.Count(err.Error(), "\n")+1, 4; got != want {
+	_, _, err := config.Load("config.yaml", env[:1])
+	if got, want := strings.Count(err.Error(), "\n")+1, 8; got != want {
 		t.Errorf("as it stands: got %d problems, want %d:\n%v", got, want, err)
 	}
 }

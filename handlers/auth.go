@@ -40,8 +40,9 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		if t == nil {
 			return errNoToken
 		}
-		c.(*exchange).client = t.name
-		if !mayUse(t.role, c.Request().Method) {
+		x := c.(*exchange)
+		x.client, x.role = t.name, t.role
+		if !mayUse(t.role, c.Request().Method, c.Path()) {
 			return errForbidden
 		}
 		return next(c)

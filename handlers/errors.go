@@ -21,6 +21,9 @@ var (
 	errForbidden = errors.New("the token's role does not allow this")
 )
 
+// mimeProblem is the type of RFC 9457.
+const mimeProblem = "application/problem+json"
+
 // notJSON says that an admin request's body is not JSON.
 type notJSON struct{ detail string }
 
@@ -55,6 +58,7 @@ func isEchos(err error) bool {
 const (
 	codeSuccess   = 0
 	codeSignature = 400
+	codeAlert     = 401 // ours, of an alert whose sender is not proven
 	codeNoAccount = 404
 	codeGeneral   = 500
 )
@@ -73,9 +77,12 @@ type providerAnswer struct {
 func forProvider(k kind, err error) providerAnswer {
 	if failed := (*signatureError)(nil); errors.As(err, &failed) {
 		a := providerAnswer{http.StatusOK, codeSignature, "Signature error", outcomeBadSignature, false}
-		if k == kindCallback {
+		switch k {
+		case kindCallback:
 			// A callback has no answer codes: delivered means HTTP 200.
 			a.status = http.StatusBadRequest
+		case kindAlert:
+			a.status, a.code = http.StatusUnauthorized, codeAlert
 		}
 		return a
 	}
@@ -88,9 +95,9 @@ func forProvider(k kind, err error) providerAnswer {
 	if errors.Is(err, errTooLarge) || errors.Is(err, signing.ErrTooLarge) {
 		return providerAnswer{http.StatusRequestEntityTooLarge, codeGeneral, "Body too large", outcomeTooLarge, false}
 	}
-	// A callback is stored or it comes again. Whatever else goes wrong with one
+	// A callback or alert is stored or it comes again. Whatever else goes wrong with one
 	// must never be answered 200: that would acknowledge money and lose it.
-	if refusal := (*topup.Error)(nil); k != kindCallback && errors.As(err, &refusal) {
+	if refusal := (*topup.Error)(nil); k != kindCallback && k != kindAlert && errors.As(err, &refusal) {
 		switch refusal.Kind {
 		case topup.KindNotFound:
 			return providerAnswer{http.StatusOK, codeNoAccount, "Account does not exist", outcomeNoAccount, false}
@@ -146,6 +153,8 @@ func codeText(code int) string {
 		return "0"
 	case codeSignature:
 		return "400"
+	case codeAlert:
+		return "401"
 	case codeNoAccount:
 		return "404"
 	}
@@ -167,6 +176,8 @@ type problem struct {
 	Detail string       `json:"detail,omitempty"`
 	Field  string       `json:"field,omitempty"`  // the first field that breaks a rule
 	Errors []fieldError `json:"errors,omitempty"` // all of them
+
+	PaymentID string `json:"payment_id,omitempty"` // the payment that it is about
 }
 
 type fieldError struct {
@@ -181,8 +192,13 @@ func problemOf(err error) problem {
 		garbled *notJSON
 		rules   brokenRules
 		refusal *topup.Error
+		failure *providerFailure
 	)
 	switch {
+	case errors.As(err, &failure):
+		p := newProblem(failure.status, failure.detail)
+		p.PaymentID = failure.paymentID
+		return p
 	case errors.As(err, &he):
 		return newProblem(he.Code, "")
 	case errors.Is(err, errTooLarge):
@@ -268,7 +284,7 @@ func (s *Server) answerProblem(x *exchange, err error) {
 	}
 	data, err := json.Marshal(p)
 	if err == nil {
-		err = x.Blob(p.Status, "application/problem+json", data)
+		err = x.Blob(p.Status, mimeProblem, data)
 	}
 	if err != nil {
 		x.fail(err)

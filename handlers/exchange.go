@@ -29,6 +29,7 @@ type exchange struct {
 	id      string
 	started time.Time
 	client  string // name of the admin token
+	role    string // of the admin token
 
 	kind      kind
 	outcome   outcome
@@ -36,7 +37,8 @@ type exchange struct {
 	named     string   // id of a configured project that the message claims, signed or not
 	paymentID string   // our id
 	reason    signatureReason
-	failure   error // for the operator's eyes: why the answer is a 5xx
+	dialect   string // in which an alert was signed, to be told once
+	failure   error  // for the operator's eyes: why the answer is a 5xx
 
 	body   []byte // of the request
 	answer []byte // under construction

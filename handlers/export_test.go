@@ -47,3 +47,12 @@ func AnswerToCallback(err error) (status int, retry bool) {
 	a := forProvider(kindCallback, err)
 	return a.status, a.retry
 }
+
+// PayinHash is the hash under which the idempotency key of a request is kept.
+func PayinHash(body []byte) []byte {
+	asked, err := payinOf(body)
+	if err != nil {
+		panic(err)
+	}
+	return hashOf(asked)
+}

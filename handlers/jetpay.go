@@ -154,14 +154,7 @@ func (s *Server) callback(x *exchange, b *signing.Body, claim claim) error {
 		return fmt.Errorf("callback: %w", err)
 	}
 	x.paymentID = recorded.PaymentID
-	switch recorded.Disposition {
-	case topup.DispositionCredited:
-		x.project.counters.credits.Inc()
-	case topup.DispositionSuspended:
-		x.project.counters.suspended.Inc()
-	case topup.DispositionRepeat:
-		x.project.counters.repeats.Inc()
-	}
+	x.project.counters.recorded(recorded)
 	x.answer = append(x.answer[:0], `{"code":0}`...)
 	return s.done(x, outcomeOfDisposition(recorded.Disposition))
 }

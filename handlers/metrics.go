@@ -11,7 +11,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
 
+	"tolem/highhelp"
 	"tolem/store"
+	"tolem/topup"
+	"tolem/watch"
 )
 
 // booksCache is how long the figures that the database knows are kept, so that
@@ -34,6 +37,9 @@ type Metrics struct {
 	credits           *prometheus.CounterVec
 	repeats           *prometheus.CounterVec
 	suspended         *prometheus.CounterVec
+	calls             *prometheus.CounterVec
+	callSeconds       *prometheus.HistogramVec
+	looks             *prometheus.CounterVec
 	batchSize         prometheus.Histogram
 	commitSeconds     prometheus.Histogram
 }
@@ -72,10 +78,23 @@ func NewMetrics() *Metrics {
 			Help:    "How long requests took, in seconds.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"route", "kind"}),
-		issued:    byProject("tolem_payments_issued_total", "Payment ids given out by check_deposit."),
-		credits:   byProject("tolem_credits_total", "Callbacks that credited a contract."),
-		repeats:   byProject("tolem_duplicates_total", "Callbacks that repeated an earlier one and had no effect."),
-		suspended: byProject("tolem_suspense_postings_total", "Callbacks whose money went to suspense."),
+		issued:    byProject("tolem_payments_issued_total", "Payments issued: by check_deposit, or as a pay-in."),
+		credits:   byProject("tolem_credits_total", "Messages that credited a contract."),
+		repeats:   byProject("tolem_duplicates_total", "Messages that repeated an earlier one and had no effect."),
+		suspended: byProject("tolem_suspense_postings_total", "Messages whose money went to suspense."),
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tolem_provider_calls_total",
+			Help: "Calls of ours to a provider, by operation and outcome.",
+		}, []string{"provider", "op", "outcome"}),
+		callSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "tolem_provider_call_seconds",
+			Help:    "How long calls to a provider took, in seconds.",
+			Buckets: []float64{.025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"provider", "op"}),
+		looks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tolem_watch_looks_total",
+			Help: "Payments that a provider was asked about because they stay open, by what came of it.",
+		}, []string{"provider", "outcome"}),
 		batchSize: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "tolem_commit_batch_size",
 			Help:    "Writes that shared a commit.",
@@ -94,7 +113,19 @@ func NewMetrics() *Metrics {
 	for reason := reasonNone + 1; reason < reasons; reason++ {
 		m.signatureFailures[reason] = failures.WithLabelValues(reason.String())
 	}
+	for _, op := range watch.Calls {
+		m.callSeconds.WithLabelValues(op.Provider, op.Op)
+		for _, outcome := range highhelp.CallOutcomes {
+			m.calls.WithLabelValues(op.Provider, op.Op, outcome)
+		}
+	}
+	for _, provider := range watch.Providers {
+		for _, outcome := range watch.LookOutcomes {
+			m.looks.WithLabelValues(provider, outcome)
+		}
+	}
 	m.registry.MustRegister(m.requests, m.seconds, failures, m.issued, m.credits, m.repeats, m.suspended,
+		m.calls, m.callSeconds, m.looks,
 		m.batchSize, m.commitSeconds,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -146,6 +177,27 @@ func (m *Metrics) project(id string) projectCounters {
 	}
 }
 
+// recorded counts what became of a message.
+func (c projectCounters) recorded(r store.Recorded) {
+	switch r.Disposition {
+	case topup.DispositionCredited:
+		c.credits.Inc()
+	case topup.DispositionSuspended:
+		c.suspended.Inc()
+	case topup.DispositionRepeat:
+		c.repeats.Inc()
+	}
+}
+
+// call counts a call of ours to a provider.
+func (m *Metrics) call(provider, op, outcome string, took time.Duration) {
+	m.calls.WithLabelValues(provider, op, outcome).Inc()
+	m.callSeconds.WithLabelValues(provider, op).Observe(took.Seconds())
+}
+
+// look counts a payment that a provider was asked about.
+func (m *Metrics) look(provider, outcome string) { m.looks.WithLabelValues(provider, outcome).Inc() }
+
 // watch adds the metrics that are asked of the store when they are scraped.
 func (m *Metrics) watch(s *store.Store, log *zap.Logger, now func() time.Time, version string) error {
 	if version == "" {
@@ -175,12 +227,15 @@ type books struct {
 	log   *zap.Logger
 	now   func() time.Time
 
-	pending, oldest, review, suspense, seq, wal *prometheus.Desc
+	pending, oldest, review, suspense, seq, wal, payins, oldestPayin *prometheus.Desc
 
 	mu     sync.Mutex
 	known  bool
 	readAt time.Time
 	stats  store.Stats
+
+	openPayins int64
+	payinSince time.Time
 }
 
 func newBooks(s *store.Store, log *zap.Logger, now func() time.Time) *books {
@@ -193,12 +248,15 @@ func newBooks(s *store.Store, log *zap.Logger, now func() time.Time) *books {
 		suspense: gauge("tolem_open_suspense_items", "Money in suspense that nobody has resolved, in items."),
 		seq:      gauge("tolem_ledger_last_seq", "The newest place in the ledger's feed."),
 		wal:      gauge("tolem_wal_bytes", "Size of the database's write-ahead log, in bytes."),
+
+		payins:      gauge("tolem_open_payins", "Pay-ins that wait for their result."),
+		oldestPayin: gauge("tolem_oldest_open_payin_seconds", "Age of the oldest pay-in that waits for its result, in seconds; 0 if none does."),
 	}
 }
 
 // Describe implements [prometheus.Collector].
 func (b *books) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{b.pending, b.oldest, b.review, b.suspense, b.seq, b.wal} {
+	for _, desc := range []*prometheus.Desc{b.pending, b.oldest, b.review, b.suspense, b.seq, b.wal, b.payins, b.oldestPayin} {
 		ch <- desc
 	}
 }
@@ -215,25 +273,32 @@ func (b *books) Collect(ch chan<- prometheus.Metric) {
 	if !b.known {
 		return
 	}
-	age := 0.0
-	if !b.stats.OldestPending.IsZero() {
-		age = max(0, now.Sub(b.stats.OldestPending).Seconds())
+	age := func(since time.Time) float64 {
+		if since.IsZero() {
+			return 0
+		}
+		return max(0, now.Sub(since).Seconds())
 	}
 	gauge := func(desc *prometheus.Desc, value float64) {
 		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value)
 	}
 	gauge(b.pending, float64(b.stats.Pending))
-	gauge(b.oldest, age)
+	gauge(b.oldest, age(b.stats.OldestPending))
 	gauge(b.review, float64(b.stats.Review))
 	gauge(b.suspense, float64(b.stats.OpenSuspense))
 	gauge(b.seq, float64(b.stats.LastSeq))
 	gauge(b.wal, float64(b.stats.WALBytes))
+	gauge(b.payins, float64(b.openPayins))
+	gauge(b.oldestPayin, age(b.payinSince))
 }
 
 func (b *books) read(now time.Time) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
 	stats, err := b.store.Stats(ctx)
+	if err == nil {
+		b.openPayins, b.payinSince, err = b.store.PayinStats(ctx)
+	}
 	b.known = err == nil
 	if err != nil {
 		b.log.Warn("metrics about the books are left out", zap.Error(err))

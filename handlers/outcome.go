@@ -14,10 +14,11 @@ const (
 	kindVerify                   // does this account exist
 	kindCheckDeposit             // give us a payment id
 	kindCallback                 // the result
+	kindAlert                    // HighHelp says where a payment stands
 	kindOther                    // a synchronous request of a type that we do not know
 )
 
-var kindNames = [...]string{"", "verify", "check_deposit", "callback", "other"}
+var kindNames = [...]string{"", "verify", "check_deposit", "callback", "alert", "other"}
 
 func (k kind) String() string { return kindNames[k] }
 
@@ -54,6 +55,8 @@ const (
 	outcomeInvalid
 	outcomeFailed
 	outcomeUnavailable
+	outcomeBadGateway
+	outcomeGatewayTimeout
 
 	outcomes // how many there are
 )
@@ -63,7 +66,7 @@ var outcomeNames = [outcomes]string{
 	"no_account", "refused", "bad_signature", "malformed",
 	"repeat", "noted", "posted", "credited", "suspended", "bound", "foreign", "unreadable",
 	"bad_request", "unauthorized", "forbidden", "not_found", "method_not_allowed", "conflict", "too_large", "invalid",
-	"failed", "unavailable",
+	"failed", "unavailable", "bad_gateway", "gateway_timeout",
 }
 
 func (o outcome) String() string { return outcomeNames[o] }
@@ -111,6 +114,10 @@ func outcomeOfStatus(status int) outcome {
 		return outcomeInvalid
 	case http.StatusServiceUnavailable:
 		return outcomeUnavailable
+	case http.StatusBadGateway:
+		return outcomeBadGateway
+	case http.StatusGatewayTimeout:
+		return outcomeGatewayTimeout
 	}
 	if status >= http.StatusBadRequest {
 		return outcomeFailed
@@ -127,12 +134,13 @@ const (
 	reasonNotSigned                      // no signature that could be checked
 	reasonNoMatch                        // none of the project's keys made it
 	reasonUnknownProject                 // it names a project that is not configured
+	reasonNoKey                          // it names a project that has no key for alerts
 	reasonNoProject                      // it names no project, and not exactly one has made the signature
 
 	reasons // how many there are
 )
 
-var reasonNames = [reasons]string{"", "not_signed", "no_match", "unknown_project", "no_project"}
+var reasonNames = [reasons]string{"", "not_signed", "no_match", "unknown_project", "no_key", "no_project"}
 
 func (r signatureReason) String() string { return reasonNames[r] }
 

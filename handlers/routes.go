@@ -2,11 +2,13 @@ package handlers
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"tolem/config"
+	"tolem/highhelp"
 )
 
 // routePublic lists the routes of the public listener.
@@ -15,6 +17,7 @@ func (s *Server) routePublic(e *echo.Echo) {
 
 	e.POST("/jetpay", s.jetpay)
 	e.POST("/jetpay/callback", s.jetpay)
+	e.POST(highhelp.AlertsPath, s.highhelpAlert)
 	e.GET("/healthz", s.alive)
 }
 
@@ -34,12 +37,30 @@ func (s *Server) routeAdmin(e *echo.Echo) {
 	e.GET("/api/v1/payments/:payment_id", s.getPayment)
 	e.GET("/api/v1/ledger/balances", s.ledgerBalances)
 	e.GET("/api/v1/ledger/transactions", s.ledgerTransactions)
+	s.routePayins(e)
+}
+
+// routeMerchant lists the routes of the merchant's own listener.
+func (s *Server) routeMerchant(e *echo.Echo) {
+	e.Use(s.observe(listener{name: "merchant", trustsRequestID: true}), s.authenticate)
+
+	s.routePayins(e)
+}
+
+// payinsRoute begins the route templates that the role merchant may use.
+const payinsRoute = "/api/v1/payins"
+
+func (s *Server) routePayins(e *echo.Echo) {
+	e.POST(payinsRoute, s.createPayin)
+	e.GET(payinsRoute+"/:payment_id", s.getPayin)
+	e.POST(payinsRoute+"/:payment_id/confirm", s.confirmPayin)
+	e.POST(payinsRoute+"/:payment_id/cancel", s.cancelPayin)
 }
 
 // isProvider reports whether a route template speaks a provider's protocol, in
 // which every failure has an answer of that protocol.
 func isProvider(route string) bool {
-	return route == "/jetpay" || route == "/jetpay/callback"
+	return route == "/jetpay" || route == "/jetpay/callback" || route == highhelp.AlertsPath
 }
 
 // isOpen reports whether a route template of the admin listener is served
@@ -48,14 +69,15 @@ func isOpen(route string) bool {
 	return route == "/livez" || route == "/readyz" || route == "/metrics"
 }
 
-// mayUse reports whether a role may send such a request to the admin API. The
-// role merchant has no route of its own in this version.
-func mayUse(role, method string) bool {
+// mayUse reports whether a role may send such a request to the admin API.
+func mayUse(role, method, route string) bool {
 	switch role {
 	case config.RoleAdmin:
 		return true
 	case config.RoleRead:
 		return method == http.MethodGet || method == http.MethodHead
+	case config.RoleMerchant:
+		return strings.HasPrefix(route, payinsRoute)
 	}
 	return false
 }

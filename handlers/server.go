@@ -25,6 +25,7 @@ import (
 	"tolem/config"
 	"tolem/store"
 	"tolem/topup"
+	"tolem/watch"
 )
 
 // Limits of the HTTP servers. A provider's message is at most 1 MiB and comes
@@ -67,6 +68,8 @@ type Server struct {
 	mirror    bool // the HTTP status repeats the code of the body
 	sign      bool // answers carry a signature
 	projects  *projects
+	highhelp  *highhelpSide
+	watcher   *watch.Watcher
 	tokens    []token
 
 	draining  atomic.Bool
@@ -74,7 +77,7 @@ type Server struct {
 	lastID    atomic.Uint64
 	exchanges sync.Pool
 
-	public, admin *echo.Echo
+	public, admin, merchant *echo.Echo
 }
 
 // New makes a server. Its metrics are registered with o.Metrics, so one
@@ -108,12 +111,19 @@ func New(o Options) (*Server, error) {
 		idPrefix:  hex.EncodeToString(prefix) + "-",
 	}
 	s.exchanges.New = func() any { return &exchange{} }
+	if s.highhelp, err = newHighHelp(o.Config, o.Metrics, now); err != nil {
+		return nil, err
+	}
+	if s.watcher, err = s.newWatcher(o.Config); err != nil {
+		return nil, err
+	}
 	if err := o.Metrics.watch(o.Store, o.Log, now, o.Version); err != nil {
 		return nil, err
 	}
-	s.public, s.admin = newEcho(), newEcho()
+	s.public, s.admin, s.merchant = newEcho(), newEcho(), newEcho()
 	s.routePublic(s.public)
 	s.routeAdmin(s.admin)
+	s.routeMerchant(s.merchant)
 	return s, nil
 }
 
@@ -131,8 +141,16 @@ func (s *Server) Public() http.Handler { return s.public }
 // Admin serves the merchant's own people and machines.
 func (s *Server) Admin() http.Handler { return s.admin }
 
+// Merchant serves the merchant's own routes, and nothing else, for a listener
+// of their own.
+func (s *Server) Merchant() http.Handler { return s.merchant }
+
+// Watcher asks the providers about payments that stay open. The caller runs it,
+// for as long as the server.
+func (s *Server) Watcher() *watch.Watcher { return s.watcher }
+
 // Drain makes the provider routes answer 503, so that the platform comes again
-// later, and the server not ready. Requests that are under way are finished.
+// later, takes no new pay-ins, and makes the server not ready. Requests that are under way are finished.
 func (s *Server) Drain() { s.draining.Store(true) }
 
 // NewHTTPServer makes the http.Server for one of the listeners, with its

@@ -1,0 +1,408 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"tolem/config"
+	"tolem/highhelp"
+	"tolem/store"
+	"tolem/topup"
+)
+
+// askAgain is when the provider is asked about a pay-in whose request brought
+// no answer: not at once, since the request may still be on its way.
+const askAgain = 5 * time.Second
+
+// createPayin opens a payment and asks HighHelp for its form. The payment and
+// the idempotency key are on disk before the request leaves.
+func (s *Server) createPayin(c echo.Context) error {
+	x := c.(*exchange)
+	if s.draining.Load() {
+		return errDraining
+	}
+	if err := x.readBody(); err != nil {
+		return err
+	}
+	asked, err := payinOf(x.body)
+	if err != nil {
+		return err
+	}
+	project, err := s.highhelp.projectOf(asked.ProjectID)
+	if err != nil {
+		return err
+	}
+	x.named, asked.ProjectID = project.id, project.id
+	asked.CustomerID = s.normalize.Apply(asked.CustomerID)
+	key, err := idempotencyKey(x, asked)
+	if err != nil {
+		return err
+	}
+	s.allowTime(x)
+	ctx, cancel := x.patience()
+	defer cancel()
+	// What was answered before is answered again, whatever has become of the
+	// account since.
+	if prior, err := s.store.PriorPayin(ctx, key); err != nil || prior != nil {
+		return s.answerPrior(x, prior, err)
+	}
+	request, opening, err := s.checkPayin(ctx, asked)
+	if err != nil {
+		return err
+	}
+	opening.Key = key
+	id, prior, err := s.store.OpenPayin(ctx, opening)
+	if err != nil || prior != nil {
+		return s.answerPrior(x, prior, err)
+	}
+	x.paymentID = id
+	project.counters.issued.Inc()
+	request.General.PaymentID = id
+	return s.askForPayin(x, project, request)
+}
+
+// checkPayin applies every rule that can be checked before anything is sent:
+// those of the provider and its methods, then those of the account.
+func (s *Server) checkPayin(ctx context.Context, asked payinRequest) (highhelp.PayinRequest, store.NewPayin, error) {
+	var none highhelp.PayinRequest
+	for field, id := range map[string]string{"customer_id": asked.CustomerID, "entity_id": asked.EntityID} {
+		if err := topup.CheckID(id); err != nil {
+			return none, store.NewPayin{}, topup.Invalid(field, "%s", err)
+		}
+	}
+	request, err := s.highhelp.catalogue.Check(asked.forProvider(s.highhelp.alertsURL))
+	if err != nil {
+		return none, store.NewPayin{}, err
+	}
+	account, err := s.store.Account(ctx, asked.CustomerID)
+	if err != nil {
+		return none, store.NewPayin{}, err
+	}
+	if account.Payable() && account.Contract(asked.EntityID) == nil {
+		return none, store.NewPayin{}, topup.NotFound("contract does not exist in this account")
+	}
+	money := topup.Money{Amount: asked.Amount, Currency: asked.Currency}
+	contract, err := topup.CheckDeposit(account, topup.Deposit{ContractID: asked.EntityID, Money: money, Method: asked.WidgetMethod},
+		topup.DepositRules{Methods: []string{asked.WidgetMethod}, MaxAmount: s.maxAmount})
+	if err != nil {
+		return none, store.NewPayin{}, err
+	}
+	return request, store.NewPayin{
+		Project: asked.ProjectID, CustomerID: account.CustomerID, ContractID: contract.ID, ContractNumber: contract.Number,
+		Money: money, WidgetMethod: asked.WidgetMethod, Method: s.highhelp.methodName(asked), RedirectURL: asked.RedirectURL,
+		Lifetime: time.Duration(request.Payment.Lifetime) * time.Second, AnsweredWithin: s.highhelp.timeout + storeTimeout,
+	}, nil
+}
+
+// projectOf finds the project that is asked for; it may be left out when there
+// is one.
+func (h *highhelpSide) projectOf(id string) (*highhelpProject, error) {
+	if id == "" && h.only != nil {
+		return h.only, nil
+	}
+	if p := h.projects[id]; p != nil {
+		return p, nil
+	}
+	if id == "" && len(h.projects) > 0 {
+		return nil, topup.Invalid("project_id", "must be given: several projects are configured")
+	}
+	return nil, topup.Invalid("project_id", "does not name a configured HighHelp project")
+}
+
+// methodName is the name of the method that is asked for, empty where the
+// customer chooses between several.
+func (h *highhelpSide) methodName(asked payinRequest) string {
+	fitting := h.catalogue.Fitting(asked.Currency, asked.Payer.Country, asked.WidgetMethod)
+	if len(fitting) != 1 {
+		return ""
+	}
+	return fitting[0].Name
+}
+
+// askForPayin sends the request and notes what came of it. From here on the
+// caller's going away changes nothing: the outcome is to be known.
+func (s *Server) askForPayin(x *exchange, project *highhelpProject, request highhelp.PayinRequest) error {
+	ctx := context.WithoutCancel(x.Request().Context())
+	started := time.Now()
+	answer, err := project.client.Payin(ctx, request)
+	s.metrics.call(highhelp.Provider, "payin", highhelp.CallOutcome(err), time.Since(started))
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	var failed *highhelp.Error
+	switch {
+	case err == nil:
+		return s.payinCreated(ctx, x, answer)
+	case errors.As(err, &failed) && !failed.Unknown:
+		return s.payinRefused(ctx, x, failed)
+	}
+	unknown := outcomeUnknown(x.paymentID, err)
+	return withNote(unknown, s.store.PayinOutcomeUnknown(ctx, x.paymentID, s.now().Add(askAgain), err.Error()))
+}
+
+// payinCreated answers with the form. The very bytes of the answer are stored
+// with the idempotency key.
+func (s *Server) payinCreated(ctx context.Context, x *exchange, answer highhelp.Answer) error {
+	y, err := s.store.Payin(ctx, x.paymentID)
+	if err != nil {
+		return s.notNoted(x, err)
+	}
+	created := store.CreatedPayin{
+		Known:    store.Known{FormURL: answer.FormURL, RequestID: answer.RequestID},
+		Status:   highhelp.Shown(highhelp.StatusText(answer.Status, answer.SubStatus)),
+		NextLook: y.LifetimeEnds,
+	}
+	if answer.FormURL == "" {
+		created.NextLook = s.now()
+	}
+	shown := *y
+	payment := *y.Payment
+	shown.Payment, shown.FormURL, shown.State = &payment, answer.FormURL, store.PayinOpen
+	payment.ProviderReference = answer.RequestID
+	if payment.ProviderStatus == "" {
+		payment.ProviderStatus = created.Status
+	}
+	body, err := marshal(payinJSONOf(&shown))
+	if err != nil {
+		return s.notNoted(x, err)
+	}
+	if err := s.store.PayinCreated(ctx, x.paymentID, created, store.Answer{Status: http.StatusCreated, Body: body}); err != nil {
+		return s.notNoted(x, err)
+	}
+	return x.Blob(http.StatusCreated, echo.MIMEApplicationJSON, body)
+}
+
+// notNoted answers when the provider has the pay-in and the store could not
+// note it. The payment waits, and the watch will learn the rest.
+func (s *Server) notNoted(x *exchange, err error) error {
+	return &providerFailure{http.StatusServiceUnavailable, x.paymentID,
+		"the pay-in was asked for, but what came of it could not be stored; ask for the payment, or send the same request with its Idempotency-Key, later", err}
+}
+
+// payinRefused answers when there is no pay-in. A request that may succeed
+// later can be sent again under the same idempotency key.
+func (s *Server) payinRefused(ctx context.Context, x *exchange, failed *highhelp.Error) error {
+	refusal := refusedByProvider(x.paymentID, failed)
+	body, err := marshal(problemOf(refusal))
+	if err != nil {
+		return withNote(refusal, err)
+	}
+	return withNote(refusal, s.store.PayinRefused(ctx, x.paymentID, store.RefusedPayin{
+		Status: highhelp.Shown(highhelp.StatusText(failed.Status, failed.SubStatus)), Code: codeOf(failed),
+		Message: highhelp.Shown(messageOf(failed)), FreesKey: failed.Temporary,
+	}, store.Answer{Status: refusal.status, Body: body}))
+}
+
+// codeOf is what a payment shows as the provider's code: the HTTP status.
+func codeOf(failed *highhelp.Error) string {
+	if failed.HTTPStatus == 0 {
+		return ""
+	}
+	return fmt.Sprintf("HTTP %d", failed.HTTPStatus)
+}
+
+func messageOf(failed *highhelp.Error) string {
+	switch {
+	case failed.Description != "":
+		return failed.Description
+	case failed.HTTPStatus == 0:
+		return "nothing was sent: the provider could not be reached"
+	}
+	return ""
+}
+
+// answerPrior answers a request that was sent before under the same key: with
+// what was answered then, or, if that was never settled, with the payment as it
+// now is.
+func (s *Server) answerPrior(x *exchange, prior *store.Prior, err error) error {
+	if err != nil {
+		return err
+	}
+	x.paymentID = prior.PaymentID
+	x.Response().Header().Set("Idempotency-Replayed", "true")
+	if len(prior.Answer.Body) == 0 {
+		return s.answerPayin(x, http.StatusOK, prior.PaymentID, true)
+	}
+	contentType := echo.MIMEApplicationJSON
+	if prior.Answer.Status >= http.StatusBadRequest {
+		contentType = mimeProblem
+	}
+	return x.Blob(prior.Answer.Status, contentType, prior.Answer.Body)
+}
+
+// answerPayin answers with a pay-in as it now is. If its outcome is unknown and
+// ask is set, the provider is asked first; that this brings nothing is no
+// failure.
+func (s *Server) answerPayin(x *exchange, status int, paymentID string, ask bool) error {
+	ctx := x.Request().Context()
+	y, err := s.payin(ctx, paymentID)
+	if err != nil {
+		return err
+	}
+	if ask && (y.State == store.PayinUnknown || y.State == store.PayinCreating) {
+		if _, err := s.look(ctx, y); err == nil {
+			if y, err = s.payin(ctx, paymentID); err != nil {
+				return err
+			}
+		}
+	}
+	return writeJSON(x, status, payinJSONOf(y))
+}
+
+// payin reads a pay-in, for as long as a request waits for the store.
+func (s *Server) payin(ctx context.Context, paymentID string) (*store.Payin, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return s.store.Payin(ctx, paymentID)
+}
+
+// look asks the provider about a pay-in, and records what it says.
+func (s *Server) look(ctx context.Context, y *store.Payin) (store.Recorded, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.highhelp.timeout+storeTimeout)
+	defer cancel()
+	return s.watcher.Look(ctx, y)
+}
+
+// getPayin answers with a pay-in, refresh=true with one that the provider was
+// just asked about.
+func (s *Server) getPayin(c echo.Context) error {
+	x := c.(*exchange)
+	paymentID, err := pathParam(c, "payment_id")
+	if err != nil {
+		return err
+	}
+	q := queryOf(c, "refresh")
+	refresh := q.text("refresh")
+	if refresh != "" && refresh != "true" && refresh != "false" {
+		q.report(topup.Invalid("refresh", "must be true or false"))
+	}
+	if len(q.problems) > 0 {
+		return q.problems
+	}
+	y, err := s.payin(x.Request().Context(), paymentID)
+	if err != nil {
+		return err
+	}
+	x.paymentID, x.named = y.Payment.ID, y.Payment.Project
+	if refresh != "true" || y.Payment.Status == topup.StatusSucceeded {
+		return writeJSON(c, http.StatusOK, payinJSONOf(y))
+	}
+	if x.role == config.RoleRead {
+		return errForbidden // it may credit
+	}
+	s.allowTime(x)
+	if _, err := s.look(x.Request().Context(), y); err != nil {
+		return providerError(x.paymentID, err)
+	}
+	return s.answerPayin(x, http.StatusOK, paymentID, false)
+}
+
+func (s *Server) confirmPayin(c echo.Context) error {
+	return s.steerPayin(c.(*exchange), "confirm", (*highhelp.Client).Confirm)
+}
+
+func (s *Server) cancelPayin(c echo.Context) error {
+	return s.steerPayin(c.(*exchange), "cancel", (*highhelp.Client).Cancel)
+}
+
+// steerPayin passes a confirm or cancel on. What HighHelp answers is an
+// acknowledgement: the result comes as an alert, and nothing changes until then.
+func (s *Server) steerPayin(x *exchange, op string, send func(*highhelp.Client, context.Context, string) (highhelp.Answer, error)) error {
+	if s.draining.Load() {
+		return errDraining
+	}
+	paymentID, err := pathParam(x, "payment_id")
+	if err != nil {
+		return err
+	}
+	y, err := s.payin(x.Request().Context(), paymentID)
+	if err != nil {
+		return err
+	}
+	p := y.Payment
+	x.paymentID, x.named = p.ID, p.Project
+	project := s.highhelp.projects[p.Project]
+	switch {
+	case project == nil:
+		return topup.Conflict("the project of this pay-in is not configured any more")
+	case !s.highhelp.catalogue.CanConfirm(p.Money.Currency, p.Method):
+		return topup.Conflict("the method of this pay-in has no %s", op)
+	case p.Status != topup.StatusPending:
+		return topup.Conflict("the payment is %s: there is nothing to %s", p.Status, op)
+	}
+	s.allowTime(x)
+	started := time.Now()
+	_, err = send(project.client, context.WithoutCancel(x.Request().Context()), p.ID)
+	s.metrics.call(highhelp.Provider, op, highhelp.CallOutcome(err), time.Since(started))
+	if err != nil {
+		return providerError(p.ID, err)
+	}
+	return s.answerPayin(x, http.StatusAccepted, p.ID, false)
+}
+
+// allowTime gives the answer the time that a call to the provider may take.
+func (s *Server) allowTime(x *exchange) {
+	// A connection that cannot do so keeps its own limit.
+	_ = http.NewResponseController(x.Response()).SetWriteDeadline(time.Now().Add(s.highhelp.timeout + 2*storeTimeout))
+}
+
+// providerFailure is an answer about a call to the provider that did not do
+// what was asked. The payment's id is part of it, so that nobody loses sight of
+// the payment. Its text is for the log: the detail, which may repeat the
+// provider's words, is for the caller alone.
+type providerFailure struct {
+	status    int
+	paymentID string
+	detail    string
+	cause     error
+}
+
+func (e *providerFailure) Error() string { return e.cause.Error() }
+
+// Unwrap returns the cause.
+func (e *providerFailure) Unwrap() error { return e.cause }
+
+// withNote adds that what came of a call could not be stored.
+func withNote(failure *providerFailure, err error) error {
+	if err != nil {
+		failure.cause = errors.Join(failure.cause, err)
+	}
+	return failure
+}
+
+// providerError is the answer to a failed call about a payment. What is not the
+// provider's failure stays what it is.
+func providerError(paymentID string, err error) error {
+	var failed *highhelp.Error
+	switch {
+	case !errors.As(err, &failed):
+		return err
+	case failed.Unknown:
+		return outcomeUnknown(paymentID, err)
+	}
+	return refusedByProvider(paymentID, failed)
+}
+
+func outcomeUnknown(paymentID string, cause error) *providerFailure {
+	return &providerFailure{http.StatusGatewayTimeout, paymentID,
+		"HighHelp gave no answer that could be read, so that the outcome is unknown; ask for the payment, or send the same request with its Idempotency-Key, to learn it", cause}
+}
+
+func refusedByProvider(paymentID string, failed *highhelp.Error) *providerFailure {
+	refusal := &providerFailure{http.StatusBadGateway, paymentID, "HighHelp refused the request", failed}
+	switch {
+	case errors.Is(failed, highhelp.ErrBusy):
+		refusal.status, refusal.detail = http.StatusServiceUnavailable, "too many requests to HighHelp are under way; nothing was sent; try again"
+	case failed.HTTPStatus == 0:
+		refusal.detail = "HighHelp could not be reached; nothing was sent; try again"
+	case failed.Description != "":
+		refusal.detail += ": " + highhelp.Shown(failed.Description)
+	default:
+		refusal.detail += fmt.Sprintf(" with HTTP status %d", failed.HTTPStatus)
+	}
+	return refusal
+}

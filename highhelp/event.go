@@ -1,0 +1,171 @@
+package highhelp
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"tolem/topup"
+)
+
+const (
+	// fingerprintSize is enough of a SHA-256 that no two messages of one
+	// payment share it by accident.
+	fingerprintSize = 16
+	// maxShown bounds, in bytes, the provider's words that a payment shows.
+	maxShown = 255
+
+	typePayin = "payin" // payment_info.type of what tops up an account
+)
+
+// Said is what HighHelp says of a payment, in an alert or in an answer to info.
+// What is absent or cannot be read is empty.
+type Said struct {
+	ProjectID   string // the project under whose key it was said
+	PaymentID   string
+	Status      string // empty: the message cannot be read at all
+	SubStatus   string
+	Description string
+	Amount      int64 // received, in minor units
+	Currency    string
+	Method      string
+	Type        string
+	At          time.Time // when it became so
+}
+
+// SaidOf is what an answer to info says. The answer carries no time of its own,
+// so that the one is taken at which it was read.
+func SaidOf(projectID string, i Info, read time.Time) Said {
+	return Said{
+		ProjectID: projectID, PaymentID: i.PaymentID, Status: i.Status, SubStatus: i.SubStatus, Description: i.StatusDescription,
+		Amount: i.Payment.Amount, Currency: i.Payment.Currency, Method: cmp.Or(i.Payment.WidgetMethod, i.Payment.Method), Type: i.Payment.Type, At: read,
+	}
+}
+
+// Event puts it in neutral terms (HighHelp, "Alerts" and "Payment statuses").
+// Only a success moves money, and of one payment only once: the payment's id is
+// the operation's too, so that a second success with another sum contradicts
+// the first. What was received is credited, up to maxOver times what was asked.
+//
+// A message without a status is taken as a movement that cannot be read, so
+// that somebody looks at it.
+func (s Said) Event(source topup.Source, maxOver int64) topup.Event {
+	e := topup.Event{
+		Provider:    Provider,
+		Project:     s.ProjectID,
+		Source:      source,
+		Amounts:     topup.AmountReceived,
+		MaxOver:     min(max(maxOver, 1), topup.MaxOverLimit),
+		Outcome:     s.outcome(),
+		TopUp:       s.Type == "" || s.Type == typePayin,
+		Method:      Shown(s.Method),
+		Status:      Shown(StatusText(s.Status, s.SubStatus)),
+		Message:     Shown(s.Description),
+		EffectiveAt: s.At,
+	}
+	if len(s.PaymentID) <= topup.MaxIDBytes && utf8.ValidString(s.PaymentID) {
+		e.Reference = s.PaymentID
+	}
+	if e.Outcome == topup.OutcomePaid {
+		e.Operation = e.Reference
+		e.Sum, e.Complete = s.money()
+		e.Initial = e.Sum
+		e.Complete = e.Complete && s.Status != "" && e.Reference != ""
+	}
+	e.Fingerprint = s.fingerprint(e)
+	return e
+}
+
+func (s Said) outcome() topup.Outcome {
+	switch s.Status {
+	case "":
+		return topup.OutcomePaid // perhaps: it is not complete
+	case StatusDispute:
+		return topup.OutcomeDisputed
+	}
+	return OutcomeOf(s.Status)
+}
+
+func (s Said) money() (topup.Money, bool) {
+	if s.Amount < 1 || s.Amount > topup.MaxAmount || !topup.ValidCurrency(s.Currency) {
+		return topup.Money{}, false
+	}
+	return topup.Money{Amount: s.Amount, Currency: s.Currency}, true
+}
+
+// fingerprint is equal for a message and its repeats: of a success the sum
+// counts, of everything else the provider's idempotency key alone. A message
+// that names no payment, or cannot be read, is never taken for a repeat.
+func (s Said) fingerprint(e topup.Event) []byte {
+	parts := []string{e.Provider, e.Project, e.Reference, s.Status, s.SubStatus}
+	switch {
+	case e.Reference == "":
+		return nil
+	case e.Outcome != topup.OutcomePaid:
+	case !e.Complete:
+		return nil
+	default:
+		parts = []string{e.Provider, e.Project, e.Reference, StatusSuccess, strconv.FormatInt(e.Sum.Amount, 10), e.Sum.Currency}
+	}
+	var buffer [512]byte
+	b := buffer[:0]
+	for _, part := range parts {
+		b = binary.AppendUvarint(b, uint64(len(part)))
+		b = append(b, part...)
+	}
+	sum := sha256.Sum256(b)
+	return slices.Clone(sum[:fingerprintSize])
+}
+
+// Shown returns the provider's own words, cut to a bound and without control
+// characters, for people to read. Nothing is decided by it.
+func Shown(text string) string {
+	text = strings.ToValidUTF8(text, "\ufffd")
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, text)
+	if len(text) <= maxShown {
+		return text
+	}
+	cut := maxShown
+	for !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut]
+}
+
+// What became of a call, in few words that never change: they are label values
+// of the metrics.
+const (
+	CallOK      = "ok"
+	CallRefused = "refused"  // it had no effect, the provider says
+	CallUnsent  = "not_sent" // it had no effect: nothing left
+	CallUnknown = "unknown"  // it may have had its effect
+)
+
+// CallOutcomes lists them.
+var CallOutcomes = []string{CallOK, CallRefused, CallUnsent, CallUnknown}
+
+// CallOutcome says what became of a call that returned err.
+func CallOutcome(err error) string {
+	var failed *Error
+	switch {
+	case err == nil:
+		return CallOK
+	case !errors.As(err, &failed) || failed.Unknown:
+		return CallUnknown
+	case failed.HTTPStatus == 0:
+		return CallUnsent
+	}
+	return CallRefused
+}

@@ -1,0 +1,7 @@
+package highhelp
+
+// What the fuzz tests look into.
+var (
+	ParseAnswer = parseAnswer
+	ParseInfo   = parseInfo
+)

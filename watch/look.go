@@ -1,0 +1,133 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tolem/highhelp"
+	"tolem/store"
+	"tolem/topup"
+)
+
+var errNoProject = errors.New("its project is not configured any more")
+
+// Look asks HighHelp about a pay-in, records the answer, and notes when to ask
+// again. It returns what became of the answer; the error is why there is none.
+//
+// A request to create that is still under way is not asked about: the provider
+// may not have it yet.
+func (w *Watcher) Look(ctx context.Context, y *store.Payin) (store.Recorded, error) {
+	now := w.o.Now()
+	if y.State == store.PayinCreating {
+		if now.Before(y.NextLook) {
+			return store.Recorded{PaymentID: y.Payment.ID, Status: y.Payment.Status}, nil
+		}
+		// Its server died before it could note what came of the request.
+		if err := w.o.Store.PayinOutcomeUnknown(ctx, y.Payment.ID, now, "the request was cut off by a stop of the server"); err != nil {
+			return store.Recorded{}, err
+		}
+	}
+	client := w.o.Clients[y.Payment.Project]
+	if client == nil {
+		return store.Recorded{}, w.unanswered(ctx, y, errNoProject)
+	}
+	started := time.Now()
+	info, raw, err := client.Ask(ctx, y.Payment.ID)
+	w.o.OnCall(highhelp.Provider, "info", highhelp.CallOutcome(err), time.Since(started))
+	if ctx.Err() != nil {
+		return store.Recorded{}, ctx.Err()
+	}
+	if err != nil {
+		return store.Recorded{}, w.unanswered(ctx, y, err)
+	}
+	return w.answered(ctx, y, info, raw)
+}
+
+// answered records what the provider says.
+func (w *Watcher) answered(ctx context.Context, y *store.Payin, info highhelp.Info, raw []byte) (store.Recorded, error) {
+	now := w.o.Now()
+	event := highhelp.SaidOf(y.Payment.Project, info, now).Event(topup.SourceInfo, w.o.MaxOver)
+	recorded, err := w.o.Store.Record(ctx, event, raw)
+	if err != nil {
+		return store.Recorded{}, err
+	}
+	w.o.OnRecorded(y.Payment.Project, recorded)
+	known := &store.Known{FormURL: info.FormURL, RequestID: info.RequestID}
+	if at := info.Payment.ExpirationDate; at > 0 && at < 1<<32 { // as documented
+		known.LifetimeEnds = time.Unix(at, 0).UTC()
+	}
+	if err := w.note(ctx, y, store.Look{Known: known}); err != nil {
+		return recorded, err
+	}
+	if recorded.PaymentID != y.Payment.ID {
+		w.o.OnLook(highhelp.Provider, LookFailed)
+		return recorded, fmt.Errorf("HighHelp info: the answer about payment %s names none", y.Payment.ID)
+	}
+	if y.Payment.Status == topup.StatusPending && recorded.Status != topup.StatusPending {
+		w.o.OnLook(highhelp.Provider, LookResult)
+		w.o.Log.Info("a result was learned by asking", zap.String("payment_id", y.Payment.ID),
+			zap.String("disposition", string(recorded.Disposition)), zap.String("status", string(recorded.Status)))
+		return recorded, nil
+	}
+	w.o.OnLook(highhelp.Provider, LookAnswered)
+	return recorded, w.review(ctx, y)
+}
+
+// unanswered notes why there is no answer, and returns that.
+func (w *Watcher) unanswered(ctx context.Context, y *store.Payin, cause error) error {
+	if w.neverCreated(y, cause) {
+		w.o.OnLook(highhelp.Provider, LookAbsent)
+		w.o.Log.Warn("a pay-in was never created: the provider does not know of it", zap.String("payment_id", y.Payment.ID))
+		return w.o.Store.PayinRefused(ctx, y.Payment.ID, store.RefusedPayin{
+			Message: "the provider does not know of this pay-in: the request to create it never arrived",
+		}, store.Answer{})
+	}
+	w.o.OnLook(highhelp.Provider, LookFailed)
+	if err := w.note(ctx, y, store.Look{Failure: cause.Error()}); err != nil {
+		return errors.Join(cause, err)
+	}
+	if err := w.review(ctx, y); err != nil {
+		return errors.Join(cause, err)
+	}
+	return cause
+}
+
+// neverCreated reports whether the answer means that the request to create the
+// pay-in never arrived: it brought no answer then, the provider does not know
+// of it now, and has had time enough.
+func (w *Watcher) neverCreated(y *store.Payin, cause error) bool {
+	var failed *highhelp.Error
+	if !errors.As(cause, &failed) || failed.HTTPStatus != http.StatusNotFound {
+		return false
+	}
+	unproven := y.State == store.PayinCreating || y.State == store.PayinUnknown
+	return unproven && y.Payment.ProviderStatus == "" && w.o.Now().Sub(y.CreatedAt) >= grace
+}
+
+func (w *Watcher) note(ctx context.Context, y *store.Payin, l store.Look) error {
+	now := w.o.Now()
+	l.Next = now.Add(w.backoff(y.Looks))
+	// Before the customer's time is over, nothing need be asked.
+	if ends := y.LifetimeEnds; l.Known != nil && ends.After(l.Next) {
+		l.Next = ends
+	}
+	if old := y.CreatedAt.Add(w.o.MaxAge); old.After(now) && old.Before(l.Next) {
+		l.Next = old
+	}
+	return w.o.Store.NotePayinLook(ctx, y.Payment.ID, l)
+}
+
+// review hands a pay-in over that stays open for too long.
+func (w *Watcher) review(ctx context.Context, y *store.Payin) error {
+	if y.Payment.Status != topup.StatusPending || w.o.Now().Sub(y.CreatedAt) < w.o.MaxAge {
+		return nil
+	}
+	w.o.OnLook(highhelp.Provider, LookReview)
+	w.o.Log.Warn("a pay-in stays open: somebody must look", zap.String("payment_id", y.Payment.ID))
+	return w.o.Store.ReviewPayin(ctx, y.Payment.ID)
+}
