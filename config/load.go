@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -13,7 +14,8 @@ import (
 )
 
 // Load reads the file at path, lets the TOLEM_ variables of environ (in the form of os.Environ) win over it, reads the
-// secret files and checks everything.
+// secret files and checks everything. Files that are named by a relative path are looked for in the working directory,
+// then beside the configuration file; database.dsn is relative to the working directory.
 //
 // Warnings are for the operator's eyes and stop nothing; they come with or without an error. The error is always a
 // *[Problems]; no configuration comes with it.
@@ -48,6 +50,7 @@ func Load(path string, environ []string) (config *Config, warnings []string, err
 	if err != nil {
 		return nil, nil, broken(err)
 	}
+	config.locateFiles(filepath.Dir(path))
 	rules := &rules{config: config, problems: problems, origins: reader.origins, warnings: variables.warnings}
 	rules.check()
 	if err := problems.orNil(); err != nil {
