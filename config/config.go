@@ -8,8 +8,8 @@
 // is TOLEM_ and the key in upper case with __ between levels. A new key is a new field with its tags, a default and,
 // where tags cannot say it, a rule.
 //
-// Relative paths in a configuration (database.dsn, demo.*, secret_files, the keys ending in _file) are relative to the working
-// directory of the process, not to the file's.
+// Files that are named by a relative path (demo.*, secret_files, the keys ending in _file) are looked for in the working
+// directory, then beside the configuration file; database.dsn is relative to the working directory.
 //
 // No message of this package shows a value from a configuration, because a misplaced value may be a secret.
 package config
