@@ -63,26 +63,37 @@ func TestEveryConfigurationInTheDocumentsLoads(t *testing.T) {
 	}
 }
 
-// TestTheReadmesTourPrintsWhatItShows runs the commands of the README, one
-// after the other, against a server with the demo data.
-func TestTheReadmesTourPrintsWhatItShows(t *testing.T) {
+// TestTheReadmesToursPrintWhatTheyShow runs the commands of the README, one
+// after the other, each tour against a server with the demo data.
+func TestTheReadmesToursPrintWhatTheyShow(t *testing.T) {
 	for _, program := range []string{"bash", "curl"} {
 		need(t, program)
 	}
 	tours := blocks(documents(t)["../README.md"], "console")
-	if len(tours) == 0 {
-		t.Fatal("the README shows no commands")
+	if len(tours) != 2 {
+		t.Fatalf("the README has %d tours, want two", len(tours))
 	}
 	program := buildProgram(t, "0")
-	s := newShop(t)
-	server := s.serve(t)
+	t.Run("top-ups", func(t *testing.T) {
+		s := newShop(t)
+		follow(t, tours[0], program, s, s.serve(t), "")
+	})
+	t.Run("pay-ins", func(t *testing.T) {
+		m := newMarket(t)
+		follow(t, tours[1], program, m.shop, m.running, m.pages)
+	})
+}
+
+// follow runs the commands of a tour and compares what they print.
+func follow(t *testing.T, tour, program string, s *shop, server *running, sandbox string) {
+	t.Helper()
 	environment := append(os.Environ(), "TOLEM_CONFIG="+s.config,
 		"TOLEM_LISTEN="+strings.TrimPrefix(server.public, "http://"), "TOLEM_ADMIN__LISTEN="+strings.TrimPrefix(server.admin, "http://"))
 	here := strings.NewReplacer(
 		"http://127.0.0.1:8080", server.public, "http://127.0.0.1:8081", server.admin,
 		"./tolem", program, "go build -o tolem .", "true",
 	)
-	for _, step := range regexp.MustCompile(`(?m)^\$ `).Split(strings.Join(tours, ""), -1)[1:] {
+	for _, step := range regexp.MustCompile(`(?m)^\$ `).Split(tour, -1)[1:] {
 		line, want, _ := strings.Cut(step, "\n")
 		command := exec.Command("bash", "-o", "pipefail", "-c", here.Replace(line))
 		command.Dir = ".."
@@ -91,7 +102,11 @@ func TestTheReadmesTourPrintsWhatItShows(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v\n%s", line, err, got)
 		}
-		if got, want := steady(string(got)), steady(want); got != want {
+		printed := strings.ReplaceAll(string(got), sandbox, "http://127.0.0.1:8090")
+		if sandbox == "" {
+			printed = string(got)
+		}
+		if got, want := steady(printed), steady(want); got != want {
 			t.Errorf("%s\nprinted:\n%s\nthe README shows:\n%s", line, got, want)
 		}
 	}
@@ -100,5 +115,6 @@ func TestTheReadmesTourPrintsWhatItShows(t *testing.T) {
 // steady replaces what differs from run to run.
 func steady(text string) string {
 	text = regexp.MustCompile(`\b([pt])_[0-9A-HJKMNP-TV-Z]{26}\b`).ReplaceAllString(text, "${1}_…")
+	text = regexp.MustCompile(`/widget/[0-9a-f]{40}\b`).ReplaceAllString(text, "/widget/…")
 	return strings.TrimRight(text, "\n")
 }
