@@ -3,7 +3,8 @@
 // the answer; and it serves the admin API, health and metrics.
 //
 // routes.go lists every route. A provider's message goes from its route
-// through jetpay.go to the store; errors.go is the one place that turns an
+// through jetpay.go or highhelp.go to the store, and a merchant's pay-in through
+// payins.go to the store, the provider and the store again; errors.go is the one place that turns an
 // error into an answer, and logging.go the one that writes the request's line.
 //
 // Only this package and the wiring import Echo.
