@@ -11,6 +11,7 @@ import (
 
 	"tolem/store"
 	"tolem/topup"
+	"tolem/view"
 )
 
 // accountPage is how many accounts are read at a time.
@@ -167,7 +168,7 @@ func addAccount(ctx context.Context, b books, l *list, account *topup.Account) e
 		return err
 	}
 	if l.json {
-		return l.add(accountJSON(account, balances))
+		return l.add(view.AccountOf(account, balances))
 	}
 	for i := range account.Contracts {
 		c := &account.Contracts[i]
@@ -221,7 +222,7 @@ func (c *accountsShowCommand) Run(ctx context.Context, p *program) error {
 			if err != nil {
 				return err
 			}
-			return p.printJSON(accountJSON(account, balances))
+			return p.printJSON(view.AccountOf(account, balances))
 		}
 		t := p.table()
 		t.row("customer", account.CustomerID)

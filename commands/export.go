@@ -15,6 +15,7 @@ import (
 
 	"tolem/store"
 	"tolem/topup"
+	"tolem/view"
 )
 
 // ledgerExportCommand prints the journal.
@@ -105,7 +106,7 @@ func newJSONLExporter(out io.Writer) *jsonlExporter {
 }
 
 func (e *jsonlExporter) transaction(t topup.Transaction) error {
-	return e.encoder.Encode(transactionJSON(t))
+	return e.encoder.Encode(view.TransactionOf(t))
 }
 
 func (e *jsonlExporter) end(context.Context) error { return nil }

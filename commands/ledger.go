@@ -11,6 +11,7 @@ import (
 
 	"tolem/store"
 	"tolem/topup"
+	"tolem/view"
 )
 
 // balancePage is how many ledger accounts are read at a time.
@@ -121,9 +122,9 @@ func (c *ledgerBalancesCommand) Run(ctx context.Context, p *program) error {
 		if !c.JSON {
 			return p.printBalances(balances)
 		}
-		records := []balanceRecord{}
+		records := []view.Balance{}
 		for _, balance := range balances {
-			records = append(records, balanceJSON(balance))
+			records = append(records, view.Balance(balance))
 		}
 		return p.printJSON(records)
 	})

@@ -5,6 +5,7 @@ import (
 
 	"tolem/store"
 	"tolem/topup"
+	"tolem/view"
 )
 
 // operate does one thing to the ledger in an operator's name and prints the
@@ -20,7 +21,7 @@ func (p *program) operate(ctx context.Context, o operator, asJSON bool, act func
 			return err
 		}
 		if asJSON {
-			return p.printJSON(transactionJSON(made))
+			return p.printJSON(view.TransactionOf(made))
 		}
 		return p.printTransaction(b, made)
 	})

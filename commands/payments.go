@@ -8,6 +8,7 @@ import (
 
 	"tolem/store"
 	"tolem/topup"
+	"tolem/view"
 )
 
 // paymentPage is how many payments are read at a time.
@@ -61,7 +62,7 @@ func (c *paymentsListCommand) Run(ctx context.Context, p *program) error {
 				return err
 			}
 			for _, payment := range payments {
-				if err := l.add(paymentJSON(payment), paymentCells(b, payment)...); err != nil {
+				if err := l.add(view.PaymentOf(payment), paymentCells(b, payment)...); err != nil {
 					return err
 				}
 			}
@@ -142,7 +143,7 @@ func (c *paymentsShowCommand) Run(ctx context.Context, p *program) error {
 			return err
 		}
 		if c.JSON {
-			return p.printJSON(wholePaymentJSON(payment, timeline))
+			return p.printJSON(view.WholePaymentOf(payment, timeline))
 		}
 		return p.printPayment(b, payment, timeline)
 	})
@@ -203,7 +204,7 @@ func creditNote(c *topup.Credit) string {
 // happened is one line about an entry of a timeline.
 func happened(entry store.TimelineEntry) string {
 	if m := entry.Message; m != nil {
-		return fmt.Sprintf("status %s, operation %s, code %s: %s", orDash(m.Status), orDash(m.Operation), orDash(m.Code), m.Disposition)
+		return fmt.Sprintf("%s: status %s, operation %s, code %s: %s", m.Source, orDash(m.Status), orDash(m.Operation), orDash(m.Code), m.Disposition)
 	}
 	t := entry.Transaction
 	if t == nil {

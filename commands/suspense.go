@@ -6,6 +6,7 @@ import (
 
 	"tolem/store"
 	"tolem/topup"
+	"tolem/view"
 )
 
 // suspensePage is how many items are read at a time.
@@ -45,7 +46,7 @@ func (c *suspenseListCommand) Run(ctx context.Context, p *program) error {
 				return err
 			}
 			for i := range items {
-				if err := list.add(suspenseJSON(&items[i]), suspenseCells(b, &items[i])...); err != nil {
+				if err := list.add(view.SuspenseItemOf(&items[i]), suspenseCells(b, &items[i])...); err != nil {
 					return err
 				}
 			}

@@ -14,6 +14,7 @@ import (
 
 	"tolem/store"
 	"tolem/topup"
+	"tolem/view"
 )
 
 // getAccount answers with an account and what has been credited to each of its
@@ -34,7 +35,7 @@ func (s *Server) getAccount(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(c, http.StatusOK, accountOf(account, balances))
+	return writeJSON(c, http.StatusOK, view.AccountOf(account, balances))
 }
 
 // putAccount creates or replaces an account.
@@ -69,7 +70,7 @@ func (s *Server) putAccount(c echo.Context) error {
 	if created {
 		status = http.StatusCreated
 	}
-	return writeJSON(c, status, accountOf(stored, balances))
+	return writeJSON(c, status, view.AccountOf(stored, balances))
 }
 
 // recordOf reads the account record of a PUT. The path names the customer; the
@@ -108,15 +109,7 @@ func (s *Server) getPayment(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	whole := wholePayment{paymentJSON: paymentOf(payment), Transactions: []transactionJSON{}, Timeline: []happenedJSON{}}
-	for _, entry := range timeline {
-		whole.Timeline = append(whole.Timeline, happenedOf(entry))
-		if entry.Transaction != nil {
-			whole.Transactions = append(whole.Transactions, transactionOf(*entry.Transaction))
-		}
-	}
-	slices.SortFunc(whole.Transactions, func(a, b transactionJSON) int { return int(a.Seq - b.Seq) })
-	return writeJSON(c, http.StatusOK, whole)
+	return writeJSON(c, http.StatusOK, view.WholePaymentOf(payment, timeline))
 }
 
 // listPayments answers with a page of payments, newest first.
@@ -149,9 +142,9 @@ func (s *Server) listPayments(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	page := paymentPage{Payments: make([]paymentJSON, 0, len(payments)), NextCursor: orNull(next)}
+	page := paymentPage{Payments: make([]view.Payment, 0, len(payments)), NextCursor: orNull(next)}
 	for _, p := range payments {
-		page.Payments = append(page.Payments, paymentOf(p))
+		page.Payments = append(page.Payments, view.PaymentOf(p))
 	}
 	return writeJSON(c, http.StatusOK, page)
 }
@@ -173,12 +166,12 @@ func (s *Server) ledgerBalances(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	page := balancePage{Accounts: make([]balanceJSON, 0, len(found.Accounts)), NextCursor: orNull(found.Next), Total: found.Total}
+	page := balancePage{Accounts: make([]view.Balance, 0, len(found.Accounts)), NextCursor: orNull(found.Next), Total: found.Total}
 	if page.Total == nil {
 		page.Total = map[string]int64{}
 	}
 	for _, b := range found.Accounts {
-		page.Accounts = append(page.Accounts, balanceJSON(b))
+		page.Accounts = append(page.Accounts, view.Balance(b))
 	}
 	return writeJSON(c, http.StatusOK, page)
 }
@@ -196,9 +189,9 @@ func (s *Server) ledgerTransactions(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	page := transactionPage{Transactions: make([]transactionJSON, 0, len(transactions))}
+	page := transactionPage{Transactions: make([]view.Transaction, 0, len(transactions))}
 	for _, t := range transactions {
-		page.Transactions = append(page.Transactions, transactionOf(t))
+		page.Transactions = append(page.Transactions, view.TransactionOf(t))
 	}
 	return writeJSON(c, http.StatusOK, page)
 }

@@ -14,6 +14,7 @@ import (
 	"tolem/highhelp"
 	"tolem/store"
 	"tolem/topup"
+	"tolem/view"
 )
 
 // payinRequest is what a merchant asks for. The tags' order is that of the
@@ -148,14 +149,14 @@ func isVisible(text string) bool {
 // payinJSON is a payment with its form. expires_at is until when the customer
 // can pay; the payment itself does not expire.
 type payinJSON struct {
-	paymentJSON
+	view.Payment
 	FormURL     string `json:"form_url,omitempty"`
 	RedirectURL string `json:"redirect_url,omitempty"`
 	Method      string `json:"method,omitempty"`
 }
 
 func payinJSONOf(y *store.Payin) payinJSON {
-	out := payinJSON{paymentJSON: paymentOf(y.Payment), FormURL: y.FormURL, RedirectURL: y.RedirectURL, Method: y.Method}
-	out.ExpiresAt = timeJSON(y.LifetimeEnds)
+	out := payinJSON{Payment: view.PaymentOf(y.Payment), FormURL: y.FormURL, RedirectURL: y.RedirectURL, Method: y.Method}
+	out.ExpiresAt = view.Time(y.LifetimeEnds)
 	return out
 }

@@ -61,9 +61,12 @@ func call[T any](ctx context.Context, c *Client, op operation, message any, pars
 	var last *Error
 	result, err := retry.DoValue(ctx, c.backoff(), func(ctx context.Context) (T, error) {
 		result, failed := attempt(ctx, c, op, body, parse)
-		if last = failed; failed == nil {
+		if failed == nil {
 			return result, nil
 		}
+		if last == nil || !last.Unknown || failed.Unknown || failed.HTTPStatus != 0 {
+			last = failed
+		} // else an earlier attempt was sent, whatever this one was not
 		if op.repeat(failed) {
 			return none, retry.RetryableError(failed)
 		}

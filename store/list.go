@@ -47,6 +47,7 @@ const foundSQL = `p.id IN (
 	UNION SELECT f.id FROM payments f WHERE f.provider_payment_id = ?
 	UNION SELECT f.id FROM payments f WHERE f.contract_number = ? AND f.contract_number <> ''
 	UNION SELECT f.id FROM payments f WHERE f.provider_reference = ? AND f.customer_id = ''
+	UNION SELECT f.id FROM payments f WHERE f.provider_reference = ? AND f.provider_reference <> '' AND f.customer_id <> ''
 	UNION SELECT f.id FROM payments f WHERE f.operation_id = ? AND f.operation_id <> '' AND (f.status <> 'succeeded' OR f.flags <> 0)
 	UNION SELECT f.id FROM operations o JOIN transactions t ON t.seq = o.seq JOIN payments f ON f.payment_id = t.payment_id WHERE o.operation = ?
 	UNION SELECT f.id FROM transactions t JOIN payments f ON f.payment_id = t.payment_id WHERE t.transaction_id = ?)`
@@ -138,7 +139,7 @@ func (s *Store) paymentQuery(ctx context.Context, f PaymentFilter) (*gorm.DB, er
 		if len(text) > topup.MaxTextBytes {
 			return nil, topup.Invalid("q", "must be at most %d bytes long", topup.MaxTextBytes)
 		}
-		q = q.Where(foundSQL, text, text, text, text, text, text, text)
+		q = q.Where(foundSQL, text, text, text, text, text, text, text, text)
 		// The few that were found are sorted; walking all payments in their
 		// order to meet the few would read the whole table.
 		order = "+p.created_at DESC, p.id DESC"
@@ -238,7 +239,7 @@ func (s *Store) Timeline(ctx context.Context, p *topup.Payment) ([]TimelineEntry
 	return timeline, nil
 }
 
-const messagesSQL = `SELECT m.id, m.received_at, m.disposition, m.status, m.operation, m.code, coalesce(m.seq, 0)
+const messagesSQL = `SELECT m.id, m.received_at, m.source, m.disposition, m.status, m.operation, m.code, coalesce(m.seq, 0)
 	FROM messages m WHERE m.reference = ? AND m.payment_id = ? ORDER BY m.id LIMIT ?`
 
 // messages returns the deliveries that concern a payment, by the id under
@@ -252,7 +253,7 @@ func (s *Store) messages(ctx context.Context, reference, paymentID string) (list
 	for rows.Next() {
 		var m Message
 		var received int64
-		if err := rows.Scan(&m.ID, &received, (*string)(&m.Disposition), &m.Status, &m.Operation, &m.Code, &m.Seq); err != nil {
+		if err := rows.Scan(&m.ID, &received, (*string)(&m.Source), (*string)(&m.Disposition), &m.Status, &m.Operation, &m.Code, &m.Seq); err != nil {
 			return nil, err
 		}
 		m.ReceivedAt = fromMicros(received)

@@ -125,7 +125,7 @@ func (tx *wtx) apply(d topup.Decision, p *topup.Payment, e topup.Event) (Recorde
 	p.Status = d.Status
 	p.Flags = p.Flags&^d.Settled | d.Flags
 	if d.Disposition != topup.DispositionPosted {
-		showEvent(p, e)
+		showEvent(p, d, e)
 	}
 	return recorded, seq, tx.savePayment(p)
 }
@@ -179,10 +179,11 @@ func (tx *wtx) claimOperation(e topup.Event, seq int64) error {
 }
 
 // showEvent keeps what the provider said last. Messages arrive in any order:
-// an older one does not hide a newer, and what contradicts a credit that was
-// made does not hide the movement behind it.
-func showEvent(p *topup.Payment, e topup.Event) {
-	if e.EffectiveAt.Before(p.ProviderTime) {
+// an older one does not hide a newer, unless it is the movement that was
+// credited, and what contradicts a credit does not hide the movement behind it.
+func showEvent(p *topup.Payment, d topup.Decision, e topup.Event) {
+	behindCredit := d.Disposition == topup.DispositionCredited || d.Disposition == topup.DispositionBound
+	if e.EffectiveAt.Before(p.ProviderTime) && !behindCredit {
 		return
 	}
 	contradicts := e.Outcome == topup.OutcomeDeclined || e.Outcome == topup.OutcomeOpen || e.Outcome == topup.OutcomeDisputed
@@ -247,6 +248,7 @@ func (tx *wtx) bodyKept(e topup.Event, body []byte) (bool, error) {
 type Message struct {
 	ID          int64
 	ReceivedAt  time.Time
+	Source      topup.Source
 	Disposition topup.Disposition
 	Status      string
 	Operation   string

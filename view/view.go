@@ -1,0 +1,270 @@
+// Package view is the JSON of records, as the admin API and the commands' --json
+// show them. Absent optional members are left out, never null, except credited.
+// Amounts are minor units, times RFC 3339 in UTC.
+package view
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"tolem/store"
+	"tolem/topup"
+)
+
+// Account is a customer with the contracts and what has been credited to them.
+type Account struct {
+	CustomerID           string     `json:"customer_id"`
+	AdditionalCustomerID string     `json:"additional_customer_id"`
+	Currency             string     `json:"currency"`
+	Closed               bool       `json:"closed"`
+	Entities             []Contract `json:"entities"`
+}
+
+// Contract is one contract of an account.
+type Contract struct {
+	ID         string          `json:"id"`
+	Number     string          `json:"number"`
+	Payment    *int64          `json:"payment,omitempty"`
+	MinPayment *int64          `json:"min_payment,omitempty"`
+	Info       json.RawMessage `json:"info,omitempty"`
+	Closed     bool            `json:"closed"`
+	Balance    int64           `json:"balance"` // what has been credited
+}
+
+// AccountOf shows an account; balances are minor units by contract id.
+func AccountOf(a *topup.Account, balances map[string]int64) Account {
+	out := Account{
+		CustomerID:           a.CustomerID,
+		AdditionalCustomerID: a.AdditionalCustomerID,
+		Currency:             a.Currency,
+		Closed:               a.Closed,
+		Entities:             make([]Contract, 0, len(a.Contracts)),
+	}
+	for _, c := range a.Contracts {
+		out.Entities = append(out.Entities, Contract{
+			ID: c.ID, Number: c.Number, Payment: c.Payment, MinPayment: c.MinPayment,
+			Info: c.Info, Closed: c.Closed, Balance: balances[c.ID],
+		})
+	}
+	return out
+}
+
+// Payment is a payment without its history.
+type Payment struct {
+	PaymentID         string          `json:"payment_id"`
+	Provider          string          `json:"provider"`
+	ProjectID         json.RawMessage `json:"project_id"` // a number for jetpay, else a string
+	CustomerID        string          `json:"customer_id,omitempty"`
+	EntityID          string          `json:"entity_id,omitempty"`
+	Amount            int64           `json:"amount"`
+	Currency          string          `json:"currency"`
+	Status            topup.Status    `json:"status"`
+	Flags             topup.Flags     `json:"flags"`
+	Credited          *Credit         `json:"credited"`
+	ProviderStatus    string          `json:"provider_status,omitempty"`
+	ProviderReference string          `json:"provider_reference,omitempty"`
+	ProviderPaymentID string          `json:"provider_payment_id,omitempty"`
+	OperationID       string          `json:"operation_id,omitempty"`
+	ProviderTime      string          `json:"provider_time,omitempty"`
+	CreatedAt         string          `json:"created_at"`
+	EntityNumber      string          `json:"entity_number,omitempty"`
+	PaymentMethod     string          `json:"payment_method,omitempty"`
+	ExpiresAt         string          `json:"expires_at,omitempty"`
+	ProviderCode      string          `json:"provider_code,omitempty"`
+	ProviderMessage   string          `json:"provider_message,omitempty"`
+}
+
+// Credit is what was credited for a payment.
+type Credit struct {
+	Amount        int64  `json:"amount"`
+	Currency      string `json:"currency"`
+	TransactionID string `json:"transaction_id"`
+	At            string `json:"at"`
+}
+
+// PaymentOf shows a payment.
+func PaymentOf(p *topup.Payment) Payment {
+	out := Payment{
+		PaymentID:         p.ID,
+		Provider:          p.Provider,
+		ProjectID:         projectID(p.Provider, p.Project),
+		CustomerID:        p.CustomerID,
+		EntityID:          p.ContractID,
+		Amount:            p.Money.Amount,
+		Currency:          p.Money.Currency,
+		Status:            p.Status,
+		Flags:             p.Flags,
+		ProviderStatus:    p.ProviderStatus,
+		ProviderReference: p.ProviderReference,
+		ProviderPaymentID: p.ProviderPaymentID,
+		OperationID:       p.OperationID,
+		ProviderTime:      Time(p.ProviderTime),
+		CreatedAt:         Time(p.CreatedAt),
+		EntityNumber:      p.ContractNumber,
+		PaymentMethod:     p.Method,
+		ExpiresAt:         Time(p.ExpiresAt),
+		ProviderCode:      p.ProviderCode,
+		ProviderMessage:   p.ProviderMessage,
+	}
+	if c := p.Credit; c != nil && !c.Reversed {
+		out.Credited = &Credit{c.Money.Amount, c.Money.Currency, c.TransactionID, Time(c.At)}
+	}
+	return out
+}
+
+// projectID is a project's id as its provider writes it.
+func projectID(platform, id string) json.RawMessage {
+	if platform == "jetpay" {
+		return json.RawMessage(id)
+	}
+	quoted, _ := jsontext.AppendQuote(nil, id) // checked text always can be
+	return quoted
+}
+
+// WholePayment is a payment with its history.
+type WholePayment struct {
+	Payment
+	Transactions []Transaction `json:"transactions"`
+	Timeline     []Happened    `json:"timeline"`
+}
+
+// WholePaymentOf shows a payment with its history; the transactions come in the
+// order of the feed.
+func WholePaymentOf(p *topup.Payment, timeline []store.TimelineEntry) WholePayment {
+	whole := WholePayment{Payment: PaymentOf(p), Transactions: []Transaction{}, Timeline: []Happened{}}
+	for _, entry := range timeline {
+		whole.Timeline = append(whole.Timeline, happenedOf(entry))
+		if entry.Transaction != nil {
+			whole.Transactions = append(whole.Transactions, TransactionOf(*entry.Transaction))
+		}
+	}
+	slices.SortFunc(whole.Transactions, func(a, b Transaction) int { return cmp.Compare(a.Seq, b.Seq) })
+	return whole
+}
+
+// Transaction is a ledger transaction. A debit is positive, a credit
+// negative; the postings sum to zero.
+type Transaction struct {
+	Seq           int64                 `json:"seq"`
+	TransactionID string                `json:"transaction_id"`
+	PaymentID     string                `json:"payment_id"`
+	Kind          topup.TransactionKind `json:"kind"`
+	Postings      []topup.Posting       `json:"postings"`
+	EffectiveAt   string                `json:"effective_at"`
+	RecordedAt    string                `json:"recorded_at"`
+	OperationID   string                `json:"operation_id,omitempty"`
+	Actor         string                `json:"actor,omitempty"`
+	Reason        string                `json:"reason,omitempty"`
+	Reverses      string                `json:"reverses,omitempty"`
+	Resolves      string                `json:"resolves,omitempty"`
+}
+
+// TransactionOf shows a ledger transaction.
+func TransactionOf(t topup.Transaction) Transaction {
+	return Transaction{
+		Seq: t.Seq, TransactionID: t.ID, PaymentID: t.PaymentID, Kind: t.Kind, Postings: t.Postings,
+		EffectiveAt: Time(t.EffectiveAt), RecordedAt: Time(t.RecordedAt),
+		OperationID: t.Operation, Actor: t.Actor, Reason: t.Reason, Reverses: t.Reverses, Resolves: t.Resolves,
+	}
+}
+
+// Happened is one entry of a payment's timeline. The members after what
+// depend on it.
+type Happened struct {
+	At   string             `json:"at"`
+	What store.TimelineKind `json:"what"`
+
+	// Of a message.
+	Source         topup.Source      `json:"source,omitempty"`
+	Disposition    topup.Disposition `json:"disposition,omitempty"`
+	ProviderStatus string            `json:"provider_status,omitempty"`
+	OperationID    string            `json:"operation_id,omitempty"`
+	ProviderCode   string            `json:"provider_code,omitempty"`
+
+	// Of a ledger transaction, and of a message that made one.
+	TransactionSeq int64 `json:"seq,omitempty"`
+
+	// Of a ledger transaction.
+	TransactionID string                `json:"transaction_id,omitempty"`
+	Kind          topup.TransactionKind `json:"kind,omitempty"`
+	Actor         string                `json:"actor,omitempty"`
+	Reason        string                `json:"reason,omitempty"`
+}
+
+func happenedOf(entry store.TimelineEntry) Happened {
+	out := Happened{At: Time(entry.At), What: entry.What}
+	if m := entry.Message; m != nil {
+		out.Source, out.Disposition, out.ProviderStatus = m.Source, m.Disposition, m.Status
+		out.OperationID, out.ProviderCode, out.TransactionSeq = m.Operation, m.Code, m.Seq
+	}
+	if t := entry.Transaction; t != nil {
+		out.TransactionSeq, out.TransactionID, out.Kind = t.Seq, t.ID, t.Kind
+		out.Actor, out.Reason = t.Actor, t.Reason
+	}
+	return out
+}
+
+// Balance is a ledger account with its running totals, never negative.
+type Balance struct {
+	Account  string `json:"account"`
+	Currency string `json:"currency"`
+	Debits   int64  `json:"debits"`
+	Credits  int64  `json:"credits"`
+}
+
+// Time is a time in RFC 3339, UTC; empty, and so left out, for the zero
+// time.
+func Time(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}
+
+// SuspenseItem is money that belongs to nobody yet, or did until it was resolved.
+type SuspenseItem struct {
+	Item              string          `json:"item"`
+	Seq               int64           `json:"seq"`
+	State             string          `json:"state"`
+	PaymentID         string          `json:"payment_id"`
+	Provider          string          `json:"provider"`
+	ProjectID         json.RawMessage `json:"project_id"`
+	CustomerID        string          `json:"customer_id,omitempty"`
+	EntityID          string          `json:"entity_id,omitempty"`
+	Amount            int64           `json:"amount"`
+	Currency          string          `json:"currency"`
+	Flags             topup.Flags     `json:"flags"`
+	ProviderReference string          `json:"provider_reference,omitempty"`
+	OperationID       string          `json:"operation_id,omitempty"`
+	EffectiveAt       string          `json:"effective_at,omitempty"`
+	RecordedAt        string          `json:"recorded_at,omitempty"`
+	Resolution        *Resolution     `json:"resolution,omitempty"`
+}
+
+// Resolution is how an item was resolved.
+type Resolution struct {
+	TransactionID string                `json:"transaction_id"`
+	Kind          topup.TransactionKind `json:"kind"`
+	Actor         string                `json:"actor"`
+	Reason        string                `json:"reason"`
+	At            string                `json:"at"`
+}
+
+// SuspenseItemOf shows an item.
+func SuspenseItemOf(item *store.SuspenseItem) SuspenseItem {
+	r := SuspenseItem{
+		Item: item.ID, Seq: item.Seq, State: item.State, PaymentID: item.PaymentID,
+		Provider: item.Provider, ProjectID: projectID(item.Provider, item.Project),
+		CustomerID: item.CustomerID, EntityID: item.ContractID, Amount: item.Money.Amount, Currency: item.Money.Currency,
+		Flags: item.Flags, ProviderReference: item.ProviderReference, OperationID: item.Operation,
+		EffectiveAt: Time(item.EffectiveAt), RecordedAt: Time(item.RecordedAt),
+	}
+	if s := item.Resolution; s != nil {
+		r.Resolution = &Resolution{s.TransactionID, s.Kind, s.Actor, s.Reason, Time(s.At)}
+	}
+	return r
+}
