@@ -183,39 +183,69 @@ func TestNumbersAsTextAndIDsAsNumbersAreRead(t *testing.T) {
 	}
 }
 
-// The values of what is signed are not escaped: what a payer typed for an
-// account number, and the platform signed, must not become a movement.
-func TestASignedRequestCannotPassForAMovement(t *testing.T) {
-	key, err := signing.NewKey("demo-secret")
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := `operation:id:9;operation:status:success;operation:sum_initial:amount:10000;operation:sum_initial:currency:KZT;operation:type:sale;` +
+// The values of what is signed are not escaped. Whoever has a text of his own
+// signed, such as the account number that he typed, and sees the signature, can
+// cut the signed string anew: the second body of each pair carries the
+// signature of the first. None may become a movement.
+func TestWhatWasSignedAsSomethingElseIsNoMovement(t *testing.T) {
+	const lines = `operation:id:9;operation:status:success;operation:sum_initial:amount:10000;operation:sum_initial:currency:KZT;operation:type:sale;` +
 		`payment:id:payment_47;payment:method:kaspi;payment:status:success;payment:sum:amount:10000;payment:sum:currency:KZT`
-	movement := `"operation":{"id":9,"status":"success","sum_initial":{"amount":10000,"currency":"KZT"},"type":"sale"},` +
+	const movement = `"operation":{"id":9,"status":"success","sum_initial":{"amount":10000,"currency":"KZT"},"type":"sale"},` +
 		`"payment":{"id":"payment_47","method":"kaspi","status":"success","sum":{"amount":10000,"currency":"KZT"}}`
-	for name, bodies := range map[string]struct{ request, forged string }{
-		"verify": {
+	const decline = `"operation":{"id":28,"status":"decline"},"payment":{"id":"payment_47","status":"decline"},"project_id":1234}`
+	for name, bodies := range map[string]struct{ signed, forged string }{
+		"a verify": {
 			`{"type":"verify","project_id":1234,"customer_id":"7;` + lines + `"}`,
 			`{"type":"verify","project_id":1234,"customer_id":"7",` + movement + `}`,
 		},
-		"check_deposit": {
+		"a verify whose id begins with a colon": {
+			`{"type":"verify","project_id":1234,"customer_id":":x:y;` + lines + `"}`,
+			`{"type":"verify","project_id":1234,"customer_id:x":"y",` + movement + `}`,
+		},
+		"a check_deposit": {
 			`{"type":"check_deposit","project_id":1234,"amount":1,"currency":"KZT","customer_id":"7","entity_id":"e;` + lines + `","payment_method":"terminal/kaspi"}`,
 			`{"type":"check_deposit","project_id":1234,"amount":1,"currency":"KZT","customer_id":"7","entity_id":"e","payment_method":"terminal/kaspi",` + movement + `}`,
 		},
+		"a decline, its lines hidden in a member of their own": {
+			`{"account":{"number":"7;` + lines + `;project_id:1234;z:"},` + decline,
+			`{"account":{"number":"7"},` + movement + `,"project_id":1234,"z":";operation:id:28;operation:status:decline;payment:id:payment_47;payment:status:decline;project_id:1234"}`,
+		},
+		"a decline, its lines hidden in the payment's type": {
+			`{"account":{"number":"7;` + lines + `;payment:type:purchase"},` + decline,
+			`{"account":{"number":"7"},` + strings.TrimSuffix(movement, "}") + `,"type":"purchase;operation:id:28;operation:status:decline;payment:id:payment_47;payment:status:decline;project_id:1234"}}`,
+		},
+		"an answer of ours to verify": {
+			`{"code":0,"currency":"KZT","additional_customer_id":"A;` + lines + `;project_id:1234;z:"}`,
+			`{"additional_customer_id":"A",` + movement + `,"project_id":1234,"z":";code:0;currency:KZT"}`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			asked, err := signing.Sign([]byte(bodies.request), key)
+			key, err := signing.NewKey("demo-secret")
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, err := signing.Sign([]byte(bodies.forged), key); err != nil || got != asked {
-				t.Fatalf("the forged body is not signed by the request's signature: %v", err)
+			signature, err := signing.Sign([]byte(bodies.signed), key)
+			if err != nil {
+				t.Fatal(err)
 			}
-			if e := eventOf(t, bodies.forged); e.Complete {
-				t.Errorf("got a movement: %+v", e)
+			if got, err := signing.Sign([]byte(bodies.forged), key); err != nil || got != signature {
+				t.Fatalf("the forged body does not have the signature of the other: %v", err)
+			}
+			if e := eventOf(t, bodies.forged); e.Outcome != topup.OutcomePaid || e.Complete {
+				t.Errorf("got %+v", e)
 			}
 		})
+	}
+}
+
+func TestAMovementMayHaveAnyOtherMembers(t *testing.T) {
+	for _, more := range []string{
+		`"customer_id":"7000000010"`, `"amount":5`, `"amount":{}`, `"customer_id":[]`, `"code":"0"`, `"type":"verify"`,
+		`"errors":[{"message":"a;b: payment; operation"}]`, `"general":{"payment_id":"x"}`,
+	} {
+		if e := eventOf(t, edit(t, callbackBody, `"project_id":1234`, `"project_id":1234,`+more)); !e.Complete {
+			t.Errorf("with %s: got not complete", more)
+		}
 	}
 }
 

@@ -11,13 +11,24 @@ import (
 	"tolem/topup"
 )
 
-// EventOf translates a callback of a project, without looking at its signature.
+// EventOf signs a callback of a project, and translates it.
 func EventOf(body []byte, projectID string, callbackMethods ...string) (topup.Event, error) {
-	b, err := signing.Parse(body)
+	key, err := signing.NewKey("s")
+	if err != nil {
+		return topup.Event{}, err
+	}
+	signed, err := signing.Embed(body, key)
+	if err != nil {
+		return topup.Event{}, fmt.Errorf("sign: %w", err)
+	}
+	b, err := signing.Parse(signed)
 	if err != nil {
 		return topup.Event{}, fmt.Errorf("parse: %w", err)
 	}
 	defer b.Release()
+	if _, err := b.Verify(key); err != nil {
+		return topup.Event{}, fmt.Errorf("verify: %w", err)
+	}
 	return eventOf(b, &project{id: projectID, callbackMethods: callbackMethods}, claimOf(b)), nil
 }
 

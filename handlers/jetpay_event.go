@@ -1,24 +1,13 @@
 package handlers
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"tolem/signing"
 	"tolem/topup"
 )
-
-// fingerprintSize is enough of a SHA-256 that no two messages of one payment
-// share it by accident.
-const fingerprintSize = 16
-
-// maxShown bounds, in bytes, the provider's own words that a payment shows.
-const maxShown = 255
 
 // eventOf translates a callback (JetPay Gate, "Callbacks in Gate") that was
 // signed with a key of p. It never refuses: what cannot be read is left empty.
@@ -49,13 +38,23 @@ func eventOf(b *signing.Body, p *project, c claim) topup.Event {
 	return e
 }
 
-// mayBeForged reports whether the platform may have signed these lines as a
-// request. The signature joins names and values without escaping the values, so
-// a payer who types "7;operation:id:1;…" for an account number has lines signed
-// that fit a callback too. What the platform signs then begins with the
-// request's first name, customer_id in verify and amount in check_deposit,
-// which no callback has at its top level. Such a movement moves no money.
-func mayBeForged(b *signing.Body) bool { return b.Has("customer_id") || b.Has("amount") }
+// mayBeForged reports whether the platform may have signed other lines than
+// these. The signature joins names and values without escaping the values, so
+// whoever has a text of his own signed, such as the account number that he
+// typed, ";operation:id:1;…", can have lines signed that fit a movement too.
+//
+// Cut from a request, or from an answer of ours where answers are signed, the
+// signed string begins with that message's first name. Cut from another
+// callback, the lines that stood there are hidden in a value. Such a movement
+// moves no money; somebody must look.
+func mayBeForged(b *signing.Body) bool {
+	for _, first := range [...]string{"customer_id", "amount", "additional_customer_id", "code"} {
+		if b.SignedBeginsWith(first) {
+			return true
+		}
+	}
+	return b.HidesLine("payment", "operation")
+}
 
 // members are the members of a callback that we look at. One that is missing
 // is the zero Value, a null.
@@ -185,29 +184,12 @@ func dateOf(dates ...signing.Value) time.Time {
 	return time.Time{}
 }
 
-// shown returns the provider's own words, cut to a bound and without control
-// characters, for people to read. Nothing is decided by it.
+// shown returns the provider's own words, for people to read.
 func shown(v signing.Value) string {
 	if v.Kind() != signing.KindString && v.Kind() != signing.KindNumber {
 		return ""
 	}
-	text := v.Text()
-	if strings.IndexFunc(text, unicode.IsControl) >= 0 {
-		text = strings.Map(func(r rune) rune {
-			if unicode.IsControl(r) {
-				return -1
-			}
-			return r
-		}, text)
-	}
-	if len(text) <= maxShown {
-		return text
-	}
-	cut := maxShown
-	for !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return text[:cut]
+	return topup.Shown(v.Text())
 }
 
 // fingerprint is equal for a message and its repeats: what it covers is what
@@ -218,26 +200,18 @@ func fingerprint(e topup.Event, m members) []byte {
 	if e.Reference == "" || e.Outcome == topup.OutcomePaid && !e.Complete {
 		return nil
 	}
-	var buffer [512]byte
-	b := appendPart(buffer[:0], e.Provider)
-	b = appendPart(b, e.Project)
+	var f topup.Fingerprint
+	f.AddText(e.Provider)
+	f.AddText(e.Project)
 	for _, v := range [...]signing.Value{
 		m.paymentID, m.paymentStatus, m.operationID, m.operationStatus, m.operationType,
 		m.sum.amount, m.sum.currency, m.initial.amount, m.initial.currency,
 	} {
 		if v.Kind() == signing.KindString || v.Kind() == signing.KindNumber {
-			b = appendPart(b, v.Bytes())
+			f.Add(v.Bytes())
 		} else {
-			b = binary.AppendUvarint(b, 0) // nothing there, unlike an empty text
+			f.AddAbsent() // unlike an empty text
 		}
 	}
-	sum := sha256.Sum256(b)
-	return slices.Clone(sum[:fingerprintSize])
-}
-
-// appendPart appends a text led by its length, so that no two lists of texts
-// give the same bytes.
-func appendPart[T string | []byte](b []byte, text T) []byte {
-	b = binary.AppendUvarint(b, uint64(len(text))+1)
-	return append(b, text...)
+	return f.Sum()
 }

@@ -153,7 +153,7 @@ func (s *Server) payinCreated(ctx context.Context, x *exchange, answer highhelp.
 	}
 	created := store.CreatedPayin{
 		Known:    store.Known{FormURL: answer.FormURL, RequestID: answer.RequestID},
-		Status:   highhelp.Shown(highhelp.StatusText(answer.Status, answer.SubStatus)),
+		Status:   topup.Shown(highhelp.StatusText(answer.Status, answer.SubStatus)),
 		NextLook: y.LifetimeEnds,
 	}
 	if answer.FormURL == "" {
@@ -192,8 +192,8 @@ func (s *Server) payinRefused(ctx context.Context, x *exchange, failed *highhelp
 		return withNote(refusal, err)
 	}
 	return withNote(refusal, s.store.PayinRefused(ctx, x.paymentID, store.RefusedPayin{
-		Status: highhelp.Shown(highhelp.StatusText(failed.Status, failed.SubStatus)), Code: codeOf(failed),
-		Message: highhelp.Shown(messageOf(failed)), FreesKey: failed.Temporary,
+		Status: topup.Shown(highhelp.StatusText(failed.Status, failed.SubStatus)), Code: codeOf(failed),
+		Message: topup.Shown(messageOf(failed)), FreesKey: failed.Temporary,
 	}, store.Answer{Status: refusal.status, Body: body}))
 }
 
@@ -400,7 +400,7 @@ func refusedByProvider(paymentID string, failed *highhelp.Error) *providerFailur
 	case failed.HTTPStatus == 0:
 		refusal.detail = "HighHelp could not be reached; nothing was sent; try again"
 	case failed.Description != "":
-		refusal.detail += ": " + highhelp.Shown(failed.Description)
+		refusal.detail += ": " + topup.Shown(failed.Description)
 	default:
 		refusal.detail += fmt.Sprintf(" with HTTP status %d", failed.HTTPStatus)
 	}

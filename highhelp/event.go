@@ -2,28 +2,15 @@ package highhelp
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"tolem/topup"
 )
 
-const (
-	// fingerprintSize is enough of a SHA-256 that no two messages of one
-	// payment share it by accident.
-	fingerprintSize = 16
-	// maxShown bounds, in bytes, the provider's words that a payment shows.
-	maxShown = 255
-
-	typePayin = "payin" // payment_info.type of what tops up an account
-)
+const typePayin = "payin" // payment_info.type of what tops up an account
 
 // Said is what HighHelp says of a payment, in an alert or in an answer to info.
 // What is absent or cannot be read is empty.
@@ -65,9 +52,9 @@ func (s Said) Event(source topup.Source, maxOver int64) topup.Event {
 		MaxOver:     min(max(maxOver, 1), topup.MaxOverLimit),
 		Outcome:     s.outcome(),
 		TopUp:       s.Type == "" || s.Type == typePayin,
-		Method:      Shown(s.Method),
-		Status:      Shown(StatusText(s.Status, s.SubStatus)),
-		Message:     Shown(s.Description),
+		Method:      topup.Shown(s.Method),
+		Status:      topup.Shown(StatusText(s.Status, s.SubStatus)),
+		Message:     topup.Shown(s.Description),
 		EffectiveAt: s.At,
 	}
 	if len(s.PaymentID) <= topup.MaxIDBytes && utf8.ValidString(s.PaymentID) {
@@ -114,34 +101,11 @@ func (s Said) fingerprint(e topup.Event) []byte {
 	default:
 		parts = []string{e.Provider, e.Project, e.Reference, StatusSuccess, strconv.FormatInt(e.Sum.Amount, 10), e.Sum.Currency}
 	}
-	var buffer [512]byte
-	b := buffer[:0]
+	var f topup.Fingerprint
 	for _, part := range parts {
-		b = binary.AppendUvarint(b, uint64(len(part)))
-		b = append(b, part...)
+		f.AddText(part)
 	}
-	sum := sha256.Sum256(b)
-	return slices.Clone(sum[:fingerprintSize])
-}
-
-// Shown returns the provider's own words, cut to a bound and without control
-// characters, for people to read. Nothing is decided by it.
-func Shown(text string) string {
-	text = strings.ToValidUTF8(text, "\ufffd")
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return -1
-		}
-		return r
-	}, text)
-	if len(text) <= maxShown {
-		return text
-	}
-	cut := maxShown
-	for !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return text[:cut]
+	return f.Sum()
 }
 
 // What became of a call, in few words that never change: they are label values

@@ -21,6 +21,7 @@ type Body struct {
 
 	joined  []byte // the string to sign
 	ready   bool   // joined holds the natural order
+	signed  []byte // the string whose signature was verified, nil before
 	prefix  []byte // scratch of writeChain
 	written []byte // scratch of writeLines
 	lines   []line // the lines in the order of the document, if written
@@ -88,6 +89,7 @@ func (b *Body) reset(r rules) {
 	b.simple = true
 	b.unfolded = 0
 	b.ready = false
+	b.signed = nil
 	b.rules = r
 	b.general, b.topSig, b.generalSig = 0, 0, 0
 	b.sigStart, b.sigEnd, b.lastEnd, b.openBrace = 0, 0, 0, 0

@@ -21,14 +21,17 @@ var strictBase64 = base64.StdEncoding.Strict()
 // not a string, not the Base64 of 64 bytes), and ErrNoValidSignature if none
 // of the keys made it. The index is then -1.
 func (b *Body) Verify(keys ...*Key) (int, error) {
+	b.signed = nil
 	signature, err := b.decodeSignature()
 	if err != nil {
 		return -1, err
 	}
 	if i := matching(keys, b.canonical(), signature); i >= 0 {
+		b.signed = b.joined
 		return i, nil
 	}
 	if i := b.matchingOtherwise(keys, signature); i >= 0 {
+		b.signed = slices.Clone(b.joined)
 		return i, nil
 	}
 	return -1, fmt.Errorf("%w: %d keys tried", ErrNoValidSignature, len(keys))
