@@ -49,7 +49,7 @@ func (c *accountsImportCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return fmt.Errorf("import accounts: %w", err)
 	}
-	return p.withBooks(ctx, func(b books) error {
+	return p.withNewBooks(ctx, func(b books) error {
 		progress, finish := p.importProgress()
 		report, err := b.ImportAccounts(ctx, store.ImportOptions{Replace: c.Replace, DryRun: c.DryRun, Progress: progress}, file)
 		finish()

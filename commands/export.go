@@ -50,11 +50,8 @@ type exporter interface {
 
 // Run exports.
 func (c *ledgerExportCommand) Run(ctx context.Context, p *program) error {
+	var period store.Period
 	return p.withBooks(ctx, func(b books) error {
-		period, err := c.period(b)
-		if err != nil {
-			return err
-		}
 		out := bufio.NewWriterSize(p.stdio.Out, 64<<10)
 		e, err := c.exporter(out, b, period.By)
 		if err != nil {
@@ -67,7 +64,7 @@ func (c *ledgerExportCommand) Run(ctx context.Context, p *program) error {
 			return fmt.Errorf("export the journal: %w", err)
 		}
 		return out.Flush()
-	})
+	}, c.into(&period))
 }
 
 func (c *ledgerExportCommand) exporter(out io.Writer, b books, by store.TimeAxis) (exporter, error) {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tolem/config"
 	"tolem/store"
 	"tolem/topup"
 	"tolem/view"
@@ -85,9 +86,17 @@ type periodFlags struct {
 	By string `enum:"effective,recorded" default:"effective" help:"Which time counts: effective is the provider's (the accounting date), recorded is when it was written."`
 }
 
-func (f periodFlags) period(b books) (store.Period, error) {
-	from, to, err := f.between(b.cfg.Location())
+func (f periodFlags) period(cfg *config.Config) (store.Period, error) {
+	from, to, err := f.between(cfg.Location())
 	return store.Period{From: from, To: to, By: store.TimeAxis(f.By)}, err
+}
+
+// into is a check that reads the period into its place.
+func (f periodFlags) into(place *store.Period) func(*config.Config) error {
+	return func(cfg *config.Config) (err error) {
+		*place, err = f.period(cfg)
+		return err
+	}
 }
 
 // ledgerBalancesCommand prints balances.
@@ -110,11 +119,8 @@ Example:
 
 // Run prints them.
 func (c *ledgerBalancesCommand) Run(ctx context.Context, p *program) error {
+	var period store.Period
 	return p.withBooks(ctx, func(b books) error {
-		period, err := c.period(b)
-		if err != nil {
-			return err
-		}
 		balances, err := c.balances(ctx, b, period)
 		if err != nil {
 			return err
@@ -127,7 +133,7 @@ func (c *ledgerBalancesCommand) Run(ctx context.Context, p *program) error {
 			records = append(records, view.Balance(balance))
 		}
 		return p.printJSON(records)
-	})
+	}, c.into(&period))
 }
 
 func (c *ledgerBalancesCommand) balances(ctx context.Context, b books, period store.Period) ([]store.Balance, error) {

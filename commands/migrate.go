@@ -27,7 +27,7 @@ func (migrateCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	_, missing := os.Stat(cfg.Database.DSN)
-	s, err := p.openStore(ctx, cfg)
+	s, err := openStore(ctx, cfg, false)
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}

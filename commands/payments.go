@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"tolem/config"
 	"tolem/store"
 	"tolem/topup"
 	"tolem/view"
@@ -46,11 +47,12 @@ Example:
 
 // Run lists.
 func (c *paymentsListCommand) Run(ctx context.Context, p *program) error {
+	var filter store.PaymentFilter
+	check := func(cfg *config.Config) (err error) {
+		filter, err = c.filter(cfg)
+		return err
+	}
 	return p.withBooks(ctx, func(b books) error {
-		filter, err := c.filter(b)
-		if err != nil {
-			return err
-		}
 		l := p.list(c.JSON, "PAYMENT", "STATUS", "FLAGS", "AMOUNT", "CUSTOMER", "CONTRACT", "ISSUED")
 		for {
 			filter.Limit = paymentPage
@@ -75,10 +77,10 @@ func (c *paymentsListCommand) Run(ctx context.Context, p *program) error {
 			}
 			filter.Cursor = next
 		}
-	})
+	}, check)
 }
 
-func (c *paymentsListCommand) filter(b books) (store.PaymentFilter, error) {
+func (c *paymentsListCommand) filter(cfg *config.Config) (store.PaymentFilter, error) {
 	f := store.PaymentFilter{CustomerID: c.Customer, Q: c.Q, PendingOver: c.PendingOver}
 	var err error
 	if c.Status != "" {
@@ -97,7 +99,7 @@ func (c *paymentsListCommand) filter(b books) (store.PaymentFilter, error) {
 	if c.Limit < 0 {
 		return f, wrongUsage("--limit must not be negative")
 	}
-	f.From, f.To, err = c.between(b.cfg.Location())
+	f.From, f.To, err = c.between(cfg.Location())
 	return f, err
 }
 

@@ -68,9 +68,10 @@ func (p *program) warn(warnings ...string) {
 	}
 }
 
-// openStore opens the configured database beside whoever uses it.
-func (p *program) openStore(ctx context.Context, cfg *config.Config) (*store.Store, error) {
-	return store.Open(ctx, store.Options{Path: cfg.Database.DSN, Normalize: topup.Normalizer(cfg.Accounts.Normalize)})
+// openStore opens the configured database beside whoever uses it. One that must
+// exist is neither created nor migrated: a mistyped path is not an empty book.
+func openStore(ctx context.Context, cfg *config.Config, existing bool) (*store.Store, error) {
+	return store.Open(ctx, store.Options{Path: cfg.Database.DSN, Normalize: topup.Normalizer(cfg.Accounts.Normalize), Existing: existing})
 }
 
 // books is an open database together with the configuration that names it.
@@ -79,14 +80,29 @@ type books struct {
 	cfg *config.Config
 }
 
-// withBooks loads the configuration, opens the database, works on it and
-// closes it again.
-func (p *program) withBooks(ctx context.Context, work func(books) error) (err error) {
+// withBooks loads the configuration, opens the database, which must exist,
+// works on it and closes it again. The checks, of what needs the configuration
+// alone, come before the database is opened.
+func (p *program) withBooks(ctx context.Context, work func(books) error, checks ...func(*config.Config) error) error {
+	return p.onBooks(ctx, true, work, checks)
+}
+
+// withNewBooks is withBooks for what may be the first to come to the database.
+func (p *program) withNewBooks(ctx context.Context, work func(books) error) error {
+	return p.onBooks(ctx, false, work, nil)
+}
+
+func (p *program) onBooks(ctx context.Context, existing bool, work func(books) error, checks []func(*config.Config) error) (err error) {
 	cfg, err := p.config()
 	if err != nil {
 		return err
 	}
-	s, err := p.openStore(ctx, cfg)
+	for _, check := range checks {
+		if err := check(cfg); err != nil {
+			return err
+		}
+	}
+	s, err := openStore(ctx, cfg, existing)
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -173,7 +174,11 @@ func (s *Server) reply(x *exchange, status int) error {
 	if s.sign && x.project != nil {
 		signed, err := signing.Embed(x.answer, x.project.keys[0])
 		if err != nil {
-			return err
+			// Never nothing: net/http would make a 200 of it.
+			x.Response().Header().Set(echo.HeaderRetryAfter, retryAfterSeconds)
+			x.outcome = outcomeUnavailable
+			sent := x.Blob(http.StatusServiceUnavailable, echo.MIMEApplicationJSON, []byte(`{"code":500,"message":"temporarily unavailable"}`))
+			return errors.Join(fmt.Errorf("sign the answer: %w", err), sent)
 		}
 		x.answer = signed
 	}

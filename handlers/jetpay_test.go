@@ -535,3 +535,19 @@ func TestACallbackThatIsNotStoredIsNeverAnswered200(t *testing.T) {
 		}
 	}
 }
+
+// An answer that cannot be signed, because it is larger than a body may be, is
+// an error of ours: never an empty 200.
+func TestAnAnswerThatCannotBeSignedIs503(t *testing.T) {
+	r := newRig(t, signs)
+	account := topup.Account{CustomerID: "big", AdditionalCustomerID: "x", Currency: "KZT"}
+	for i := range 600 {
+		account.Contracts = append(account.Contracts, topup.Contract{
+			ID: strconv.Itoa(i), Number: "n", Info: []byte(`{"a":"` + strings.Repeat("y", 2000) + `"}`),
+		})
+	}
+	if _, err := r.store.PutAccount(t.Context(), &account); err != nil {
+		t.Fatal(err)
+	}
+	checkUnavailable(t, "a verify", r.send(`{"type":"verify","project_id":1234,"customer_id":"big"}`))
+}

@@ -10,7 +10,10 @@ import (
 )
 
 const (
-	checkpointEvery = time.Second
+	checkpointEvery = 100 * time.Millisecond
+	// restartPause is how long the writer is left alone after a restart that
+	// a long reader, such as a backup, did not allow.
+	restartPause = 5 * time.Second
 	// A WAL file above passiveBytes is copied into the database beside the
 	// traffic; above restartFrames pages (64 MiB) the writer is held for a
 	// moment, so that the WAL starts afresh instead of growing for as long as
@@ -28,6 +31,8 @@ type checkpointer struct {
 	writer *writer
 	stop   chan struct{}
 	done   chan struct{}
+
+	notBefore time.Time // of the next restart
 }
 
 func startCheckpointer(ctx context.Context, path string, w *writer) (*checkpointer, error) {
@@ -38,7 +43,7 @@ func startCheckpointer(ctx context.Context, path string, w *writer) (*checkpoint
 	pool.SetMaxOpenConns(1)
 	// It gives way at once: while it waits for a reader, the writer waits for it.
 	var millis int
-	if err := pool.QueryRowContext(ctx, "PRAGMA busy_timeout = 50").Scan(&millis); err != nil {
+	if err := pool.QueryRowContext(ctx, "PRAGMA busy_timeout = 20").Scan(&millis); err != nil {
 		return nil, errors.Join(fmt.Errorf("checkpoint connection: %w", err), pool.Close())
 	}
 	c := &checkpointer{pool: pool, path: path, writer: w, stop: make(chan struct{}), done: make(chan struct{})}
@@ -66,8 +71,8 @@ func (c *checkpointer) tick(ctx context.Context) error {
 	if walSize(c.path) < passiveBytes {
 		return nil
 	}
-	frames, err := c.checkpoint(ctx, "PASSIVE")
-	if err != nil || frames < restartFrames {
+	_, frames, err := c.checkpoint(ctx, "PASSIVE")
+	if err != nil || frames < restartFrames || time.Now().Before(c.notBefore) {
 		return err
 	}
 	// Nearly everything is copied already. RESTART keeps the file, which the
@@ -75,26 +80,29 @@ func (c *checkpointer) tick(ctx context.Context) error {
 	// times as long.
 	c.writer.turn.Lock()
 	defer c.writer.turn.Unlock()
-	_, err = c.checkpoint(ctx, "RESTART")
+	busy, _, err := c.checkpoint(ctx, "RESTART")
+	if busy {
+		c.notBefore = time.Now().Add(restartPause)
+	}
 	return err
 }
 
-// checkpoint makes one, reads its answer to the end, and returns how many
-// frames the WAL has.
-func (c *checkpointer) checkpoint(ctx context.Context, mode string) (frames int, err error) {
-	var busy, copied int
+// checkpoint makes one, reads its answer to the end, and returns whether
+// somebody stood in its way, and how many frames the WAL has.
+func (c *checkpointer) checkpoint(ctx context.Context, mode string) (busy bool, frames int, err error) {
+	var copied int
 	err = c.pool.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &frames, &copied)
 	if err != nil {
-		return 0, fmt.Errorf("checkpoint: %w", err)
+		return false, 0, fmt.Errorf("checkpoint: %w", err)
 	}
-	return frames, nil
+	return busy, frames, nil
 }
 
 // close ends the loop and makes a last checkpoint, so that the file alone holds everything.
 func (c *checkpointer) close() error {
 	close(c.stop)
 	<-c.done
-	_, err := c.checkpoint(context.Background(), "TRUNCATE")
+	_, _, err := c.checkpoint(context.Background(), "TRUNCATE")
 	return errors.Join(err, c.pool.Close())
 }
 

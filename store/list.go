@@ -49,6 +49,10 @@ const foundSQL = `p.id IN (
 	UNION SELECT f.id FROM payments f WHERE f.provider_reference = ? AND f.customer_id = ''
 	UNION SELECT f.id FROM payments f WHERE f.provider_reference = ? AND f.provider_reference <> '' AND f.customer_id <> ''
 	UNION SELECT f.id FROM payments f WHERE f.operation_id = ? AND f.operation_id <> '' AND (f.status <> 'succeeded' OR f.flags <> 0)
+	UNION SELECT f.id FROM messages m JOIN payments f ON f.payment_id = m.payment_id
+		WHERE m.operation = ? AND m.operation <> '' AND m.disposition NOT IN ('credited', 'repeat')
+	UNION SELECT f.id FROM messages m JOIN payments f ON f.payment_id = m.payment_id
+		WHERE m.receipt = ? AND m.receipt <> '' AND m.disposition NOT IN ('credited', 'repeat')
 	UNION SELECT f.id FROM operations o JOIN transactions t ON t.seq = o.seq JOIN payments f ON f.payment_id = t.payment_id WHERE o.operation = ?
 	UNION SELECT f.id FROM transactions t JOIN payments f ON f.payment_id = t.payment_id WHERE t.transaction_id = ?)`
 
@@ -139,7 +143,7 @@ func (s *Store) paymentQuery(ctx context.Context, f PaymentFilter) (*gorm.DB, er
 		if len(text) > topup.MaxTextBytes {
 			return nil, topup.Invalid("q", "must be at most %d bytes long", topup.MaxTextBytes)
 		}
-		q = q.Where(foundSQL, text, text, text, text, text, text, text, text)
+		q = q.Where(foundSQL, text, text, text, text, text, text, text, text, text, text)
 		// The few that were found are sorted; walking all payments in their
 		// order to meet the few would read the whole table.
 		order = "+p.created_at DESC, p.id DESC"

@@ -22,9 +22,10 @@ var sqliteMigrations embed.FS
 // alone locks nobody out.
 const ProgramLevel = 2
 
-// migrate brings the database to this program's schema. Migrations only go
-// forward; two processes that start at once take turns.
-func migrate(ctx context.Context, path string) (err error) {
+// migrate brings the database to this program's schema, or, where it must exist
+// already, refuses one that is behind. Migrations only go forward; two
+// processes that start at once take turns.
+func migrate(ctx context.Context, path string, existing bool) (err error) {
 	lock := flock.New(path + ".migrate.lock")
 	if err := lock.Lock(); err != nil {
 		return fmt.Errorf("lock: %w", err)
@@ -49,8 +50,22 @@ func migrate(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err := provider.Up(ctx); err != nil {
+	if existing {
+		return refuseOlder(ctx, provider)
+	}
+	_, err = provider.Up(ctx)
+	return err
+}
+
+// refuseOlder stops a command that would have to migrate first, perhaps under a
+// server of the older version.
+func refuseOlder(ctx context.Context, provider *goose.Provider) error {
+	pending, err := provider.HasPending(ctx)
+	if err != nil {
 		return err
+	}
+	if pending {
+		return errors.New("the database has an older schema than this program: stop the server, run tolem migrate, start the new one")
 	}
 	return nil
 }

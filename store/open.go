@@ -54,6 +54,9 @@ type Options struct {
 	// Normalize is how customer ids are brought into one form. It is written
 	// into an empty database and cannot change on a filled one.
 	Normalize topup.Normalizer
+	// Existing is set by whoever works on a database that must be there: it is
+	// neither created nor migrated, which a running server might not survive.
+	Existing bool
 	// Exclusive is set by the server: a second exclusive store on the same
 	// file is refused with ErrLocked.
 	Exclusive bool
@@ -99,6 +102,9 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 		o.Normalize = topup.NormalizeNone
 	}
 	disableMemoryStatistics()
+	if _, err := os.Stat(o.Path); o.Existing && err != nil {
+		return nil, fmt.Errorf("there is no database %s; tolem serve or tolem migrate makes one: %w", o.Path, err)
+	}
 	path, err := resolve(o.Path)
 	if err != nil {
 		return nil, err
@@ -115,7 +121,7 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 			return s, err
 		}
 	}
-	if err = migrate(ctx, path); err != nil {
+	if err = migrate(ctx, path, o.Existing); err != nil {
 		return s, fmt.Errorf("migrate %s: %w", path, err)
 	}
 	hotReaders := max(4, runtime.NumCPU())
@@ -211,12 +217,10 @@ func (s *Store) AssertDurable(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("write connection: %w", err)
 	}
-	conn, err := s.readPool.Conn(ctx)
+	// A hot reader: the others may all be busy with long lists and exports,
+	// which is no reason to take a server for a broken one.
+	err = s.readers.with(ctx, func(r *reader) error { return assertPragmas(ctx, r.conn) })
 	if err != nil {
-		return fmt.Errorf("read connection: %w", err)
-	}
-	defer conn.Close()
-	if err := assertPragmas(ctx, conn); err != nil {
 		return fmt.Errorf("read connection: %w", err)
 	}
 	return nil

@@ -105,6 +105,40 @@ func TestADatabaseThatCannotBeOpenedIsAClearError(t *testing.T) {
 	}
 }
 
+func TestWhatMustExistIsNeitherMadeNorMigrated(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "folder", "none.db")
+	_, err := store.Open(context.Background(), store.Options{Path: path, Existing: true})
+	if !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a database that is not there: got %v", err)
+	}
+	if _, err := os.Stat(filepath.Dir(path)); !errors.Is(err, os.ErrNotExist) {
+		t.Error("the folder was made")
+	}
+	s := mustOpen(t)
+	raw := rawOpen(t, s.Path())
+	if _, err := raw.Exec(`DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)`); err != nil {
+		t.Fatal(err)
+	}
+	_, err = store.Open(context.Background(), store.Options{Path: s.Path(), Existing: true})
+	if err == nil || !strings.Contains(err.Error(), "tolem migrate") {
+		t.Errorf("a database that is behind: got %v", err)
+	}
+}
+
+func TestASlowReaderDoesNotMakeAServerUnready(t *testing.T) {
+	s := mustOpen(t)
+	for range 4 { // as many as there are for lists and exports
+		conn, err := s.ReadPool().Conn(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	if err := s.Ready(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTheFilesAreTheirOwnersAlone(t *testing.T) {
 	s := mustOpen(t)
 	mustIssue(t, s)

@@ -24,8 +24,8 @@ const (
 		WHERE p.provider_reference = ? AND p.provider = ? AND p.project = ? AND p.customer_id = ''`
 
 	lastMessageSQL   = `SELECT coalesce(max(id), 0) FROM messages`
-	insertMessageSQL = `INSERT INTO messages (id, received_at, provider, project, source, reference, fingerprint, payment_id, disposition, seq, status, operation, code)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertMessageSQL = `INSERT INTO messages (id, received_at, provider, project, source, reference, fingerprint, payment_id, disposition, seq, status, operation, code, receipt)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	insertBodySQL = `INSERT INTO message_bodies (message_id, received_at, body) VALUES (?, ?, ?)`
 )
 
@@ -92,10 +92,19 @@ func (tx *wtx) state(e topup.Event) (state topup.State, err error) {
 		}
 		if found {
 			state.Payment = row.value()
+			expireInTime(state.Payment, tx.now())
 			return state, nil
 		}
 	}
 	return state, nil
+}
+
+// expireInTime lets a payment be expired from the moment that it is, and not
+// from the sweep that writes it down.
+func expireInTime(p *topup.Payment, now time.Time) {
+	if p.Status == topup.StatusPending && !p.ExpiresAt.IsZero() && !now.Before(p.ExpiresAt) {
+		p.Status = topup.StatusExpired
+	}
 }
 
 // apply carries a decision out. It returns the ledger transaction that it
@@ -186,6 +195,9 @@ func showEvent(p *topup.Payment, d topup.Decision, e topup.Event) {
 	if e.EffectiveAt.Before(p.ProviderTime) && !behindCredit {
 		return
 	}
+	if p.Credit != nil && e.Outcome == topup.OutcomePaid && !behindCredit {
+		return // a second operation: its item in suspense shows it
+	}
 	contradicts := e.Outcome == topup.OutcomeDeclined || e.Outcome == topup.OutcomeOpen || e.Outcome == topup.OutcomeDisputed
 	if p.Credit != nil && contradicts {
 		return
@@ -219,7 +231,7 @@ func (tx *wtx) keepMessage(e topup.Event, body []byte, r Recorded, seq int64) er
 	}
 	now := micros(tx.now())
 	err := tx.put(&tx.stmts.insertMessage, id, now, e.Provider, e.Project, string(e.Source), e.Reference, fingerprint,
-		nullText(r.PaymentID), string(r.Disposition), nullID(seq), e.Status, e.Operation, e.Code)
+		nullText(r.PaymentID), string(r.Disposition), nullID(seq), e.Status, e.Operation, e.Code, e.ReceiptID)
 	if err != nil {
 		return fmt.Errorf("insert message: %w", err)
 	}

@@ -266,3 +266,58 @@ func TestConcurrentOperationsOnOnePaymentCreditItOnce(t *testing.T) {
 		t.Errorf("credited %d, want 10000", got)
 	}
 }
+
+func TestAPaymentIsExpiredFromTheMomentThatItIs(t *testing.T) {
+	c := newClock()
+	s := mustOpen(t, func(o *store.Options) { o.Now = c.Now })
+	id := mustIssue(t, s)
+	just := mustIssue(t, s)
+	c.Add(288*time.Hour - time.Microsecond)
+	if got := mustRecord(t, s, paid(just, "1")); got.Flags != 0 {
+		t.Errorf("just before: got %v", got.Flags.Names())
+	}
+	c.Add(time.Microsecond)
+	// No sweep has written it down yet.
+	if got := mustRecord(t, s, paid(id, "2")); got.Disposition != topup.DispositionCredited || got.Flags != topup.FlagLate {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestACreditedPaymentGoesOnShowingTheMovementBehindItsCredit(t *testing.T) {
+	s := mustOpen(t)
+	id := mustIssue(t, s)
+	mustRecord(t, s, paid(id, "1"))
+	mustRecord(t, s, paid(id, "2", func(e *topup.Event) { e.EffectiveAt = e.EffectiveAt.Add(time.Hour) }))
+	if p := mustPayment(t, s, id); p.OperationID != "1" || p.ProviderPaymentID != "receipt-1" {
+		t.Errorf("got operation %s, receipt %s", p.OperationID, p.ProviderPaymentID)
+	}
+	// The movement that credits is shown although something newer was said.
+	late := mustIssue(t, s)
+	mustRecord(t, s, paid(late, "3", func(e *topup.Event) {
+		e.Outcome, e.Status, e.EffectiveAt = topup.OutcomeDeclined, "decline", e.EffectiveAt.Add(time.Hour)
+	}))
+	mustRecord(t, s, paid(late, "4"))
+	if p := mustPayment(t, s, late); p.ProviderStatus != "success" || p.OperationID != "4" {
+		t.Errorf("got %s, operation %s", p.ProviderStatus, p.OperationID)
+	}
+}
+
+func TestEveryOperationAndReceiptFindsItsPayment(t *testing.T) {
+	s := mustOpen(t)
+	id := mustIssue(t, s)
+	mustRecord(t, s, paid(id, "1", func(e *topup.Event) { e.Outcome, e.Status = topup.OutcomeDeclined, "decline" }))
+	mustRecord(t, s, paid(id, "2"))
+	mustRecord(t, s, paid(id, "3"))
+	mustRecord(t, s, paid("theirs", "4"))
+	for _, q := range []string{"1", "2", "3", "receipt-1", "receipt-2", "receipt-3"} {
+		page, _, err := s.Payments(context.Background(), store.PaymentFilter{Q: q})
+		if err != nil || len(page) != 1 || page[0].ID != id {
+			t.Errorf("q=%s: got %d payments, %v", q, len(page), err)
+		}
+	}
+	for _, q := range []string{"4", "receipt-4", "theirs"} {
+		if page, _, err := s.Payments(context.Background(), store.PaymentFilter{Q: q}); err != nil || len(page) != 1 || page[0].ID == id {
+			t.Errorf("q=%s: got %d payments, %v", q, len(page), err)
+		}
+	}
+}

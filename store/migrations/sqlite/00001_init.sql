@@ -104,9 +104,14 @@ CREATE TABLE messages (
     seq         INTEGER,          -- the ledger transaction that it made, if any
     status      TEXT    NOT NULL, -- the provider's own words, for the timeline
     operation   TEXT    NOT NULL,
-    code        TEXT    NOT NULL
+    code        TEXT    NOT NULL,
+    receipt     TEXT    NOT NULL DEFAULT '' -- the receipt number behind the platform
 ) STRICT;
 CREATE INDEX messages_reference ON messages (reference, fingerprint);
+-- An operation or a receipt that was not credited is found through its message;
+-- those that were, and that is nearly all, through operations and payments.
+CREATE INDEX messages_operation ON messages (operation) WHERE disposition NOT IN ('credited', 'repeat') AND operation <> '';
+CREATE INDEX messages_receipt ON messages (receipt) WHERE disposition NOT IN ('credited', 'repeat') AND receipt <> '';
 
 -- The raw bodies, apart because they are big and are dropped after raw_retention.
 CREATE TABLE message_bodies (
