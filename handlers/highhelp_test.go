@@ -109,7 +109,7 @@ func TestTheRulesOfAlerts(t *testing.T) {
 		"a decline without a sum":   {[]said{{status: "decline", amount: -1}}, want{status: topup.StatusDeclined, said: "decline"}},
 		"review, then a decline":    {[]said{{status: "success", currency: "KGS"}, decline}, want{status: topup.StatusReview, flags: topup.FlagCurrencyDiffers, suspense: 1500000, said: "decline"}},
 		"no status":                 {[]said{{status: ""}}, want{status: topup.StatusReview, flags: topup.FlagUnreadable, said: ""}},
-		"no status, after a credit": {[]said{success, {status: ""}}, want{status: topup.StatusSucceeded, flags: topup.FlagUnreadable, credited: 1500000, said: ""}},
+		"no status, after a credit": {[]said{success, {status: ""}}, want{status: topup.StatusSucceeded, flags: topup.FlagUnreadable, credited: 1500000, said: "success"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
