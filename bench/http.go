@@ -89,8 +89,23 @@ func listen(srv *http.Server) (string, error) {
 }
 
 // benchHTTP drives each of the three messages over loopback, beside an Echo
-// handler that only answers {}.
+// handler that only answers {}: with a generator that does as little as it can,
+// so that the server is nearly all that is measured, and with one that works as
+// the programs do that merchants' platforms are written in.
 func benchHTTP(ctx context.Context, folder string, duration time.Duration, connections int) error {
+	for _, g := range []generator{{connections, true}, {connections, false}} {
+		inner, err := os.MkdirTemp(folder, "http-")
+		if err != nil {
+			return err
+		}
+		if err := g.benchHTTP(ctx, inner, duration); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g generator) benchHTTP(ctx context.Context, folder string, duration time.Duration) error {
 	s, err := startServer(ctx, folder)
 	if err != nil {
 		return err
@@ -100,18 +115,18 @@ func benchHTTP(ctx context.Context, folder string, duration time.Duration, conne
 	if err != nil {
 		return err
 	}
-	empty, err := benchEmpty(ctx, duration, connections)
+	empty, err := g.benchEmpty(ctx, duration)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("over loopback, %d connections, the generator on the same cores\n", connections)
+	fmt.Printf("over loopback, %d connections, on the same cores a generator %s\n", g.connections, map[bool]string{true: "with net/http's client", false: "of bare sockets"}[g.ordinary])
 	row("empty Echo handler", empty.rate(), empty.rate(), "itself", latency(empty))
 
 	verify, err := sign(key, `{"type":"verify","project_id":1234,"customer_id":"7123456789"}`)
 	if err != nil {
 		return err
 	}
-	verified, err := load(ctx, s.address, connections, duration, []request{post(s.address, "/jetpay", verify)}, true, false)
+	verified, err := g.load(ctx, s.address, duration, []request{post(s.address, "/jetpay", verify)}, true, false)
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}
@@ -125,7 +140,7 @@ func benchHTTP(ctx context.Context, folder string, duration time.Duration, conne
 	for i := range requests {
 		requests[i] = post(s.address, "/jetpay", deposit)
 	}
-	issued, err := load(ctx, s.address, connections, duration, requests, false, true)
+	issued, err := g.load(ctx, s.address, duration, requests, false, true)
 	if err != nil {
 		return fmt.Errorf("check_deposit: %w", err)
 	}
@@ -135,7 +150,7 @@ func benchHTTP(ctx context.Context, folder string, duration time.Duration, conne
 	if err != nil {
 		return err
 	}
-	booked, err := load(ctx, s.address, connections, 10*duration, callbacks, false, false)
+	booked, err := g.load(ctx, s.address, 10*duration, callbacks, false, false)
 	if err != nil {
 		return fmt.Errorf("callback: %w", err)
 	}
@@ -143,7 +158,7 @@ func benchHTTP(ctx context.Context, folder string, duration time.Duration, conne
 	return compare(s.store.Path(), len(callbacks), booked.done)
 }
 
-func benchEmpty(ctx context.Context, duration time.Duration, connections int) (result, error) {
+func (g generator) benchEmpty(ctx context.Context, duration time.Duration) (result, error) {
 	e := echo.New()
 	e.POST("/jetpay", func(c echo.Context) error { return c.JSONBlob(http.StatusOK, []byte(`{}`)) })
 	srv := &http.Server{Handler: e, ReadHeaderTimeout: time.Second}
@@ -153,7 +168,7 @@ func benchEmpty(ctx context.Context, duration time.Duration, connections int) (r
 	}
 	defer srv.Close()
 	body := []byte(`{"type":"verify","project_id":1234,"customer_id":"7123456789"}`)
-	return load(ctx, address, connections, duration, []request{post(address, "/jetpay", body)}, true, false)
+	return g.load(ctx, address, duration, []request{post(address, "/jetpay", body)}, true, false)
 }
 
 func sign(key *signing.Key, body string) ([]byte, error) { return signing.Embed([]byte(body), key) }

@@ -2,10 +2,12 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/textproto"
 	"slices"
 	"strconv"
@@ -18,11 +20,79 @@ import (
 
 // request is a body to post, prepared before the clock starts: the generator
 // shares the cores with the server, so it does as little as it can.
-type request struct{ wire []byte }
+type request struct {
+	wire []byte // for the bare generator
+	url  string // for the ordinary one
+	body []byte
+}
 
 func post(host, path string, body []byte) request {
 	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", path, host, len(body))
-	return request{append([]byte(head), body...)}
+	return request{append([]byte(head), body...), "http://" + host + path, body}
+}
+
+// poster posts one request on its own connection and returns the answer.
+type poster interface {
+	post(request) (status int, body []byte, err error)
+	close() error
+}
+
+// newPoster connects: bare, with nothing between the bytes and the socket, or
+// as Go programs do, with net/http's client.
+func newPoster(address string, ordinary, keep bool) (poster, error) {
+	if ordinary {
+		return &ordinaryPoster{http.Client{Transport: &http.Transport{MaxConnsPerHost: 1, MaxIdleConnsPerHost: 1}}, keep}, nil
+	}
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return &barePoster{conn, bufio.NewReaderSize(conn, 4096), keep}, nil
+}
+
+type barePoster struct {
+	conn   net.Conn
+	reader *bufio.Reader
+	keep   bool
+}
+
+func (p *barePoster) post(r request) (int, []byte, error) {
+	if _, err := p.conn.Write(r.wire); err != nil {
+		return 0, nil, err
+	}
+	return readAnswer(p.reader, p.keep)
+}
+
+func (p *barePoster) close() error { return p.conn.Close() }
+
+type ordinaryPoster struct {
+	client http.Client
+	keep   bool
+}
+
+func (p *ordinaryPoster) post(r request) (int, []byte, error) {
+	answer, err := p.client.Post(r.url, "application/json", bytes.NewReader(r.body))
+	if err != nil {
+		return 0, nil, err
+	}
+	defer answer.Body.Close()
+	if !p.keep {
+		_, err = io.Copy(io.Discard, answer.Body)
+		return answer.StatusCode, nil, err
+	}
+	body, err := io.ReadAll(answer.Body)
+	return answer.StatusCode, body, err
+}
+
+func (p *ordinaryPoster) close() error {
+	p.client.CloseIdleConnections()
+	return nil
+}
+
+// generator makes load.
+type generator struct {
+	connections int
+	ordinary    bool // with net/http's client
 }
 
 // result is what a load came to.
@@ -39,7 +109,7 @@ func (r result) rate() float64 { return float64(r.done) / r.elapsed.Seconds() }
 // load posts the requests over keep-alive connections until they are used up
 // or the time is over; cycle posts them again and again. Any answer that is
 // not 200 ends it with an error.
-func load(ctx context.Context, address string, connections int, duration time.Duration, requests []request, cycle, keep bool) (result, error) {
+func (g generator) load(ctx context.Context, address string, duration time.Duration, requests []request, cycle, keep bool) (result, error) {
 	ctx, cancel := context.WithTimeout(ctx, duration)
 	defer cancel()
 	var (
@@ -55,9 +125,9 @@ func load(ctx context.Context, address string, connections int, duration time.Du
 	}
 	spent := processorTime()
 	started := time.Now()
-	for range connections {
+	for range g.connections {
 		wg.Go(func() {
-			took, err := drive(ctx, address, func() (int, bool) {
+			took, err := g.drive(ctx, address, func() (int, bool) {
 				n := int(next.Add(1)) - 1
 				if n >= len(requests) && !cycle {
 					return 0, false
@@ -97,13 +167,12 @@ func processorTime() time.Duration {
 }
 
 // drive posts on one connection.
-func drive(ctx context.Context, address string, take func() (int, bool), requests []request, answers [][]byte) ([]time.Duration, error) {
-	conn, err := net.Dial("tcp", address)
+func (g generator) drive(ctx context.Context, address string, take func() (int, bool), requests []request, answers [][]byte) ([]time.Duration, error) {
+	p, err := newPoster(address, g.ordinary, answers != nil)
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close()
-	reader := bufio.NewReaderSize(conn, 4096)
+	defer p.close()
 	times := make([]time.Duration, 0, 1<<16)
 	for ctx.Err() == nil {
 		n, more := take()
@@ -111,10 +180,7 @@ func drive(ctx context.Context, address string, take func() (int, bool), request
 			return times, nil
 		}
 		started := time.Now()
-		if _, err := conn.Write(requests[n].wire); err != nil {
-			return times, err
-		}
-		status, body, err := readAnswer(reader, answers != nil)
+		status, body, err := p.post(requests[n])
 		if err != nil {
 			return times, err
 		}
