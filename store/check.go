@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"unicode"
 
 	"github.com/pressly/goose/v3"
 	"gorm.io/gorm"
@@ -125,13 +126,24 @@ func lines(db *gorm.DB, query string, args ...any) (found []string, err error) {
 		if err := rows.Scan(&line); err != nil {
 			return nil, err
 		}
-		found = append(found, line)
+		found = append(found, oneLine(line))
 	}
 	return found, rows.Err()
 }
 
+// oneLine keeps a provider's id from breaking a problem into lines.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
+}
+
 // Each query below is written so that SQLite walks the big tables in their own
 // order, or sorts through temporary files; none collects the journal in memory.
+// CROSS JOIN keeps SQLite to the order in which the tables are named.
 
 // undoneSQL defines undone(seq, by): the transactions that do not count any
 // more, because of an odd number of reversals in a row, and the last of these.
@@ -198,6 +210,47 @@ var rules = []rule{
 		LEFT JOIN ledger_accounts a ON a.id = e.account_id
 		WHERE e.amount IS NOT o.sum_amount OR a.currency IS NOT o.sum_currency OR a.name IS NOT 'settlement:' || o.provider || ':' || o.project`},
 
+	// An operation that was credited was to bring what it brought: JetPay's by
+	// the rules for money, HighHelp's because it names one sum.
+	{"an operation belongs to the payment that it names", `
+		SELECT format('operation %s of %s %s (seq %d): %s', operation, provider, project, seq, CASE
+			WHEN wrong_payment THEN format('it names another payment than %s', payment_id)
+			WHEN wrong_sum THEN format('it was to bring %d %s, and brought %d %s, to the credit of payment %s', initial_amount, initial_currency, sum_amount, sum_currency, payment_id)
+			ELSE format('the credit of payment %s does not show it', payment_id) END)
+		FROM (SELECT o.*, p.payment_id,
+				o.reference IS NOT iif(p.customer_id = '', p.provider_reference, p.payment_id) AS wrong_payment,
+				t.kind <> 'suspense' AND (o.initial_amount <> o.sum_amount OR o.initial_currency <> o.sum_currency) AS wrong_sum,
+				t.kind = 'manual_credit' AND p.credit_operation = '' AS not_shown
+			FROM operations o JOIN transactions t ON t.seq = o.seq JOIN payments p ON p.payment_id = t.payment_id)
+		WHERE wrong_payment OR wrong_sum OR not_shown`},
+	{"what a provider posted has the message that said so", `
+		SELECT format('transaction %s (seq %d, %s): the message of the provider that made it is missing', t.transaction_id, t.seq, t.kind)
+		FROM (SELECT t.seq FROM transactions t WHERE t.kind IN ('credit', 'suspense') OR (t.kind = 'manual_credit' AND EXISTS (
+				SELECT 1 FROM payments p WHERE p.payment_id = t.payment_id AND p.credit_operation <> ''))
+			EXCEPT SELECT m.seq FROM messages m WHERE m.seq IS NOT NULL) x
+		JOIN transactions t ON t.seq = x.seq`},
+	{"a message belongs to the payment that it names, and to what it made", `
+		SELECT CASE
+			WHEN no_payment THEN format('message %d: its payment %s does not exist', id, payment_id)
+			WHEN wrong_payment THEN format('message %d: it does not name payment %s, with which it is kept', id, payment_id)
+			WHEN not_of_payment THEN format('message %d: transaction seq %d is not one of its payment', id, seq)
+			WHEN wrong_effect THEN format('message %d, which was %s, cannot have made transaction seq %s', id, disposition, coalesce(seq, '-'))
+			ELSE format('message %d: its operation is not what made transaction seq %d', id, seq) END
+		FROM (SELECT m.id, m.payment_id, m.seq, m.disposition,
+				m.payment_id IS NOT NULL AND p.id IS NULL AS no_payment,
+				p.id IS NOT NULL AND (m.provider <> p.provider OR m.project <> p.project
+					OR m.reference <> iif(p.customer_id = '', p.provider_reference, p.payment_id)) AS wrong_payment,
+				m.seq IS NOT NULL AND m.payment_id IS NOT t.payment_id AS not_of_payment,
+				t.kind IS NOT CASE m.disposition WHEN 'credited' THEN 'credit' WHEN 'suspended' THEN 'suspense' WHEN 'bound' THEN 'manual_credit' END AS wrong_effect,
+				m.seq IS NOT o.seq AS wrong_operation
+			FROM messages m LEFT JOIN payments p ON p.payment_id = m.payment_id
+			LEFT JOIN transactions t ON t.seq = m.seq
+			LEFT JOIN operations o ON m.seq IS NOT NULL AND o.operation = m.operation AND o.provider = m.provider AND o.project = m.project)
+		WHERE no_payment OR wrong_payment OR not_of_payment OR wrong_effect OR wrong_operation`},
+	{"no message is missing", `
+		SELECT format('message %d: the message before it, %d, is missing', m.id, m.id - 1)
+		FROM messages m WHERE m.id <> 1 AND NOT EXISTS (SELECT 1 FROM messages b WHERE b.id = m.id - 1)`},
+
 	{"a transaction takes the payment's credit or a place of its own", `
 		SELECT format('transaction %s (seq %d, %s): slot %d', t.transaction_id, t.seq, t.kind, t.slot)
 		FROM transactions t WHERE t.slot <> CASE WHEN t.kind IN ('credit', 'manual_credit') OR (t.kind = 'assignment' AND t.slot = 0) THEN 0 ELSE t.seq END`},
@@ -213,9 +266,34 @@ var rules = []rule{
 			OR p.credit_amount IS NOT -e.amount OR p.credit_currency IS NOT a.currency
 			OR p.credit_by_operator IS NOT (t.kind <> 'credit') OR p.credit_reversed IS NOT (t.seq IN (SELECT u.seq FROM undone u)))`},
 	{"a credit that a payment shows is in the journal", `
-		SELECT format('payment %s: it shows credit %s, which the journal does not have', p.payment_id, coalesce(p.credit_transaction, p.credit_seq))
-		FROM payments p WHERE (p.credit_seq IS NOT NULL OR p.credit_transaction IS NOT NULL)
+		SELECT format('payment %s: it shows credit %s, which the journal does not have', p.payment_id, coalesce(p.credit_transaction, p.credit_seq, '(without an id)'))
+		FROM payments p WHERE (p.credit_seq IS NOT NULL OR p.credit_transaction IS NOT NULL OR p.credit_amount IS NOT NULL OR p.credit_currency IS NOT NULL
+				OR p.credit_at IS NOT NULL OR p.credit_operation <> '' OR p.credit_by_operator <> 0)
 			AND NOT EXISTS (SELECT 1 FROM transactions t WHERE t.payment_id = p.payment_id AND t.slot = 0)`},
+	// A pay-in may bring another sum than it asked for, and then says so
+	// (HighHelp, "Alerts"): 1 is the flag amount_differs.
+	{"what a payment shows of its credit is what brought it", `
+		SELECT format('payment %s: %s', payment_id, CASE
+			WHEN wrong_time THEN format('the time of its credit is not when %s (seq %d) was recorded', transaction_id, seq)
+			WHEN wrong_operation THEN format('its credit shows operation "%s", which did not bring the money of %s (seq %d)', credit_operation, transaction_id, seq)
+			ELSE format('it asked for %d %s, and was credited with %s %s by %s (seq %d, %s)', amount, currency,
+				coalesce(credit_amount, '-'), coalesce(credit_currency, '-'), transaction_id, seq, kind) END)
+		FROM (SELECT p.payment_id, p.amount, p.currency, p.credit_amount, p.credit_currency, p.credit_operation, t.transaction_id, t.seq, t.kind,
+				p.credit_at IS NOT t.recorded_at AS wrong_time,
+				NOT (t.kind = 'manual_credit' AND p.credit_operation = '') AND o.seq IS NOT coalesce(t.resolves, t.seq) AS wrong_operation,
+				t.kind IN ('credit', 'manual_credit') AND (p.currency IS NOT p.credit_currency OR (p.amount IS NOT p.credit_amount
+					AND NOT (t.kind = 'credit' AND p.provider = 'highhelp' AND p.flags & 1))) AS wrong_sum
+			FROM payments p JOIN transactions t ON t.seq = p.credit_seq
+			LEFT JOIN operations o ON o.operation = p.credit_operation AND o.provider = p.provider AND o.project = p.project)
+		WHERE wrong_time OR wrong_operation OR wrong_sum`},
+	{"money moves on the accounts of the payment's own provider and project", `
+		SELECT format('transaction %s (seq %d, %s): it moves %s, which is not the account of payment %s', t.transaction_id, t.seq, t.kind, a.name, t.payment_id)
+		FROM transactions t CROSS JOIN payments p ON p.payment_id = t.payment_id
+		CROSS JOIN entries e ON e.seq = t.seq CROSS JOIN ledger_accounts a ON a.id = e.account_id
+		WHERE a.name <> CASE
+			WHEN t.kind IN ('credit', 'manual_credit', 'suspense') AND e.amount > 0 OR t.kind = 'return' AND e.amount < 0 THEN 'settlement:' || p.provider || ':' || p.project
+			WHEN t.kind IN ('assignment', 'return') AND e.amount > 0 OR t.kind = 'suspense' THEN 'suspense:' || p.provider || ':' || p.project
+			ELSE a.name END`},
 	{"a payment is credited to its own contract", `
 		SELECT format('payment %s: transaction %s (seq %d) credits another contract than the payment was issued for', t.payment_id, t.transaction_id, t.seq)
 		FROM transactions t JOIN payments p ON p.payment_id = t.payment_id

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -8,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"tolem/topup"
@@ -58,8 +60,8 @@ type ImportPhase string
 
 // The phases of an import, in order.
 const (
-	PhaseCheck ImportPhase = "check" // the whole file is read and checked; in bytes
 	PhaseClear ImportPhase = "clear" // what an import that died has left is removed; in rows
+	PhaseCheck ImportPhase = "check" // the whole file is read and checked; in bytes
 	PhaseStage ImportPhase = "stage" // accounts are written, visible to nobody; in accounts
 	PhaseSweep ImportPhase = "sweep" // older records are removed; in rows
 )
@@ -125,29 +127,45 @@ var (
 // way, or ctx ends, nothing of it is visible, and the next import clears it up.
 //
 // A contract or an account that the file does not have stays as it was, or is
-// closed with Replace; nothing is deleted. An account that is put while the
-// import is under way wins over the file: the later write wins. One import runs
-// at a time; a second is refused with KindConflict.
+// closed with Replace; nothing is deleted. The import takes its revision before
+// it reads the file, so an account that is put from then on, be it while the
+// file is still checked, wins over the file: the later write wins. One import
+// runs at a time; a second is refused with KindConflict. A dry run takes nothing
+// and is never refused.
 func (s *Store) ImportAccounts(ctx context.Context, o ImportOptions, file ImportFile) (ImportReport, error) {
 	if o.Progress == nil {
 		o.Progress = func(ImportProgress) {}
 	}
 	im := &importer{s: s, o: o, file: file, rows: firstRows}
-	sum, err := im.check(ctx)
-	if err != nil || o.DryRun {
+	if o.DryRun {
+		_, err := im.check(ctx)
 		return im.report, wrapImport(err)
 	}
-	if err := im.begin(ctx); err != nil {
-		return im.report, wrapImport(errors.Join(err, im.giveUp(ctx)))
-	}
-	if err := im.stageAll(ctx, sum); err != nil {
-		return im.report, wrapImport(errors.Join(err, im.giveUp(ctx)))
-	}
-	if err := im.show(ctx); err != nil {
+	if err := im.run(ctx); err != nil {
 		return im.report, wrapImport(errors.Join(err, im.giveUp(ctx)))
 	}
 	im.report.Leftover = im.sweep(ctx, PhaseSweep, supersededSQL)
 	return im.report, nil
+}
+
+// run imports the file, up to the write that makes it visible.
+func (im *importer) run(ctx context.Context) error {
+	if err := im.begin(ctx); err != nil {
+		return err
+	}
+	sum, err := im.check(ctx)
+	if err != nil {
+		return err
+	}
+	if err := im.stageAll(ctx, sum); err != nil {
+		return err
+	}
+	if im.o.Replace {
+		if err := im.countClosed(ctx, closingSQL, 0); err != nil {
+			return err
+		}
+	}
+	return im.show(ctx)
 }
 
 func wrapImport(err error) error {
@@ -164,8 +182,10 @@ type importer struct {
 	file   ImportFile
 	report ImportReport
 
-	claim    int64 // what the catalogue says while the staging is ours; 0 before
-	revision int64 // of what is staged
+	claim    int64     // what the catalogue says while the staging is ours; 0 before
+	revision int64     // of what is staged; 0 before it is taken
+	staged   bool      // something may have been staged
+	alive    time.Time // when the last sign of life was given
 	// Payments and ledger accounts after these ids came after the import had
 	// begun.
 	payments, ledgerAccounts int64
@@ -224,19 +244,9 @@ func (r *countingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// verify normalises a record and adds what is wrong with it.
-func (im *importer) verify(r *fileRecord) {
-	r.account.CustomerID = im.s.normalize.Apply(r.account.CustomerID)
-	if len(r.problems) > 0 {
-		return
-	}
-	for _, p := range r.account.Check() {
-		r.problem(p)
-	}
-}
-
 // check reads the whole file and reports every line that is wrong. It keeps a
-// hash of each customer's id, and nothing else, of what it has read.
+// hash of each customer's id, and nothing else, of what it has read. An import
+// that has its place already keeps it, however long that takes.
 func (im *importer) check(ctx context.Context) (checksum, error) {
 	var bad RecordErrors
 	var open int64
@@ -246,11 +256,14 @@ func (im *importer) check(ctx context.Context) (checksum, error) {
 	}
 	seen := make(map[[16]byte]int32)
 	sum, err := im.each(ctx, func(r *fileRecord, read int64) error {
-		im.verify(r)
-		if line, again := firstSeen(seen, r); again {
-			r.problem(topup.Invalid("customer_id", "is that of line %d already", line))
+		if err := im.stayAlive(ctx); err != nil {
+			return err
 		}
-		if filled && len(r.problems) == 0 {
+		r.verify(im.s.normalize)
+		if line, again := firstSeen(seen, r); again {
+			r.problem(topup.Invalid(customerColumn, "is that of line %d already", line))
+		}
+		if filled && topup.ValidCurrency(r.account.Currency) {
 			before, err := im.compare(ctx, r)
 			if err != nil {
 				return err
@@ -259,6 +272,7 @@ func (im *importer) check(ctx context.Context) (checksum, error) {
 				open++
 			}
 		}
+		slices.SortStableFunc(r.problems, func(a, b LineError) int { return cmp.Compare(a.Line, b.Line) })
 		bad.add(r.problems...)
 		bad.More += r.more
 		im.report.Accounts++
@@ -278,10 +292,24 @@ func (im *importer) check(ctx context.Context) (checksum, error) {
 	if im.report.Accounts == 0 {
 		return sum, errors.New("the file has no account records")
 	}
-	if im.o.Replace {
-		return sum, im.countClosed(ctx, open)
+	if im.o.Replace && im.o.DryRun {
+		return sum, im.countClosed(ctx, openSQL, open)
 	}
 	return sum, nil
+}
+
+// stayAlive gives a sign of life, if the import has a place to keep and it is
+// time.
+func (im *importer) stayAlive(ctx context.Context) error {
+	if im.claim == 0 || im.s.now().Sub(im.alive) < beatEvery {
+		return nil
+	}
+	err := im.write(ctx, func(tx *wtx) error {
+		_, err := im.beat(tx)
+		return err
+	})
+	im.alive = im.s.now()
+	return err
 }
 
 // firstSeen returns the line on which the record's customer stood before.
@@ -332,16 +360,26 @@ func (im *importer) compare(ctx context.Context, r *fileRecord) (*accountRow, er
 	return before, nil
 }
 
-// countClosed tells how many open accounts Replace will close.
-func (im *importer) countClosed(ctx context.Context, stand int64) error {
-	var open int64
-	err := im.s.readPool.QueryRowContext(ctx, `SELECT count(*) FROM catalogue c CROSS JOIN accounts a
+const (
+	// openSQL counts the open accounts.
+	openSQL = `SELECT count(*) FROM catalogue c CROSS JOIN accounts a
 		WHERE c.id = 1 AND a.closed = 0 AND a.revision >= c.closed_below AND a.revision IS NOT c.staging AND NOT EXISTS (
-			SELECT 1 FROM accounts n WHERE n.customer_id = a.customer_id AND n.revision > a.revision AND n.revision IS NOT c.staging)`).Scan(&open)
-	if err != nil {
+			SELECT 1 FROM accounts n WHERE n.customer_id = a.customer_id AND n.revision > a.revision AND n.revision IS NOT c.staging)`
+	// closingSQL counts the open accounts that were neither staged nor put since
+	// the import began.
+	closingSQL = `SELECT count(*) FROM catalogue c CROSS JOIN accounts a
+		WHERE c.id = 1 AND a.closed = 0 AND a.revision >= c.closed_below AND a.revision < c.staging AND NOT EXISTS (
+			SELECT 1 FROM accounts n WHERE n.customer_id = a.customer_id AND n.revision > a.revision)`
+)
+
+// countClosed tells how many open accounts Replace closes: those that the query
+// counts, less those that stay.
+func (im *importer) countClosed(ctx context.Context, query string, stay int64) error {
+	var open int64
+	if err := im.s.readPool.QueryRowContext(ctx, query).Scan(&open); err != nil {
 		return fmt.Errorf("count open accounts: %w", err)
 	}
-	im.report.Closed = open - stand
+	im.report.Closed = open - stay
 	return nil
 }
 
@@ -362,9 +400,11 @@ func (tx *wtx) catalogue() (c catalogue, err error) {
 	return c, nil
 }
 
-// begin takes the staging: at once when it is free, and from an import that
-// has given no sign of life, once what that one has staged is cleared away.
+// begin takes the staging and a revision: at once when it is free, and from an
+// import that has given no sign of life, once what that one has staged is
+// cleared away.
 func (im *importer) begin(ctx context.Context) error {
+	im.alive = im.s.now()
 	dead := false
 	err := im.write(ctx, func(tx *wtx) (err error) {
 		dead, err = im.take(tx)
@@ -445,14 +485,20 @@ func (im *importer) beat(tx *wtx) (catalogue, error) {
 	return c, nil
 }
 
-// giveUp lets the next import take over at once. What is staged stays hidden
-// until that one clears it away.
+// giveUp lets the next import take over at once. The staging is free again if
+// nothing was staged; what is staged stays hidden until the next import clears
+// it away.
 func (im *importer) giveUp(ctx context.Context) error {
 	if im.claim == 0 {
 		return nil
 	}
+	unused := im.revision
+	if im.staged {
+		unused = 0 // no revision
+	}
 	return im.s.writer.do(context.WithoutCancel(ctx), func(tx *wtx) error {
-		return tx.gorm().Exec(`UPDATE catalogue SET heartbeat_at = 0 WHERE id = 1 AND claim = ? AND staging IS NOT NULL`, im.claim).Error
+		return tx.gorm().Exec(`UPDATE catalogue SET heartbeat_at = 0, staging = nullif(staging, ?)
+			WHERE id = 1 AND claim = ? AND staging IS NOT NULL`, unused, im.claim).Error
 	})
 }
 
@@ -517,9 +563,10 @@ func pause(ctx context.Context, d time.Duration) error {
 // is issued meanwhile is looked at before the import is shown.
 func (im *importer) stageAll(ctx context.Context, sum checksum) error {
 	var done int64
-	chunk := &stageChunk{alive: im.s.now()}
+	chunk := &stageChunk{}
+	im.rows = firstRows // signs of life say nothing about how long rows take
 	again, err := im.each(ctx, func(r *fileRecord, _ int64) error {
-		if im.verify(r); len(r.problems) > 0 {
+		if r.verify(im.s.normalize); len(r.problems) > 0 {
 			return errFileChanged
 		}
 		record, err := im.settle(ctx, r)
@@ -530,7 +577,7 @@ func (im *importer) stageAll(ctx context.Context, sum checksum) error {
 			chunk.add(encodeAccount(record, im.revision))
 		}
 		done++
-		if !chunk.full(im.rows) && im.s.now().Sub(chunk.alive) < beatEvery {
+		if !chunk.full(im.rows) && im.s.now().Sub(im.alive) < beatEvery {
 			return nil
 		}
 		if err := im.stage(ctx, chunk); err != nil {
@@ -556,7 +603,6 @@ func (im *importer) stageAll(ctx context.Context, sum checksum) error {
 type stageChunk struct {
 	rows  []*encodedAccount
 	bytes int
-	alive time.Time // when the last one was written
 }
 
 func (c *stageChunk) add(row *encodedAccount) {
@@ -568,6 +614,7 @@ func (c *stageChunk) full(rows int) bool { return len(c.rows) >= rows || c.bytes
 
 // stage writes a chunk, and a sign of life, and empties it.
 func (im *importer) stage(ctx context.Context, chunk *stageChunk) error {
+	im.staged = true
 	err := im.write(ctx, func(tx *wtx) error {
 		if _, err := im.beat(tx); err != nil {
 			return err
@@ -578,7 +625,7 @@ func (im *importer) stage(ctx context.Context, chunk *stageChunk) error {
 		return err
 	}
 	clear(chunk.rows)
-	chunk.rows, chunk.bytes, chunk.alive = chunk.rows[:0], 0, im.s.now()
+	chunk.rows, chunk.bytes, im.alive = chunk.rows[:0], 0, im.s.now()
 	return nil
 }
 

@@ -410,6 +410,122 @@ func TestAPutMadeWhileAnImportStagesWins(t *testing.T) {
 	}
 }
 
+// onOpen calls do before a file is first read.
+func onOpen(file store.ImportFile, do func()) store.ImportFile {
+	open, once := file.Open, sync.Once{}
+	file.Open = func() (io.ReadCloser, error) {
+		once.Do(do)
+		return open()
+	}
+	return file
+}
+
+func TestAPutMadeWhileAnImportChecksItsFileWinsWhole(t *testing.T) {
+	for _, when := range []string{"before the first line", "among the lines"} {
+		t.Run(when, func(t *testing.T) {
+			s := mustOpen(t)
+			server := beside(t, s)
+			for _, id := range []string{"c00001", "absent", "closing"} {
+				mustPut(t, server, record(id))
+			}
+			puts := func() {
+				mustPut(t, server, record("c00001", only("e1"))) // it was there
+				mustPut(t, server, record("c02999", only("e2"))) // it is new
+				mustPut(t, server, record("absent", only("e3")))
+			}
+			o, file := store.ImportOptions{Replace: true}, jsonl(manyLines(3000, "e9")...)
+			if when == "among the lines" {
+				o.Progress = atPhase(store.PhaseCheck, puts)
+			} else {
+				file = onOpen(file, puts)
+			}
+			report := mustImport(t, s, o, file)
+			want := store.ImportReport{Accounts: 3000, Contracts: 3000, Created: 2998, Overtaken: 2, Closed: 1}
+			if report != want {
+				t.Errorf("report: got %+v, want %+v", report, want)
+			}
+			for id, want := range map[string]string{
+				"c00000": "KZT e9", "c00001": "KZT e1 -e2", "c02999": "KZT e2", "absent": "KZT e3 -e1 -e2", "closing": "-KZT -e1 -e2",
+			} {
+				if got := outline(mustAccount(t, s, id)); got != want {
+					t.Errorf("%s: got %s, want %s", id, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestAFileThatIsRefusedLeavesTheStagingFree(t *testing.T) {
+	broken := errors.New("the disk is gone")
+	unreadable := jsonl()
+	unreadable.Open = func() (io.ReadCloser, error) { return nil, broken }
+	for name, file := range map[string]store.ImportFile{"a bad line": jsonl(`{}`), "unreadable": unreadable, "empty": jsonl()} {
+		t.Run(name, func(t *testing.T) {
+			s := mustOpen(t)
+			mustPut(t, s, record("c1"))
+			if _, err := s.ImportAccounts(context.Background(), store.ImportOptions{}, file); err == nil || kindOf(err) == topup.KindConflict {
+				t.Fatalf("got %v, want that the file is refused", err)
+			}
+			raw := rawOpen(t, s.Path())
+			if n := queryInt(t, raw, `SELECT count(*) FROM catalogue WHERE staging IS NOT NULL`); n != 0 {
+				t.Error("the staging is still claimed")
+			}
+			clears := func(p store.ImportProgress) {
+				if p.Phase == store.PhaseClear {
+					t.Error("there is something to clear up")
+				}
+			}
+			mustImport(t, s, store.ImportOptions{Progress: clears}, jsonl(line("c1", "e1")))
+			mustPut(t, s, record("c2"))
+			if got, want := outlines(t, s), "c1: KZT e1 e2; c2: KZT e1 e2"; got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+func TestAnImportThatChecksForMinutesKeepsItsPlace(t *testing.T) {
+	clock := newClock()
+	at := func(o *store.Options) { o.Now = clock.Now }
+	s := mustOpen(t, at)
+	other := beside(t, s, at)
+	ctx := context.Background()
+	refused := 0
+	report := mustImport(t, s, store.ImportOptions{Progress: func(p store.ImportProgress) {
+		if p.Phase != store.PhaseCheck || p.Done == p.Total {
+			return
+		}
+		clock.Add(40 * time.Second)
+		if _, err := other.ImportAccounts(ctx, store.ImportOptions{}, jsonl(line("c1", "e1"))); kindOf(err) != topup.KindConflict {
+			t.Errorf("beside an import that checks: got %v, want a conflict", err)
+		}
+		if _, err := other.ImportAccounts(ctx, store.ImportOptions{DryRun: true}, jsonl(line("c1", "e1"))); err != nil {
+			t.Errorf("a dry run beside it: %v", err)
+		}
+		refused++
+	}}, jsonl(manyLines(5500, "e9")...))
+	if report.Created != 5500 || refused != 5 {
+		t.Errorf("report: %+v; refused %d imports beside it", report, refused)
+	}
+}
+
+func TestAnImportThatHangsInItsCheckLosesItsPlace(t *testing.T) {
+	clock := newClock()
+	at := func(o *store.Options) { o.Now = clock.Now }
+	s := mustOpen(t, at)
+	other := beside(t, s, at)
+	_, err := s.ImportAccounts(context.Background(), store.ImportOptions{Progress: atPhase(store.PhaseCheck, func() {
+		clock.Add(61 * time.Second)
+		mustImport(t, other, store.ImportOptions{}, jsonl(line("c1", "e1")))
+	})}, jsonl(manyLines(3000, "e9")...))
+	if kindOf(err) != topup.KindConflict || !strings.Contains(err.Error(), "taken this one's place") {
+		t.Errorf("got %v, want a conflict", err)
+	}
+	if got, want := outlines(t, s), "c1: KZT e1"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestAPaymentIssuedMeanwhileKeepsTheCurrency(t *testing.T) {
 	for name, use := range map[string]func(exec func(string, ...any) error) error{
 		"a payment": nil,
@@ -601,6 +717,7 @@ func TestABadCSVFileNamesEveryBadLine(t *testing.T) {
 				"line 2: info must be a JSON object, without duplicate names",
 				"line 3: min_payment must be an integer number of minor units, without fraction or exponent",
 				"line 3: info must be a JSON object, without duplicate names",
+				"line 4: payment must be between 0 and 10000000000000 minor units",
 			},
 		},
 		"rules at the contract's row": {
@@ -621,8 +738,76 @@ func TestABadCSVFileNamesEveryBadLine(t *testing.T) {
 			},
 		},
 		"a customer appears again": {
-			[]string{header, "c1,A,KZT,e1,n,,,", "c2,A,KZT,e1,n,,,", "c1,A,KZT,e2,n,,,"},
-			[]string{"line 4: customer_id is that of line 2 already"},
+			[]string{header, "c1,A,KZT,e1,n,,,", "c2,A,KZT,e1,n,,,", "c1,A,KZT,e2,n,,,", "c1,A,KZT,e3,,,,"},
+			[]string{
+				"line 4: customer_id is that of line 2 already",
+				"line 5: number must not be empty",
+				"line 5: customer_id is that of line 2 already",
+			},
+		},
+		"other rows of a customer with a bad field": {
+			[]string{header, "k1,A,KZT,e1,N1,x,,", "k1,A,KZT,e2,,,,", "k1,A,KZT,,N,,,", "k2,A,KZT,e1,N,,,"},
+			[]string{
+				"line 2: payment must be an integer number of minor units, without fraction or exponent",
+				"line 3: number must not be empty",
+				"line 4: entity_id must not be empty",
+			},
+		},
+		"what is the customer's, in every row": {
+			[]string{header, ",A,XXX,e1,n,,,", ",A,XXX,e2,n,,,", "c2,,KZT,e1,n,,,", "c2,,KZT,e2,n,,,"},
+			[]string{
+				"line 2: currency must be an ISO 4217 code such as KZT",
+				"line 2: customer_id must not be empty",
+				"line 3: currency must be an ISO 4217 code such as KZT",
+				"line 3: customer_id must not be empty",
+				"line 4: additional_customer_id must not be empty",
+				"line 5: additional_customer_id must not be empty",
+			},
+		},
+		"a row before a ragged one": {
+			[]string{header, ",A,KZT,e,N,,,", "k5,A,KZT,e"},
+			[]string{"line 2: customer_id must not be empty", "line 3: must have as many fields as the header"},
+		},
+		"rows around ragged ones": {
+			[]string{header, "k1,A,KZT", "k1,A,KZT,e1,,,,", "k1,A", "k1,A,KZT,e1,n,,,", "k2,A,KZT,e1,n,,,,"},
+			[]string{
+				"line 2: must have as many fields as the header",
+				"line 3: number must not be empty",
+				"line 4: must have as many fields as the header",
+				"line 5: entity_id must be unique within the account",
+				"line 6: must have as many fields as the header",
+			},
+		},
+		"rows after a quote that another closes": {
+			[]string{header, `c1,A,KZT,e1,"n,,,`, "c2,A,KZT,,n,,,", `c3,A,KZT,e1,n","",,`, "c4,A,KZT,e1,,,,"},
+			[]string{
+				"line 2: has a line break in a field that is no JSON object: is a quote never closed?",
+				"line 3: entity_id must not be empty",
+				"line 4: has a quote in the wrong place: quote the whole field and double the quotes in it",
+				"line 5: number must not be empty",
+			},
+		},
+		"rows after a quote that is stuck in the next": {
+			[]string{header, `c1,A,KZT,e1,n,,,"{`, "c2,A,KZT,,n,,,", `c3,A,KZT,e1,"n",,,`, "c4,A,KZT,e1,,,,"},
+			[]string{
+				"line 2: has a quote in the wrong place: quote the whole field and double the quotes in it",
+				"line 3: entity_id must not be empty",
+				"line 5: number must not be empty",
+			},
+		},
+		"a line that is too long": {
+			[]string{header, "c1,A,KZT,e1," + strings.Repeat(`"`, 2<<20) + "1,,,", "c2,A,KZT,e1,,,,", `c3,A,KZT,e1,"`, strings.Repeat("n", 2<<20) + ",,,", "c4,A,KZT,,n,,,"},
+			[]string{
+				"line 2: a row must be at most 1048576 bytes long; is a quote never closed?",
+				"line 3: number must not be empty",
+				"line 4: a row must be at most 1048576 bytes long; is a quote never closed?",
+				"line 5: a row must be at most 1048576 bytes long; is a quote never closed?",
+				"line 6: entity_id must not be empty",
+			},
+		},
+		"lines after an info of several": {
+			[]string{header, `c1,A,KZT,e1,n,,,"{`, `""a"": 1`, "", `}"`, "c2,A,KZT,e1,,,,", "", "c3,A,KZT,,n,,,"},
+			[]string{"line 6: number must not be empty", "line 8: entity_id must not be empty"},
 		},
 		"broken rows among good ones": {
 			[]string{header, "x,y", "c1,A,KZT,e1,n,,,", `c1,A,"KZT"x,e2,n,,,`, "c1,A,KZT,e3,n,,,", "c1,A,KZT", "c1,A,KZT,e4,n,,,"},
@@ -633,8 +818,15 @@ func TestABadCSVFileNamesEveryBadLine(t *testing.T) {
 			},
 		},
 		"a quote never closed": {
-			[]string{header, "c1,A,KZT,e1,n,,,", `c2,A,KZT,e1,"n,,,`, strings.Repeat("c3,A,KZT,e1,n,,,\n", 100_000)},
-			[]string{"line 3: a row must be at most 1048576 bytes long; is a quote never closed?"},
+			[]string{header, "c1,A,KZT,e1,n,,,", `c2,A,KZT,e1,"n,,,`, goodRows(100_000), "c3,A,KZT,,n,,,"},
+			[]string{
+				"line 3: a row must be at most 1048576 bytes long; is a quote never closed?",
+				"line 100004: entity_id must not be empty",
+			},
+		},
+		"many quotes never closed": {
+			[]string{header, strings.Repeat(`c2,A,KZT,e1,"n,,,`+"\n", 500)},
+			slices.Repeat([]string{"has a quote in the wrong place: quote the whole field and double the quotes in it"}, 500),
 		},
 		"a row without end at the end": {
 			[]string{header, "c1,A,KZT,e1,n,,,", `c2,A,KZT,e1,"n,,,`},
@@ -651,6 +843,11 @@ func TestABadCSVFileNamesEveryBadLine(t *testing.T) {
 			s := mustOpen(t)
 			_, err := s.ImportAccounts(context.Background(), store.ImportOptions{}, csvFile(test.rows...))
 			got := badLines(t, err)
+			if name == "many quotes never closed" {
+				for i, l := range got {
+					got[i] = strings.TrimPrefix(l, fmt.Sprintf("line %d: ", i+2))
+				}
+			}
 			if name == "rules at the contract's row" {
 				got = slices.DeleteFunc(got, func(l string) bool { return strings.HasPrefix(l, "line 5: currency") })
 			}
@@ -658,6 +855,42 @@ func TestABadCSVFileNamesEveryBadLine(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(test.want, "\n"))
 			}
 		})
+	}
+}
+
+// goodRows are n rows of CSV, each of another customer.
+func goodRows(n int) string {
+	rows := make([]string, n)
+	for i := range rows {
+		rows[i] = fmt.Sprintf("good%d,A,KZT,e1,n,,,", i)
+	}
+	return strings.Join(rows, "\n")
+}
+
+func TestTheCurrencyOfACustomerWithPaymentsIsReportedBesideOtherProblems(t *testing.T) {
+	s := mustOpen(t)
+	mustPut(t, s, record("paid"))
+	mustIssue(t, s, func(n *store.NewPayment) { n.CustomerID, n.ContractID = "paid", "e1" })
+	_, err := s.ImportAccounts(context.Background(), store.ImportOptions{}, csvFile(
+		"customer_id,additional_customer_id,currency,entity_id,number", "paid,A,KGS,e1,n", "paid,A,KGS,e2,", "paid,A", "c2,A,KZT,e1,"))
+	want := []string{
+		"line 2: currency must stay KZT: the account has payments in it",
+		"line 3: number must not be empty",
+		"line 3: currency must stay KZT: the account has payments in it",
+		"line 4: must have as many fields as the header",
+		"line 5: number must not be empty",
+	}
+	if got := badLines(t, err); !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestCustomerIDsOfCSVRowsAreNormalisedBeforeTheyAreChecked(t *testing.T) {
+	s := mustOpen(t, func(o *store.Options) { o.Normalize = topup.NormalizeKZPhone })
+	mustImport(t, s, store.ImportOptions{}, csvFile("customer_id,additional_customer_id,currency,entity_id,number",
+		"+7 707 123-45-67,A,KZT,e1,n", "+7 707 123-45-67,A,KZT,e2,n"))
+	if got, want := outlines(t, s), "7071234567: KZT e1 e2"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
@@ -672,6 +905,13 @@ func TestRowsOfOneCustomerAreBounded(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	mustImport(t, s, store.ImportOptions{}, csvFile(rows[:len(rows)-1]...))
+
+	// A row too many is checked as any other.
+	_, err = s.ImportAccounts(context.Background(), store.ImportOptions{}, csvFile(append(slices.Clone(rows), "c1,A,KZT,e,")...))
+	want := []string{"line 1002: a customer must have at most 1000 rows", "line 1003: a customer must have at most 1000 rows", "line 1003: number must not be empty"}
+	if got := badLines(t, err); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
 
 	// What is reported of one customer is bounded as well.
 	_, err = s.ImportAccounts(context.Background(), store.ImportOptions{}, csvFile(append(rows, slices.Repeat([]string{"c1"}, 1500)...)...))

@@ -67,12 +67,14 @@ func (e LineError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.
 // Unwrap returns what is wrong.
 func (e LineError) Unwrap() error { return e.Err }
 
-// fileRecord is one account as a file has it. The account is unchecked, and
-// incomplete when there are problems.
+// fileRecord is one account as a file has it, incomplete when there are
+// problems. That of a CSV file has been checked row by row, but for the
+// customer's id; one of JSON lines is unchecked.
 type fileRecord struct {
 	line     int
 	account  topup.Account
-	rows     []int // the line of each contract, where each has its own
+	rows     []int           // the line of each contract, where each has its own
+	ids      map[string]bool // of the contracts in rows
 	problems []LineError
 	more     int64 // problems beyond those
 }
@@ -86,18 +88,33 @@ func (r *fileRecord) report(line int, err error) {
 	r.problems = append(r.problems, LineError{line, err})
 }
 
-// problem adds a problem of the record, at its contract's line if that is known.
+// problem adds a problem of the whole record: of each of its rows, if it has
+// rows.
 func (r *fileRecord) problem(err error) {
-	line := r.line
-	refusal := (*topup.Error)(nil)
-	if len(r.rows) > 0 && errors.As(err, &refusal) {
-		index, member := -1, ""
-		if n, _ := fmt.Sscanf(refusal.Field, "entities[%d].%s", &index, &member); n == 2 && index < len(r.rows) {
-			line = r.rows[index]
-			err = topup.Invalid(csvColumn(member), "%s", refusal.Message)
-		}
+	if len(r.rows) == 0 {
+		r.report(r.line, err)
 	}
-	r.report(line, err)
+	for _, line := range r.rows {
+		r.report(line, err)
+	}
+}
+
+// verify normalises the customer's id and adds what the record's reader has
+// not looked for.
+func (r *fileRecord) verify(n topup.Normalizer) {
+	r.account.CustomerID = n.Apply(r.account.CustomerID)
+	if len(r.rows) > 0 {
+		if err := topup.CheckID(r.account.CustomerID); err != nil {
+			r.problem(topup.Invalid(customerColumn, "%s", err))
+		}
+		return
+	}
+	if len(r.problems) > 0 {
+		return
+	}
+	for _, p := range r.account.Check() {
+		r.problem(p)
+	}
 }
 
 // recordReader reads records from the start of a file to its end, which is
@@ -114,36 +131,93 @@ func newRecordReader(format Format, file io.Reader) (recordReader, error) {
 	}
 	switch format {
 	case FormatJSONL:
-		return &jsonlReader{file: buffered}, nil
+		return &jsonlReader{lines: lineReader{file: buffered}}, nil
 	case FormatCSV:
-		return newCSVReader(buffered), nil
+		return &csvReader{lines: lineReader{file: buffered}}, nil
 	}
 	return nil, fmt.Errorf("format %q: must be %s or %s", format, FormatJSONL, FormatCSV)
 }
 
-// jsonlReader reads one JSON object a line.
-type jsonlReader struct {
-	file *bufio.Reader
-	line int
-	text []byte
+// lineReader reads lines, and holds those that are still needed. A line that is
+// longer than a record may be is held in part, which is longer still.
+type lineReader struct {
+	file  *bufio.Reader
+	held  []byte // whole lines, each with its end but for the file's last
+	at    int    // where in held the next line begins
+	taken int    // how many lines came before it
 }
+
+// end returns where a line of held ends that begins at from, and reads it first
+// if it is not held. io.EOF says that there is none.
+func (r *lineReader) end(from int) (int, error) {
+	if from < len(r.held) {
+		if n := bytes.IndexByte(r.held[from:], '\n'); n >= 0 {
+			return from + n + 1, nil
+		}
+		return len(r.held), nil
+	}
+	for {
+		part, err := r.file.ReadSlice('\n')
+		r.held = append(r.held, part...)
+		if len(r.held)-from > maxRecordBytes+1 {
+			r.held = append(r.held[:from+maxRecordBytes+1], '\n')
+		}
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case errors.Is(err, io.EOF) && len(r.held) > from:
+			return len(r.held), nil
+		default:
+			return len(r.held), err
+		}
+	}
+}
+
+// next returns the next line, without taking it. It is valid until more is read.
+func (r *lineReader) next() ([]byte, error) {
+	switch {
+	case r.at == len(r.held):
+		r.held, r.at = r.held[:0], 0
+	case r.at > maxRecordBytes:
+		r.held = append(r.held[:0], r.held[r.at:]...)
+		r.at = 0
+	}
+	end, err := r.end(r.at)
+	return r.held[r.at:end], err
+}
+
+// take moves on past the given lines.
+func (r *lineReader) take(lines []byte) {
+	r.at += len(lines)
+	r.taken += max(1, bytes.Count(lines, lineEnd))
+}
+
+var lineEnd = []byte("\n")
+
+// fits reports whether a record is not too long. The end of its last line is
+// not counted.
+func fits(record []byte) bool { return len(bytes.TrimSuffix(record, lineEnd)) <= maxRecordBytes }
+
+// jsonlReader reads one JSON object a line.
+type jsonlReader struct{ lines lineReader }
 
 func (r *jsonlReader) next() (*fileRecord, error) {
 	for {
-		fits, err := r.readLine()
+		line, err := r.lines.next()
 		if err != nil {
 			return nil, err
 		}
-		record := &fileRecord{line: r.line}
-		if !fits {
+		r.lines.take(line)
+		record := &fileRecord{line: r.lines.taken}
+		if !fits(line) {
 			record.problem(fmt.Errorf("must be at most %d bytes long", maxRecordBytes))
 			return record, nil
 		}
-		if len(bytes.TrimSpace(r.text)) == 0 {
+		if len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
 		var problems []error
-		record.account, problems = topup.ParseRecord(r.text)
+		record.account, problems = topup.ParseRecord(line)
 		for _, p := range problems {
 			record.problem(p)
 		}
@@ -151,64 +225,29 @@ func (r *jsonlReader) next() (*fileRecord, error) {
 	}
 }
 
-// readLine reads the next line into text. One that does not fit is passed over
-// and reported.
-func (r *jsonlReader) readLine() (fits bool, err error) {
-	r.text = r.text[:0]
-	r.line++
-	for fits = true; ; {
-		part, err := r.file.ReadSlice('\n')
-		if fits = fits && len(r.text)+len(part) <= maxRecordBytes+1; fits {
-			r.text = append(r.text, part...)
-		}
-		switch {
-		case errors.Is(err, bufio.ErrBufferFull):
-			continue
-		case errors.Is(err, io.EOF) && (len(r.text) > 0 || !fits):
-			return fits, nil // the last line, without its end
-		default:
-			return fits, err
-		}
-	}
-}
+// customerColumn is the column that says which rows are one customer's.
+const customerColumn = "customer_id"
 
 // csvColumns are the columns of a CSV file, those that it must have first.
-var csvColumns = []string{"customer_id", "additional_customer_id", "currency", "entity_id", "number", "payment", "min_payment", "info"}
+var csvColumns = []string{customerColumn, "additional_customer_id", "currency", "entity_id", "number", "payment", "min_payment", "info"}
 
 const csvRequired = 5
 
-// csvColumn names the column of a contract's member.
-func csvColumn(member string) string {
-	if member == "id" {
-		return "entity_id"
-	}
-	return member
-}
-
 // csvReader reads one contract a row and puts the rows of a customer together.
 type csvReader struct {
-	rows    *csv.Reader
-	budget  *budgetReader
+	lines   lineReader
+	cutter  fieldCutter
 	columns map[string]int // nil before the header
-	line    int            // of the row that was read last
 	ahead   *csvRow        // the row after the record that was returned
 	done    error          // why there are no more rows
 }
 
 // csvRow is a row of one contract.
 type csvRow struct {
-	line                               int
-	customerID, additionalID, currency string
-	contract                           topup.Contract
-	broken                             bool // it could not be cut into fields
-	problems                           []error
-}
-
-func newCSVReader(file io.Reader) *csvReader {
-	budget := &budgetReader{file: file}
-	rows := csv.NewReader(budget)
-	rows.ReuseRecord = true
-	return &csvReader{rows: rows, budget: budget}
+	line     int
+	account  topup.Account // with the row's contract alone
+	broken   bool          // it could not be cut into fields
+	problems []error       // all but those of the customer's id
 }
 
 func (r *csvReader) next() (*fileRecord, error) {
@@ -226,9 +265,8 @@ func (r *csvReader) next() (*fileRecord, error) {
 	if row == nil {
 		return nil, r.done
 	}
-	record := &fileRecord{line: row.line, account: topup.Account{
-		CustomerID: row.customerID, AdditionalCustomerID: row.additionalID, Currency: row.currency,
-	}}
+	record := &fileRecord{line: row.line, account: row.account}
+	record.account.Contracts = nil
 	record.add(row)
 	// A broken row belongs to the customer whose rows it stands among, so that
 	// the next row is not taken for a customer that appears again.
@@ -236,7 +274,7 @@ func (r *csvReader) next() (*fileRecord, error) {
 		if row = r.readRow(); row == nil {
 			break
 		}
-		if !row.broken && row.customerID != record.account.CustomerID {
+		if !row.broken && row.account.CustomerID != record.account.CustomerID {
 			r.ahead = row
 			break
 		}
@@ -245,52 +283,64 @@ func (r *csvReader) next() (*fileRecord, error) {
 	return record, nil
 }
 
-// add takes a row's contract into the record.
+// add takes a row's contract into the record, and all that is wrong with the
+// row, whatever else is wrong with the record.
 func (r *fileRecord) add(row *csvRow) {
+	if !row.broken {
+		r.addContract(row)
+	}
 	for _, p := range row.problems {
 		r.report(row.line, p)
 	}
-	if row.broken {
-		return
-	}
-	if row.additionalID != r.account.AdditionalCustomerID {
+}
+
+func (r *fileRecord) addContract(row *csvRow) {
+	if row.account.AdditionalCustomerID != r.account.AdditionalCustomerID {
 		r.report(row.line, topup.Invalid("additional_customer_id", "must be the same in all rows of a customer"))
 	}
-	if row.currency != r.account.Currency {
+	if row.account.Currency != r.account.Currency {
 		r.report(row.line, topup.Invalid("currency", "must be the same in all rows of a customer"))
 	}
 	if len(r.rows) >= topup.MaxContracts {
 		r.report(row.line, fmt.Errorf("a customer must have at most %d rows", topup.MaxContracts))
 		return
 	}
-	r.account.Contracts = append(r.account.Contracts, row.contract)
+	contract := row.account.Contracts[0]
+	if r.ids[contract.ID] {
+		r.report(row.line, topup.Invalid("entity_id", "must be unique within the account"))
+	}
+	if r.ids == nil {
+		r.ids = make(map[string]bool)
+	}
+	r.ids[contract.ID] = contract.ID != ""
+	r.account.Contracts = append(r.account.Contracts, contract)
 	r.rows = append(r.rows, row.line)
 }
 
 func (r *csvReader) readHeader() *LineError {
-	header, err := r.read()
+	line, header, problem, err := r.read()
 	if errors.Is(err, io.EOF) {
 		return &LineError{1, errors.New("the header is missing")}
 	}
-	if err != nil {
-		return &LineError{1, csvProblem(err)}
+	if err = errors.Join(problem, err); err != nil {
+		return &LineError{line, err}
 	}
 	if len(header) == 1 && strings.Contains(header[0], ";") {
-		return &LineError{1, errors.New("columns must be separated by commas, not by semicolons")}
+		return &LineError{line, errors.New("columns must be separated by commas, not by semicolons")}
 	}
 	columns := make(map[string]int, len(header))
 	for i, name := range header {
 		if !slices.Contains(csvColumns, name) {
-			return &LineError{1, fmt.Errorf("column %d is none of %s", i+1, strings.Join(csvColumns, ","))}
+			return &LineError{line, fmt.Errorf("column %d is none of %s", i+1, strings.Join(csvColumns, ","))}
 		}
 		if _, twice := columns[name]; twice {
-			return &LineError{1, fmt.Errorf("column %s appears twice", name)}
+			return &LineError{line, fmt.Errorf("column %s appears twice", name)}
 		}
 		columns[name] = i
 	}
 	for _, name := range csvColumns[:csvRequired] {
 		if _, has := columns[name]; !has {
-			return &LineError{1, fmt.Errorf("column %s is missing", name)}
+			return &LineError{line, fmt.Errorf("column %s is missing", name)}
 		}
 	}
 	r.columns = columns
@@ -302,23 +352,22 @@ func (r *csvReader) readRow() *csvRow {
 	if r.done != nil {
 		return nil
 	}
-	fields, err := r.read()
-	if parse := (*csv.ParseError)(nil); errors.As(err, &parse) {
-		r.line = parse.StartLine
-		return &csvRow{line: r.line, broken: true, problems: []error{csvProblem(err)}}
-	}
-	if errors.Is(err, errLongRow) {
-		r.done = io.EOF
-		return &csvRow{line: r.line + 1, broken: true, problems: []error{err}}
-	}
+	line, fields, problem, err := r.read()
 	if err != nil {
 		r.done = err
 		return nil
 	}
-	r.line, _ = r.rows.FieldPos(0)
-	return r.parseRow(r.line, fields)
+	if problem == nil && len(fields) != len(r.columns) {
+		problem = errors.New("must have as many fields as the header")
+	}
+	if problem != nil {
+		return &csvRow{line: line, broken: true, problems: []error{problem}}
+	}
+	return r.parseRow(line, fields)
 }
 
+// parseRow checks a row by itself, but for the customer's id, which is checked
+// once it is normalised.
 func (r *csvReader) parseRow(line int, fields []string) *csvRow {
 	field := func(name string) string {
 		if i, has := r.columns[name]; has {
@@ -326,20 +375,45 @@ func (r *csvReader) parseRow(line int, fields []string) *csvRow {
 		}
 		return ""
 	}
-	row := &csvRow{
-		line: line, customerID: field("customer_id"), additionalID: field("additional_customer_id"), currency: field("currency"),
-		contract: topup.Contract{ID: field("entity_id"), Number: field("number")},
+	row := &csvRow{line: line}
+	contract := topup.Contract{
+		ID: field("entity_id"), Number: field("number"),
+		Payment: row.amount("payment", field("payment")), MinPayment: row.amount("min_payment", field("min_payment")),
 	}
-	row.contract.Payment = row.amount("payment", field("payment"))
-	row.contract.MinPayment = row.amount("min_payment", field("min_payment"))
 	if text := field("info"); text != "" {
 		info, err := topup.CompactInfo([]byte(text))
 		if err != nil {
 			row.problems = append(row.problems, topup.Invalid("info", "%s", err))
 		}
-		row.contract.Info = info
+		contract.Info = info
+	}
+	row.account = topup.Account{
+		CustomerID: field(customerColumn), AdditionalCustomerID: field("additional_customer_id"), Currency: field("currency"),
+		Contracts: []topup.Contract{contract},
+	}
+	for _, p := range row.account.Check() {
+		if p = inColumn(p); p != nil {
+			row.problems = append(row.problems, p)
+		}
 	}
 	return row
+}
+
+// inColumn names the column where an account of one contract has a problem. It
+// returns nil for the customer's id.
+func inColumn(problem error) error {
+	refusal := (*topup.Error)(nil)
+	if !errors.As(problem, &refusal) {
+		return problem
+	}
+	column := strings.TrimPrefix(refusal.Field, "entities[0].")
+	switch column {
+	case customerColumn:
+		return nil
+	case "id":
+		column = "entity_id"
+	}
+	return topup.Invalid(column, "%s", refusal.Message)
 }
 
 func (row *csvRow) amount(column, text string) *int64 {
@@ -354,37 +428,108 @@ func (row *csvRow) amount(column, text string) *int64 {
 	return &amount
 }
 
-// read reads a row of bounded length.
-func (r *csvReader) read() ([]string, error) {
-	r.budget.left = maxRecordBytes
-	return r.rows.Read()
-}
+var (
+	errQuote     = errors.New("has a quote in the wrong place: quote the whole field and double the quotes in it")
+	errLongRow   = fmt.Errorf("a row must be at most %d bytes long; is a quote never closed?", maxRecordBytes)
+	errLineBreak = errors.New("has a line break in a field that is no JSON object: is a quote never closed?")
+)
 
-// csvProblem says what encoding/csv found, in words that help.
-func csvProblem(err error) error {
-	switch {
-	case errors.Is(err, csv.ErrFieldCount):
-		return errors.New("must have as many fields as the header")
-	case errors.Is(err, csv.ErrBareQuote), errors.Is(err, csv.ErrQuote):
-		return errors.New("has a quote in the wrong place: quote the whole field and double the quotes in it")
+// read returns the fields of the next row and the line on which it begins. They
+// are valid until the next read. A problem is the row's, an error means that
+// nothing more can be read.
+//
+// A row has several lines when a quoted field has line breaks. One that has a
+// problem is taken to be its first line alone: a quote that was left open would
+// otherwise hide the rows after it.
+func (r *csvReader) read() (line int, fields []string, problem, err error) {
+	for {
+		first, err := r.lines.next()
+		if err != nil {
+			return r.lines.taken + 1, nil, nil, err
+		}
+		if len(bytes.Trim(first, "\r\n")) > 0 {
+			break
+		}
+		r.lines.take(first)
 	}
-	return err
-}
-
-// budgetReader bounds how much is read for one row: a quote that is never
-// closed would otherwise take the rest of the file for one field.
-type budgetReader struct {
-	file io.Reader
-	left int
-}
-
-var errLongRow = fmt.Errorf("a row must be at most %d bytes long; is a quote never closed?", maxRecordBytes)
-
-func (r *budgetReader) Read(p []byte) (int, error) {
-	if r.left <= 0 {
-		return 0, errLongRow
+	line = r.lines.taken + 1
+	text, problem, err := r.rowText()
+	if err != nil {
+		return line, nil, nil, err
 	}
-	n, err := r.file.Read(p)
-	r.left -= n
-	return n, err
+	if problem == nil {
+		fields, problem = r.cutter.cut(text)
+	}
+	if problem == nil && hasStrayBreak(fields) {
+		problem = errLineBreak
+	}
+	if problem != nil {
+		text, err = r.lines.next()
+	}
+	r.lines.take(text)
+	return line, fields, problem, err
+}
+
+// rowText returns the lines of the row that begins with the next one: in a row,
+// quotes come in pairs.
+func (r *csvReader) rowText() (text []byte, problem, err error) {
+	start := r.lines.at
+	for end, open := start, false; ; {
+		next, err := r.lines.end(end)
+		if errors.Is(err, io.EOF) {
+			return nil, errQuote, nil
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		if text = r.lines.held[start:next]; !fits(text) {
+			return nil, errLongRow, nil
+		}
+		if bytes.Count(r.lines.held[end:next], quote)%2 == 1 {
+			open = !open
+		}
+		if !open {
+			return text, nil, nil
+		}
+		end = next
+	}
+}
+
+var quote = []byte(`"`)
+
+// hasStrayBreak reports whether a field has a line break where none can be:
+// only info may have one, which is a JSON object.
+func hasStrayBreak(fields []string) bool {
+	return slices.ContainsFunc(fields, func(field string) bool {
+		if !strings.Contains(field, "\n") {
+			return false
+		}
+		field = strings.TrimSpace(field)
+		return !strings.HasPrefix(field, "{") || !strings.HasSuffix(field, "}")
+	})
+}
+
+// fieldCutter cuts rows into fields.
+type fieldCutter struct {
+	text bytes.Reader
+	rows *csv.Reader // reads from text
+}
+
+// cut returns the fields of one row. They are valid until the next cut.
+func (c *fieldCutter) cut(row []byte) ([]string, error) {
+	if c.rows == nil {
+		c.rows = csv.NewReader(&c.text)
+		c.rows.ReuseRecord = true
+		c.rows.FieldsPerRecord = -1 // the caller counts them
+	}
+	c.text.Reset(row)
+	fields, err := c.rows.Read()
+	if err == nil {
+		return fields, nil
+	}
+	c.rows = nil // it may hold the rest of this row
+	if errors.Is(err, csv.ErrBareQuote) || errors.Is(err, csv.ErrQuote) {
+		return nil, errQuote
+	}
+	return nil, err
 }

@@ -49,6 +49,7 @@ type entry struct {
 type posted struct {
 	seq int64
 	id  string
+	at  time.Time // when it was recorded
 }
 
 // post writes a ledger transaction with its entries, and adds to the running
@@ -78,7 +79,7 @@ func (tx *wtx) post(e entry) (posted, error) {
 	if err := tx.insertEntries(seq, e.postings); err != nil {
 		return posted{}, err
 	}
-	return posted{seq, id}, nil
+	return posted{seq, id, now}, nil
 }
 
 // insertEntries writes the postings, and adds them to what the batch will add

@@ -86,6 +86,9 @@ func (s *Store) operate(ctx context.Context, by By, step func(*wtx) (posted, err
 // callback that comes later is bound to it and posts nothing (JetPay Gate,
 // "Rules for money").
 //
+// It can be credited although money of it was assigned to another contract: the
+// credit is free then, and what was sent astray is the operator's to judge.
+//
 // Refusals: KindNotFound when there is no such payment; KindConflict when it
 // has had its credit (a credit that was reversed stays taken), while money of
 // it lies in suspense, and when it names no contract.
@@ -106,7 +109,7 @@ func (s *Store) CreditPayment(ctx context.Context, paymentID string, by By) (top
 		if err != nil {
 			return posted{}, err
 		}
-		p.Credit = &topup.Credit{Seq: made.seq, TransactionID: made.id, Money: p.Money, At: tx.now(), ByOperator: true}
+		p.Credit = &topup.Credit{Seq: made.seq, TransactionID: made.id, Money: p.Money, At: made.at, ByOperator: true}
 		p.Status = topup.StatusSucceeded
 		return made, tx.savePayment(p)
 	})
@@ -116,14 +119,22 @@ func (s *Store) CreditPayment(ctx context.Context, paymentID string, by By) (top
 	return made, nil
 }
 
+// errInSuspense refuses a credit ahead of its money when that has come: the
+// customer would have both.
+func errInSuspense() error {
+	return topup.Conflict("money of this payment lies in suspense: use suspense assign")
+}
+
 func creditable(p *topup.Payment) error {
 	switch {
+	case p.Credit != nil && p.Credit.Reversed && p.InSuspense > 0:
+		return topup.Conflict("the payment had its one credit, which was reversed by an operator, and money of it lies in suspense: use suspense assign")
 	case p.Credit != nil && p.Credit.Reversed:
 		return topup.Conflict("the payment had its one credit, which was reversed by an operator: reverse that reversal instead")
 	case p.Credit != nil:
 		return topup.Conflict("the payment has been credited")
 	case p.InSuspense > 0:
-		return topup.Conflict("money of this payment lies in suspense: use suspense assign")
+		return errInSuspense()
 	case !p.Issued():
 		return topup.Conflict("the payment names no contract: its money can only be assigned from suspense")
 	}
@@ -177,7 +188,7 @@ func (tx *wtx) assign(i suspended, customerID, contractID string, by By) (posted
 	}
 	if takesCredit {
 		p.Credit = &topup.Credit{
-			Seq: made.seq, TransactionID: made.id, Money: i.money, At: tx.now(), ByOperator: true, Operation: i.Operation,
+			Seq: made.seq, TransactionID: made.id, Money: i.money, At: made.at, ByOperator: true, Operation: i.Operation,
 		}
 	}
 	return made, tx.moveItem(p, itemMove{seq: i.Seq, from: SuspenseOpen, to: SuspenseAssigned, by: made.seq})
@@ -239,8 +250,10 @@ func (s *Store) ReturnSuspense(ctx context.Context, item string, by By) (topup.T
 // there. Reversing a reversal does all of that again.
 //
 // Refusals: KindNotFound when there is no such transaction; KindConflict when
-// it has been reversed, and when a suspense item is not in the state that the
-// reversal would undo: then its resolution is to be reversed first.
+// it has been reversed; when a suspense item is not in the state that the
+// reversal would undo: then its resolution is to be reversed first; and when a
+// credit would count again while money of its payment lies in suspense: see
+// CreditPayment.
 func (s *Store) Reverse(ctx context.Context, transactionID string, by By) (topup.Transaction, error) {
 	made, err := s.operate(ctx, by, func(tx *wtx) (posted, error) {
 		target, err := tx.transaction(`t.transaction_id = ?`, transactionID)
@@ -290,6 +303,11 @@ func (tx *wtx) planReversal(target journalRow) (reversal, error) {
 	if r.payment, err = tx.payment(target.PaymentID); err != nil {
 		return none, err
 	}
+	if !r.undo && r.root.credits() {
+		if err := tx.refuseSecondCredit(r.payment); err != nil {
+			return none, err
+		}
+	}
 	if r.item = itemReversed(r.root, r.undo); r.item == nil {
 		return r, nil
 	}
@@ -301,6 +319,25 @@ func (tx *wtx) planReversal(target journalRow) (reversal, error) {
 		return none, topup.Conflict("the suspense item is %s: reverse what was done to it first", state)
 	}
 	return r, nil
+}
+
+// refuseSecondCredit refuses to let a reversed credit count again when money of
+// its payment lies in suspense, or was given to a contract out of it: the
+// customer would have both.
+func (tx *wtx) refuseSecondCredit(p *topup.Payment) error {
+	if p.InSuspense > 0 {
+		return errInSuspense()
+	}
+	var assigned bool
+	err := tx.conn.QueryRowContext(tx.ctx, `SELECT EXISTS (SELECT 1 FROM suspense_items WHERE payment_id = ? AND state = ?)`,
+		p.ID, SuspenseAssigned).Scan(&assigned)
+	if err != nil {
+		return err
+	}
+	if assigned {
+		return topup.Conflict("money of this payment was assigned to a contract out of suspense: reverse that assignment first, if it was wrong")
+	}
+	return nil
 }
 
 // itemReversed is how a suspense item moves when root is undone or done again,
@@ -393,6 +430,12 @@ func statusAfter(p *topup.Payment, item string) topup.Status {
 type journalRow struct {
 	topup.Transaction
 	reverses, resolves int64 // seq, 0 for none
+}
+
+// credits reports whether the transaction credited its payment, other than from
+// suspense.
+func (t journalRow) credits() bool {
+	return t.Kind == topup.KindCredit || t.Kind == topup.KindManualCredit
 }
 
 // transaction reads one ledger transaction inside a write.

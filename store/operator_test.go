@@ -488,12 +488,12 @@ func TestAReversedCreditStaysTaken(t *testing.T) {
 	if _, err := s.Reverse(ctx, "t_none", anna); kindOf(err) != topup.KindNotFound {
 		t.Errorf("a reversal of nothing: got %v", err)
 	}
-	if got := mustRecord(t, s, paid(id, "29")); got.Disposition != topup.DispositionSuspended {
-		t.Errorf("further money: got %+v", got)
-	}
 	must(t)(s.Reverse(ctx, mirror.ID, anna))
 	if p := mustPayment(t, s, id); p.Credit.Reversed || p.Flags.Has(topup.FlagReversed) {
 		t.Errorf("after the undo was undone: got %+v, credit %+v", p, p.Credit)
+	}
+	if got := mustRecord(t, s, paid(id, "29")); got.Disposition != topup.DispositionSuspended {
+		t.Errorf("further money: got %+v", got)
 	}
 	wantBalances(t, s, map[string]int64{own: 10000, suspense: 10000})
 	checked(t, s)
@@ -509,6 +509,94 @@ func TestAReversedManualCreditSwallowsNoCallback(t *testing.T) {
 	}
 	wantBalances(t, s, map[string]int64{own: 0, suspense: 10000})
 	checked(t, s)
+}
+
+func TestAReversedCreditIsNotDoneAgainAfterItsMoneyWasAssigned(t *testing.T) {
+	s := bookOf(t)
+	ctx := context.Background()
+	id := mustIssue(t, s)
+	credit := must(t)(s.CreditPayment(ctx, id, anna))
+	mirror := must(t)(s.Reverse(ctx, credit.ID, anna))
+	mustRecord(t, s, paid(id, "28"))
+	items, err := s.SuspenseItems(ctx, store.SuspenseFilter{PaymentID: id})
+	if err != nil || len(items) != 1 {
+		t.Fatalf("got %d items, %v", len(items), err)
+	}
+	assignment := must(t)(s.AssignSuspense(ctx, items[0].ID, "7123456789", "12345", anna))
+	if _, err := s.Reverse(ctx, mirror.ID, anna); kindOf(err) != topup.KindConflict {
+		t.Errorf("got %v, want a conflict: the customer would have both", err)
+	}
+	wantBalances(t, s, map[string]int64{own: 10000, suspense: 0})
+	// Once the assignment is undone and the money sent back, it may be.
+	must(t)(s.Reverse(ctx, assignment.ID, anna))
+	must(t)(s.ReturnSuspense(ctx, items[0].ID, anna))
+	must(t)(s.Reverse(ctx, mirror.ID, anna))
+	wantBalances(t, s, map[string]int64{own: 10000, suspense: 0})
+	checked(t, s)
+}
+
+func TestAReversedCreditIsNotDoneAgainWhileMoneyOfItsPaymentLiesInSuspense(t *testing.T) {
+	for name, credit := range map[string]func(*testing.T, *store.Store, string) topup.Transaction{
+		"an operator's credit": func(t *testing.T, s *store.Store, id string) topup.Transaction {
+			return must(t)(s.CreditPayment(context.Background(), id, anna))
+		},
+		"a callback's credit": func(t *testing.T, s *store.Store, id string) topup.Transaction {
+			mustRecord(t, s, paid(id, "1"))
+			return feed(t, s)[0]
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := bookOf(t)
+			ctx := context.Background()
+			id := mustIssue(t, s)
+			mirror := must(t)(s.Reverse(ctx, credit(t, s, id).ID, anna))
+			_, item := suspendedItem(t, s, paid(id, "28"))
+
+			_, err := s.CreditPayment(ctx, id, anna)
+			if kindOf(err) != topup.KindConflict || !strings.Contains(err.Error(), "suspense assign") || strings.Contains(err.Error(), "reverse that reversal") {
+				t.Errorf("payments credit: got %v, want a conflict that names suspense assign alone", err)
+			}
+			before := len(feed(t, s))
+			_, err = s.Reverse(ctx, mirror.ID, anna)
+			if kindOf(err) != topup.KindConflict || !strings.Contains(err.Error(), "money of this payment lies in suspense: use suspense assign") {
+				t.Errorf("the reversal of the reversal: got %v, want a conflict that names suspense assign", err)
+			}
+			if after := len(feed(t, s)); after != before {
+				t.Errorf("the refusal posted: %d transactions, before %d", after, before)
+			}
+			if p := mustPayment(t, s, id); !p.Credit.Reversed || !p.Flags.Has(topup.FlagReversed) {
+				t.Errorf("got %+v, credit %+v; want it reversed still", p, p.Credit)
+			}
+			wantBalances(t, s, map[string]int64{own: 0, suspense: 10000})
+
+			must(t)(s.ReturnSuspense(ctx, item, anna)) // now it is nobody's money any more
+			again := must(t)(s.Reverse(ctx, mirror.ID, anna))
+			suspendedItem(t, s, paid(id, "29", sum(9000)))
+			must(t)(s.Reverse(ctx, again.ID, anna)) // what undoes the credit is never refused
+			wantBalances(t, s, map[string]int64{own: 0, suspense: 9000})
+			checked(t, s)
+		})
+	}
+}
+
+func TestTheTimeOfACreditIsWhenItWasRecorded(t *testing.T) {
+	s := bookOf(t, func(o *store.Options) { o.Now = ticking() })
+	ctx := context.Background()
+	callback, manual, assigned := mustIssue(t, s), mustIssue(t, s), mustIssue(t, s)
+	mustRecord(t, s, paid(callback, "1"))
+	must(t)(s.CreditPayment(ctx, manual, anna))
+	_, item := suspendedItem(t, s, paid(assigned, "2", sum(9000)))
+	must(t)(s.AssignSuspense(ctx, item, "7123456789", "12345", anna))
+	recorded := map[string]time.Time{}
+	for _, made := range feed(t, s) {
+		recorded[made.ID] = made.RecordedAt
+	}
+	for _, id := range []string{callback, manual, assigned} {
+		c := mustPayment(t, s, id).Credit
+		if want := recorded[c.TransactionID]; !c.At.Equal(want) {
+			t.Errorf("payment %s: got %s, want %s", id, c.At, want)
+		}
+	}
 }
 
 func TestOperatorsAndCallbacksAtOnceCreditOnce(t *testing.T) {

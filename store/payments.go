@@ -134,16 +134,13 @@ func (tx *wtx) savePayment(p *topup.Payment) error {
 	if taken {
 		c = *p.Credit
 	}
-	changed, err := tx.exec(&tx.stmts.updatePayment, string(p.Status), uint32(p.Flags),
+	err := tx.put(&tx.stmts.updatePayment, string(p.Status), uint32(p.Flags),
 		p.ProviderStatus, p.ProviderCode, p.ProviderMessage, nullText(p.ProviderPaymentID), p.OperationID, nullMicros(p.ProviderTime),
 		nullID(c.Seq), sql.NullString{String: c.TransactionID, Valid: taken}, sql.NullInt64{Int64: c.Money.Amount, Valid: taken},
 		sql.NullString{String: c.Money.Currency, Valid: taken}, sql.NullInt64{Int64: micros(c.At), Valid: taken},
 		c.ByOperator, c.Operation, c.Reversed, p.InSuspense, p.ID)
 	if err != nil {
 		return fmt.Errorf("update payment %s: %w", p.ID, err)
-	}
-	if changed != 1 {
-		return fmt.Errorf("update payment %s: it is gone", p.ID)
 	}
 	return nil
 }

@@ -155,7 +155,7 @@ func (tx *wtx) move(d topup.Decision, p *topup.Payment, e topup.Event) (int64, e
 		if err != nil {
 			return 0, fmt.Errorf("credit payment %s: %w", p.ID, err)
 		}
-		p.Credit = &topup.Credit{Seq: made.seq, TransactionID: made.id, Money: e.Sum, At: tx.now(), Operation: e.Operation}
+		p.Credit = &topup.Credit{Seq: made.seq, TransactionID: made.id, Money: e.Sum, At: made.at, Operation: e.Operation}
 		return made.seq, tx.claimOperation(e, made.seq)
 	case topup.DispositionSuspended:
 		made, err := tx.post(entry{

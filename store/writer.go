@@ -268,7 +268,8 @@ func (tx *wtx) exec(stmt *hot, args ...any) (int64, error) {
 	return stmt.run(args...)
 }
 
-// put runs a prepared statement that inserts.
+// put runs a prepared statement that inserts, or updates a row that was read in
+// this transaction.
 func (tx *wtx) put(stmt *hot, args ...any) error {
 	tx.dirty = true
 	return stmt.put(args...)
