@@ -61,6 +61,7 @@ type highhelpSide struct {
 	catalogue *highhelp.Catalogue
 	alertsURL string
 	maxOver   int64
+	maxAge    time.Duration // after which an open pay-in is handed to a person
 	timeout   time.Duration // of a call
 }
 
@@ -83,6 +84,7 @@ func newHighHelp(c *config.Config, m *Metrics, now func() time.Time) (*highhelpS
 		catalogue: highhelp.NewCatalogue(c.HighHelp.Methods, c.Environment),
 		alertsURL: highhelp.AlertsURL(c.PublicURL),
 		maxOver:   c.HighHelp.MaxOver,
+		maxAge:    c.Watch.MaxAge,
 		timeout:   c.HighHelp.Timeout,
 	}
 	for _, project := range c.HighHelp.Projects {

@@ -508,3 +508,49 @@ func FuzzAlerts(f *testing.F) {
 	})
 	r.checked()
 }
+
+func TestADeclineThatADisputeHadReopenedIsBelievedWhenWeAsk(t *testing.T) {
+	r := newPayinRig(t)
+	id := r.open(payinBody)
+	r.accepted(alertBody(id, "decline", "", 1500000, "KZT"))
+	r.accepted(alertBody(id, "dispute", "no_payment", 1500000, "KZT"))
+	r.provider.says("decline", "", 1500000, "KZT")
+	if got := r.askAs(shopToken, http.MethodGet, "/api/v1/payins/"+id+"?refresh=true", ""); got.status != 200 {
+		t.Fatalf("got %d %s", got.status, got.body)
+	}
+	if p := r.payment(id); p.Status != topup.StatusDeclined || p.Flags != topup.FlagDispute {
+		t.Errorf("got %s %v", p.Status, p.Flags.Names())
+	}
+	r.checked()
+}
+
+func TestAPayoutCreditsNobody(t *testing.T) {
+	r := newPayinRig(t)
+	id := r.open(payinBody)
+	body := alertBody(id, "success", "", 1500000, "KZT")
+	payout := strings.Replace(body, `"type":"payin"`, `"type":"payout"`, 1)
+	if payout == body {
+		t.Fatal("the alert has no type")
+	}
+	r.accepted(payout)
+	if p := r.payment(id); p.Status != topup.StatusReview || p.Flags != topup.FlagUnreadable || p.Credit != nil {
+		t.Errorf("got %s %v, credit %v", p.Status, p.Flags.Names(), p.Credit)
+	}
+	r.checked()
+}
+
+func TestAnOperatorsCreditTakesTheSuccessThatComesLater(t *testing.T) {
+	for amount, flags := range map[int64]topup.Flags{1500000: 0, 1400000: topup.FlagAmountDiffers | topup.FlagConflict} {
+		r := newPayinRig(t)
+		id := r.open(payinBody)
+		if _, err := r.store.CreditPayment(t.Context(), id, store.By{Actor: "anna", Reason: "the provider says so"}); err != nil {
+			t.Fatal(err)
+		}
+		r.accepted(alertBody(id, "success", "", amount, "KZT"))
+		p := r.payment(id)
+		if p.Status != topup.StatusSucceeded || p.Flags != flags || p.InSuspense != 0 || r.balance("7011112233") != 1500000 {
+			t.Errorf("%d: got %s %v, %d in suspense, balance %d", amount, p.Status, p.Flags.Names(), p.InSuspense, r.balance("7011112233"))
+		}
+		r.checked()
+	}
+}

@@ -156,6 +156,9 @@ func (s *Server) payinCreated(ctx context.Context, x *exchange, answer highhelp.
 		Status:   topup.Shown(highhelp.StatusText(answer.Status, answer.SubStatus)),
 		NextLook: y.LifetimeEnds,
 	}
+	if old := y.CreatedAt.Add(s.highhelp.maxAge); old.Before(created.NextLook) {
+		created.NextLook = old
+	}
 	if answer.FormURL == "" {
 		created.NextLook = s.now()
 	}
@@ -215,6 +218,8 @@ func messageOf(failed *highhelp.Error) string {
 	return ""
 }
 
+var errStillRunning = errors.New("the first request with this key has not been answered")
+
 // answerPrior answers a request that was sent before under the same key: with
 // what was answered then, or, if that was never settled, with the payment as it
 // now is.
@@ -223,6 +228,10 @@ func (s *Server) answerPrior(x *exchange, prior *store.Prior, err error) error {
 		return err
 	}
 	x.paymentID = prior.PaymentID
+	if prior.Running {
+		return &providerFailure{http.StatusConflict, prior.PaymentID,
+			"a request with this Idempotency-Key is still running; ask again when it is answered", errStillRunning}
+	}
 	x.Response().Header().Set("Idempotency-Replayed", "true")
 	if len(prior.Answer.Body) == 0 {
 		return s.answerPayin(x, http.StatusOK, prior.PaymentID, true)

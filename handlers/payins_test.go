@@ -251,7 +251,7 @@ func TestWhileARequestRunsItsKeyIsTaken(t *testing.T) {
 	first := make(chan answer, 1)
 	go func() { first <- r.createWith("k", payinBody) }()
 	<-arrived
-	if got := r.createWith("k", payinBody); got.status != http.StatusConflict {
+	if got := r.createWith("k", payinBody); got.status != http.StatusConflict || got.json(t)["payment_id"] == nil {
 		t.Errorf("got %d %s, want 409", got.status, got.body)
 	}
 	close(release)
@@ -506,7 +506,7 @@ func TestACrashBetweenOpeningAndTheAnswerForgetsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := r.createWith("k", payinBody); got.status != http.StatusConflict {
+	if got := r.createWith("k", payinBody); got.status != http.StatusConflict || got.json(t)["payment_id"] == nil {
 		t.Errorf("at once: got %d %s", got.status, got.body)
 	}
 	r.server.Watcher().Round(t.Context())

@@ -64,7 +64,13 @@ func (s Said) Event(source topup.Source, maxOver int64) topup.Event {
 		e.Operation = e.Reference
 		e.Sum, e.Complete = s.money()
 		e.Initial = e.Sum
-		e.Complete = e.Complete && s.Status != "" && e.Reference != ""
+		// Money of another type than a pay-in goes the other way.
+		e.Complete = e.Complete && s.Status != "" && e.Reference != "" && e.TopUp
+	}
+	if source == topup.SourceInfo && e.Outcome == topup.OutcomeDeclined {
+		// What we ask for is how it stands now: a decline that a dispute had
+		// reopened is not a repeat of the first.
+		return e
 	}
 	e.Fingerprint = s.fingerprint(e)
 	return e

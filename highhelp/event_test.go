@@ -43,7 +43,7 @@ func TestWhatIsSaidInNeutralTerms(t *testing.T) {
 		"no amount":    {func(s *highhelp.Said) { s.Amount = 0 }, topup.OutcomePaid, false, true},
 		"too much":     {func(s *highhelp.Said) { s.Amount = topup.MaxAmount + 1 }, topup.OutcomePaid, false, true},
 		"no currency":  {func(s *highhelp.Said) { s.Currency = "" }, topup.OutcomePaid, false, true},
-		"a payout":     {func(s *highhelp.Said) { s.Type = "payout" }, topup.OutcomePaid, true, false},
+		"a payout":     {func(s *highhelp.Said) { s.Type = "payout" }, topup.OutcomePaid, false, false},
 		"no type":      {func(s *highhelp.Said) { s.Type = "" }, topup.OutcomePaid, true, true},
 		"a dispute":    {func(s *highhelp.Said) { s.Status = "dispute" }, topup.OutcomeDisputed, false, true},
 		"a decline":    {func(s *highhelp.Said) { s.Status = "decline" }, topup.OutcomeDeclined, false, true},

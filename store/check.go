@@ -202,13 +202,17 @@ var rules = []rule{
 	{"a transaction has one operation", `
 		SELECT format('transaction seq %d: %d operations claim to have made it', seq, count(*))
 		FROM operations GROUP BY seq HAVING count(*) > 1`},
+	// HighHelp's success is bound to the credit that an operator made even if
+	// another sum was received: then the payment says so, with both flags.
 	{"an operation belongs to a transaction that it can have made, of its own sum", `
 		SELECT format('operation %s of %s %s: transaction seq %d is not a posting of %d %s by it', o.operation, o.provider, o.project, o.seq, o.sum_amount, o.sum_currency)
 		FROM operations o
 		LEFT JOIN transactions t ON t.seq = o.seq AND t.kind IN ('credit', 'suspense', 'manual_credit')
 		LEFT JOIN entries e ON e.seq = t.seq AND e.amount > 0
 		LEFT JOIN ledger_accounts a ON a.id = e.account_id
-		WHERE e.amount IS NOT o.sum_amount OR a.currency IS NOT o.sum_currency OR a.name IS NOT 'settlement:' || o.provider || ':' || o.project`},
+		LEFT JOIN payments p ON p.payment_id = t.payment_id
+		WHERE (e.amount IS NOT o.sum_amount AND NOT coalesce(t.kind = 'manual_credit' AND o.provider = 'highhelp' AND p.flags & 17 = 17, 0))
+			OR a.currency IS NOT o.sum_currency OR a.name IS NOT 'settlement:' || o.provider || ':' || o.project`},
 
 	// An operation that was credited was to bring what it brought: JetPay's by
 	// the rules for money, HighHelp's because it names one sum.

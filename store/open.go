@@ -86,6 +86,8 @@ type Store struct {
 
 	checkpoints *checkpointer
 	closed      atomic.Bool
+	// servedSince is when an exclusive store was opened, zero for others.
+	servedSince time.Time
 }
 
 // Open opens the database at o.Path, migrates it to this program's schema,
@@ -120,6 +122,7 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 		if s.lock, err = lockFile(path + ".lock"); err != nil {
 			return s, err
 		}
+		s.servedSince = s.now()
 	}
 	if err = migrate(ctx, path, o.Existing); err != nil {
 		return s, fmt.Errorf("migrate %s: %w", path, err)

@@ -95,6 +95,8 @@ type Answer struct {
 // Prior is what came of an earlier request with the same key and content.
 type Prior struct {
 	PaymentID string
+	// Running: it has not been answered yet, as far as can be known.
+	Running bool
 	// Answer has no body when there is none to repeat: the outcome at the
 	// provider was unknown, or the server died before it could answer.
 	Answer Answer
@@ -116,16 +118,18 @@ type NewPayin struct {
 	Key            IdempotencyKey
 }
 
-const priorSQL = `SELECT payment_id, request_hash, running_until, http_status, answer FROM idempotency WHERE token = ? AND key = ? AND created_at > ?`
+const priorSQL = `SELECT payment_id, request_hash, running_until, created_at, http_status, answer FROM idempotency WHERE token = ? AND key = ? AND created_at > ?`
 
-// scanPrior judges an earlier request under the same key.
-func scanPrior(row *sql.Row, k IdempotencyKey, now time.Time) (*Prior, error) {
+// scanPrior judges an earlier request under the same key. One that was made
+// before the only server of this database started is not running any more,
+// whatever it had hoped for.
+func scanPrior(row *sql.Row, k IdempotencyKey, now, started time.Time) (*Prior, error) {
 	var (
-		prior   Prior
-		hash    []byte
-		running int64
+		prior            Prior
+		hash             []byte
+		running, created int64
 	)
-	err := row.Scan(&prior.PaymentID, &hash, &running, &prior.Answer.Status, &prior.Answer.Body)
+	err := row.Scan(&prior.PaymentID, &hash, &running, &created, &prior.Answer.Status, &prior.Answer.Body)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, nil
@@ -133,22 +137,20 @@ func scanPrior(row *sql.Row, k IdempotencyKey, now time.Time) (*Prior, error) {
 		return nil, fmt.Errorf("read the idempotency key: %w", err)
 	case !bytes.Equal(hash, k.Hash):
 		return nil, topup.Invalid("Idempotency-Key", "was used for another request; use a fresh key for a fresh request")
-	case prior.Answer.Status == 0 && micros(now) < running:
-		return nil, topup.Conflict("a request with this Idempotency-Key is still running; ask again when it is answered")
 	}
+	prior.Running = prior.Answer.Status == 0 && micros(now) < running && created >= micros(started)
 	return &prior, nil
 }
 
 // PriorPayin returns what came of an earlier request under the key, nil when
-// there was none. The error is of KindConflict while that one is running, and
-// of KindInvalid when it asked for something else.
+// there was none. The error is of KindInvalid when it asked for something else.
 func (s *Store) PriorPayin(ctx context.Context, k IdempotencyKey) (*Prior, error) {
 	if k.IsZero() {
 		return nil, nil
 	}
 	now := s.now()
 	row := s.readPool.QueryRowContext(ctx, priorSQL, k.Token, k.Key, micros(now.Add(-keyLifetime)))
-	return scanPrior(row, k, now)
+	return scanPrior(row, k, now, s.servedSince)
 }
 
 // OpenPayin stores a pending payment, the pay-in and the idempotency key, in
@@ -162,7 +164,7 @@ func (s *Store) OpenPayin(ctx context.Context, n NewPayin) (paymentID string, pr
 		now := tx.now()
 		if !n.Key.IsZero() {
 			row := tx.conn.QueryRowContext(tx.ctx, priorSQL, n.Key.Token, n.Key.Key, micros(now.Add(-keyLifetime)))
-			if prior, err = scanPrior(row, n.Key, now); err != nil || prior != nil {
+			if prior, err = scanPrior(row, n.Key, now, s.servedSince); err != nil || prior != nil {
 				return err
 			}
 		}

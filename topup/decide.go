@@ -79,8 +79,12 @@ func decide(s State, e Event) Decision {
 	p := s.Payment
 	exact := e.Sum == p.Money && e.Initial == p.Money
 	switch {
-	case exact && awaitsOperation(p.Credit):
-		return decided(s, DispositionBound)
+	case awaitsOperation(p.Credit) && (exact || e.credits(p.Money)):
+		d := decided(s, DispositionBound)
+		if e.Sum != p.Credit.Money {
+			d.Flags = FlagAmountDiffers | FlagConflict
+		}
+		return d
 	case p.Credit != nil:
 		return suspend(s, FlagSecondOperation)
 	case exact || e.credits(p.Money):
