@@ -21,13 +21,7 @@ import (
 func (s *Server) highhelpAlert(c echo.Context) error {
 	x := c.(*exchange)
 	x.kind = kindAlert
-	if s.draining.Load() {
-		return errDraining
-	}
-	if err := x.readBody(); err != nil {
-		return err
-	}
-	body, err := signing.Parse(x.body)
+	body, err := s.receive(x)
 	if err != nil {
 		return err
 	}

@@ -20,13 +20,7 @@ const provider = "jetpay"
 // their content. Content-Type is not looked at: it is not documented.
 func (s *Server) jetpay(c echo.Context) error {
 	x := c.(*exchange)
-	if s.draining.Load() {
-		return errDraining
-	}
-	if err := x.readBody(); err != nil {
-		return err
-	}
-	body, err := signing.Parse(x.body)
+	body, err := s.receive(x)
 	if err != nil {
 		return err
 	}
@@ -48,6 +42,18 @@ func (s *Server) jetpay(c echo.Context) error {
 		return s.checkDeposit(x, body, claim)
 	}
 	return topup.Invalid("type", "must be verify or check_deposit")
+}
+
+// receive reads a provider's message, bounded and strictly. The caller releases
+// it; nothing of it is believed before its signature is verified.
+func (s *Server) receive(x *exchange) (*signing.Body, error) {
+	if s.draining.Load() {
+		return nil, errDraining
+	}
+	if err := x.readBody(); err != nil {
+		return nil, err
+	}
+	return signing.Parse(x.body)
 }
 
 // kindOf tells the messages apart. A body with a payment object is a callback,

@@ -596,7 +596,7 @@ func (b *Body) unicodeEscape() error {
 	return nil
 }
 
-// hex reads the \uXXXX at i.
+// hex reads the escape at i, \u and four hexadecimal digits.
 func (b *Body) hex(i int) (rune, bool) {
 	if i+6 > len(b.src) || b.src[i] != '\\' || b.src[i+1] != 'u' {
 		return 0, false
