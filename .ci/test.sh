@@ -5,13 +5,14 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-LEAST_COVERAGE=90 # percent of the statements of the packages below
-COVERED="tolem/signing tolem/topup tolem/store"
-PURE_GO="./signing ./topup ./store ./fixtures ./handlers ./commands ."
+# installed COMMAND: Debian keeps the PostgreSQL server's commands off PATH.
+installed() {
+	command -v "$1" >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/$1" >/dev/null
+}
 
 # needs COMMAND PACKAGE WHAT-FOR
 needs() {
-	if command -v "$1" >/dev/null; then
+	if installed "$1"; then
 		return
 	fi
 	wanted="$wanted $2"
@@ -26,6 +27,9 @@ look_around() {
 	needs hledger hledger "which judges the exported journal; its test is skipped"
 	needs curl curl "with which the README's tour is run; its test is skipped"
 	needs chromium chromium "which pays on the sandbox's pages; its test is skipped"
+	if [ -z "${TOLEM_TEST_POSTGRES:-}" ]; then
+		needs initdb postgresql "the other database; its tests are skipped"
+	fi
 }
 
 look_around
@@ -45,31 +49,6 @@ fi
 
 .ci/lint.sh
 
-# The pure Go build first, with the coverage; then everything with the C SQLite
-# under the race detector, which needs cgo.
-report=$(mktemp)
-trap 'rm -f "$report"' EXIT
-with_cgo=0
-pure="./..."
-if command -v gcc >/dev/null; then
-	with_cgo=1
-	pure="$PURE_GO"
-fi
-# shellcheck disable=SC2086 # a list of packages
-CGO_ENABLED=0 go test -count=1 -timeout 12m -cover $pure | tee "$report"
-
-too_low=$(awk -v least="$LEAST_COVERAGE" -v covered="$COVERED" '
-	BEGIN { n = split(covered, names, " "); for (i = 1; i <= n; i++) seen[names[i]] = 0 }
-	$1 == "ok" && ($2 in seen) && match($0, /coverage: [0-9.]+%/) {
-		seen[$2] = substr($0, RSTART + 10, RLENGTH - 11) + 0
-	}
-	END { for (name in seen) if (seen[name] < least) printf "%s: %s%% of its statements are covered, at least %s%% must be\n", name, seen[name], least }
-' "$report")
-if [ -n "$too_low" ]; then
-	echo "$too_low" >&2
-	exit 1
-fi
-
-if [ "$with_cgo" = 1 ]; then
-	CGO_ENABLED=1 go test -race -count=1 -timeout 12m ./...
-fi
+# One PostgreSQL server for all passes, on a socket of its own; the one that TOLEM_TEST_POSTGRES
+# names, if it does. The cluster that Debian's package makes is left alone.
+exec go run ./pgtest/server -- .ci/passes.sh

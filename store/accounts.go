@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"gorm.io/gorm"
 
 	"tolem/topup"
 )
@@ -22,8 +24,8 @@ import (
 // closed, with all its contracts, because an import that replaced everything
 // did not have it. So an import of any size becomes visible by one small write.
 
-// visibleFrom finds the record that counts for customer ?1.
-const visibleFrom = ` FROM catalogue c JOIN accounts a ON a.customer_id = ?1 AND a.revision IS NOT c.staging
+// visibleFrom finds the record that counts for a customer.
+const visibleFrom = ` FROM catalogue c JOIN accounts a ON a.customer_id = ? AND a.revision IS DISTINCT FROM c.staging
 	WHERE c.id = 1 ORDER BY a.revision DESC LIMIT 1`
 
 const (
@@ -33,25 +35,25 @@ const (
 	// offerSQL is the whole of verify: '' stands for an account that cannot be
 	// topped up.
 	offerSQL = `SELECT a.additional_customer_id, a.currency,
-		CASE WHEN a.closed OR a.revision < c.closed_below THEN '' ELSE coalesce(a.offered, a.entities) END` + visibleFrom
+		CASE WHEN a.closed = 1 OR a.revision < c.closed_below THEN '' ELSE coalesce(a.offered, a.entities) END` + visibleFrom
 	accountsPageSQL = `SELECT ` + accountColumns + ` FROM catalogue c CROSS JOIN accounts a
-		WHERE c.id = 1 AND a.customer_id > ? AND a.revision IS NOT c.staging AND NOT EXISTS (
-			SELECT 1 FROM accounts n WHERE n.customer_id = a.customer_id AND n.revision > a.revision AND n.revision IS NOT c.staging)
+		WHERE c.id = 1 AND a.customer_id > ? AND a.revision IS DISTINCT FROM c.staging AND NOT EXISTS (
+			SELECT 1 FROM accounts n WHERE n.customer_id = a.customer_id AND n.revision > a.revision AND n.revision IS DISTINCT FROM c.staging)
 		ORDER BY a.customer_id LIMIT ?`
-	contractBalancesSQL = `SELECT substr(l.name, length(?2) + 1), l.credits - l.debits FROM ledger_accounts l
-		WHERE l.name >= ?2 AND l.name < ?3 AND l.currency = (SELECT a.currency` + visibleFrom + `)`
+	contractBalancesSQL = `SELECT l.name, l.credits - l.debits FROM ` + balancesTable + ` l
+		WHERE l.name >= ? AND l.name < ? AND l.currency = (SELECT a.currency` + visibleFrom + `)`
 
 	insertAccountSQL = `INSERT INTO accounts (customer_id, revision, additional_customer_id, currency, closed, entities, offered)
 		VALUES (?, ?, ?, ?, ?, ?, ?)`
-	// deleteOlderSQL removes what a record of customer ?1 at revision ?2 has
+	// deleteOlderSQL removes what a customer's record at a revision has
 	// superseded. The record that an import is staging stays: it is not older,
 	// only lower.
-	deleteOlderSQL = `DELETE FROM accounts WHERE customer_id = ?1 AND revision < ?2
-		AND revision IS NOT (SELECT staging FROM catalogue WHERE id = 1)`
+	deleteOlderSQL = `DELETE FROM accounts WHERE customer_id = ? AND revision < ?
+		AND revision IS DISTINCT FROM (SELECT staging FROM catalogue WHERE id = 1)`
 	// hasMoneySQL tells whether a customer has payments, or anything in the
 	// ledger, which an operator can put there without a payment.
-	hasMoneySQL = `SELECT EXISTS (SELECT 1 FROM payments WHERE customer_id = ?1 AND customer_id <> '')
-		OR EXISTS (SELECT 1 FROM ledger_accounts WHERE name >= ?2 AND name < ?3)`
+	hasMoneySQL = `SELECT EXISTS (SELECT 1 FROM payments WHERE customer_id = ? AND customer_id <> '')
+		OR EXISTS (SELECT 1 FROM ledger_accounts WHERE name >= ? AND name < ?)`
 )
 
 // normalizerKey is where meta keeps how customer ids are normalised.
@@ -107,11 +109,7 @@ func (s *Store) Account(ctx context.Context, customerID string) (*topup.Account,
 // accountRow returns the record that counts for a customer, nil for none.
 func (s *Store) accountRow(ctx context.Context, customerID string) (*accountRow, error) {
 	var row accountRow
-	found := false
-	err := s.readers.with(ctx, func(r *reader) (err error) {
-		found, err = r.account.one(row.places(), customerID)
-		return err
-	})
+	found, err := s.readOne(ctx, readAccount, row.places(), customerID)
 	if err != nil || !found {
 		return nil, err
 	}
@@ -132,10 +130,7 @@ type Offer struct {
 // contract.
 func (s *Store) Offer(ctx context.Context, customerID string) (Offer, error) {
 	o := Offer{CustomerID: s.normalize.Apply(customerID)}
-	err := s.readers.with(ctx, func(r *reader) error {
-		_, err := r.offer.one([]any{&o.AdditionalCustomerID, &o.Currency, (*[]byte)(&o.Entities)}, o.CustomerID)
-		return err
-	})
+	_, err := s.readOne(ctx, readOffer, []any{&o.AdditionalCustomerID, &o.Currency, (*[]byte)(&o.Entities)}, o.CustomerID)
 	if err != nil {
 		return Offer{}, fmt.Errorf("read an account: %w", err)
 	}
@@ -153,7 +148,7 @@ func (s *Store) AccountsPage(ctx context.Context, after string, limit int) (_ []
 			err = fmt.Errorf("list accounts: %w", err)
 		}
 	}()
-	rows, err := s.read.WithContext(ctx).Raw(accountsPageSQL, after, limit).Rows()
+	rows, err := s.raw(ctx, accountsPageSQL, after, limit).Rows()
 	if err != nil {
 		return nil, err
 	}
@@ -185,19 +180,19 @@ func (s *Store) ContractBalances(ctx context.Context, customerID string) (_ map[
 	}()
 	customerID = s.normalize.Apply(customerID)
 	from, to := ledgerRange(customerID)
-	rows, err := s.readPool.QueryContext(ctx, contractBalancesSQL, customerID, from, to)
+	rows, err := s.raw(ctx, contractBalancesSQL, from, to, customerID).Rows()
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	balances := make(map[string]int64)
 	for rows.Next() {
-		var contract string
+		var name string
 		var balance int64
-		if err := rows.Scan(&contract, &balance); err != nil {
+		if err := rows.Scan(&name, &balance); err != nil {
 			return nil, err
 		}
-		balances[contract] = balance
+		balances[strings.TrimPrefix(name, from)] = balance
 	}
 	return balances, rows.Err()
 }
@@ -256,6 +251,9 @@ func (s *Store) clean(account *topup.Account) (*topup.Account, error) {
 }
 
 func (tx *wtx) putAccount(put *topup.Account, n topup.Normalizer) (created bool, err error) {
+	if err := tx.lockCatalogue(); err != nil {
+		return false, err
+	}
 	if err := tx.checkNormalizer(n); err != nil {
 		return false, err
 	}
@@ -265,7 +263,7 @@ func (tx *wtx) putAccount(put *topup.Account, n topup.Normalizer) (created bool,
 	}
 	record := put
 	if before != nil {
-		if err := checkCurrencyChange(tx.ctx, tx.conn, before, put.Currency); err != nil {
+		if err := checkCurrencyChange(tx.raw, before, put.Currency); err != nil {
 			return false, err
 		}
 		if record, err = merged(before, put, true); err != nil {
@@ -273,17 +271,16 @@ func (tx *wtx) putAccount(put *topup.Account, n topup.Normalizer) (created bool,
 		}
 	}
 	var revision int64
-	if err := tx.conn.QueryRowContext(tx.ctx, `SELECT last_revision + 1 FROM catalogue WHERE id = 1`).Scan(&revision); err != nil {
+	if err := tx.raw(`SELECT last_revision + 1 FROM catalogue WHERE id = 1`).Row().Scan(&revision); err != nil {
 		return false, fmt.Errorf("read the last revision: %w", err)
 	}
-	tx.dirty = true
-	if _, err := tx.conn.ExecContext(tx.ctx, `UPDATE catalogue SET last_revision = ? WHERE id = 1`, revision); err != nil {
+	if err := tx.gorm().Exec(`UPDATE catalogue SET last_revision = ? WHERE id = 1`, revision).Error; err != nil {
 		return false, fmt.Errorf("take a revision: %w", err)
 	}
-	if _, err := tx.conn.ExecContext(tx.ctx, insertAccountSQL, encodeAccount(record, revision).values()...); err != nil {
+	if err := tx.put(tx.stmts.insertAccount, encodeAccount(record, revision).values()...); err != nil {
 		return false, fmt.Errorf("insert: %w", err)
 	}
-	if _, err := tx.conn.ExecContext(tx.ctx, deleteOlderSQL, put.CustomerID, revision); err != nil {
+	if err := tx.gorm().Exec(deleteOlderSQL, put.CustomerID, revision).Error; err != nil {
 		return false, fmt.Errorf("delete the older record: %w", err)
 	}
 	return before == nil, nil
@@ -292,7 +289,7 @@ func (tx *wtx) putAccount(put *topup.Account, n topup.Normalizer) (created bool,
 // visibleAccount returns the record that counts for a customer, nil for none.
 func (tx *wtx) visibleAccount(customerID string) (*accountRow, error) {
 	var row accountRow
-	err := tx.conn.QueryRowContext(tx.ctx, accountSQL, customerID).Scan(row.places()...)
+	err := tx.raw(accountSQL, customerID).Row().Scan(row.places()...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -302,20 +299,23 @@ func (tx *wtx) visibleAccount(customerID string) (*accountRow, error) {
 	return &row, nil
 }
 
-// rowQuerier is a connection or a pool of them.
-type rowQuerier interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+// query is a cold query, inside a write (wtx.raw) or outside.
+type query func(sql string, args ...any) *gorm.DB
+
+// outside are queries outside of a write.
+func (s *Store) outside(ctx context.Context) query {
+	return func(sql string, args ...any) *gorm.DB { return s.raw(ctx, sql, args...) }
 }
 
 // checkCurrencyChange refuses another currency for an account with payments:
 // its balances would no longer be those of its payments.
-func checkCurrencyChange(ctx context.Context, on rowQuerier, before *accountRow, currency string) error {
+func checkCurrencyChange(ask query, before *accountRow, currency string) error {
 	if before.currency == currency {
 		return nil
 	}
 	from, to := ledgerRange(before.customerID)
 	var has bool
-	if err := on.QueryRowContext(ctx, hasMoneySQL, before.customerID, from, to).Scan(&has); err != nil {
+	if err := ask(hasMoneySQL, before.customerID, from, to).Row().Scan(&has); err != nil {
 		return fmt.Errorf("look for payments: %w", err)
 	}
 	if has {
@@ -355,7 +355,7 @@ func merged(before *accountRow, record *topup.Account, closeAbsent bool) (*topup
 type encodedAccount struct {
 	customerID, additionalCustomerID, currency string
 	revision                                   int64
-	closed                                     bool
+	closed                                     int64 // 0 or 1
 	entities                                   string
 	offered                                    sql.NullString
 }
@@ -367,7 +367,10 @@ func (e *encodedAccount) values() []any {
 func encodeAccount(account *topup.Account, revision int64) *encodedAccount {
 	e := &encodedAccount{
 		customerID: account.CustomerID, additionalCustomerID: account.AdditionalCustomerID, currency: account.Currency,
-		revision: revision, closed: account.Closed,
+		revision: revision,
+	}
+	if account.Closed {
+		e.closed = 1
 	}
 	e.entities = string(appendContracts(nil, account.Contracts))
 	isClosed := func(c topup.Contract) bool { return c.Closed }
@@ -429,6 +432,9 @@ func (s *Store) settleNormalizer(ctx context.Context) error {
 		return nil
 	}
 	return s.writer.do(ctx, func(tx *wtx) error {
+		if err := tx.lockCatalogue(); err != nil {
+			return err
+		}
 		settled, filled, err := tx.settledNormalizer()
 		if err != nil {
 			return err
@@ -448,8 +454,8 @@ func errNormalizer(settled string) error {
 // settledNormalizer returns what the database has settled on, and whether it
 // is filled.
 func (tx *wtx) settledNormalizer() (settled string, filled bool, err error) {
-	err = tx.conn.QueryRowContext(tx.ctx, `SELECT coalesce((SELECT value FROM meta WHERE key = ?), ''),
-		EXISTS (SELECT 1 FROM accounts) OR EXISTS (SELECT 1 FROM payments)`, normalizerKey).Scan(&settled, &filled)
+	err = tx.raw(`SELECT coalesce((SELECT value FROM meta WHERE key = ?), ''),
+		EXISTS (SELECT 1 FROM accounts) OR EXISTS (SELECT 1 FROM payments)`, normalizerKey).Row().Scan(&settled, &filled)
 	if err != nil {
 		return "", false, fmt.Errorf("read how ids are normalised: %w", err)
 	}
@@ -457,7 +463,8 @@ func (tx *wtx) settledNormalizer() (settled string, filled bool, err error) {
 }
 
 // checkNormalizer refuses to write accounts when another process has settled
-// on another normaliser since this store was opened.
+// on another normaliser since this store was opened. The caller holds the
+// catalogue's lock.
 func (tx *wtx) checkNormalizer(n topup.Normalizer) error {
 	settled, _, err := tx.settledNormalizer()
 	if err != nil {
@@ -472,7 +479,7 @@ func (tx *wtx) checkNormalizer(n topup.Normalizer) error {
 // metaValue returns a fact about this database, "" when it is not recorded.
 func (s *Store) metaValue(ctx context.Context, key string) (string, error) {
 	var value string
-	err := s.readPool.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = ?`, key).Scan(&value)
+	err := s.raw(ctx, `SELECT value FROM meta WHERE key = ?`, key).Row().Scan(&value)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return "", fmt.Errorf("read %s of the database: %w", key, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -154,7 +153,7 @@ func TestPutSaysWhetherItCreated(t *testing.T) {
 	if mustPut(t, s, record("c1")) {
 		t.Error("opening a closed account created")
 	}
-	raw := rawOpen(t, s.Path())
+	raw := rawOpen(t, s)
 	if rows := queryInt(t, raw, `SELECT count(*) FROM accounts`); rows != 1 {
 		t.Errorf("%d rows are kept of one account", rows)
 	}
@@ -216,7 +215,7 @@ func TestPutRefusesARecordThatBreaksARule(t *testing.T) {
 			t.Errorf("%s: got %v", field, err)
 		}
 	}
-	raw := rawOpen(t, s.Path())
+	raw := rawOpen(t, s)
 	if rows := queryInt(t, raw, `SELECT count(*) FROM accounts`); rows != 0 {
 		t.Errorf("%d refused records are stored", rows)
 	}
@@ -253,9 +252,10 @@ func TestIdsAreNormalisedWhereverTheyEnter(t *testing.T) {
 
 func TestTheNormaliserCannotChangeOnAFilledDatabase(t *testing.T) {
 	ctx := context.Background()
-	path := filepath.Join(t.TempDir(), "tolem.db")
+	o := newDatabase(t)
 	open := func(n topup.Normalizer) (*store.Store, error) {
-		return store.Open(ctx, store.Options{Path: path, Normalize: n})
+		o.Normalize = n
+		return store.Open(ctx, o)
 	}
 	for _, n := range []topup.Normalizer{topup.NormalizeKZPhone, topup.NormalizeNone, topup.NormalizeKZPhone} {
 		s, err := open(n)
@@ -340,7 +340,7 @@ func TestContractBalancesAreWhatWasCredited(t *testing.T) {
 }
 
 func TestReadsOfAClosedStoreFailLoudly(t *testing.T) {
-	s, err := store.Open(context.Background(), store.Options{Path: filepath.Join(t.TempDir(), "tolem.db")})
+	s, err := store.Open(context.Background(), newDatabase(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,10 @@ import (
 	"tolem/topup"
 )
 
+// copiedFromKey is where meta of a copy keeps which database it was copied from,
+// if that was not SQLite.
+const copiedFromKey = "copied_from"
+
 // BackupReport is what a copy holds.
 type BackupReport struct {
 	File  string
@@ -37,7 +41,8 @@ type BackupReport struct {
 // name only when it is on disk and sound, so that a file of that name is
 // always a good copy. The error is of KindConflict when the file exists.
 //
-// The copy is one file, for its owner only, that Open opens like any other.
+// The copy is one SQLite file, for its owner only, that Open opens like any
+// other, whichever database it was copied from.
 func (s *Store) Backup(ctx context.Context, file string) (report BackupReport, err error) {
 	target, err := filepath.Abs(file)
 	if err != nil {
@@ -55,7 +60,11 @@ func (s *Store) Backup(ctx context.Context, file string) (report BackupReport, e
 			err = errors.Join(err, gone)
 		}
 	}()
-	if err := s.copyInto(ctx, draft); err != nil {
+	copyInto := s.copyInto
+	if s.dialect.name != sqliteDialect.name {
+		copyInto = s.copyPostgresInto
+	}
+	if err := copyInto(ctx, draft); err != nil {
 		return report, fmt.Errorf("back up: %w", err)
 	}
 	if report, err = verifyCopy(ctx, draft); err != nil {
@@ -108,7 +117,7 @@ func verifyCopy(ctx context.Context, file string) (report BackupReport, err erro
 	if err != nil {
 		return report, err
 	}
-	err = snapshot(ctx, orm, func(db *gorm.DB) error {
+	err = snapshot(ctx, &sqliteDialect, orm, func(db *gorm.DB) error {
 		damage, err := lines(db, `SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'`)
 		if err != nil {
 			return err
@@ -116,7 +125,7 @@ func verifyCopy(ctx context.Context, file string) (report BackupReport, err erro
 		if len(damage) > 0 {
 			return fmt.Errorf("the copy is damaged: %s", damage[0])
 		}
-		if report.Check, err = checkBook(ctx, db); err != nil {
+		if report.Check, err = checkBook(ctx, &sqliteDialect, db); err != nil {
 			return err
 		}
 		if n := len(report.Check.Problems); n > 0 {

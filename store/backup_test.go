@@ -28,7 +28,7 @@ func TestABackupIsACheckedCopyThatOpensLikeAnyOther(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !report.ReachesTo.Equal(c.Now()) || report.LastSeq != 1 || report.File != file || report.Check.Transactions != 1 || len(report.Check.Problems) != 0 {
+	if !report.ReachesTo.Equal(c.Now()) || report.LastSeq < 1 || report.File != file || report.Check.Transactions != 1 || len(report.Check.Problems) != 0 {
 		t.Errorf("got %+v", report)
 	}
 	info, err := os.Stat(file)
@@ -44,7 +44,7 @@ func TestABackupIsACheckedCopyThatOpensLikeAnyOther(t *testing.T) {
 	}
 
 	mustRecord(t, s, paid(id, "29")) // not in the copy any more
-	restored := mustOpen(t, func(o *store.Options) { o.Path = file })
+	restored := mustOpen(t, fileAt(file))
 	if p := mustPayment(t, restored, id); p.Status != topup.StatusSucceeded || p.Credit == nil {
 		t.Errorf("got %+v", p)
 	}
@@ -139,7 +139,7 @@ func TestABackupUnderLoadIsConsistentAndHoldsNobodyUp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if report.LastSeq <= before || report.Check.Transactions != report.LastSeq {
+		if report.Check.Transactions <= before || (!onPostgres && report.Check.Transactions != report.LastSeq) {
 			t.Errorf("got %+v, although %d were acknowledged before", report, before)
 		}
 	}
@@ -159,8 +159,8 @@ func TestABackupThatIsNotSoundOrNotFinishedIsNotKept(t *testing.T) {
 	if _, err := s.Backup(cancelled, filepath.Join(folder, "cancelled.db")); err == nil {
 		t.Error("a cancelled backup reported success")
 	}
-	raw := rawOpen(t, s.Path())
-	if _, err := raw.Exec(`UPDATE ledger_accounts SET debits = debits + 1`); err != nil {
+	raw := rawOpen(t, s)
+	if err := addToTotals(raw, settlement, 1, 0); err != nil {
 		t.Fatal(err)
 	}
 	_, err := s.Backup(context.Background(), filepath.Join(folder, "broken.db"))
@@ -170,4 +170,63 @@ func TestABackupThatIsNotSoundOrNotFinishedIsNotKept(t *testing.T) {
 	if left, _ := os.ReadDir(folder); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
+}
+
+func TestACopyOfPostgreSQLHasEveryTableAndSaysWhereItCameFrom(t *testing.T) {
+	if !onPostgres {
+		t.Skip("of PostgreSQL")
+	}
+	s := bookOf(t)
+	raw := rawOpen(t, s)
+	mustRecord(t, s, paid(mustIssue(t, s), "1"))
+	mustRecord(t, s, paid("theirs", "2")) // with a gap in the feed before it
+	mustOpenPayin(t, s, keyed("k", "h"))
+	if err := s.SetWatchMark(context.Background(), "w", store.Mark{At: time.Unix(5, 0)}); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "copy.db")
+	report, err := s.Backup(context.Background(), file)
+	if err != nil || report.Check.Transactions != 2 || report.Check.Payments != 3 {
+		t.Fatalf("got %+v, %v", report, err)
+	}
+	copied := rawOpenAt(t, store.DriverName, "file:"+file)
+	rows, err := raw.Query(`SELECT tablename FROM pg_tables WHERE schemaname = current_schema()
+		AND tablename NOT IN ('writers', 'feed', 'ledger_totals', 'schema_levels', 'goose_db_version')`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tables []string
+	for rows.Next() {
+		var table string
+		if err := rows.Scan(&table); err != nil {
+			t.Fatal(err)
+		}
+		tables = append(tables, table)
+	}
+	if err := rows.Err(); err != nil || len(tables) < 14 {
+		t.Fatalf("got %v, %v", tables, err)
+	}
+	for _, table := range tables {
+		want := queryInt(t, raw, `SELECT count(*) FROM `+table)
+		if table == "meta" {
+			want++ // where the copy came from
+		}
+		var got int64
+		if err := copied.DB.QueryRow(`SELECT count(*) FROM ` + table).Scan(&got); err != nil || got != want || want == 0 {
+			t.Errorf("%s: got %d rows, %v; want %d, and some", table, got, err, want)
+		}
+	}
+	var from string
+	if err := copied.DB.QueryRow(`SELECT value FROM meta WHERE key = 'copied_from'`).Scan(&from); err != nil || from != "postgres" {
+		t.Errorf("got %q, %v", from, err)
+	}
+	var body string
+	if err := copied.DB.QueryRow(`SELECT CAST(body AS TEXT) FROM message_bodies ORDER BY message_id LIMIT 1`).Scan(&body); err != nil || body != `{"raw":"1"}` {
+		t.Errorf("a raw body: got %q, %v", body, err)
+	}
+	served := mustOpen(t, fileAt(file))
+	if got := mustRecord(t, served, paid("theirs", "3")); got.Disposition != topup.DispositionSuspended {
+		t.Errorf("the copy does not go on: got %+v", got)
+	}
+	checked(t, served)
 }

@@ -8,6 +8,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"tolem/topup"
 )
 
 // Balance is a ledger account with its totals in minor units, none of them
@@ -41,7 +45,10 @@ func (s *Store) Balances(ctx context.Context, f BalanceFilter) (BalancePage, err
 	if err != nil {
 		return page, err
 	}
-	q := s.read.WithContext(ctx).Table("ledger_accounts AS a").Select("a.name, a.currency, a.debits, a.credits").
+	if !utf8.ValidString(f.Prefix) {
+		return page, topup.Invalid("prefix", "must be valid UTF-8")
+	}
+	q := s.read.WithContext(ctx).Table(balancesTable+" AS a").Select("a.name, a.currency, a.debits, a.credits").
 		Where("a.name >= ?", f.Prefix).Order("a.name, a.currency").Limit(limit + 1)
 	if end := prefixEnd(f.Prefix); end != "" {
 		q = q.Where("a.name < ?", end)
@@ -70,22 +77,25 @@ func (s *Store) Balances(ctx context.Context, f BalanceFilter) (BalancePage, err
 }
 
 // prefixEnd is the smallest text that sorts after every text with the prefix,
-// byte for byte; empty when there is none.
+// byte for byte, which in UTF-8 is by code points; empty when there is none.
 func prefixEnd(prefix string) string {
-	end := []byte(prefix)
+	end := []rune(prefix)
 	for i := len(end) - 1; i >= 0; i-- {
-		if end[i] < 0xff {
-			end[i]++
-			return string(end[:i+1])
+		next := end[i] + 1
+		if utf16.IsSurrogate(next) {
+			next = 0xe000
+		}
+		if next <= utf8.MaxRune {
+			return string(append(end[:i], next))
 		}
 	}
 	return ""
 }
 
-// bookTotal is all debits less all credits, a currency. SQLite refuses a sum
-// that overflows.
+// bookTotal is all debits less all credits, a currency. A sum that does not fit
+// into 64 bits is an error.
 func (s *Store) bookTotal(ctx context.Context) (total map[string]int64, err error) {
-	rows, err := s.read.WithContext(ctx).Raw(`SELECT currency, sum(debits - credits) FROM ledger_accounts GROUP BY currency`).Rows()
+	rows, err := s.raw(ctx, `SELECT currency, sum(debits - credits) FROM `+balancesTable+` GROUP BY currency`).Rows()
 	if err != nil {
 		return nil, fmt.Errorf("total of the book: %w", err)
 	}
@@ -117,8 +127,11 @@ func scanBalances(rows *sql.Rows) (list []Balance, err error) {
 	return list, rows.Err()
 }
 
+// debitsAndCreditsSQL sums entries e by their side.
+const debitsAndCreditsSQL = `sum(CASE WHEN e.amount > 0 THEN e.amount ELSE 0 END) AS debits, sum(CASE WHEN e.amount < 0 THEN -e.amount ELSE 0 END) AS credits`
+
 const balancesBetweenSQL = `SELECT a.name, a.currency, s.debits, s.credits FROM (
-	SELECT e.account_id, sum(max(e.amount, 0)) AS debits, sum(max(-e.amount, 0)) AS credits
+	SELECT e.account_id, ` + debitsAndCreditsSQL + `
 	FROM transactions t JOIN entries e ON e.seq = t.seq WHERE %s GROUP BY e.account_id) s
 	JOIN ledger_accounts a ON a.id = s.account_id`
 
@@ -130,7 +143,7 @@ func (s *Store) BalancesBetween(ctx context.Context, period Period) ([]Balance, 
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.read.WithContext(ctx).Raw(fmt.Sprintf(balancesBetweenSQL, condition), args...).Rows()
+	rows, err := s.raw(ctx, fmt.Sprintf(balancesBetweenSQL, condition), args...).Rows()
 	if err != nil {
 		return nil, fmt.Errorf("balances of a period: %w", err)
 	}

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"sync/atomic"
@@ -48,7 +49,7 @@ func BenchmarkRecord(b *testing.B) {
 			ids[n.Add(1)-1] = mustIssue(b, s)
 		}
 	})
-	body := make([]byte, 900)
+	body := bytes.Repeat([]byte("x"), 900)
 	n.Store(0)
 	reportCPU(b)
 	b.RunParallel(func(pb *testing.PB) {
@@ -60,7 +61,7 @@ func BenchmarkRecord(b *testing.B) {
 		}
 	})
 	b.StopTimer()
-	if got := queryInt(b, rawOpen(b, s.Path()), `SELECT count(*) FROM transactions`); got != int64(b.N) {
+	if got := queryInt(b, rawOpen(b, s), `SELECT count(*) FROM transactions`); got != int64(b.N) {
 		b.Fatalf("acknowledged %d, booked %d", b.N, got)
 	}
 }

@@ -6,11 +6,10 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io/fs"
+	"slices"
 	"strings"
 	"unicode"
 
-	"github.com/pressly/goose/v3"
 	"gorm.io/gorm"
 )
 
@@ -30,24 +29,37 @@ type CheckReport struct {
 // Check verifies every invariant of the ledger against the database as it is
 // at one moment, while others may write. The problems are in the report; the
 // error says that the check itself could not be made. Memory does not grow
-// with the journal; what has to be sorted goes through SQLite's temporary
+// with the journal; what has to be sorted goes through the database's temporary
 // files.
 func (s *Store) Check(ctx context.Context) (CheckReport, error) {
 	var report CheckReport
-	err := snapshot(ctx, s.read, func(db *gorm.DB) (err error) {
-		report, err = checkBook(ctx, db)
+	schema, err := s.checkSchema(ctx)
+	if err != nil {
+		return CheckReport{}, fmt.Errorf("check the ledger: compare the schema: %w", err)
+	}
+	err = snapshot(ctx, s.dialect, s.read, func(db *gorm.DB) (err error) {
+		report, err = checkBook(ctx, s.dialect, db)
 		return err
 	})
 	if err != nil {
 		return CheckReport{}, fmt.Errorf("check the ledger: %w", err)
 	}
+	report.Problems = slices.Concat(schema, report.Problems)
 	return report, nil
 }
 
+// checkSchema verifies that what the promises rest on in a PostgreSQL database
+// itself is there. A SQLite file is asked by checkBook, in the same snapshot.
+func (s *Store) checkSchema(ctx context.Context) ([]string, error) {
+	if s.dialect.name == sqliteDialect.name {
+		return nil, nil
+	}
+	return checkPostgresSchema(ctx, s.postgres)
+}
+
 // snapshot runs fn on one connection inside one read transaction, so that
-// everything it reads is of one moment. The drivers' own transactions would
-// begin IMMEDIATE, which takes the write lock; this one never does.
-func snapshot(ctx context.Context, on *gorm.DB, fn func(*gorm.DB) error) error {
+// everything it reads is of one moment.
+func snapshot(ctx context.Context, d *dialect, on *gorm.DB, fn func(*gorm.DB) error) error {
 	pool, err := on.DB()
 	if err != nil {
 		return err
@@ -57,7 +69,7 @@ func snapshot(ctx context.Context, on *gorm.DB, fn func(*gorm.DB) error) error {
 		return fmt.Errorf("read connection: %w", err)
 	}
 	defer conn.Close()
-	if _, err := conn.ExecContext(ctx, "BEGIN DEFERRED"); err != nil {
+	if _, err := conn.ExecContext(ctx, d.beginRead); err != nil {
 		return fmt.Errorf("begin to read: %w", err)
 	}
 	db := on.Session(&gorm.Session{NewDB: true, Context: ctx})
@@ -72,7 +84,7 @@ func snapshot(ctx context.Context, on *gorm.DB, fn func(*gorm.DB) error) error {
 }
 
 // checkBook runs every rule on the database behind db.
-func checkBook(ctx context.Context, db *gorm.DB) (CheckReport, error) {
+func checkBook(ctx context.Context, d *dialect, db *gorm.DB) (CheckReport, error) {
 	var report CheckReport
 	err := db.Raw(`SELECT (SELECT count(*) FROM transactions), (SELECT count(*) FROM entries),
 		(SELECT count(*) FROM ledger_accounts), (SELECT count(*) FROM payments)`).Row().
@@ -80,10 +92,16 @@ func checkBook(ctx context.Context, db *gorm.DB) (CheckReport, error) {
 	if err != nil {
 		return report, err
 	}
-	if report.Problems, err = checkSchema(ctx, db); err != nil {
+	if d.name == sqliteDialect.name {
+		if report.Problems, err = checkSQLiteSchema(ctx, db); err != nil {
+			return report, err
+		}
+	}
+	applying, err := rulesFor(d, db)
+	if err != nil {
 		return report, err
 	}
-	for _, r := range rules {
+	for _, r := range applying {
 		problems, err := r.check(db)
 		if err != nil {
 			return report, fmt.Errorf("%s: %w", r.holds, err)
@@ -99,16 +117,41 @@ type rule struct {
 	query string
 }
 
+// rulesFor are the rules that a sound book in this database obeys.
+func rulesFor(d *dialect, db *gorm.DB) ([]rule, error) {
+	if d.name != sqliteDialect.name {
+		return rules, nil
+	}
+	var copied bool
+	err := db.Raw(`SELECT EXISTS (SELECT 1 FROM meta WHERE key = ?)`, copiedFromKey).Row().Scan(&copied)
+	if err != nil {
+		return nil, err
+	}
+	if copied {
+		return slices.Concat(rules, sqliteRules), nil
+	}
+	return slices.Concat(rules, gaplessRules, sqliteRules), nil
+}
+
 func (r rule) check(db *gorm.DB) ([]string, error) {
+	// PostgreSQL answers nothing more after an error, but from a savepoint.
+	if err := db.Exec("SAVEPOINT rule").Error; err != nil {
+		return nil, err
+	}
 	problems, err := lines(db, r.query)
 	if err == nil {
 		return problems, nil
 	}
-	// A sum that overflows is a finding: no sound book holds such amounts.
-	if strings.Contains(err.Error(), "integer overflow") {
-		return []string{"a sum does not fit into 64 bits; this does not hold: " + r.holds}, nil
+	if !overflows(err) {
+		return nil, err
 	}
-	return nil, err
+	return []string{"a sum does not fit into 64 bits; this does not hold: " + r.holds}, db.Exec("ROLLBACK TO SAVEPOINT rule").Error
+}
+
+// overflows reports whether an integer became too large, in SQLite's words or
+// in PostgreSQL's. That is a finding: no sound book holds such amounts.
+func overflows(err error) bool {
+	return strings.Contains(err.Error(), "integer overflow") || strings.Contains(err.Error(), "bigint out of range")
 }
 
 // lines runs a query of one text column, and reads at most maxProblems rows.
@@ -143,7 +186,8 @@ func oneLine(text string) string {
 
 // Each query below is written so that SQLite walks the big tables in their own
 // order, or sorts through temporary files; none collects the journal in memory.
-// CROSS JOIN keeps SQLite to the order in which the tables are named.
+// CROSS JOIN keeps SQLite to the order in which the tables are named. The same
+// text runs on PostgreSQL, whose format knows %s alone.
 
 // undoneSQL defines undone(seq, by): the transactions that do not count any
 // more, because of an odd number of reversals in a row, and the last of these.
@@ -164,113 +208,108 @@ const settledSQL = undoneSQL + `, settled (item, state, by) AS MATERIALIZED (
 
 var rules = []rule{
 	{"every transaction has at least two entries", `
-		SELECT format('transaction %s (seq %d) has %d entries, it needs at least two', t.transaction_id, t.seq, count(e.n))
+		SELECT format('transaction %s (seq %s) has %s entries, it needs at least two', t.transaction_id, t.seq, count(e.n))
 		FROM transactions t LEFT JOIN entries e ON e.seq = t.seq GROUP BY t.seq HAVING count(e.n) < 2`},
 	{"the entries of a transaction sum to zero in each currency", `
-		SELECT format('transaction seq %d: its entries in %s sum to %d, not to zero', e.seq, a.currency, sum(e.amount))
+		SELECT format('transaction seq %s: its entries in %s sum to %s, not to zero', e.seq, a.currency, sum(e.amount))
 		FROM (SELECT e.seq FROM entries e JOIN ledger_accounts a ON a.id = e.account_id
 			GROUP BY e.seq HAVING sum(e.amount) <> 0 OR min(a.currency) <> max(a.currency)) x
 		JOIN entries e ON e.seq = x.seq JOIN ledger_accounts a ON a.id = e.account_id
 		GROUP BY e.seq, a.currency HAVING sum(e.amount) <> 0`},
 	{"every entry belongs to a transaction", `
-		SELECT format('entry %d of seq %d: its transaction does not exist', e.n, e.seq)
+		SELECT format('entry %s of seq %s: its transaction does not exist', e.n, e.seq)
 		FROM entries e WHERE NOT EXISTS (SELECT 1 FROM transactions t WHERE t.seq = e.seq)`},
 	{"every entry belongs to a ledger account", `
-		SELECT format('entry %d of seq %d: its ledger account %d does not exist', e.n, e.seq, e.account_id)
+		SELECT format('entry %s of seq %s: its ledger account %s does not exist', e.n, e.seq, e.account_id)
 		FROM entries e WHERE NOT EXISTS (SELECT 1 FROM ledger_accounts a WHERE a.id = e.account_id)`},
 	{"the running totals are the sums of the entries", `
-		SELECT format('ledger account %s %s: its running totals are %d debits, %d credits; its entries sum to %d and %d',
+		SELECT format('ledger account %s %s: its running totals are %s debits, %s credits; its entries sum to %s and %s',
 			a.name, a.currency, a.debits, a.credits, coalesce(s.debits, 0), coalesce(s.credits, 0))
-		FROM ledger_accounts a LEFT JOIN (
-			SELECT e.account_id, sum(max(e.amount, 0)) AS debits, sum(max(-e.amount, 0)) AS credits FROM entries e GROUP BY e.account_id
+		FROM ` + balancesTable + ` a LEFT JOIN (
+			SELECT e.account_id, ` + debitsAndCreditsSQL + ` FROM entries e GROUP BY e.account_id
 		) s ON s.account_id = a.id
 		WHERE a.debits <> coalesce(s.debits, 0) OR a.credits <> coalesce(s.credits, 0)`},
 	{"all debits are all credits, in each currency", `
-		SELECT format('the whole book in %s: all debits less all credits are %d, not zero', currency, sum(debits - credits))
-		FROM ledger_accounts GROUP BY currency HAVING sum(debits - credits) <> 0`},
-	{"the feed has no gaps", `
-		SELECT format('transaction %s (seq %d): the place before it in the feed, seq %d, is missing', t.transaction_id, t.seq, t.seq - 1)
-		FROM transactions t WHERE t.seq <> 1 AND NOT EXISTS (SELECT 1 FROM transactions b WHERE b.seq = t.seq - 1)`},
+		SELECT format('the whole book in %s: all debits less all credits are %s, not zero', currency, sum(debits - credits))
+		FROM ` + balancesTable + ` GROUP BY currency HAVING sum(debits - credits) <> 0`},
 	{"every transaction belongs to a payment", `
-		SELECT format('transaction %s (seq %d): its payment %s does not exist', t.transaction_id, t.seq, t.payment_id)
+		SELECT format('transaction %s (seq %s): its payment %s does not exist', t.transaction_id, t.seq, t.payment_id)
 		FROM transactions t WHERE NOT EXISTS (SELECT 1 FROM payments p WHERE p.payment_id = t.payment_id)`},
 
 	{"what a provider's operation posted is on record", `
-		SELECT format('transaction %s (seq %d, %s): the operation that made it is not on record', t.transaction_id, t.seq, t.kind)
+		SELECT format('transaction %s (seq %s, %s): the operation that made it is not on record', t.transaction_id, t.seq, t.kind)
 		FROM (SELECT seq FROM transactions WHERE kind IN ('credit', 'suspense') EXCEPT SELECT seq FROM operations) x
 		JOIN transactions t ON t.seq = x.seq`},
 	{"a transaction has one operation", `
-		SELECT format('transaction seq %d: %d operations claim to have made it', seq, count(*))
+		SELECT format('transaction seq %s: %s operations claim to have made it', seq, count(*))
 		FROM operations GROUP BY seq HAVING count(*) > 1`},
 	// HighHelp's success is bound to the credit that an operator made even if
 	// another sum was received: then the payment says so, with both flags.
 	{"an operation belongs to a transaction that it can have made, of its own sum", `
-		SELECT format('operation %s of %s %s: transaction seq %d is not a posting of %d %s by it', o.operation, o.provider, o.project, o.seq, o.sum_amount, o.sum_currency)
+		SELECT format('operation %s of %s %s: transaction seq %s is not a posting of %s %s by it', o.operation, o.provider, o.project, o.seq, o.sum_amount, o.sum_currency)
 		FROM operations o
 		LEFT JOIN transactions t ON t.seq = o.seq AND t.kind IN ('credit', 'suspense', 'manual_credit')
 		LEFT JOIN entries e ON e.seq = t.seq AND e.amount > 0
 		LEFT JOIN ledger_accounts a ON a.id = e.account_id
 		LEFT JOIN payments p ON p.payment_id = t.payment_id
-		WHERE (e.amount IS NOT o.sum_amount AND NOT coalesce(t.kind = 'manual_credit' AND o.provider = 'highhelp' AND p.flags & 17 = 17, 0))
-			OR a.currency IS NOT o.sum_currency OR a.name IS NOT 'settlement:' || o.provider || ':' || o.project`},
+		WHERE (e.amount IS DISTINCT FROM o.sum_amount AND NOT coalesce(t.kind = 'manual_credit' AND o.provider = 'highhelp' AND p.flags & 17 = 17, FALSE))
+			OR a.currency IS DISTINCT FROM o.sum_currency OR a.name IS DISTINCT FROM 'settlement:' || o.provider || ':' || o.project`},
 
 	// An operation that was credited was to bring what it brought: JetPay's by
 	// the rules for money, HighHelp's because it names one sum.
 	{"an operation belongs to the payment that it names", `
-		SELECT format('operation %s of %s %s (seq %d): %s', operation, provider, project, seq, CASE
+		SELECT format('operation %s of %s %s (seq %s): %s', operation, provider, project, seq, CASE
 			WHEN wrong_payment THEN format('it names another payment than %s', payment_id)
-			WHEN wrong_sum THEN format('it was to bring %d %s, and brought %d %s, to the credit of payment %s', initial_amount, initial_currency, sum_amount, sum_currency, payment_id)
+			WHEN wrong_sum THEN format('it was to bring %s %s, and brought %s %s, to the credit of payment %s', initial_amount, initial_currency, sum_amount, sum_currency, payment_id)
 			ELSE format('the credit of payment %s does not show it', payment_id) END)
 		FROM (SELECT o.*, p.payment_id,
-				o.reference IS NOT iif(p.customer_id = '', p.provider_reference, p.payment_id) AS wrong_payment,
+				o.reference IS DISTINCT FROM ` + referenceSQL + ` AS wrong_payment,
 				t.kind <> 'suspense' AND (o.initial_amount <> o.sum_amount OR o.initial_currency <> o.sum_currency) AS wrong_sum,
 				t.kind = 'manual_credit' AND p.credit_operation = '' AS not_shown
-			FROM operations o JOIN transactions t ON t.seq = o.seq JOIN payments p ON p.payment_id = t.payment_id)
+			FROM operations o JOIN transactions t ON t.seq = o.seq JOIN payments p ON p.payment_id = t.payment_id) x
 		WHERE wrong_payment OR wrong_sum OR not_shown`},
 	{"what a provider posted has the message that said so", `
-		SELECT format('transaction %s (seq %d, %s): the message of the provider that made it is missing', t.transaction_id, t.seq, t.kind)
+		SELECT format('transaction %s (seq %s, %s): the message of the provider that made it is missing', t.transaction_id, t.seq, t.kind)
 		FROM (SELECT t.seq FROM transactions t WHERE t.kind IN ('credit', 'suspense') OR (t.kind = 'manual_credit' AND EXISTS (
 				SELECT 1 FROM payments p WHERE p.payment_id = t.payment_id AND p.credit_operation <> ''))
 			EXCEPT SELECT m.seq FROM messages m WHERE m.seq IS NOT NULL) x
 		JOIN transactions t ON t.seq = x.seq`},
 	{"a message belongs to the payment that it names, and to what it made", `
 		SELECT CASE
-			WHEN no_payment THEN format('message %d: its payment %s does not exist', id, payment_id)
-			WHEN wrong_payment THEN format('message %d: it does not name payment %s, with which it is kept', id, payment_id)
-			WHEN not_of_payment THEN format('message %d: transaction seq %d is not one of its payment', id, seq)
-			WHEN wrong_effect THEN format('message %d, which was %s, cannot have made transaction seq %s', id, disposition, coalesce(seq, '-'))
-			ELSE format('message %d: its operation is not what made transaction seq %d', id, seq) END
+			WHEN no_payment THEN format('message %s: its payment %s does not exist', id, payment_id)
+			WHEN wrong_payment THEN format('message %s: it does not name payment %s, with which it is kept', id, payment_id)
+			WHEN not_of_payment THEN format('message %s: transaction seq %s is not one of its payment', id, seq)
+			WHEN wrong_effect THEN format('message %s, which was %s, cannot have made transaction seq %s', id, disposition, coalesce(CAST(seq AS TEXT), '-'))
+			ELSE format('message %s: its operation is not what made transaction seq %s', id, seq) END
 		FROM (SELECT m.id, m.payment_id, m.seq, m.disposition,
 				m.payment_id IS NOT NULL AND p.id IS NULL AS no_payment,
 				p.id IS NOT NULL AND (m.provider <> p.provider OR m.project <> p.project
-					OR m.reference <> iif(p.customer_id = '', p.provider_reference, p.payment_id)) AS wrong_payment,
-				m.seq IS NOT NULL AND m.payment_id IS NOT t.payment_id AS not_of_payment,
-				t.kind IS NOT CASE m.disposition WHEN 'credited' THEN 'credit' WHEN 'suspended' THEN 'suspense' WHEN 'bound' THEN 'manual_credit' END AS wrong_effect,
-				m.seq IS NOT o.seq AS wrong_operation
+					OR m.reference <> ` + referenceSQL + `) AS wrong_payment,
+				m.seq IS NOT NULL AND m.payment_id IS DISTINCT FROM t.payment_id AS not_of_payment,
+				t.kind IS DISTINCT FROM CASE m.disposition WHEN 'credited' THEN 'credit' WHEN 'suspended' THEN 'suspense' WHEN 'bound' THEN 'manual_credit' END AS wrong_effect,
+				m.seq IS DISTINCT FROM o.seq AS wrong_operation
 			FROM messages m LEFT JOIN payments p ON p.payment_id = m.payment_id
 			LEFT JOIN transactions t ON t.seq = m.seq
-			LEFT JOIN operations o ON m.seq IS NOT NULL AND o.operation = m.operation AND o.provider = m.provider AND o.project = m.project)
+			LEFT JOIN operations o ON m.seq IS NOT NULL AND o.operation = m.operation AND o.provider = m.provider AND o.project = m.project) x
 		WHERE no_payment OR wrong_payment OR not_of_payment OR wrong_effect OR wrong_operation`},
-	{"no message is missing", `
-		SELECT format('message %d: the message before it, %d, is missing', m.id, m.id - 1)
-		FROM messages m WHERE m.id <> 1 AND NOT EXISTS (SELECT 1 FROM messages b WHERE b.id = m.id - 1)`},
 
 	{"a transaction takes the payment's credit or a place of its own", `
-		SELECT format('transaction %s (seq %d, %s): slot %d', t.transaction_id, t.seq, t.kind, t.slot)
+		SELECT format('transaction %s (seq %s, %s): slot %s', t.transaction_id, t.seq, t.kind, t.slot)
 		FROM transactions t WHERE t.slot <> CASE WHEN t.kind IN ('credit', 'manual_credit') OR (t.kind = 'assignment' AND t.slot = 0) THEN 0 ELSE t.seq END`},
 	{"a payment shows the credit that the journal has", undoneSQL + `
 		SELECT format('payment %s: it shows credit %s of %s %s%s; the journal has %s of %s %s%s', t.payment_id,
-			coalesce(p.credit_transaction, 'none'), coalesce(p.credit_amount, 0), coalesce(p.credit_currency, '-'), iif(p.credit_reversed, ', reversed', ''),
-			t.transaction_id, coalesce(-e.amount, 0), coalesce(a.currency, '-'), iif(t.seq IN (SELECT u.seq FROM undone u), ', reversed', ''))
+			coalesce(p.credit_transaction, 'none'), coalesce(p.credit_amount, 0), coalesce(p.credit_currency, '-'), CASE WHEN p.credit_reversed <> 0 THEN ', reversed' ELSE '' END,
+			t.transaction_id, coalesce(-e.amount, 0), coalesce(a.currency, '-'), CASE WHEN t.seq IN (SELECT u.seq FROM undone u) THEN ', reversed' ELSE '' END)
 		FROM transactions t
 		LEFT JOIN payments p ON p.payment_id = t.payment_id
 		LEFT JOIN entries e ON e.seq = t.seq AND e.amount < 0
 		LEFT JOIN ledger_accounts a ON a.id = e.account_id
-		WHERE t.slot = 0 AND (p.credit_seq IS NOT t.seq OR p.credit_transaction IS NOT t.transaction_id
-			OR p.credit_amount IS NOT -e.amount OR p.credit_currency IS NOT a.currency
-			OR p.credit_by_operator IS NOT (t.kind <> 'credit') OR p.credit_reversed IS NOT (t.seq IN (SELECT u.seq FROM undone u)))`},
+		WHERE t.slot = 0 AND (p.credit_seq IS DISTINCT FROM t.seq OR p.credit_transaction IS DISTINCT FROM t.transaction_id
+			OR p.credit_amount IS DISTINCT FROM -e.amount OR p.credit_currency IS DISTINCT FROM a.currency
+			OR p.credit_by_operator IS DISTINCT FROM CASE WHEN t.kind = 'credit' THEN 0 ELSE 1 END
+			OR p.credit_reversed IS DISTINCT FROM CASE WHEN t.seq IN (SELECT u.seq FROM undone u) THEN 1 ELSE 0 END)`},
 	{"a credit that a payment shows is in the journal", `
-		SELECT format('payment %s: it shows credit %s, which the journal does not have', p.payment_id, coalesce(p.credit_transaction, p.credit_seq, '(without an id)'))
+		SELECT format('payment %s: it shows credit %s, which the journal does not have', p.payment_id, coalesce(p.credit_transaction, CAST(p.credit_seq AS TEXT), '(without an id)'))
 		FROM payments p WHERE (p.credit_seq IS NOT NULL OR p.credit_transaction IS NOT NULL OR p.credit_amount IS NOT NULL OR p.credit_currency IS NOT NULL
 				OR p.credit_at IS NOT NULL OR p.credit_operation <> '' OR p.credit_by_operator <> 0)
 			AND NOT EXISTS (SELECT 1 FROM transactions t WHERE t.payment_id = p.payment_id AND t.slot = 0)`},
@@ -278,32 +317,31 @@ var rules = []rule{
 	// (HighHelp, "Alerts"): 1 is the flag amount_differs.
 	{"what a payment shows of its credit is what brought it", `
 		SELECT format('payment %s: %s', payment_id, CASE
-			WHEN wrong_time THEN format('the time of its credit is not when %s (seq %d) was recorded', transaction_id, seq)
-			WHEN wrong_operation THEN format('its credit shows operation "%s", which did not bring the money of %s (seq %d)', credit_operation, transaction_id, seq)
-			ELSE format('it asked for %d %s, and was credited with %s %s by %s (seq %d, %s)', amount, currency,
-				coalesce(credit_amount, '-'), coalesce(credit_currency, '-'), transaction_id, seq, kind) END)
+			WHEN wrong_time THEN format('the time of its credit is not when %s (seq %s) was recorded', transaction_id, seq)
+			WHEN wrong_operation THEN format('its credit shows operation "%s", which did not bring the money of %s (seq %s)', credit_operation, transaction_id, seq)
+			ELSE format('it asked for %s %s, and was credited with %s %s by %s (seq %s, %s)', amount, currency,
+				coalesce(CAST(credit_amount AS TEXT), '-'), coalesce(credit_currency, '-'), transaction_id, seq, kind) END)
 		FROM (SELECT p.payment_id, p.amount, p.currency, p.credit_amount, p.credit_currency, p.credit_operation, t.transaction_id, t.seq, t.kind,
-				p.credit_at IS NOT t.recorded_at AS wrong_time,
-				NOT (t.kind = 'manual_credit' AND p.credit_operation = '') AND o.seq IS NOT coalesce(t.resolves, t.seq) AS wrong_operation,
-				t.kind IN ('credit', 'manual_credit') AND (p.currency IS NOT p.credit_currency OR (p.amount IS NOT p.credit_amount
-					AND NOT (t.kind = 'credit' AND p.provider = 'highhelp' AND p.flags & 1))) AS wrong_sum
+				p.credit_at IS DISTINCT FROM t.recorded_at AS wrong_time,
+				NOT (t.kind = 'manual_credit' AND p.credit_operation = '') AND o.seq IS DISTINCT FROM coalesce(t.resolves, t.seq) AS wrong_operation,
+				t.kind IN ('credit', 'manual_credit') AND (p.currency IS DISTINCT FROM p.credit_currency OR (p.amount IS DISTINCT FROM p.credit_amount
+					AND NOT (t.kind = 'credit' AND p.provider = 'highhelp' AND p.flags & 1 <> 0))) AS wrong_sum
 			FROM payments p JOIN transactions t ON t.seq = p.credit_seq
-			LEFT JOIN operations o ON o.operation = p.credit_operation AND o.provider = p.provider AND o.project = p.project)
+			LEFT JOIN operations o ON o.operation = p.credit_operation AND o.provider = p.provider AND o.project = p.project) x
 		WHERE wrong_time OR wrong_operation OR wrong_sum`},
 	{"money moves on the accounts of the payment's own provider and project", `
-		SELECT format('transaction %s (seq %d, %s): it moves %s, which is not the account of payment %s', t.transaction_id, t.seq, t.kind, a.name, t.payment_id)
-		FROM transactions t CROSS JOIN payments p ON p.payment_id = t.payment_id
-		CROSS JOIN entries e ON e.seq = t.seq CROSS JOIN ledger_accounts a ON a.id = e.account_id
-		WHERE a.name <> CASE
+		SELECT format('transaction %s (seq %s, %s): it moves %s, which is not the account of payment %s', t.transaction_id, t.seq, t.kind, a.name, t.payment_id)
+		FROM transactions t CROSS JOIN payments p CROSS JOIN entries e CROSS JOIN ledger_accounts a
+		WHERE p.payment_id = t.payment_id AND e.seq = t.seq AND a.id = e.account_id AND a.name <> CASE
 			WHEN t.kind IN ('credit', 'manual_credit', 'suspense') AND e.amount > 0 OR t.kind = 'return' AND e.amount < 0 THEN 'settlement:' || p.provider || ':' || p.project
 			WHEN t.kind IN ('assignment', 'return') AND e.amount > 0 OR t.kind = 'suspense' THEN 'suspense:' || p.provider || ':' || p.project
 			ELSE a.name END`},
 	{"a payment is credited to its own contract", `
-		SELECT format('payment %s: transaction %s (seq %d) credits another contract than the payment was issued for', t.payment_id, t.transaction_id, t.seq)
+		SELECT format('payment %s: transaction %s (seq %s) credits another contract than the payment was issued for', t.payment_id, t.transaction_id, t.seq)
 		FROM transactions t JOIN payments p ON p.payment_id = t.payment_id
 		LEFT JOIN entries e ON e.seq = t.seq AND e.amount < 0
 		LEFT JOIN ledger_accounts a ON a.id = e.account_id
-		WHERE t.kind IN ('credit', 'manual_credit') AND a.name IS NOT 'customers:' || p.customer_id || ':' || p.entity_id`},
+		WHERE t.kind IN ('credit', 'manual_credit') AND a.name IS DISTINCT FROM 'customers:' || p.customer_id || ':' || p.entity_id`},
 	{"a payment that is credited has succeeded", `
 		SELECT format('payment %s: it is credited, and its status is %s', p.payment_id, p.status)
 		FROM payments p WHERE p.credit_seq IS NOT NULL AND p.status <> 'succeeded'`},
@@ -319,63 +357,79 @@ var rules = []rule{
 		FROM payments p WHERE (p.flags & 2048 <> 0) <> (p.credit_reversed <> 0)`},
 
 	{"a reversal, and nothing else, reverses an earlier transaction of the same payment", `
-		SELECT format('transaction %s (seq %d, %s): it must not reverse %s', r.transaction_id, r.seq, r.kind, coalesce('seq ' || r.reverses, 'nothing'))
+		SELECT format('transaction %s (seq %s, %s): it must not reverse %s', r.transaction_id, r.seq, r.kind, coalesce('seq ' || r.reverses, 'nothing'))
 		FROM transactions r LEFT JOIN transactions t ON t.seq = r.reverses
 		WHERE (r.kind = 'reversal') <> (r.reverses IS NOT NULL)
 			OR (r.reverses IS NOT NULL AND (t.seq IS NULL OR t.seq >= r.seq OR t.payment_id <> r.payment_id))`},
 	{"a reversal is the exact mirror of what it reverses", `
-		SELECT format('transaction %s (seq %d): it is not the mirror of seq %d, which it reverses', r.transaction_id, r.seq, r.reverses)
+		SELECT format('transaction %s (seq %s): it is not the mirror of seq %s, which it reverses', r.transaction_id, r.seq, r.reverses)
 		FROM transactions r WHERE r.reverses IS NOT NULL AND (
 			EXISTS (SELECT 1 FROM entries e WHERE e.seq = r.seq AND NOT EXISTS (
 				SELECT 1 FROM entries o WHERE o.seq = r.reverses AND o.n = e.n AND o.account_id = e.account_id AND o.amount = -e.amount))
 			OR EXISTS (SELECT 1 FROM entries o WHERE o.seq = r.reverses AND NOT EXISTS (
 				SELECT 1 FROM entries e WHERE e.seq = r.seq AND o.n = e.n)))`},
 	{"an assignment or a return, and nothing else, resolves suspended money of the same payment", `
-		SELECT format('transaction %s (seq %d, %s): it must not resolve %s', t.transaction_id, t.seq, t.kind, coalesce('seq ' || t.resolves, 'nothing'))
+		SELECT format('transaction %s (seq %s, %s): it must not resolve %s', t.transaction_id, t.seq, t.kind, coalesce('seq ' || t.resolves, 'nothing'))
 		FROM transactions t LEFT JOIN transactions s ON s.seq = t.resolves
 		WHERE (t.kind IN ('assignment', 'return')) <> (t.resolves IS NOT NULL)
-			OR (t.resolves IS NOT NULL AND (s.kind IS NOT 'suspense' OR s.seq >= t.seq OR s.payment_id <> t.payment_id))`},
+			OR (t.resolves IS NOT NULL AND (s.kind IS DISTINCT FROM 'suspense' OR s.seq >= t.seq OR s.payment_id <> t.payment_id))`},
 	{"a resolution takes from suspense exactly what was put there", `
-		SELECT format('transaction %s (seq %d): it does not take the money of suspense item seq %d from its account', t.transaction_id, t.seq, t.resolves)
+		SELECT format('transaction %s (seq %s): it does not take the money of suspense item seq %s from its account', t.transaction_id, t.seq, t.resolves)
 		FROM transactions t WHERE t.resolves IS NOT NULL AND NOT EXISTS (
 			SELECT 1 FROM entries s JOIN entries e ON e.seq = t.seq AND e.account_id = s.account_id AND e.amount = -s.amount
 			WHERE s.seq = t.resolves AND s.amount < 0)`},
 	{"money in suspense is listed as an item", `
-		SELECT format('transaction %s (seq %d): it put money into suspense, and is not listed as an item', t.transaction_id, t.seq)
+		SELECT format('transaction %s (seq %s): it put money into suspense, and is not listed as an item', t.transaction_id, t.seq)
 		FROM transactions t WHERE t.kind = 'suspense' AND NOT EXISTS (
 			SELECT 1 FROM suspense_items i WHERE i.seq = t.seq AND i.payment_id = t.payment_id)`},
 	{"an item is money in suspense", `
-		SELECT format('suspense item seq %d: there is no suspense transaction of payment %s', i.seq, i.payment_id)
+		SELECT format('suspense item seq %s: there is no suspense transaction of payment %s', i.seq, i.payment_id)
 		FROM suspense_items i WHERE NOT EXISTS (
 			SELECT 1 FROM transactions t WHERE t.seq = i.seq AND t.kind = 'suspense' AND t.payment_id = i.payment_id)`},
 	{"an item is resolved at most once", settledSQL + `
-		SELECT format('suspense item seq %d: %d resolutions of it count', item, count(*)) FROM settled GROUP BY item HAVING count(*) > 1`},
+		SELECT format('suspense item seq %s: %s resolutions of it count', item, count(*)) FROM settled GROUP BY item HAVING count(*) > 1`},
 	{"the state of an item is what the journal says", settledSQL + `
-		SELECT format('suspense item seq %d of payment %s: it is %s by seq %s; the journal says %s by seq %s',
-			i.seq, i.payment_id, i.state, coalesce(i.resolved_by, '-'), coalesce(s.state, 'open'), coalesce(s.by, '-'))
+		SELECT format('suspense item seq %s of payment %s: it is %s by seq %s; the journal says %s by seq %s',
+			i.seq, i.payment_id, i.state, coalesce(CAST(i.resolved_by AS TEXT), '-'), coalesce(s.state, 'open'), coalesce(CAST(s.by AS TEXT), '-'))
 		FROM suspense_items i LEFT JOIN settled s ON s.item = i.seq
-		WHERE i.state <> coalesce(s.state, 'open') OR i.resolved_by IS NOT s.by`},
+		WHERE i.state <> coalesce(s.state, 'open') OR i.resolved_by IS DISTINCT FROM s.by`},
 	{"a payment counts its open suspense items", `
-		SELECT format('payment %s: it counts %d open suspense items; there are %d', p.payment_id, p.open_items, coalesce(o.items, 0))
+		SELECT format('payment %s: it counts %s open suspense items; there are %s', p.payment_id, p.open_items, coalesce(o.items, 0))
 		FROM payments p LEFT JOIN (
 			SELECT payment_id, count(*) AS items FROM suspense_items WHERE state = 'open' GROUP BY payment_id
 		) o ON o.payment_id = p.payment_id
 		WHERE p.open_items <> coalesce(o.items, 0)`},
 	{"a suspense account holds the sum of its open items", `
-		SELECT format('ledger account %s %s: it holds %d; its open items sum to %d', a.name, a.currency, a.credits - a.debits, coalesce(o.amount, 0))
-		FROM ledger_accounts a LEFT JOIN (
+		SELECT format('ledger account %s %s: it holds %s; its open items sum to %s', a.name, a.currency, a.credits - a.debits, coalesce(o.amount, 0))
+		FROM ` + balancesTable + ` a LEFT JOIN (
 			SELECT e.account_id, -sum(e.amount) AS amount FROM suspense_items i JOIN entries e ON e.seq = i.seq AND e.amount < 0
 			WHERE i.state = 'open' GROUP BY e.account_id
 		) o ON o.account_id = a.id
 		WHERE a.name >= 'suspense:' AND a.name < 'suspense;' AND a.credits - a.debits <> coalesce(o.amount, 0)`},
+}
+
+// gaplessRules hold where numbers are given out without gaps: in SQLite. With
+// several servers on one database, a write that fails leaves a gap.
+var gaplessRules = []rule{
+	{"the feed has no gaps", `
+		SELECT format('transaction %s (seq %s): the place before it in the feed, seq %s, is missing', t.transaction_id, t.seq, t.seq - 1)
+		FROM transactions t WHERE t.seq <> 1 AND NOT EXISTS (SELECT 1 FROM transactions b WHERE b.seq = t.seq - 1)`},
+	{"no message is missing", `
+		SELECT format('message %s: the message before it, %s, is missing', m.id, m.id - 1)
+		FROM messages m WHERE m.id <> 1 AND NOT EXISTS (SELECT 1 FROM messages b WHERE b.id = m.id - 1)`},
+}
+
+// sqliteRules ask SQLite itself. PostgreSQL is asked by checkPostgresSchema
+// whether its keys are in force; and the rules above look behind each of them.
+var sqliteRules = []rule{
 	{"every foreign key points to a row", `
 		SELECT format('table %s, row %s: what it names in table %s does not exist', "table", coalesce(rowid, '-'), parent) FROM pragma_foreign_key_check`},
 }
 
-// checkSchema compares the database with one that the migrations make from
-// nothing: the triggers and the unique keys must be there, word for word, and
-// the tables must be strict. Whatever a newer program has added is its own.
-func checkSchema(ctx context.Context, db *gorm.DB) ([]string, error) {
+// checkSQLiteSchema compares the database with one that the migrations make
+// from nothing: the triggers and the unique keys must be there, word for word,
+// and the tables must be strict. Whatever a newer program has added is its own.
+func checkSQLiteSchema(ctx context.Context, db *gorm.DB) ([]string, error) {
 	guards, tables, err := expectedSchema(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the expected schema: %w", err)
@@ -422,7 +476,7 @@ func expectedSchema(ctx context.Context) (guards []guard, tables []string, err e
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	pool.SetMaxOpenConns(1) // another connection would have another memory
-	if err := runMigrations(ctx, pool); err != nil {
+	if err := bringUp(ctx, pool, &sqliteDialect, false); err != nil {
 		return nil, nil, err
 	}
 	rows, err := pool.QueryContext(ctx, `SELECT type, name, coalesce(sql, '') FROM sqlite_master
@@ -444,18 +498,4 @@ func expectedSchema(ctx context.Context) (guards []guard, tables []string, err e
 		guards = append(guards, g)
 	}
 	return guards, tables, rows.Err()
-}
-
-// runMigrations brings the database behind the pool to this program's schema.
-func runMigrations(ctx context.Context, pool *sql.DB) error {
-	files, err := fs.Sub(sqliteMigrations, "migrations/sqlite")
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, pool, files)
-	if err != nil {
-		return err
-	}
-	_, err = provider.Up(ctx)
-	return err
 }

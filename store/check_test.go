@@ -34,7 +34,7 @@ type sample struct {
 
 func newSample(t *testing.T) sample {
 	t.Helper()
-	s := bookOf(t, func(o *store.Options) { o.Now = ticking() })
+	s := bookOf(t, newFile(t), func(o *store.Options) { o.Now = ticking() })
 	ctx := context.Background()
 	var b sample
 	for _, n := range []int{1, 2, 4, 5, 6, 7} {
@@ -105,7 +105,7 @@ func (b sample) corrupted(t *testing.T, damage ...string) *store.Store {
 	if err := os.WriteFile(file, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	raw := rawOpen(t, file)
+	raw := rawOpenAt(t, store.DriverName, "file:"+file)
 	triggers := map[string]string{}
 	rows, err := raw.Query(`SELECT name, sql FROM sqlite_master WHERE type = 'trigger'`)
 	if err != nil {
@@ -143,7 +143,7 @@ func (b sample) corrupted(t *testing.T, damage ...string) *store.Store {
 	if err := raw.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return mustOpen(t, func(o *store.Options) { o.Path = file })
+	return mustOpen(t, fileAt(file))
 }
 
 func problems(t *testing.T, s *store.Store) []string {
@@ -154,6 +154,8 @@ func problems(t *testing.T, s *store.Store) []string {
 	}
 	return report.Problems
 }
+
+const doesNotFit = `a sum does not fit into 64 bits`
 
 // breach is damage to a book, and what check must say of it.
 type breach struct {
@@ -180,7 +182,7 @@ var breaches = []breach{
 		`UPDATE ledger_accounts SET debits = debits + 1, credits = credits + 1 WHERE name = '` + own + `'`,
 		`ledger account ` + own + ` KZT: its running totals are 10001 debits, 29001 credits; its entries sum to 10000 and 29000`},
 	{"the running totals are the sums of the entries",
-		`UPDATE entries SET amount = amount * 922337203685477 WHERE seq IN (1, 2, 3)`, `a sum does not fit into 64 bits`},
+		`UPDATE entries SET amount = amount * 922337203685477 WHERE seq IN (1, 2, 3)`, doesNotFit},
 	{"all debits are all credits, in each currency",
 		`UPDATE ledger_accounts SET debits = debits + 1 WHERE id = 1`, `the whole book in KZT: all debits less all credits are 1, not zero`},
 	{"the feed has no gaps",
@@ -381,6 +383,10 @@ func (b breach) statements() []string {
 
 func TestCheckNamesWhateverIsBroken(t *testing.T) {
 	b := newSample(t)
+	if onPostgres {
+		checkNamesOnPostgres(t, b)
+		return
+	}
 	if got := problems(t, b.corrupted(t)); len(got) > 0 {
 		t.Fatalf("an undamaged copy: got %q", got)
 	}
@@ -397,6 +403,74 @@ func TestCheckNamesWhateverIsBroken(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// checkNamesOnPostgres runs the same damage on the same book in PostgreSQL.
+func checkNamesOnPostgres(t *testing.T, b sample) {
+	s := mustOpen(t)
+	loadSample(t, b.file, s)
+	if got := problems(t, s); len(got) > 0 {
+		t.Fatalf("an undamaged copy: got %q", got)
+	}
+	for i, tt := range breaches {
+		if !slices.Contains(store.RulesEverywhere(), tt.rule) {
+			continue
+		}
+		t.Run(fmt.Sprintf("%d %s", i, tt.rule), func(t *testing.T) {
+			var damage []string
+			for _, statement := range tt.statements() {
+				damage = append(damage, forPostgres(b.names(statement)))
+			}
+			got, err := s.ProblemsAfter(context.Background(), damage...)
+			want := b.names(tt.says)
+			if want == doesNotFit {
+				want = "its running totals are" // its sums are wider
+			}
+			if err != nil || !slices.ContainsFunc(got, func(line string) bool { return strings.Contains(line, want) }) {
+				t.Errorf("got %q, %v; want a line that says %q", got, err, want)
+			}
+		})
+	}
+}
+
+// forPostgres is a statement that damages a book, in PostgreSQL's words.
+func forPostgres(statement string) string {
+	statement = strings.ReplaceAll(statement, "char(10)", "chr(10)")
+	if change, condition, found := strings.Cut(statement, " WHERE "); found && strings.HasPrefix(change, "UPDATE ledger_accounts SET debits") {
+		return strings.Replace(change, "ledger_accounts", "ledger_totals", 1) + " WHERE account_id IN (SELECT id FROM ledger_accounts WHERE " + condition + ")"
+	}
+	return statement
+}
+
+func TestCheckNamesWhateverIsMissingFromAPostgreSQLSchema(t *testing.T) {
+	if !onPostgres {
+		t.Skip("of PostgreSQL")
+	}
+	for damage, says := range map[string]string{
+		`DROP TRIGGER entries_insert_only ON entries`:                                                             "trigger entries_insert_only is missing",
+		`ALTER TABLE entries DISABLE TRIGGER entries_insert_only`:                                                 "trigger entries_insert_only is switched off",
+		`ALTER TABLE entries ENABLE TRIGGER entries_insert_only`:                                                  "trigger entries_insert_only is not always on",
+		`ALTER TABLE suspense_items DISABLE TRIGGER ALL`:                                                          "constraint suspense_items_seq_fkey is switched off",
+		`ALTER TABLE entries DROP CONSTRAINT entries_seq_fkey`:                                                    "constraint entries_seq_fkey is missing",
+		`ALTER TABLE entries DROP CONSTRAINT entries_amount_check`:                                                "constraint entries_amount_check is missing",
+		`ALTER TABLE payments ALTER COLUMN amount DROP NOT NULL`:                                                  "column payments.amount was changed",
+		`ALTER TABLE payments ALTER COLUMN payment_id TYPE VARCHAR(90)`:                                           "column payments.payment_id was changed",
+		`DROP INDEX transactions_payment`:                                                                         "index transactions_payment is missing",
+		`DROP TABLE watch_marks`:                                                                                  "constraint watch_marks_pkey is missing",
+		`DROP FUNCTION refuse_change CASCADE`:                                                                     "refuse_change() does not exist",
+		`CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'`: "function refuse_change was changed",
+		`DROP INDEX transactions_reverses; CREATE UNIQUE INDEX transactions_reverses ON transactions (reverses, seq) WHERE reverses IS NOT NULL`:        "index transactions_reverses was changed",
+		`DROP TRIGGER entries_insert_only ON entries; CREATE TRIGGER entries_insert_only BEFORE DELETE ON entries EXECUTE FUNCTION refuse_change('no')`: "trigger entries_insert_only was changed",
+	} {
+		s := mustOpen(t)
+		raw := rawOpen(t, s)
+		if _, err := raw.Exec(damage); err != nil {
+			t.Fatalf("%s: %v", damage, err)
+		}
+		if got := problems(t, s); !slices.ContainsFunc(got, func(line string) bool { return strings.Contains(line, says) }) {
+			t.Errorf("%s: got %q, want a line that says %q", damage, got, says)
+		}
 	}
 }
 
@@ -423,8 +497,12 @@ func TestAFloodOfProblemsIsCutShort(t *testing.T) {
 	for i := range 60 {
 		mustRecord(t, s, paid("theirs", fmt.Sprint(i)))
 	}
-	raw := rawOpen(t, s.Path())
-	for _, query := range []string{`DROP TRIGGER operations_no_delete`, `DELETE FROM operations`} {
+	raw := rawOpen(t, s)
+	drop := `DROP TRIGGER operations_no_delete`
+	if onPostgres {
+		drop = `DROP TRIGGER operations_insert_only ON operations`
+	}
+	for _, query := range []string{drop, `DELETE FROM operations`} {
 		if _, err := raw.Exec(query); err != nil {
 			t.Fatal(err)
 		}

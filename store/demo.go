@@ -192,6 +192,9 @@ func demoProject(value jsontext.Value) (string, error) {
 
 // seed writes demo data into an empty database.
 func (tx *wtx) seed(d demoData, n topup.Normalizer, expiresAfter time.Duration) (bool, error) {
+	if err := tx.lockCatalogue(); err != nil {
+		return false, err
+	}
 	if err := tx.checkNormalizer(n); err != nil {
 		return false, err
 	}

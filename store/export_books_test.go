@@ -31,7 +31,7 @@ func (s *Store) ExplainReads(ctx context.Context) (map[string][]string, error) {
 		"one transaction":        {fmt.Sprintf(transactionsSQL, `t.transaction_id = ?`), []any{"t", 1}},
 		"deliveries":             {messagesSQL, []any{"r", "p", 100}},
 		"open items":             {fmt.Sprintf(suspenseSQL, `i.state = 'open'`), []any{0, 100}},
-		"payment's items":        {fmt.Sprintf(suspenseSQL, `1 AND i.payment_id = ?`), []any{0, "p", 100}},
+		"payment's items":        {fmt.Sprintf(suspenseSQL, `1 = 1 AND i.payment_id = ?`), []any{0, "p", 100}},
 		"due payments":           {dueSQL, []any{1, "jetpay", 100}},
 	} {
 		plan, err := s.explain(ctx, q.sql, q.args...)
@@ -93,6 +93,6 @@ func TriggerNames(ctx context.Context) (names []string, err error) {
 func (s *Store) SetPragma(ctx context.Context, pragma string) error {
 	s.writer.turn.Lock()
 	defer s.writer.turn.Unlock()
-	_, err := s.writer.conn.ExecContext(ctx, "PRAGMA "+pragma)
+	_, err := s.writer.lanes[0].(*sqliteLane).conn.ExecContext(ctx, "PRAGMA "+pragma)
 	return err
 }

@@ -31,3 +31,11 @@ func (s *Store) ReadPool() *sql.DB { return s.readPool }
 
 // AssertPragmas is the assertion of every connection.
 func AssertPragmas(conn *sql.Conn) error { return assertPragmas(context.Background(), conn) }
+
+// PostgresURL is where the store is, "" on SQLite.
+func (s *Store) PostgresURL() string {
+	if s.postgres == nil {
+		return ""
+	}
+	return s.postgres.ConnString()
+}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -30,11 +31,14 @@ const transactionsSQL = `SELECT x.seq, x.transaction_id, x.kind, x.payment_id, x
 	LEFT JOIN ledger_accounts a ON a.id = e.account_id
 	ORDER BY x.seq, e.n`
 
+// referenceSQL is the id under which the provider names payment p.
+const referenceSQL = `CASE WHEN p.customer_id = '' THEN p.provider_reference ELSE p.payment_id END`
+
 // operationOfSQL is the provider's operation that made transaction t. It goes
 // by way of the message, because an index from a transaction to its operation
 // would cost every callback.
 const operationOfSQL = `CASE WHEN t.kind IN ('credit', 'suspense') THEN (SELECT m.operation
-	FROM payments p JOIN messages m ON m.reference = CASE WHEN p.customer_id = '' THEN p.provider_reference ELSE p.payment_id END
+	FROM payments p JOIN messages m ON m.reference = ` + referenceSQL + `
 	WHERE p.payment_id = t.payment_id AND m.seq = t.seq LIMIT 1) END`
 
 // scanTransactions reads the rows of transactionsSQL to their end and closes
@@ -68,7 +72,7 @@ func scanTransactions(rows *sql.Rows) (list []topup.Transaction, err error) {
 // transactions reads the ledger transactions t that the condition selects, in
 // feed order, at most limit of them.
 func (s *Store) transactions(ctx context.Context, limit int, where string, args ...any) ([]topup.Transaction, error) {
-	rows, err := s.read.WithContext(ctx).Raw(fmt.Sprintf(transactionsSQL, where), append(slices.Clone(args), limit)...).Rows()
+	rows, err := s.raw(ctx, fmt.Sprintf(transactionsSQL, where), append(slices.Clone(args), limit)...).Rows()
 	if err != nil {
 		return nil, fmt.Errorf("read the journal: %w", err)
 	}
@@ -80,9 +84,10 @@ func (s *Store) transactions(ctx context.Context, limit int, where string, args 
 }
 
 // Transactions is the feed: the ledger transactions that follow the place
-// after, in commit order, at most limit of them (1 to 1000, 100 if zero). A
-// reader that passes the last Seq it has never misses one: places are given
-// out under the write lock, without gaps.
+// after, at most limit of them (1 to 1000, 100 if zero). A reader that passes
+// the last Seq it has never misses one: in SQLite places are given out under
+// the write lock, without gaps; in PostgreSQL, where they have gaps, the feed
+// ends before the first place that a running transaction can still fill.
 func (s *Store) Transactions(ctx context.Context, after int64, limit int) ([]topup.Transaction, error) {
 	limit, err := pageSize(limit, defaultFeed, maxFeed)
 	if err != nil {
@@ -91,7 +96,37 @@ func (s *Store) Transactions(ctx context.Context, after int64, limit int) ([]top
 	if after < 0 {
 		return nil, topup.Invalid("after", "must not be negative")
 	}
-	return s.transactions(ctx, limit, `t.seq > ?`, after)
+	end, err := s.feedEnd(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.transactions(ctx, limit, `t.seq > ? AND t.seq < ?`, after, end)
+}
+
+// pgFeedEndSQL is the first place of the feed that can still be filled. A place
+// is base + 256 times the number of the database's transaction that took it, and
+// a little more; so it is the place of the oldest transaction that runs. Those
+// that are known to work on another database of the same server, where one may
+// run for hours, do not hold the feed up.
+const pgFeedEndSQL = `SELECT f.base + 256 * CAST(CAST(least(pg_snapshot_xmax(pg_current_snapshot()), (
+		SELECT r.number FROM pg_snapshot_xip(pg_current_snapshot()) AS r (number) WHERE NOT EXISTS (
+			SELECT 1 FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid JOIN pg_database d ON d.oid = a.datid
+			WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted AND l.transactionid = CAST(r.number AS xid)
+				AND d.datname <> current_database())
+		ORDER BY r.number LIMIT 1)) AS TEXT) AS BIGINT)
+	FROM feed f`
+
+// feedEnd is the first place of the feed that is not final, where the feed ends
+// for now.
+func (s *Store) feedEnd(ctx context.Context) (int64, error) {
+	if s.dialect.name == sqliteDialect.name {
+		return math.MaxInt64, nil
+	}
+	var end int64
+	if err := s.raw(ctx, pgFeedEndSQL).Row().Scan(&end); err != nil {
+		return 0, fmt.Errorf("look for the end of the feed: %w", err)
+	}
+	return end, nil
 }
 
 // PaymentTransactions returns the ledger transactions of a payment in feed
@@ -148,7 +183,7 @@ func (p Period) where() (string, []any, error) {
 		_, err := ParseTimeAxis(string(p.By))
 		return "", nil, err
 	}
-	condition, args := "1", []any(nil)
+	condition, args := "1 = 1", []any(nil)
 	if !p.From.IsZero() {
 		condition, args = condition+" AND "+column+" >= ?", append(args, micros(p.From))
 	}
@@ -167,7 +202,7 @@ func (s *Store) Journal(ctx context.Context, period Period, yield func(topup.Tra
 	if err != nil {
 		return err
 	}
-	last, err := s.lastSeq(ctx)
+	last, err := s.lastFinal(ctx)
 	if err != nil {
 		return err
 	}
@@ -188,10 +223,16 @@ func (s *Store) Journal(ctx context.Context, period Period, yield func(topup.Tra
 	}
 }
 
-// lastSeq is the newest place in the feed, 0 when there is none.
-func (s *Store) lastSeq(ctx context.Context) (int64, error) {
+// lastFinal is the newest place in the feed that no other can come before, 0
+// when there is none.
+func (s *Store) lastFinal(ctx context.Context) (int64, error) {
+	end, err := s.feedEnd(ctx)
+	if err != nil {
+		return 0, err
+	}
 	var last int64
-	if err := s.read.WithContext(ctx).Raw(lastSeqSQL).Row().Scan(&last); err != nil {
+	err = s.raw(ctx, `SELECT coalesce(max(seq), 0) FROM transactions WHERE seq < ?`, end).Row().Scan(&last)
+	if err != nil {
 		return 0, fmt.Errorf("read the last place in the feed: %w", err)
 	}
 	return last, nil

@@ -4,11 +4,14 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os"
 	"path/filepath"
+	"regexp"
 	"sync"
 	"testing"
 	"time"
 
+	"tolem/pgtest"
 	"tolem/store"
 	"tolem/topup"
 )
@@ -35,10 +38,29 @@ func (c *clock) Add(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// mustOpen opens a store on a new file and closes it with the test.
+// onPostgres tells that this run of the tests is on PostgreSQL.
+var onPostgres = os.Getenv("TOLEM_TEST_STORE") == "postgres"
+
+// newDatabase returns options that name a database of the test's own, which is
+// not there yet, or empty.
+func newDatabase(t testing.TB) store.Options {
+	t.Helper()
+	if !onPostgres {
+		return store.Options{Path: filepath.Join(t.TempDir(), "tolem.db")}
+	}
+	return store.Options{Postgres: pgtest.Template(t, "store", func(url string) error {
+		s, err := store.Open(context.Background(), store.Options{Postgres: url})
+		if err != nil {
+			return err
+		}
+		return s.Close()
+	})}
+}
+
+// mustOpen opens a store on a new database and closes it with the test.
 func mustOpen(t testing.TB, change ...func(*store.Options)) *store.Store {
 	t.Helper()
-	o := store.Options{Path: filepath.Join(t.TempDir(), "tolem.db")}
+	o := newDatabase(t)
 	for _, c := range change {
 		c(&o)
 	}
@@ -54,17 +76,52 @@ func mustOpen(t testing.TB, change ...func(*store.Options)) *store.Store {
 	return s
 }
 
-// rawOpen opens the store's file with a connection of its own, as an operator
-// with a SQLite shell would.
-func rawOpen(t testing.TB, path string) *sql.DB {
+// rawDB is a connection of an operator's own, with SQL in which ? stands for an
+// argument.
+type rawDB struct{ *sql.DB }
+
+var placeholder = regexp.MustCompile(`\?`)
+
+func rebound(query string) string {
+	if !onPostgres {
+		return query
+	}
+	n := 0
+	return placeholder.ReplaceAllStringFunc(query, func(string) string { n++; return fmt.Sprintf("$%d", n) })
+}
+
+func (db rawDB) Exec(query string, args ...any) (sql.Result, error) {
+	return db.DB.Exec(rebound(query), args...)
+}
+
+func (db rawDB) Query(query string, args ...any) (*sql.Rows, error) {
+	return db.DB.Query(rebound(query), args...)
+}
+
+func (db rawDB) QueryRow(query string, args ...any) *sql.Row {
+	return db.DB.QueryRow(rebound(query), args...)
+}
+
+// rawOpen opens the store's database with a connection of its own, as an
+// operator with a shell would.
+func rawOpen(t testing.TB, s *store.Store) rawDB {
 	t.Helper()
-	db, err := sql.Open(store.DriverName, "file:"+path)
+	driver, dsn := store.DriverName, "file:"+s.Path()
+	if onPostgres {
+		driver, dsn = "pgx", s.PostgresURL()
+	}
+	return rawOpenAt(t, driver, dsn)
+}
+
+func rawOpenAt(t testing.TB, driver, dsn string) rawDB {
+	t.Helper()
+	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	db.SetMaxOpenConns(1)
 	t.Cleanup(func() { _ = db.Close() })
-	return db
+	return rawDB{db}
 }
 
 var hundred = topup.Money{Amount: 10000, Currency: "KZT"}
@@ -118,7 +175,7 @@ func mustPayment(t testing.TB, s *store.Store, id string) *topup.Payment {
 	return p
 }
 
-func queryInt(t testing.TB, db *sql.DB, query string, args ...any) int64 {
+func queryInt(t testing.TB, db rawDB, query string, args ...any) int64 {
 	t.Helper()
 	var n sql.NullInt64
 	if err := db.QueryRow(query, args...).Scan(&n); err != nil {

@@ -12,7 +12,7 @@ import (
 // A hot statement is prepared once on one driver connection and called without
 // database/sql in between. That buys about half the time of the writer and of
 // verify: no locks, no lookup of the statement, no conversion by reflection,
-// and no goroutine that watches a context. It is for the handful of statements
+// and no goroutine that watches a context. It is for the handful of SQLite statements
 // that run on every request; everything else goes through GORM or database/sql.
 //
 // It is safe because its connection is held for good (*sql.Conn, never given
@@ -213,8 +213,8 @@ func assignInteger(place any, v int64) error {
 
 // reader is a read connection with its hot statements.
 type reader struct {
-	conn                    *sql.Conn
-	account, offer, payment hot
+	conn  *sql.Conn
+	reads [hotReads]hot
 }
 
 // readers are lent out one at a time.
@@ -234,11 +234,11 @@ func openReaders(ctx context.Context, pool *sql.DB, n int) (*readers, error) {
 		r := &reader{conn: conn}
 		rs.idle <- r
 		rs.n++
-		err = prepareHot(ctx, conn, map[*hot]string{
-			&r.account: accountSQL,
-			&r.offer:   offerSQL,
-			&r.payment: paymentSQL,
-		})
+		queries := make(map[*hot]string)
+		for i, query := range hotReadSQL {
+			queries[&r.reads[i]] = query
+		}
+		err = prepareHot(ctx, conn, queries)
 		if err != nil {
 			return rs, err
 		}
@@ -265,9 +265,9 @@ func (rs *readers) close() error {
 	var errs []error
 	for range rs.n {
 		r := <-rs.idle
-		r.account.close()
-		r.offer.close()
-		r.payment.close()
+		for i := range r.reads {
+			r.reads[i].close()
+		}
 		errs = append(errs, r.conn.Close())
 	}
 	close(rs.idle)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -329,7 +328,7 @@ func firstSeen(seen map[[16]byte]int32, r *fileRecord) (int32, bool) {
 // filled reports whether there are accounts to compare the file with.
 func (im *importer) filled(ctx context.Context) (bool, error) {
 	var filled bool
-	err := im.s.readPool.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM accounts)`).Scan(&filled)
+	err := im.s.raw(ctx, `SELECT EXISTS (SELECT 1 FROM accounts)`).Row().Scan(&filled)
 	if err != nil {
 		return false, fmt.Errorf("look for accounts: %w", err)
 	}
@@ -349,7 +348,7 @@ func (im *importer) compare(ctx context.Context, r *fileRecord) (*accountRow, er
 	if before == nil {
 		return nil, nil
 	}
-	err = checkCurrencyChange(ctx, im.s.readPool, before, r.account.Currency)
+	err = checkCurrencyChange(im.s.outside(ctx), before, r.account.Currency)
 	if refusal := (*topup.Error)(nil); errors.As(err, &refusal) {
 		r.problem(refusal)
 		return before, nil
@@ -363,8 +362,8 @@ func (im *importer) compare(ctx context.Context, r *fileRecord) (*accountRow, er
 const (
 	// openSQL counts the open accounts.
 	openSQL = `SELECT count(*) FROM catalogue c CROSS JOIN accounts a
-		WHERE c.id = 1 AND a.closed = 0 AND a.revision >= c.closed_below AND a.revision IS NOT c.staging AND NOT EXISTS (
-			SELECT 1 FROM accounts n WHERE n.customer_id = a.customer_id AND n.revision > a.revision AND n.revision IS NOT c.staging)`
+		WHERE c.id = 1 AND a.closed = 0 AND a.revision >= c.closed_below AND a.revision IS DISTINCT FROM c.staging AND NOT EXISTS (
+			SELECT 1 FROM accounts n WHERE n.customer_id = a.customer_id AND n.revision > a.revision AND n.revision IS DISTINCT FROM c.staging)`
 	// closingSQL counts the open accounts that were neither staged nor put since
 	// the import began.
 	closingSQL = `SELECT count(*) FROM catalogue c CROSS JOIN accounts a
@@ -376,7 +375,7 @@ const (
 // counts, less those that stay.
 func (im *importer) countClosed(ctx context.Context, query string, stay int64) error {
 	var open int64
-	if err := im.s.readPool.QueryRowContext(ctx, query).Scan(&open); err != nil {
+	if err := im.s.raw(ctx, query).Row().Scan(&open); err != nil {
 		return fmt.Errorf("count open accounts: %w", err)
 	}
 	im.report.Closed = open - stay
@@ -392,8 +391,8 @@ type catalogue struct {
 }
 
 func (tx *wtx) catalogue() (c catalogue, err error) {
-	err = tx.conn.QueryRowContext(tx.ctx, `SELECT last_revision, staging, claim, heartbeat_at FROM catalogue WHERE id = 1`).
-		Scan(&c.lastRevision, &c.staging, &c.claim, &c.heartbeat)
+	err = tx.raw(`SELECT last_revision, staging, claim, heartbeat_at FROM catalogue WHERE id = 1`).
+		Row().Scan(&c.lastRevision, &c.staging, &c.claim, &c.heartbeat)
 	if err != nil {
 		return c, fmt.Errorf("read the catalogue: %w", err)
 	}
@@ -455,8 +454,11 @@ func (im *importer) startRevision(tx *wtx) error {
 	if err != nil {
 		return err
 	}
-	err = tx.conn.QueryRowContext(tx.ctx, `SELECT coalesce((SELECT max(id) FROM payments), 0), coalesce((SELECT max(id) FROM ledger_accounts), 0)`).
-		Scan(&im.payments, &im.ledgerAccounts)
+	if err := im.finishIssues(tx); err != nil {
+		return err
+	}
+	err = tx.raw(`SELECT coalesce((SELECT max(id) FROM payments), 0), coalesce((SELECT max(id) FROM ledger_accounts), 0)`).
+		Row().Scan(&im.payments, &im.ledgerAccounts)
 	if err != nil {
 		return fmt.Errorf("read the last payment: %w", err)
 	}
@@ -497,6 +499,9 @@ func (im *importer) giveUp(ctx context.Context) error {
 		unused = 0 // no revision
 	}
 	return im.s.writer.do(context.WithoutCancel(ctx), func(tx *wtx) error {
+		if err := tx.lockCatalogue(); err != nil {
+			return err
+		}
 		return tx.gorm().Exec(`UPDATE catalogue SET heartbeat_at = 0, staging = nullif(staging, ?)
 			WHERE id = 1 AND claim = ? AND staging IS NOT NULL`, unused, im.claim).Error
 	})
@@ -513,6 +518,9 @@ func (im *importer) write(ctx context.Context, fn func(*wtx) error) error {
 		var started time.Time
 		err := im.s.writer.do(context.WithoutCancel(ctx), func(tx *wtx) error {
 			started = im.s.now()
+			if err := tx.lockCatalogue(); err != nil {
+				return err
+			}
 			return fn(tx)
 		})
 		if err == nil {
@@ -631,7 +639,7 @@ func (im *importer) stage(ctx context.Context, chunk *stageChunk) error {
 
 func (tx *wtx) insertAccounts(rows []*encodedAccount) error {
 	for _, row := range rows {
-		if err := tx.put(&tx.stmts.insertAccount, row.values()...); err != nil {
+		if err := tx.put(tx.stmts.insertAccount, row.values()...); err != nil {
 			return fmt.Errorf("stage an account: %w", err)
 		}
 	}
@@ -673,27 +681,27 @@ func (im *importer) settle(ctx context.Context, r *fileRecord) (*topup.Account, 
 // equals reports whether the record says what the row says.
 func (r *accountRow) equals(record *topup.Account) bool {
 	e := encodeAccount(record, r.revision)
-	return !r.replaced && r.closed == e.closed && r.currency == e.currency &&
+	return !r.replaced && r.closed == (e.closed == 1) && r.currency == e.currency &&
 		r.additionalCustomerID == e.additionalCustomerID && r.entities == e.entities
 }
 
 // currencyTakenSQL tells whether an account whose currency the import changes
 // has got a payment, or a ledger account, after the given ones.
 const currencyTakenSQL = `SELECT EXISTS (SELECT 1 FROM (
-		SELECT customer_id FROM payments WHERE id > ?1 AND customer_id <> ''
-		UNION SELECT substr(name, 11, instr(substr(name, 11), ':') - 1) FROM ledger_accounts
-		WHERE id > ?2 AND name >= 'customers:' AND name < 'customers;'
-	) t JOIN accounts s ON s.customer_id = t.customer_id AND s.revision = ?3
+		SELECT customer_id FROM payments WHERE id > ? AND customer_id <> ''
+		UNION SELECT substr(name, 11, %s(substr(name, 11), ':') - 1) FROM ledger_accounts
+		WHERE id > ? AND name >= 'customers:' AND name < 'customers;'
+	) t JOIN accounts s ON s.customer_id = t.customer_id AND s.revision = ?
 	JOIN accounts v ON v.customer_id = t.customer_id AND v.revision = (
-		SELECT max(x.revision) FROM accounts x WHERE x.customer_id = t.customer_id AND x.revision <> ?3)
-	WHERE v.revision < ?3 AND v.currency <> s.currency),
+		SELECT max(x.revision) FROM accounts x WHERE x.customer_id = t.customer_id AND x.revision <> ?)
+	WHERE v.revision < ? AND v.currency <> s.currency),
 	coalesce((SELECT max(id) FROM payments), 0), coalesce((SELECT max(id) FROM ledger_accounts), 0)`
 
 // show makes all that is staged visible at once. Payments issued since the
 // import began are looked at before, so that in the write itself there are
 // next to none left to look at.
 func (im *importer) show(ctx context.Context) error {
-	if err := im.checkTaken(ctx, im.s.readPool); err != nil {
+	if err := im.checkTaken(im.s.outside(ctx)); err != nil {
 		return err
 	}
 	return im.write(ctx, func(tx *wtx) error {
@@ -704,7 +712,10 @@ func (im *importer) show(ctx context.Context) error {
 		if c.claim != im.claim || c.staging.Int64 != im.revision {
 			return errTakenOver
 		}
-		if err := im.checkTaken(tx.ctx, tx.conn); err != nil {
+		if err := im.finishIssues(tx); err != nil {
+			return err
+		}
+		if err := im.checkTaken(tx.raw); err != nil {
 			return err
 		}
 		err = tx.gorm().Exec(`UPDATE catalogue SET staging = NULL, heartbeat_at = NULL,
@@ -716,12 +727,26 @@ func (im *importer) show(ctx context.Context) error {
 	})
 }
 
+// finishIssues waits until every payment that is being written is there to be
+// seen, and lets no other begin until this write is done: a moment. On SQLite a
+// write is alone anyway.
+func (im *importer) finishIssues(tx *wtx) error {
+	if im.s.dialect.name == sqliteDialect.name {
+		return nil
+	}
+	if err := tx.gorm().Exec(`LOCK TABLE payments IN SHARE MODE`).Error; err != nil {
+		return fmt.Errorf("wait for payments that are being issued: %w", err)
+	}
+	return nil
+}
+
 // checkTaken refuses to change the currency of an account that has got a
 // payment since the import began, and moves that mark on.
-func (im *importer) checkTaken(ctx context.Context, on rowQuerier) error {
+func (im *importer) checkTaken(ask query) error {
 	var taken bool
 	var payments, ledgerAccounts int64
-	err := on.QueryRowContext(ctx, currencyTakenSQL, im.payments, im.ledgerAccounts, im.revision).Scan(&taken, &payments, &ledgerAccounts)
+	err := ask(fmt.Sprintf(currencyTakenSQL, im.s.dialect.position),
+		im.payments, im.ledgerAccounts, im.revision, im.revision, im.revision).Row().Scan(&taken, &payments, &ledgerAccounts)
 	if err != nil {
 		return fmt.Errorf("look for payments issued meanwhile: %w", err)
 	}
@@ -736,7 +761,7 @@ const (
 	// supersededSQL is true for a record that a visible one has replaced. What
 	// it is true for, it stays true for.
 	supersededSQL = `EXISTS (SELECT 1 FROM accounts n, catalogue c WHERE c.id = 1
-		AND n.customer_id = a.customer_id AND n.revision > a.revision AND n.revision IS NOT c.staging)`
+		AND n.customer_id = a.customer_id AND n.revision > a.revision AND n.revision IS DISTINCT FROM c.staging)`
 	// abandonedSQL is true for what an import has staged; to be asked by who
 	// has taken its place.
 	abandonedSQL = `a.revision = (SELECT staging FROM catalogue WHERE id = 1)`
@@ -746,7 +771,7 @@ const (
 // and looks for them outside of these.
 func (im *importer) sweep(ctx context.Context, phase ImportPhase, condition string) error {
 	var last, done int64
-	if err := im.s.readPool.QueryRowContext(ctx, `SELECT coalesce(max(id), 0) FROM accounts`).Scan(&last); err != nil {
+	if err := im.s.raw(ctx, `SELECT coalesce(max(id), 0) FROM accounts`).Row().Scan(&last); err != nil {
 		return fmt.Errorf("look for older records: %w", err)
 	}
 	for after := int64(0); after < last; after += sweepWindow {
@@ -768,7 +793,7 @@ func (im *importer) sweep(ctx context.Context, phase ImportPhase, condition stri
 }
 
 func (im *importer) matching(ctx context.Context, condition string, after int64) ([]int64, error) {
-	rows, err := im.s.readPool.QueryContext(ctx, `SELECT a.id FROM accounts a WHERE a.id > ? AND a.id <= ? AND `+condition, after, after+sweepWindow)
+	rows, err := im.s.raw(ctx, `SELECT a.id FROM accounts a WHERE a.id > ? AND a.id <= ? AND `+condition, after, after+sweepWindow).Rows()
 	if err != nil {
 		return nil, err
 	}
@@ -787,16 +812,12 @@ func (im *importer) matching(ctx context.Context, condition string, after int64)
 // delete removes records by id. The condition is asked again: an id may be a
 // newer record's by now.
 func (im *importer) delete(ctx context.Context, phase ImportPhase, condition string, ids []int64) error {
-	list, err := json.Marshal(ids)
-	if err != nil {
-		return err
-	}
 	return im.write(ctx, func(tx *wtx) error {
 		if phase == PhaseClear {
 			if _, err := im.beat(tx); err != nil {
 				return err
 			}
 		}
-		return tx.gorm().Exec(`DELETE FROM accounts AS a WHERE a.id IN (SELECT value FROM json_each(?)) AND `+condition, string(list)).Error
+		return tx.gorm().Exec(`DELETE FROM accounts AS a WHERE a.id IN ? AND `+condition, ids).Error
 	})
 }

@@ -86,7 +86,7 @@ func outlines(t testing.TB, s *store.Store) string {
 // beside opens another handle on the store's file, as another process would.
 func beside(t testing.TB, s *store.Store, change ...func(*store.Options)) *store.Store {
 	t.Helper()
-	return mustOpen(t, append([]func(*store.Options){func(o *store.Options) { o.Path = s.Path() }}, change...)...)
+	return mustOpen(t, append([]func(*store.Options){same(s)}, change...)...)
 }
 
 // atPhase calls do once, when an import first reports that phase.
@@ -294,7 +294,7 @@ func TestReadersSeeOnlyTheOldOrTheNewAccounts(t *testing.T) {
 	if got := contract(first) + contract(last); got != newer+newer {
 		t.Errorf("after the import: %s", got)
 	}
-	raw := rawOpen(t, server.Path())
+	raw := rawOpen(t, server)
 	if got := queryInt(t, raw, `SELECT count(*) FROM accounts`); got != n {
 		t.Errorf("%d rows are kept of %d accounts", got, n)
 	}
@@ -313,7 +313,7 @@ func TestACancelledImportLeavesNothingVisibleAndTheNextClearsItUp(t *testing.T) 
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v, want that it was cancelled", err)
 	}
-	raw := rawOpen(t, s.Path())
+	raw := rawOpen(t, s)
 	if staged := queryInt(t, raw, `SELECT count(*) FROM accounts`); staged < 2 {
 		t.Fatalf("nothing was staged: %d rows", staged)
 	}
@@ -356,7 +356,7 @@ func TestASecondImportWaitsForALiveOneAndTakesOverFromADeadOne(t *testing.T) {
 	if got, want := outlines(t, s), "c00000: KZT e1 e2; c1: KZT e1"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	raw := rawOpen(t, s.Path())
+	raw := rawOpen(t, s)
 	if rows := queryInt(t, raw, `SELECT count(*) FROM accounts`); rows != 2 {
 		t.Errorf("%d rows are kept of two accounts", rows)
 	}
@@ -404,7 +404,7 @@ func TestAPutMadeWhileAnImportStagesWins(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", id, got, want)
 		}
 	}
-	raw := rawOpen(t, s.Path())
+	raw := rawOpen(t, s)
 	if rows := queryInt(t, raw, `SELECT count(*) FROM accounts`); rows != 3001 {
 		t.Errorf("%d rows are kept of 3001 accounts", rows)
 	}
@@ -466,7 +466,7 @@ func TestAFileThatIsRefusedLeavesTheStagingFree(t *testing.T) {
 			if _, err := s.ImportAccounts(context.Background(), store.ImportOptions{}, file); err == nil || kindOf(err) == topup.KindConflict {
 				t.Fatalf("got %v, want that the file is refused", err)
 			}
-			raw := rawOpen(t, s.Path())
+			raw := rawOpen(t, s)
 			if n := queryInt(t, raw, `SELECT count(*) FROM catalogue WHERE staging IS NOT NULL`); n != 0 {
 				t.Error("the staging is still claimed")
 			}
@@ -627,7 +627,12 @@ func TestAFailureWhileStagingLeavesNothingVisible(t *testing.T) {
 	mustPut(t, s, record("c1"))
 	ctx := context.Background()
 	raise := func(exec func(string, ...any) error) error {
-		return exec(`CREATE TRIGGER full BEFORE INSERT ON accounts WHEN NEW.customer_id = 'c00500' BEGIN SELECT RAISE(ABORT, 'no space'); END`)
+		for _, query := range failing("INSERT", "accounts", "NEW.customer_id = 'c00500'", "no space") {
+			if err := exec(query); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	if err := s.Raw(ctx, raise); err != nil {
 		t.Fatal(err)
@@ -652,7 +657,7 @@ func TestWhatAnImportCouldNotSweepTheNextOneDoes(t *testing.T) {
 	if got, want := outline(mustAccount(t, s, "c01999")), "KZT e2 e1"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	raw := rawOpen(t, s.Path())
+	raw := rawOpen(t, s)
 	if rows := queryInt(t, raw, `SELECT count(*) FROM accounts`); rows <= 2000 {
 		t.Fatalf("nothing is left to sweep: %d rows", rows)
 	}
@@ -690,9 +695,9 @@ func TestCSVAndJSONLinesSayTheSame(t *testing.T) {
 	for _, file := range []store.ImportFile{jsonl(lines...), csvFile(rows...)} {
 		s := mustOpen(t)
 		mustImport(t, s, store.ImportOptions{}, file)
-		raw := rawOpen(t, s.Path())
+		raw := rawOpen(t, s)
 		var all string
-		err := raw.QueryRow(`SELECT group_concat(customer_id || additional_customer_id || currency || closed || entities || coalesce(offered, 'all'), char(10)) FROM accounts`).Scan(&all)
+		err := raw.QueryRow(`SELECT string_agg(customer_id || additional_customer_id || currency || closed || entities || coalesce(offered, 'all'), ', ') FROM accounts`).Scan(&all)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -249,7 +249,7 @@ const messagesSQL = `SELECT m.id, m.received_at, m.source, m.disposition, m.stat
 // messages returns the deliveries that concern a payment, by the id under
 // which the provider names it.
 func (s *Store) messages(ctx context.Context, reference, paymentID string) (list []Message, err error) {
-	rows, err := s.read.WithContext(ctx).Raw(messagesSQL, reference, paymentID, maxTimeline).Rows()
+	rows, err := s.raw(ctx, messagesSQL, reference, paymentID, maxTimeline).Rows()
 	if err != nil {
 		return nil, err
 	}
@@ -306,7 +306,7 @@ type Resolution struct {
 }
 
 const suspenseSQL = `SELECT t.transaction_id, t.seq, t.payment_id, p.provider, p.project, p.customer_id, p.entity_id,
-	-e.amount, a.currency, p.flags, CASE WHEN p.customer_id = '' THEN p.provider_reference ELSE p.payment_id END,
+	-e.amount, a.currency, p.flags, ` + referenceSQL + `,
 	coalesce(` + operationOfSQL + `, ''), i.state, t.effective_at, t.recorded_at,
 	r.transaction_id, r.kind, r.actor, r.reason, r.recorded_at
 	FROM suspense_items i
@@ -323,14 +323,14 @@ func (s *Store) SuspenseItems(ctx context.Context, f SuspenseFilter) ([]Suspense
 	if err != nil {
 		return nil, err
 	}
-	condition, args := "1", []any{f.After}
+	condition, args := "1 = 1", []any{f.After}
 	if !f.All {
 		condition = "i.state = 'open'"
 	}
 	if f.PaymentID != "" {
 		condition, args = condition+" AND i.payment_id = ?", append(args, f.PaymentID)
 	}
-	rows, err := s.read.WithContext(ctx).Raw(fmt.Sprintf(suspenseSQL, condition), append(args, limit)...).Rows()
+	rows, err := s.raw(ctx, fmt.Sprintf(suspenseSQL, condition), append(args, limit)...).Rows()
 	if err != nil {
 		return nil, fmt.Errorf("list suspense items: %w", err)
 	}
@@ -372,7 +372,7 @@ func scanItems(rows *sql.Rows) (items []SuspenseItem, err error) {
 // time if there is none, and how many there are.
 func (s *Store) PendingStats(ctx context.Context) (oldest time.Time, n int64, err error) {
 	var first sql.NullInt64
-	err = s.read.WithContext(ctx).Raw(`SELECT min(created_at), count(*) FROM payments WHERE status <> 'succeeded' AND status = 'pending'`).
+	err = s.raw(ctx, `SELECT min(created_at), count(*) FROM payments WHERE status <> 'succeeded' AND status = 'pending'`).
 		Row().Scan(&first, &n)
 	if err != nil {
 		return time.Time{}, 0, fmt.Errorf("count pending payments: %w", err)
@@ -394,7 +394,7 @@ type Stats struct {
 func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	stats := Stats{WALBytes: walSize(s.path)}
 	var first sql.NullInt64
-	err := s.read.WithContext(ctx).Raw(`SELECT
+	err := s.raw(ctx, `SELECT
 		(SELECT min(created_at) FROM payments WHERE status <> 'succeeded' AND status = 'pending'),
 		(SELECT count(*) FROM payments WHERE status <> 'succeeded' AND status = 'pending'),
 		(SELECT count(*) FROM payments WHERE status <> 'succeeded' AND status = 'review'),

@@ -1,12 +1,12 @@
 // Package store keeps accounts, payments, provider messages and the ledger in
-// one SQLite file, through GORM.
+// one SQLite file, or in a PostgreSQL database, through GORM.
 //
-// All writes of a process go through one writer, which commits everything that
-// waits in one transaction and answers each caller only after the commit is on
-// disk. Reads have their own connections and never wait for a write. Several
-// processes may work on one file: no process keeps state that another can
-// invalidate, and every write decides on what it reads inside its own
-// immediate transaction.
+// All writes of a process go through one queue: what waits in it is committed
+// in one transaction, and each caller is answered only after that is on disk.
+// Reads have their own connections and never wait for a write. Several
+// processes may work on one database: no process keeps state that another can
+// invalidate. On SQLite every write decides on what it reads inside its own
+// immediate transaction; on PostgreSQL on what it has locked.
 //
 // The store returns errors and does not log.
 package store
@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+	"github.com/jackc/pgx/v5"
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -51,6 +52,9 @@ var ErrLocked = errors.New("another tolem serve uses this database: one SQLite f
 type Options struct {
 	// Path is the SQLite file; it and its folder are created when missing.
 	Path string
+	// Postgres is the URL of a PostgreSQL database, which must exist; if it is
+	// set, Path is not used.
+	Postgres string
 	// Normalize is how customer ids are brought into one form. It is written
 	// into an empty database and cannot change on a filled one.
 	Normalize topup.Normalizer
@@ -58,7 +62,8 @@ type Options struct {
 	// neither created nor migrated, which a running server might not survive.
 	Existing bool
 	// Exclusive is set by the server: a second exclusive store on the same
-	// file is refused with ErrLocked.
+	// SQLite file is refused with ErrLocked. Any number of servers share one
+	// PostgreSQL database.
 	Exclusive bool
 	// Now tells the time, time.Now if nil.
 	Now func() time.Time
@@ -77,22 +82,29 @@ type Store struct {
 	now       func() time.Time
 	entropy   io.Reader
 	normalize topup.Normalizer
+	dialect   *dialect
 
 	readPool *sql.DB
 	read     *gorm.DB
 	readers  *readers
 	writer   *writer
-	lock     *flock.Flock
 
+	// of SQLite
+	lock        *flock.Flock
 	checkpoints *checkpointer
-	closed      atomic.Bool
-	// servedSince is when an exclusive store was opened, zero for others.
+	// of PostgreSQL
+	postgres  *pgx.ConnConfig // nil on SQLite
+	sweepLock *sweepLock
+
+	closed atomic.Bool
+	// servedSince is when an exclusive store on SQLite was opened, zero for
+	// others.
 	servedSince time.Time
 }
 
-// Open opens the database at o.Path, migrates it to this program's schema,
-// asserts that the connections are as durable as the promises need, and starts
-// the writer. Close it.
+// Open opens the database, migrates it to this program's schema, asserts that
+// the connections are as durable as the promises need, and starts the writer.
+// Close it.
 func Open(ctx context.Context, o Options) (s *Store, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -103,47 +115,60 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 	if o.Normalize == "" {
 		o.Normalize = topup.NormalizeNone
 	}
-	disableMemoryStatistics()
-	if _, err := os.Stat(o.Path); o.Existing && err != nil {
-		return nil, fmt.Errorf("there is no database %s; tolem serve or tolem migrate makes one: %w", o.Path, err)
-	}
-	path, err := resolve(o.Path)
-	if err != nil {
-		return nil, err
-	}
-	s = &Store{path: path, now: o.Now, entropy: o.Entropy, normalize: o.Normalize}
+	s = &Store{now: o.Now, entropy: o.Entropy, normalize: o.Normalize, sweepLock: newSweepLock()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
 			s = nil
 		}
 	}()
-	if o.Exclusive {
-		if s.lock, err = lockFile(path + ".lock"); err != nil {
-			return s, err
-		}
-		s.servedSince = s.now()
+	if o.Postgres != "" {
+		err = s.openPostgres(ctx, o)
+	} else {
+		err = s.openSQLite(ctx, o)
 	}
-	if err = migrate(ctx, path, o.Existing); err != nil {
-		return s, fmt.Errorf("migrate %s: %w", path, err)
-	}
-	hotReaders := max(4, runtime.NumCPU())
-	if s.readPool, s.read, err = openPool(path, hotReaders+coldReaders, readOnlyPragmas()); err != nil {
-		return s, err
-	}
-	if s.readers, err = openReaders(ctx, s.readPool, hotReaders); err != nil {
-		return s, err
-	}
-	if s.writer, err = startWriter(ctx, path, o); err != nil {
-		return s, err
-	}
-	if s.checkpoints, err = startCheckpointer(ctx, path, s.writer); err != nil {
+	if err != nil {
 		return s, err
 	}
 	if err = s.AssertDurable(ctx); err != nil {
 		return s, err
 	}
 	return s, s.settleNormalizer(ctx)
+}
+
+func (s *Store) openSQLite(ctx context.Context, o Options) (err error) {
+	s.dialect = &sqliteDialect
+	disableMemoryStatistics()
+	if _, err := os.Stat(o.Path); o.Existing && err != nil {
+		return fmt.Errorf("there is no database %s; tolem serve or tolem migrate makes one: %w", o.Path, err)
+	}
+	if s.path, err = resolve(o.Path); err != nil {
+		return err
+	}
+	if o.Exclusive {
+		if s.lock, err = lockFile(s.path + ".lock"); err != nil {
+			return err
+		}
+		s.servedSince = s.now()
+	}
+	if err = migrate(ctx, s.path, o.Existing); err != nil {
+		return fmt.Errorf("migrate %s: %w", s.path, err)
+	}
+	hotReaders := max(4, runtime.NumCPU())
+	if s.readPool, s.read, err = openPool(s.path, hotReaders+coldReaders, readOnlyPragmas()); err != nil {
+		return err
+	}
+	if s.readers, err = openReaders(ctx, s.readPool, hotReaders); err != nil {
+		return err
+	}
+	s.writer = newWriter(o)
+	lane, err := openSQLiteLane(ctx, s.path, s.writer)
+	if err != nil {
+		return err
+	}
+	s.writer.start(lane)
+	s.checkpoints, err = startCheckpointer(ctx, s.path, s.writer)
+	return err
 }
 
 // resolve makes one name of the many that a file can have, so that two servers
@@ -216,9 +241,12 @@ func openPool(path string, n int, extra ...url.Values) (*sql.DB, *gorm.DB, error
 // AssertDurable asks the connections how durable they are. It is called at
 // start, and again by the readiness probe.
 func (s *Store) AssertDurable(ctx context.Context) error {
-	err := s.writer.do(ctx, func(tx *wtx) error { return assertPragmas(ctx, tx.conn) })
+	err := s.writer.do(ctx, func(tx *wtx) error { return tx.assertDurable(tx.ctx) })
 	if err != nil {
 		return fmt.Errorf("write connection: %w", err)
+	}
+	if s.readers == nil {
+		return nil
 	}
 	// A hot reader: the others may all be busy with long lists and exports,
 	// which is no reason to take a server for a broken one.
@@ -249,7 +277,7 @@ func assertPragmas(ctx context.Context, conn *sql.Conn) error {
 	return nil
 }
 
-// Path returns the database file's name.
+// Path returns the SQLite file's name, "" on PostgreSQL.
 func (s *Store) Path() string { return s.path }
 
 // Close drains the writer, checkpoints, and closes every connection. Writes
@@ -262,6 +290,7 @@ func (s *Store) Close() error {
 	if s.writer != nil {
 		s.writer.drain()
 	}
+	s.releaseSweeps()
 	if s.checkpoints != nil {
 		errs = append(errs, s.checkpoints.close())
 	}

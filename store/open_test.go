@@ -66,7 +66,7 @@ func TestReadersCannotWrite(t *testing.T) {
 func TestAnOlderProgramRefusesADatabaseThatItCannotLiveWith(t *testing.T) {
 	s := mustOpen(t)
 	path := s.Path()
-	raw := rawOpen(t, path)
+	raw := rawOpenAt(t, store.DriverName, "file:"+path)
 	// A newer migration that this program can live with locks nobody out.
 	if _, err := raw.Exec(`INSERT INTO schema_levels VALUES (1001, 1); INSERT INTO goose_db_version (version_id, is_applied) VALUES (1001, 1)`); err != nil {
 		t.Fatal(err)
@@ -115,7 +115,7 @@ func TestWhatMustExistIsNeitherMadeNorMigrated(t *testing.T) {
 		t.Error("the folder was made")
 	}
 	s := mustOpen(t)
-	raw := rawOpen(t, s.Path())
+	raw := rawOpen(t, s)
 	if _, err := raw.Exec(`DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)`); err != nil {
 		t.Fatal(err)
 	}

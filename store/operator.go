@@ -155,6 +155,10 @@ func creditable(p *topup.Payment) error {
 func (s *Store) AssignSuspense(ctx context.Context, item, customerID, contractID string, by By) (topup.Transaction, error) {
 	customerID = s.normalize.Apply(customerID)
 	made, err := s.operate(ctx, by, func(tx *wtx) (posted, error) {
+		// The account that the money goes to keeps its currency meanwhile.
+		if err := tx.lockCatalogue(); err != nil {
+			return posted{}, err
+		}
 		i, err := tx.openItem(item)
 		if err != nil {
 			return posted{}, err
@@ -285,23 +289,27 @@ type reversal struct {
 // planReversal reads and refuses; it writes nothing.
 func (tx *wtx) planReversal(target journalRow) (reversal, error) {
 	var none reversal
+	r := reversal{root: target, undo: true}
+	// From here on nobody else changes what is read: reversals and suspense
+	// items belong to the payment, whose lock this takes.
+	payment, err := tx.payment(target.PaymentID)
+	if err != nil {
+		return none, err
+	}
+	r.payment = payment
 	var reversed bool
-	err := tx.conn.QueryRowContext(tx.ctx, `SELECT EXISTS (SELECT 1 FROM transactions WHERE reverses = ?)`, target.Seq).Scan(&reversed)
+	err = tx.raw(`SELECT EXISTS (SELECT 1 FROM transactions WHERE reverses = ?)`, target.Seq).Row().Scan(&reversed)
 	if err != nil {
 		return none, err
 	}
 	if reversed {
 		return none, topup.Conflict("this transaction has been reversed")
 	}
-	r := reversal{root: target, undo: true}
 	for r.root.reverses != 0 {
 		if r.root, err = tx.transaction(`t.seq = ?`, r.root.reverses); err != nil {
 			return none, err
 		}
 		r.undo = !r.undo
-	}
-	if r.payment, err = tx.payment(target.PaymentID); err != nil {
-		return none, err
 	}
 	if !r.undo && r.root.credits() {
 		if err := tx.refuseSecondCredit(r.payment); err != nil {
@@ -329,8 +337,8 @@ func (tx *wtx) refuseSecondCredit(p *topup.Payment) error {
 		return errInSuspense()
 	}
 	var assigned bool
-	err := tx.conn.QueryRowContext(tx.ctx, `SELECT EXISTS (SELECT 1 FROM suspense_items WHERE payment_id = ? AND state = ?)`,
-		p.ID, SuspenseAssigned).Scan(&assigned)
+	err := tx.raw(`SELECT EXISTS (SELECT 1 FROM suspense_items WHERE payment_id = ? AND state = ?)`,
+		p.ID, SuspenseAssigned).Row().Scan(&assigned)
 	if err != nil {
 		return err
 	}
@@ -440,7 +448,7 @@ func (t journalRow) credits() bool {
 
 // transaction reads one ledger transaction inside a write.
 func (tx *wtx) transaction(where string, arg any) (journalRow, error) {
-	rows, err := tx.conn.QueryContext(tx.ctx, fmt.Sprintf(transactionsSQL, where), arg, 1)
+	rows, err := tx.raw(fmt.Sprintf(transactionsSQL, where), arg, 1).Rows()
 	if err != nil {
 		return journalRow{}, fmt.Errorf("read ledger transaction: %w", err)
 	}
@@ -452,18 +460,22 @@ func (tx *wtx) transaction(where string, arg any) (journalRow, error) {
 		return journalRow{}, topup.NotFound("ledger transaction does not exist")
 	}
 	row := journalRow{Transaction: list[0]}
-	err = tx.conn.QueryRowContext(tx.ctx, `SELECT coalesce(reverses, 0), coalesce(resolves, 0) FROM transactions WHERE seq = ?`, row.Seq).
-		Scan(&row.reverses, &row.resolves)
+	err = tx.raw(`SELECT coalesce(reverses, 0), coalesce(resolves, 0) FROM transactions WHERE seq = ?`, row.Seq).
+		Row().Scan(&row.reverses, &row.resolves)
 	if err != nil {
 		return journalRow{}, fmt.Errorf("read ledger transaction: %w", err)
 	}
 	return row, nil
 }
 
-// payment reads a payment inside a write.
+// payment reads a payment inside a write that may change it, or what hangs on
+// it: its transactions and suspense items.
 func (tx *wtx) payment(paymentID string) (*topup.Payment, error) {
+	if err := tx.lockPayment(paymentID); err != nil {
+		return nil, err
+	}
 	var row paymentRow
-	err := tx.conn.QueryRowContext(tx.ctx, `SELECT `+paymentColumns+` FROM payments p WHERE p.payment_id = ?`, paymentID).Scan(row.places()...)
+	err := tx.raw(paymentSQL, paymentID).Row().Scan(row.places()...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, topup.NotFound("payment does not exist")
 	}
@@ -493,6 +505,10 @@ func (tx *wtx) openItem(item string) (suspended, error) {
 	if err != nil {
 		return i, err
 	}
+	// The payment first: its lock keeps the item as it is read.
+	if i.payment, err = tx.payment(row.PaymentID); err != nil {
+		return i, err
+	}
 	state, err := tx.itemState(row.Seq)
 	if err != nil {
 		return i, err
@@ -506,13 +522,12 @@ func (tx *wtx) openItem(item string) (suspended, error) {
 			i.account, i.money = p.Account, topup.Money{Amount: -p.Amount, Currency: p.Currency}
 		}
 	}
-	i.payment, err = tx.payment(row.PaymentID)
-	return i, err
+	return i, nil
 }
 
 func (tx *wtx) itemState(seq int64) (string, error) {
 	var state string
-	err := tx.conn.QueryRowContext(tx.ctx, `SELECT state FROM suspense_items WHERE seq = ?`, seq).Scan(&state)
+	err := tx.raw(`SELECT state FROM suspense_items WHERE seq = ?`, seq).Row().Scan(&state)
 	if err != nil {
 		return "", fmt.Errorf("read suspense item: %w", err)
 	}

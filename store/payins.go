@@ -122,7 +122,8 @@ const priorSQL = `SELECT payment_id, request_hash, running_until, created_at, ht
 
 // scanPrior judges an earlier request under the same key. One that was made
 // before the only server of this database started is not running any more,
-// whatever it had hoped for.
+// whatever it had hoped for. Where there may be several servers, started is
+// zero: then it counts as running for as long as it had hoped for.
 func scanPrior(row *sql.Row, k IdempotencyKey, now, started time.Time) (*Prior, error) {
 	var (
 		prior            Prior
@@ -149,7 +150,7 @@ func (s *Store) PriorPayin(ctx context.Context, k IdempotencyKey) (*Prior, error
 		return nil, nil
 	}
 	now := s.now()
-	row := s.readPool.QueryRowContext(ctx, priorSQL, k.Token, k.Key, micros(now.Add(-keyLifetime)))
+	row := s.raw(ctx, priorSQL, k.Token, k.Key, micros(now.Add(-keyLifetime))).Row()
 	return scanPrior(row, k, now, s.servedSince)
 }
 
@@ -163,7 +164,10 @@ func (s *Store) OpenPayin(ctx context.Context, n NewPayin) (paymentID string, pr
 		paymentID, prior = "", nil
 		now := tx.now()
 		if !n.Key.IsZero() {
-			row := tx.conn.QueryRowContext(tx.ctx, priorSQL, n.Key.Token, n.Key.Key, micros(now.Add(-keyLifetime)))
+			if err := tx.lockKey(n.Key.Token, n.Key.Key); err != nil {
+				return err
+			}
+			row := tx.raw(priorSQL, n.Key.Token, n.Key.Key, micros(now.Add(-keyLifetime))).Row()
 			if prior, err = scanPrior(row, n.Key, now, s.servedSince); err != nil || prior != nil {
 				return err
 			}
@@ -198,8 +202,9 @@ func (tx *wtx) openPayin(n NewPayin, now time.Time) (string, error) {
 		return id, nil
 	}
 	// A key that is older than its lifetime, and not swept yet, is free again.
-	err = tx.gorm().Exec(`INSERT OR REPLACE INTO idempotency (token, key, request_hash, payment_id, running_until, created_at)
-		VALUES (?, ?, ?, ?, ?, ?)`, n.Key.Token, n.Key.Key, n.Key.Hash, id, micros(answered), micros(now)).Error
+	err = tx.gorm().Exec(`INSERT INTO idempotency (token, key, request_hash, payment_id, running_until, created_at)
+		VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (token, key) DO UPDATE SET request_hash = excluded.request_hash, payment_id = excluded.payment_id,
+		running_until = excluded.running_until, http_status = 0, answer = NULL, created_at = excluded.created_at`, n.Key.Token, n.Key.Key, n.Key.Hash, id, micros(answered), micros(now)).Error
 	if err != nil {
 		return "", fmt.Errorf("insert idempotency key: %w", err)
 	}
@@ -322,7 +327,7 @@ func (tx *wtx) updatePayin(p *topup.Payment, state PayinState, nextLook time.Tim
 	done := tx.gorm().Exec(`UPDATE payins SET state = ?, next_look_at = ?, last_error = ?,
 		form_url = CASE WHEN form_url = '' THEN ? ELSE form_url END,
 		request_id = CASE WHEN request_id = '' THEN ? ELSE request_id END,
-		lifetime_until = CASE WHEN ? = 0 THEN lifetime_until ELSE ? END
+		lifetime_until = CASE WHEN CAST(? AS BIGINT) = 0 THEN lifetime_until ELSE ? END
 		WHERE payment_id = ?`, string(state), next, cut(cause, maxLastError), k.FormURL, k.RequestID,
 		micros(k.LifetimeEnds), micros(k.LifetimeEnds), p.ID)
 	if done.Error != nil {
@@ -344,14 +349,17 @@ func cut(text string, most int) string {
 	return text[:most]
 }
 
-// payin reads a pay-in inside a write.
+// payin reads a pay-in inside a write that may change it.
 func (tx *wtx) payin(paymentID string) (*Payin, error) {
-	return scanPayin(tx.conn.QueryRowContext(tx.ctx, payinSQL+`WHERE y.payment_id = ?`, paymentID))
+	if err := tx.lockPayment(paymentID); err != nil {
+		return nil, err
+	}
+	return scanPayin(tx.raw(payinSQL+`WHERE y.payment_id = ?`, paymentID).Row())
 }
 
 // Payin returns a pay-in; the error is of KindNotFound when there is none.
 func (s *Store) Payin(ctx context.Context, paymentID string) (*Payin, error) {
-	y, err := scanPayin(s.readPool.QueryRowContext(ctx, payinSQL+`WHERE y.payment_id = ?`, paymentID))
+	y, err := scanPayin(s.raw(ctx, payinSQL+`WHERE y.payment_id = ?`, paymentID).Row())
 	if err != nil {
 		return nil, fmt.Errorf("read pay-in %s: %w", paymentID, err)
 	}
@@ -373,8 +381,8 @@ func scanPayin(row *sql.Row) (*Payin, error) {
 // DuePayins returns the pay-ins that the provider should be asked about now,
 // those that wait longest first.
 func (s *Store) DuePayins(ctx context.Context, now time.Time, limit int) (due []*Payin, err error) {
-	rows, err := s.readPool.QueryContext(ctx, payinSQL+`WHERE y.next_look_at IS NOT NULL AND y.next_look_at <= ?
-		ORDER BY y.next_look_at LIMIT ?`, micros(now), limit)
+	rows, err := s.raw(ctx, payinSQL+`WHERE y.next_look_at IS NOT NULL AND y.next_look_at <= ?
+		ORDER BY y.next_look_at LIMIT ?`, micros(now), limit).Rows()
 	if err != nil {
 		return nil, fmt.Errorf("look for due pay-ins: %w", err)
 	}
@@ -439,8 +447,9 @@ func (s *Store) SweepIdempotency(ctx context.Context) (int, error) {
 	for {
 		var n int64
 		err := s.writer.do(ctx, func(tx *wtx) error {
-			done := tx.gorm().Exec(`DELETE FROM idempotency WHERE (token, key) IN (
-				SELECT token, key FROM idempotency WHERE created_at <= ? ORDER BY created_at LIMIT ?)`, before, sweepBatch)
+			// The age is asked twice: meanwhile the key may have been taken anew.
+			done := tx.gorm().Exec(`DELETE FROM idempotency WHERE created_at <= ? AND (token, key) IN (
+				SELECT token, key FROM idempotency WHERE created_at <= ? ORDER BY created_at LIMIT ?)`, before, before, sweepBatch)
 			n = done.RowsAffected
 			return done.Error
 		})
@@ -458,8 +467,8 @@ func (s *Store) SweepIdempotency(ctx context.Context) (int, error) {
 // oldest of them does; the zero time if none does.
 func (s *Store) PayinStats(ctx context.Context) (open int64, oldest time.Time, err error) {
 	var since int64
-	err = s.readPool.QueryRowContext(ctx, `SELECT count(*), coalesce(min(created_at), 0) FROM payins WHERE next_look_at IS NOT NULL`).
-		Scan(&open, &since)
+	err = s.raw(ctx, `SELECT count(*), coalesce(min(created_at), 0) FROM payins WHERE next_look_at IS NOT NULL`).
+		Row().Scan(&open, &since)
 	if err != nil {
 		return 0, time.Time{}, fmt.Errorf("count open pay-ins: %w", err)
 	}

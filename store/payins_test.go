@@ -206,7 +206,7 @@ func TestIdempotencyKeysAreSweptAfterSevenDays(t *testing.T) {
 	if n, err := s.SweepIdempotency(ctx); n != 305 || err != nil {
 		t.Errorf("got %d %v, want 305", n, err)
 	}
-	if left := queryInt(t, rawOpen(t, s.Path()), `SELECT count(*) FROM idempotency`); left != 1 {
+	if left := queryInt(t, rawOpen(t, s), `SELECT count(*) FROM idempotency`); left != 1 {
 		t.Errorf("got %d left, want 1", left)
 	}
 }
@@ -219,7 +219,7 @@ func TestACrashBetweenOpeningAndTheAnswerIsRemembered(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s = mustOpen(t, options, func(o *store.Options) { o.Path = s.Path() })
+	s = mustOpen(t, options, same(s))
 	if got := mustPayin(t, s, id); got.State != store.PayinCreating || got.Payment.Status != topup.StatusPending {
 		t.Errorf("got %+v", got)
 	}
@@ -227,10 +227,11 @@ func TestACrashBetweenOpeningAndTheAnswerIsRemembered(t *testing.T) {
 	if prior, err := s.PriorPayin(ctx, key); err != nil || !prior.Running {
 		t.Errorf("at once: got %+v, %v", prior, err)
 	}
-	// A server that starts knows that nothing of another still runs.
+	// The only server of a file knows, when it starts, that nothing of another
+	// still runs. One of several does not.
 	now.Add(time.Second)
-	served := mustOpen(t, options, func(o *store.Options) { o.Path, o.Exclusive = s.Path(), true })
-	if prior, err := served.PriorPayin(ctx, key); err != nil || prior.Running {
+	served := mustOpen(t, options, same(s), func(o *store.Options) { o.Exclusive = true })
+	if prior, err := served.PriorPayin(ctx, key); err != nil || prior.Running != onPostgres {
 		t.Errorf("to a server started since: got %+v, %v", prior, err)
 	}
 	now.Add(time.Minute)

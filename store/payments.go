@@ -90,7 +90,7 @@ type NewPayment struct {
 // payment is on disk. An id is never handed out twice.
 func (s *Store) Issue(ctx context.Context, n NewPayment) (string, error) {
 	var id string
-	err := s.writer.do(ctx, func(tx *wtx) (err error) {
+	err := s.writer.wait(ctx, &write{hot: hotIssue, fn: func(tx *wtx) (err error) {
 		p := topup.Payment{
 			Provider: n.Provider, Project: n.Project, CustomerID: n.CustomerID, ContractID: n.ContractID,
 			ContractNumber: n.ContractNumber, Money: n.Money, Method: n.Method,
@@ -101,7 +101,7 @@ func (s *Store) Issue(ctx context.Context, n NewPayment) (string, error) {
 		}
 		id, err = tx.openPayment(&p)
 		return err
-	})
+	}})
 	if err != nil {
 		return "", fmt.Errorf("issue a payment id: %w", err)
 	}
@@ -117,7 +117,7 @@ func (tx *wtx) openPayment(p *topup.Payment) (string, error) {
 		}
 		p.ID = id
 	}
-	err := tx.put(&tx.stmts.insertPayment, p.ID, p.Provider, p.Project, p.CustomerID, p.ContractID, p.ContractNumber,
+	err := tx.put(tx.stmts.insertPayment, p.ID, p.Provider, p.Project, p.CustomerID, p.ContractID, p.ContractNumber,
 		p.Money.Amount, p.Money.Currency, p.Method, string(p.Status), uint32(p.Flags),
 		micros(p.CreatedAt), nullMicros(p.ExpiresAt), p.ProviderReference)
 	if err != nil {
@@ -134,7 +134,7 @@ func (tx *wtx) savePayment(p *topup.Payment) error {
 	if taken {
 		c = *p.Credit
 	}
-	err := tx.put(&tx.stmts.updatePayment, string(p.Status), uint32(p.Flags),
+	err := tx.put(tx.stmts.updatePayment, string(p.Status), uint32(p.Flags),
 		p.ProviderStatus, p.ProviderCode, p.ProviderMessage, nullText(p.ProviderPaymentID), p.OperationID, nullMicros(p.ProviderTime),
 		nullID(c.Seq), sql.NullString{String: c.TransactionID, Valid: taken}, sql.NullInt64{Int64: c.Money.Amount, Valid: taken},
 		sql.NullString{String: c.Money.Currency, Valid: taken}, sql.NullInt64{Int64: micros(c.At), Valid: taken},
@@ -148,11 +148,7 @@ func (tx *wtx) savePayment(p *topup.Payment) error {
 // Payment returns a payment; the error is of KindNotFound when there is none.
 func (s *Store) Payment(ctx context.Context, paymentID string) (*topup.Payment, error) {
 	var row paymentRow
-	var found bool
-	err := s.readers.with(ctx, func(r *reader) (err error) {
-		found, err = r.payment.one(row.places(), paymentID)
-		return err
-	})
+	found, err := s.readOne(ctx, readPayment, row.places(), paymentID)
 	if err != nil {
 		return nil, fmt.Errorf("read payment %s: %w", paymentID, err)
 	}

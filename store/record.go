@@ -42,61 +42,30 @@ type Recorded struct {
 // all of it is on disk.
 func (s *Store) Record(ctx context.Context, e topup.Event, body []byte) (Recorded, error) {
 	var recorded Recorded
-	err := s.writer.do(ctx, func(tx *wtx) (err error) {
-		recorded, err = tx.record(e, body)
+	err := s.writer.wait(ctx, &write{hot: hotRecord, event: &e, fn: func(tx *wtx) (err error) {
+		recorded, err = tx.record(&e, body)
 		return err
-	})
+	}})
 	if err != nil {
 		return Recorded{}, fmt.Errorf("record a message: %w", err)
 	}
 	return recorded, nil
 }
 
-func (tx *wtx) record(e topup.Event, body []byte) (Recorded, error) {
-	state, err := tx.state(e)
+func (tx *wtx) record(e *topup.Event, body []byte) (Recorded, error) {
+	state, err := tx.state(tx, e)
 	if err != nil {
 		return Recorded{}, fmt.Errorf("read what the message meets: %w", err)
 	}
-	decision := topup.Decide(state, e)
-	recorded, seq, err := tx.apply(decision, state.Payment, e)
+	if state.Payment != nil {
+		expireInTime(state.Payment, tx.now())
+	}
+	decision := topup.Decide(state, *e)
+	recorded, seq, err := tx.apply(decision, state.Payment, *e)
 	if err != nil {
 		return Recorded{}, err
 	}
-	return recorded, tx.keepMessage(e, body, recorded, seq)
-}
-
-// state reads what the event meets.
-func (tx *wtx) state(e topup.Event) (state topup.State, err error) {
-	if len(e.Fingerprint) > 0 {
-		if _, err := tx.stmts.seen.one([]any{&state.Repeat}, e.Reference, e.Fingerprint); err != nil {
-			return state, err
-		}
-	}
-	var posted topup.PostedOperation
-	found, err := tx.stmts.posted.one([]any{&posted.Reference, &posted.Sum.Amount, &posted.Sum.Currency, &posted.Initial.Amount, &posted.Initial.Currency},
-		e.Operation, e.Provider, e.Project)
-	if err != nil {
-		return state, err
-	}
-	if found {
-		state.Posted = &posted
-	}
-	if e.Reference == "" {
-		return state, nil
-	}
-	for _, stmt := range []*hot{&tx.stmts.issued, &tx.stmts.unknown} {
-		var row paymentRow
-		found, err := stmt.one(row.places(), e.Reference, e.Provider, e.Project)
-		if err != nil {
-			return state, err
-		}
-		if found {
-			state.Payment = row.value()
-			expireInTime(state.Payment, tx.now())
-			return state, nil
-		}
-	}
-	return state, nil
+	return recorded, tx.keepMessage(*e, body, recorded, seq)
 }
 
 // expireInTime lets a payment be expired from the moment that it is, and not
@@ -165,7 +134,7 @@ func (tx *wtx) move(d topup.Decision, p *topup.Payment, e topup.Event) (int64, e
 		if err != nil {
 			return 0, fmt.Errorf("put money of payment %s into suspense: %w", p.ID, err)
 		}
-		if err := tx.put(&tx.stmts.insertItem, made.seq, p.ID); err != nil {
+		if err := tx.put(tx.stmts.insertItem, made.seq, p.ID); err != nil {
 			return 0, fmt.Errorf("list money of payment %s in suspense: %w", p.ID, err)
 		}
 		p.InSuspense++
@@ -179,7 +148,7 @@ func (tx *wtx) move(d topup.Decision, p *topup.Payment, e topup.Event) (int64, e
 
 // claimOperation makes the event's operation posted, for ever.
 func (tx *wtx) claimOperation(e topup.Event, seq int64) error {
-	err := tx.put(&tx.stmts.insertOperation, e.Operation, e.Provider, e.Project, seq, e.Reference,
+	err := tx.put(tx.stmts.insertOperation, e.Operation, e.Provider, e.Project, seq, e.Reference,
 		e.Sum.Amount, e.Sum.Currency, e.Initial.Amount, e.Initial.Currency)
 	if err != nil {
 		return fmt.Errorf("claim operation %s: %w", e.Operation, err)
@@ -210,14 +179,10 @@ func showEvent(p *topup.Payment, d topup.Decision, e topup.Event) {
 // keepMessage stores the message, as part of the payment's timeline, and its
 // raw body. A repeat that is the same to the byte adds a line and no body.
 func (tx *wtx) keepMessage(e topup.Event, body []byte, r Recorded, seq int64) error {
-	if tx.nextMessage == 0 {
-		if _, err := tx.stmts.lastMessage.one([]any{&tx.nextMessage}); err != nil {
-			return fmt.Errorf("read the last message: %w", err)
-		}
-		tx.nextMessage++
+	id, err := tx.takeMessage()
+	if err != nil {
+		return err
 	}
-	id := tx.nextMessage
-	tx.nextMessage++
 	fingerprint, keepBody := any(e.Fingerprint), true
 	if len(e.Fingerprint) == 0 {
 		fingerprint = nil
@@ -230,7 +195,7 @@ func (tx *wtx) keepMessage(e topup.Event, body []byte, r Recorded, seq int64) er
 		fingerprint, keepBody = nil, !kept
 	}
 	now := micros(tx.now())
-	err := tx.put(&tx.stmts.insertMessage, id, now, e.Provider, e.Project, string(e.Source), e.Reference, fingerprint,
+	err = tx.put(tx.stmts.insertMessage, id, now, e.Provider, e.Project, string(e.Source), e.Reference, fingerprint,
 		nullText(r.PaymentID), string(r.Disposition), nullID(seq), e.Status, e.Operation, e.Code, e.ReceiptID)
 	if err != nil {
 		return fmt.Errorf("insert message: %w", err)
@@ -238,7 +203,7 @@ func (tx *wtx) keepMessage(e topup.Event, body []byte, r Recorded, seq int64) er
 	if !keepBody {
 		return nil
 	}
-	if err := tx.put(&tx.stmts.insertBody, id, now, body); err != nil {
+	if err := tx.put(tx.stmts.insertBody, id, now, body); err != nil {
 		return fmt.Errorf("insert raw message: %w", err)
 	}
 	return nil
@@ -248,8 +213,8 @@ func (tx *wtx) keepMessage(e topup.Event, body []byte, r Recorded, seq int64) er
 // very same raw body.
 func (tx *wtx) bodyKept(e topup.Event, body []byte) (bool, error) {
 	var kept bool
-	err := tx.conn.QueryRowContext(tx.ctx, `SELECT EXISTS (SELECT 1 FROM messages m JOIN message_bodies b ON b.message_id = m.id
-		WHERE m.reference = ? AND m.fingerprint = ? AND b.body = ?)`, e.Reference, e.Fingerprint, body).Scan(&kept)
+	err := tx.raw(`SELECT EXISTS (SELECT 1 FROM messages m JOIN message_bodies b ON b.message_id = m.id
+		WHERE m.reference = ? AND m.fingerprint = ? AND b.body = ?)`, e.Reference, e.Fingerprint, body).Row().Scan(&kept)
 	if err != nil {
 		return false, fmt.Errorf("compare with the first message: %w", err)
 	}

@@ -53,7 +53,7 @@ func TestACreditTheMessageAndTheStatusAreOneTransaction(t *testing.T) {
 	if p.ProviderStatus != "success" || p.ProviderPaymentID != "receipt-28" || p.OperationID != "28" || p.ProviderTime.IsZero() {
 		t.Errorf("the provider's part: got %+v", p)
 	}
-	raw := rawOpen(t, s.Path())
+	raw := rawOpen(t, s)
 	for query, want := range map[string]int64{
 		`SELECT count(*) FROM transactions WHERE kind = 'credit' AND slot = 0`:                                1,
 		`SELECT count(*) FROM entries`:                                                                        2,
@@ -80,7 +80,7 @@ func TestRepeatsAddALineAndNoEffect(t *testing.T) {
 	if _, err := s.Record(context.Background(), e, []byte(`{ "raw" : "28" }`)); err != nil {
 		t.Fatal(err)
 	}
-	raw := rawOpen(t, s.Path())
+	raw := rawOpen(t, s)
 	for query, want := range map[string]int64{
 		`SELECT count(*) FROM transactions`:                          1,
 		`SELECT count(*) FROM messages`:                              3,
@@ -117,7 +117,7 @@ func TestTwoHundredCopiesAtOnceCreditOnce(t *testing.T) {
 		s = open()
 	}
 	defer s.Close()
-	raw := rawOpen(t, path)
+	raw := rawOpenAt(t, store.DriverName, "file:"+path)
 	if got := queryInt(t, raw, `SELECT count(*) FROM transactions`); got != 1 {
 		t.Errorf("got %d ledger transactions, want 1", got)
 	}
@@ -143,7 +143,7 @@ func TestMoneyUnderAnUnknownIDIsKeptTogether(t *testing.T) {
 	if third.Disposition != topup.DispositionSuspended || third.PaymentID == first.PaymentID {
 		t.Errorf("got %+v", third)
 	}
-	raw := rawOpen(t, s.Path())
+	raw := rawOpen(t, s)
 	if got := queryInt(t, raw, `SELECT credits FROM ledger_accounts WHERE name = 'suspense:jetpay:1234'`); got != 30000 {
 		t.Errorf("suspense: got %d, want 30000", got)
 	}
@@ -176,7 +176,7 @@ func TestForeignAndUnreadableMessagesAreStoredAndPostNothing(t *testing.T) {
 	} {
 		mustRecord(t, s, e)
 	}
-	raw := rawOpen(t, s.Path())
+	raw := rawOpen(t, s)
 	if got := queryInt(t, raw, `SELECT count(*) FROM transactions`); got != 0 {
 		t.Errorf("%d ledger transactions", got)
 	}
@@ -210,7 +210,7 @@ func TestAMovementWithoutADateTakesEffectWhenItComes(t *testing.T) {
 	c := newClock()
 	s := mustOpen(t, func(o *store.Options) { o.Now = c.Now })
 	mustRecord(t, s, paid(mustIssue(t, s), "1", func(e *topup.Event) { e.EffectiveAt = time.Time{} }))
-	if got := queryInt(t, rawOpen(t, s.Path()), `SELECT effective_at FROM transactions`); got != c.Now().UnixMicro() {
+	if got := queryInt(t, rawOpen(t, s), `SELECT effective_at FROM transactions`); got != c.Now().UnixMicro() {
 		t.Errorf("got %d", got)
 	}
 }
@@ -219,7 +219,7 @@ func TestARunningTotalThatWouldOverflowPostsNothingAndHarmsNobody(t *testing.T) 
 	s := mustOpen(t)
 	id := mustIssue(t, s)
 	mustRecord(t, s, paid(id, "1"))
-	raw := rawOpen(t, s.Path())
+	raw := rawOpen(t, s)
 	if _, err := raw.Exec(`UPDATE ledger_accounts SET credits = ? WHERE name LIKE 'customers:%'`, int64(math.MaxInt64-5)); err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +261,7 @@ func TestConcurrentOperationsOnOnePaymentCreditItOnce(t *testing.T) {
 	if p.InSuspense != 49 || p.Flags != topup.FlagSecondOperation || p.Status != topup.StatusSucceeded {
 		t.Errorf("got %+v", p)
 	}
-	raw := rawOpen(t, s.Path())
+	raw := rawOpen(t, s)
 	if got := queryInt(t, raw, `SELECT credits FROM ledger_accounts WHERE name LIKE 'customers:%'`); got != 10000 {
 		t.Errorf("credited %d, want 10000", got)
 	}

@@ -1,30 +1,31 @@
 package store
 
-import (
-	"context"
-	"database/sql"
-)
-
-// writeStatements are the hot statements of the writer, prepared once on its
-// own connection: GORM would prepare each anew inside every transaction.
-type writeStatements struct {
-	begin, commit, rollback hot
-
-	insertAccount                               hot
-	insertPayment, updatePayment                hot
-	seen, posted, issued, unknown               hot
-	lastMessage, insertMessage, insertBody      hot
-	lastSeq, insertTransaction, insertEntry     hot
-	insertOperation, insertItem                 hot
-	ledgerAccount, openLedgerAccount, addTotals hot
+// statement is a hot statement: one that runs for every payment.
+type statement interface {
+	// put executes a statement whose rows affected do not matter.
+	put(args ...any) error
+	// run executes the statement and returns the rows affected.
+	run(args ...any) (int64, error)
+	// one reads at most one row into places, and reports whether there was one.
+	one(places []any, args ...any) (found bool, err error)
+	close()
 }
 
-func (s *writeStatements) queries() map[*hot]string {
-	return map[*hot]string{
-		&s.begin:    `BEGIN IMMEDIATE`,
-		&s.commit:   `COMMIT`,
-		&s.rollback: `ROLLBACK`,
+// writeStatements are the hot statements of a lane: GORM would prepare each
+// anew inside every transaction.
+type writeStatements struct {
+	insertAccount                               statement
+	insertPayment, updatePayment                statement
+	seen, posted, issued, unknown               statement
+	lastMessage, insertMessage, insertBody      statement
+	lastSeq, insertTransaction, insertEntry     statement
+	insertOperation, insertItem                 statement
+	ledgerAccount, openLedgerAccount, addTotals statement
+}
 
+// queries are the statements' texts for SQLite.
+func (s *writeStatements) queries() map[*statement]string {
+	return map[*statement]string{
 		&s.insertAccount: insertAccountSQL,
 
 		&s.insertPayment: insertPaymentSQL,
@@ -46,15 +47,5 @@ func (s *writeStatements) queries() map[*hot]string {
 		&s.ledgerAccount:     ledgerAccountSQL,
 		&s.openLedgerAccount: openLedgerAccountSQL,
 		&s.addTotals:         addTotalsSQL,
-	}
-}
-
-func (s *writeStatements) prepare(ctx context.Context, conn *sql.Conn) error {
-	return prepareHot(ctx, conn, s.queries())
-}
-
-func (s *writeStatements) close() {
-	for place := range s.queries() {
-		place.close()
 	}
 }

@@ -35,17 +35,32 @@ func (s *Store) ExpirePending(ctx context.Context) (int, error) {
 		}
 		var n int64
 		err = s.writer.do(ctx, func(tx *wtx) error {
-			// A result may have come since they were read.
-			done := tx.gorm().Exec(`UPDATE payments SET status = 'expired'
-				WHERE id IN ? AND status = 'pending' AND expires_at <= ? AND provider = ?`, due, now, expiringProvider)
+			done := tx.gorm().Exec(fmt.Sprintf(expireSQL, s.dialect.skipLocked()), due, now, expiringProvider)
 			n = done.RowsAffected
 			return done.Error
 		})
 		if err != nil {
 			return expired, fmt.Errorf("expire payments: %w", err)
 		}
+		if n == 0 {
+			return expired, nil // others work on all of them: the next sweep looks again
+		}
 		expired += int(n)
 	}
+}
+
+// expireSQL asks again: a result may have come since the payments were read. A
+// payment that somebody works on is left alone, for its result is coming; so
+// the sweep never waits for a payment while it holds others.
+const expireSQL = `UPDATE payments SET status = 'expired' WHERE id IN (
+	SELECT p.id FROM payments p WHERE p.id IN ? AND p.status = 'pending' AND p.expires_at <= ? AND p.provider = ?%s)`
+
+// skipLocked ends a query that passes over the rows that others have locked.
+func (d *dialect) skipLocked() string {
+	if d.name == sqliteDialect.name {
+		return ""
+	}
+	return " FOR UPDATE SKIP LOCKED"
 }
 
 const dueSQL = `SELECT p.id FROM payments p WHERE p.status <> 'succeeded' AND p.status = 'pending'
@@ -53,7 +68,7 @@ const dueSQL = `SELECT p.id FROM payments p WHERE p.status <> 'succeeded' AND p.
 
 func (s *Store) duePayments(ctx context.Context, now int64) ([]int64, error) {
 	var due []int64
-	err := s.read.WithContext(ctx).Raw(dueSQL, now, expiringProvider, expireBatch).Scan(&due).Error
+	err := s.raw(ctx, dueSQL, now, expiringProvider, expireBatch).Scan(&due).Error
 	return due, err
 }
 
@@ -119,7 +134,7 @@ const (
 
 // Ready reports whether the store can take money: its connections are as
 // durable as they must be, a write is really committed within three seconds,
-// and the disk has room. The error is a *NotReadyError.
+// and the disk of a SQLite file has room. The error is a *NotReadyError.
 func (s *Store) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
@@ -132,6 +147,9 @@ func (s *Store) Ready(ctx context.Context) error {
 	}
 	if err := s.AssertDurable(ctx); err != nil {
 		return &NotReadyError{ReadyDurable, err}
+	}
+	if s.dialect.name != sqliteDialect.name {
+		return nil // the disk is the database server's
 	}
 	if err := checkFree(filepath.Dir(s.path), minFreeBytes); err != nil {
 		return &NotReadyError{ReadyDisk, err}

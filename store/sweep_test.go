@@ -94,7 +94,7 @@ func TestRawBodiesArePrunedFromTheOldestEndAndMessagesStay(t *testing.T) {
 	if got, err := s.PruneRaw(context.Background(), 2*time.Hour); err != nil || got != old {
 		t.Errorf("got %d, %v; want %d", got, err, old)
 	}
-	raw := rawOpen(t, s.Path())
+	raw := rawOpen(t, s)
 	if got := queryInt(t, raw, `SELECT count(*) FROM message_bodies`); got != young {
 		t.Errorf("got %d bodies, want %d", got, young)
 	}
@@ -121,7 +121,7 @@ func TestReadyMeansThatAWriteIsCommitted(t *testing.T) {
 			t.Fatal(err)
 		}
 		var at string
-		err := rawOpen(t, s.Path()).QueryRow(`SELECT value FROM meta WHERE key = 'heartbeat'`).Scan(&at)
+		err := rawOpen(t, s).QueryRow(`SELECT value FROM meta WHERE key = 'heartbeat'`).Scan(&at)
 		if want := c.Now().Format(time.RFC3339Nano); err != nil || at != want {
 			t.Errorf("got %q, %v; want %q", at, err, want)
 		}

@@ -12,7 +12,7 @@ import (
 )
 
 // dump is every row of the journal's tables, to see that nothing changed.
-func dump(t *testing.T, db *sql.DB) string {
+func dump(t *testing.T, db rawDB) string {
 	t.Helper()
 	var all strings.Builder
 	for _, table := range []string{"transactions", "entries", "operations", "ledger_accounts"} {
@@ -50,7 +50,7 @@ func TestTheJournalCannotBeChangedThroughARawConnection(t *testing.T) {
 	mustRecord(t, s, paid(id, "28"))
 	mustRecord(t, s, paid(id, "29"))
 	must(t)(s.Reverse(context.Background(), mustPayment(t, s, id).Credit.TransactionID, anna))
-	raw := rawOpen(t, s.Path()) // as an operator's shell: no foreign keys, no settings of ours
+	raw := rawOpen(t, s) // as an operator's shell: no foreign keys, no settings of ours
 	before := dump(t, raw)
 	for _, attack := range []string{
 		`UPDATE transactions SET reason = 'x'`,
@@ -129,7 +129,7 @@ func TestEveryTableOfTheJournalIsGuardedAgainstUpdateDeleteAndReplace(t *testing
 func TestARunningTotalNeverBecomesAFloat(t *testing.T) {
 	s := bookOf(t)
 	mustRecord(t, s, paid(mustIssue(t, s), "28"))
-	raw := rawOpen(t, s.Path())
+	raw := rawOpen(t, s)
 	before := dump(t, raw)
 	for _, attack := range []string{
 		`UPDATE ledger_accounts SET credits = credits + 9223372036854775807`,

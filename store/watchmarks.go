@@ -25,10 +25,11 @@ type Pending struct {
 // PendingPayments returns the payments of a provider that are pending and were
 // issued behind a place and at or before a time, oldest first.
 func (s *Store) PendingPayments(ctx context.Context, provider string, after Mark, until time.Time, limit int) ([]Pending, error) {
-	rows, err := s.readPool.QueryContext(ctx, `SELECT `+paymentColumns+` FROM payments p
-		WHERE p.status <> 'succeeded' AND p.status = 'pending' AND p.created_at >= ?1 AND p.created_at <= ?3
-			AND (p.created_at, p.id) > (?1, ?2) AND p.provider = ?4
-		ORDER BY p.created_at, p.id LIMIT ?5`, micros(after.At), after.row, micros(until), provider, limit)
+	from := micros(after.At)
+	rows, err := s.raw(ctx, `SELECT `+paymentColumns+` FROM payments p
+		WHERE p.status <> 'succeeded' AND p.status = 'pending' AND p.created_at >= ? AND p.created_at <= ?
+			AND (p.created_at, p.id) > (?, ?) AND p.provider = ?
+		ORDER BY p.created_at, p.id LIMIT ?`, from, micros(until), from, after.row, provider, limit).Rows()
 	if err != nil {
 		return nil, fmt.Errorf("look for pending payments: %w", err)
 	}
@@ -47,7 +48,7 @@ func (s *Store) PendingPayments(ctx context.Context, provider string, after Mark
 func (s *Store) WatchMark(ctx context.Context, name string) (Mark, error) {
 	var m Mark
 	var at int64
-	err := s.readPool.QueryRowContext(ctx, `SELECT created_at, payment FROM watch_marks WHERE name = ?`, name).Scan(&at, &m.row)
+	err := s.raw(ctx, `SELECT created_at, payment FROM watch_marks WHERE name = ?`, name).Row().Scan(&at, &m.row)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return Mark{}, fmt.Errorf("read the mark %s: %w", name, err)
 	}

@@ -31,56 +31,91 @@ func errUnavailable(cause error) error {
 	return fmt.Errorf("%w: %w", refusal, cause)
 }
 
-// writer is the one place that writes. It owns one connection, takes whatever
-// waits in the queue, runs it in one transaction, and answers every caller
-// after the commit: a lone write pays one sync, sixty-four at once share it.
+// writer is the one place that writes. Callers queue; a lane takes whatever
+// waits, carries it out in one transaction, and answers every caller after the
+// commit: a lone write pays one sync, sixty-four at once share it. SQLite has
+// one lane, PostgreSQL several.
 type writer struct {
-	pool    *sql.DB
-	orm     *gorm.DB
 	now     func() time.Time
 	entropy io.Reader
-	conn    *sql.Conn
-	stmts   writeStatements
 
 	queue    chan *write
 	mu       sync.RWMutex // guards closing the queue against sending on it
 	draining bool
-	finished chan struct{}
 	depth    atomic.Int64
+	lanes    []lane
+	running  sync.WaitGroup
 
-	// turn is held while a batch runs; the checkpointer takes it to let the
-	// WAL start afresh.
-	turn sync.Mutex
+	// turn is held while a batch runs on SQLite; the checkpointer takes it to
+	// let the WAL start afresh. Lanes of PostgreSQL hold it together.
+	turn sync.RWMutex
 
 	onCommit func(batch int, took time.Duration)
 }
 
-// write is one queued operation. fn may run twice, the second time alone, when
-// a neighbour in its batch failed; it must set its results on every run.
-type write struct {
-	fn   func(*wtx) error
-	err  error
-	done chan struct{}
+// lane is a connection that writes, used by one goroutine.
+type lane interface {
+	// commit carries out a batch and sets each write's err. Those without an
+	// error are on disk when it returns.
+	commit(batch []*write)
+	// exclusive reports whether no other lane may write meanwhile.
+	exclusive() bool
+	close() error
 }
+
+// write is one queued operation. fn may run several times, when a neighbour in
+// its batch failed, or the database asked for it; it must set its results on
+// every run.
+type write struct {
+	fn  func(*wtx) error
+	hot hotKind
+	// event is what a hot record is about: PostgreSQL reads ahead for a batch.
+	event *topup.Event
+	err   error
+	done  chan struct{}
+}
+
+// hotKind marks the writes that every payment makes. PostgreSQL carries out a
+// batch of them in one transaction, and any other write in one of its own.
+type hotKind uint8
+
+const (
+	cold hotKind = iota
+	hotIssue
+	hotRecord
+)
 
 // wtx is the transaction that a write runs in.
 type wtx struct {
-	*writer
-	ctx   context.Context
-	dirty bool // something was written by the write that runs now
-
-	nextSeq     int64                // next free transactions.seq, 0 until asked
-	nextMessage int64                // next free messages.id, 0 until asked
-	accounts    map[accountKey]int64 // ledger accounts met in this batch
-	balances    map[int64]*totals    // what this batch adds to them
+	work
+	ctx     context.Context
+	now     func() time.Time
+	entropy io.Reader
+	conn    *sql.Conn
+	orm     *gorm.DB // on conn
+	stmts   *writeStatements
+	dirty   bool // something was written by the write that runs now
 }
 
-func startWriter(ctx context.Context, path string, o Options) (*writer, error) {
-	pool, orm, err := openPool(path, 1)
-	if err != nil {
-		return nil, err
-	}
-	w := &writer{pool: pool, now: o.Now, entropy: o.Entropy, onCommit: o.OnCommit, finished: make(chan struct{})}
+// work is what every payment needs, as its database does it best.
+type work interface {
+	// state reads what an event meets, and on PostgreSQL holds what it read.
+	state(tx *wtx, e *topup.Event) (topup.State, error)
+	// takeSeq gives out the next place in the feed, takeMessage the next id of
+	// a message.
+	takeSeq() (int64, error)
+	takeMessage() (int64, error)
+	// addEntry writes an entry of a ledger transaction, and adds it to the
+	// running totals, which are flushed once a batch.
+	addEntry(tx *wtx, seq int64, n int, key accountKey, amount int64) error
+	// sync carries out what was put off, before other SQL looks at it.
+	sync() error
+	// assertDurable asks this connection how durable it is.
+	assertDurable(ctx context.Context) error
+}
+
+func newWriter(o Options) *writer {
+	w := &writer{now: o.Now, entropy: o.Entropy, onCommit: o.OnCommit}
 	if w.onCommit == nil {
 		w.onCommit = func(int, time.Duration) {}
 	}
@@ -89,33 +124,15 @@ func startWriter(ctx context.Context, path string, o Options) (*writer, error) {
 		queue = defaultQueue
 	}
 	w.queue = make(chan *write, queue)
-	if err := w.connect(ctx, orm); err != nil {
-		return nil, errors.Join(err, pool.Close())
-	}
-	go w.run()
-	return w, nil
+	return w
 }
 
-// connect takes the writer's connection and prepares its statements on it.
-// GORM works on the same connection, so that cold writes share the transaction.
-func (w *writer) connect(ctx context.Context, orm *gorm.DB) error {
-	conn, err := w.pool.Conn(ctx)
-	if err != nil {
-		return fmt.Errorf("write connection: %w", err)
+// start begins to work on the queue with these lanes.
+func (w *writer) start(lanes ...lane) {
+	w.lanes = lanes
+	for _, l := range lanes {
+		w.running.Go(func() { w.run(l) })
 	}
-	// Checkpoints have a connection of their own, see checkpoint.go. The
-	// answer is read: an open statement would keep later commits from disk.
-	var off int
-	if err := conn.QueryRowContext(ctx, "PRAGMA wal_autocheckpoint = 0").Scan(&off); err != nil {
-		return errors.Join(fmt.Errorf("write connection: %w", err), conn.Close())
-	}
-	if err := w.stmts.prepare(ctx, conn); err != nil {
-		return errors.Join(err, conn.Close())
-	}
-	w.conn = conn
-	w.orm = orm.Session(&gorm.Session{NewDB: true, SkipDefaultTransaction: true})
-	w.orm.Statement.ConnPool = conn
-	return nil
 }
 
 // do queues fn and waits until its effect is on disk. It returns fn's error,
@@ -123,7 +140,12 @@ func (w *writer) connect(ctx context.Context, orm *gorm.DB) error {
 // or the database cannot commit; then nothing was written. When ctx ends first,
 // the outcome is unknown to the caller: fn may still be committed.
 func (w *writer) do(ctx context.Context, fn func(*wtx) error) error {
-	op := &write{fn: fn, done: make(chan struct{})}
+	return w.wait(ctx, &write{fn: fn})
+}
+
+// wait queues a write and waits for it, as do says.
+func (w *writer) wait(ctx context.Context, op *write) error {
+	op.done = make(chan struct{})
 	if err := w.enqueue(op); err != nil {
 		return err
 	}
@@ -150,16 +172,19 @@ func (w *writer) enqueue(op *write) error {
 	}
 }
 
-// run is the writer's loop. It ends when the queue is closed and empty.
-func (w *writer) run() {
-	defer close(w.finished)
+// run is a lane's loop. It ends when the queue is closed and empty.
+func (w *writer) run(l lane) {
+	lock, unlock := w.turn.RLock, w.turn.RUnlock
+	if l.exclusive() {
+		lock, unlock = w.turn.Lock, w.turn.Unlock
+	}
 	batch := make([]*write, 0, maxBatch)
 	for first := range w.queue {
-		w.turn.Lock()
+		lock()
 		batch = w.gather(append(batch[:0], first))
 		w.depth.Add(-int64(len(batch)))
-		w.commit(batch)
-		w.turn.Unlock()
+		l.commit(batch)
+		unlock()
 		for i, op := range batch {
 			close(op.done)
 			batch[i] = nil
@@ -183,60 +208,9 @@ func (w *writer) gather(batch []*write) []*write {
 	return batch
 }
 
-// commit runs a batch in one transaction. When a write fails half-way, the
-// whole batch is rolled back and each runs alone: one bad operation never
-// fails its neighbours.
-func (w *writer) commit(batch []*write) {
-	failed, err := w.attempt(batch)
-	if err == nil {
-		return
-	}
-	if len(batch) == 1 || !failed {
-		for _, op := range batch {
-			op.err = err
-		}
-		return
-	}
-	for i := range batch {
-		if _, err := w.attempt(batch[i : i+1]); err != nil {
-			batch[i].err = err
-		}
-	}
-}
-
-// attempt runs the batch and commits it. failed tells that a write, rather
-// than the database, was the cause of the error; nothing is on disk then.
-func (w *writer) attempt(batch []*write) (failed bool, err error) {
-	ctx := context.Background()
-	started := w.now()
-	if err := w.stmts.begin.put(); err != nil {
-		return false, errUnavailable(fmt.Errorf("begin: %w", err))
-	}
-	tx := &wtx{writer: w, ctx: ctx}
-	for _, op := range batch {
-		tx.dirty = false
-		op.err = tx.call(op.fn)
-		if op.err == nil {
-			continue
-		}
-		if refusal := (*topup.Error)(nil); errors.As(op.err, &refusal) && !tx.dirty {
-			continue // an answer, not a failure: it wrote nothing
-		}
-		return true, errors.Join(w.wrapFailure(op.err), w.rollback())
-	}
-	if err := tx.flushBalances(); err != nil {
-		return true, errors.Join(w.wrapFailure(err), w.rollback())
-	}
-	if err := w.stmts.commit.put(); err != nil {
-		return false, errUnavailable(errors.Join(fmt.Errorf("commit: %w", err), w.rollback()))
-	}
-	w.onCommit(len(batch), w.now().Sub(started))
-	return false, nil
-}
-
 // wrapFailure keeps refusals as they are and makes everything else unavailable:
 // nothing was written, and the caller may come again.
-func (w *writer) wrapFailure(err error) error {
+func wrapFailure(err error) error {
 	if refusal := (*topup.Error)(nil); errors.As(err, &refusal) {
 		return err
 	}
@@ -255,22 +229,15 @@ func (tx *wtx) call(fn func(*wtx) error) (err error) {
 	return fn(tx)
 }
 
-func (w *writer) rollback() error {
-	if err := w.stmts.rollback.put(); err != nil {
-		return fmt.Errorf("rollback: %w", err)
-	}
-	return nil
+// isRefusal reports whether a write refused, which is an answer and no failure.
+func isRefusal(err error) bool {
+	refusal := (*topup.Error)(nil)
+	return errors.As(err, &refusal)
 }
 
-// exec runs a prepared statement that writes, and returns the rows affected.
-func (tx *wtx) exec(stmt *hot, args ...any) (int64, error) {
-	tx.dirty = true
-	return stmt.run(args...)
-}
-
-// put runs a prepared statement that inserts, or updates a row that was read in
-// this transaction.
-func (tx *wtx) put(stmt *hot, args ...any) error {
+// put runs a hot statement that inserts, or updates a row that was read in this
+// transaction.
+func (tx *wtx) put(stmt statement, args ...any) error {
 	tx.dirty = true
 	return stmt.put(args...)
 }
@@ -278,6 +245,7 @@ func (tx *wtx) put(stmt *hot, args ...any) error {
 // gorm is for cold writes: SQL through GORM in the same transaction.
 func (tx *wtx) gorm() *gorm.DB {
 	tx.dirty = true
+	_ = tx.sync() // its failure fails the transaction
 	return tx.orm.WithContext(tx.ctx)
 }
 
@@ -290,14 +258,17 @@ func (w *writer) drain() {
 		close(w.queue)
 	}
 	w.mu.Unlock()
-	<-w.finished
+	w.running.Wait()
 }
 
-// close drains and gives the connection back.
+// close drains and gives the connections back.
 func (w *writer) close() error {
 	w.drain()
-	w.stmts.close()
-	return errors.Join(w.conn.Close(), w.pool.Close())
+	var errs []error
+	for _, l := range w.lanes {
+		errs = append(errs, l.close())
+	}
+	return errors.Join(errs...)
 }
 
 // QueueDepth returns how many writes wait.

@@ -118,7 +118,7 @@ func TestOneBadWriteDoesNotFailItsNeighbours(t *testing.T) {
 			for _, id := range ids {
 				mustPayment(t, s, id)
 			}
-			if n := queryInt(t, rawOpen(t, s.Path()), `SELECT count(*) FROM meta WHERE key = 'half'`); n != 0 {
+			if n := queryInt(t, rawOpen(t, s), `SELECT count(*) FROM meta WHERE key = 'half'`); n != 0 {
 				t.Error("half of the bad write is on disk")
 			}
 		})
@@ -157,14 +157,14 @@ func TestAFullQueueRefusesAtOnceAndLosesNothing(t *testing.T) {
 	if accepted+refused != 40 || accepted == 0 {
 		t.Errorf("accepted %d, refused %d, want 40 in all", accepted, refused)
 	}
-	if got := queryInt(t, rawOpen(t, s.Path()), `SELECT count(*) FROM payments`); got != int64(accepted) {
+	if got := queryInt(t, rawOpen(t, s), `SELECT count(*) FROM payments`); got != int64(accepted) {
 		t.Errorf("%d payments are on disk, %d were acknowledged", got, accepted)
 	}
 }
 
 func TestAcknowledgedWritesAreReadByAnotherConnection(t *testing.T) {
 	s := mustOpen(t)
-	raw := rawOpen(t, s.Path())
+	raw := rawOpen(t, s)
 	for i := range 50 {
 		id := mustIssue(t, s)
 		mustRecord(t, s, paid(id, fmt.Sprint(i)))
@@ -231,7 +231,7 @@ func TestTwoProcessesShareOneFile(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	raw := rawOpen(t, a.Path())
+	raw := rawOpen(t, a)
 	if got := queryInt(t, raw, `SELECT sum(credits) FROM ledger_accounts WHERE name LIKE 'customers:%'`); got != 40*hundred.Amount {
 		t.Errorf("credited %d, want %d", got, 40*hundred.Amount)
 	}

@@ -1,0 +1,26 @@
+//go:build !unix
+
+package pgtest
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+const (
+	fast      = syscall.SIGINT
+	immediate = syscall.SIGQUIT
+)
+
+type credential struct{}
+
+// account refuses: servers are started on Unix alone.
+func account() (*credential, error) {
+	return nil, errors.New("a PostgreSQL server is started on Unix only; set " + Variable + " to the URL of one")
+}
+
+func own(string, *credential) error { return os.ErrInvalid }
+
+func as(*exec.Cmd, *credential) {}

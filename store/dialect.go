@@ -1,0 +1,24 @@
+package store
+
+// dialect is what the two databases say differently.
+type dialect struct {
+	name string
+	// beginRead begins a transaction that reads one moment and writes nothing.
+	beginRead string
+	// position is the function that finds a text in a text: instr(text, part).
+	position string
+	// feedEnd is the first place of the feed that is not final: who reads the
+	// feed stops before it. Empty when every place is final as soon as it is
+	// there to be read.
+	feedEnd string
+	// countTables counts the tables of a name.
+	countTables string
+}
+
+var sqliteDialect = dialect{
+	name: "sqlite",
+	// The drivers' own transactions would begin IMMEDIATE, which takes the write lock.
+	beginRead:   "BEGIN DEFERRED",
+	position:    "instr",
+	countTables: `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?`,
+}

@@ -1,0 +1,42 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// ProblemsAfter runs the rules of a check on a PostgreSQL database that is
+// damaged for as long as they run: with triggers and foreign keys at rest, in a
+// transaction that is rolled back.
+func (s *Store) ProblemsAfter(ctx context.Context, damage ...string) (problems []string, err error) {
+	pool, orm, err := openPostgresPool(s.postgres, 1, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close() // and with the pool its connection, which rolls back
+	db := boundTo(orm, conn).WithContext(ctx)
+	for _, table := range []string{"transactions", "entries", "operations", "ledger_accounts", "ledger_totals"} {
+		damage = append([]string{`ALTER TABLE ` + table + ` DISABLE TRIGGER ALL`}, damage...)
+	}
+	for _, query := range append([]string{`BEGIN`, `SET LOCAL session_replication_role = replica`}, damage...) {
+		if err := db.Exec(query).Error; err != nil {
+			return nil, fmt.Errorf("%s: %w", query, err)
+		}
+	}
+	report, err := checkBook(ctx, &postgresDialect, db)
+	return report.Problems, err
+}
+
+// RulesEverywhere are the sentences that a check verifies on both databases.
+func RulesEverywhere() (holds []string) {
+	for _, r := range rules {
+		holds = append(holds, r.holds)
+	}
+	return holds
+}

@@ -1,0 +1,316 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+)
+
+// Any number of processes share one PostgreSQL database. No process keeps
+// anything in its memory that decides about money: unique keys and row locks
+// do. Every write takes its locks in one order: the catalogue or a key, the
+// payments by their ids, and then what it inserts, table by table, each in the
+// order of its keys.
+
+const (
+	// pgLanes is how many connections of a process write. While one waits for
+	// its commit, the other fills a batch.
+	pgLanes = 2
+	// pgReaders is how many connections serve reads.
+	pgReaders = 12
+	// pgConnectTimeout bounds how long a new connection may take, unless the
+	// URL says otherwise.
+	pgConnectTimeout = 5 * time.Second
+	// minPostgres is the oldest server that works: it has xid8.
+	minPostgres = 130000
+
+	// Advisory locks of ours are pairs of numbers; the first says what for.
+	pgLockSweeps    = 0x746f6c01 // one process sweeps
+	pgLockMigration = 0x746f6c02 // one process migrates
+	pgLockReference = 0x746f6c03 // a payment's id that we did not issue
+	pgLockKey       = 0x746f6c04 // an idempotency key
+	pgLockAccounts  = 0x746f6c05 // accounts; shared by who issues payments
+)
+
+var postgresDialect = dialect{
+	name:      "postgres",
+	beginRead: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+	position:  "strpos",
+	// Places are numbers of transactions, see the table feed: those below the
+	// oldest one that runs are final.
+	feedEnd:     `(SELECT base + 256 * CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT) FROM feed)`,
+	countTables: `SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1`,
+}
+
+// pgSession are the settings of the connections that write.
+var pgSession = map[string]string{
+	// The hot statements have one good plan, by their indexes, whatever the
+	// tables' statistics say. Planning them anew costs as much as running them.
+	"plan_cache_mode":  "force_generic_plan",
+	"enable_seqscan":   "off",
+	"enable_hashjoin":  "off",
+	"enable_mergejoin": "off",
+	"jit":              "off",
+	// A process that hangs, or is cut off, does not hold its locks for long.
+	"idle_in_transaction_session_timeout": "30s",
+	"lock_timeout":                        "10s",
+}
+
+// parsePostgres reads the URL. Its errors do not repeat the URL: it holds a
+// password.
+func parsePostgres(address string) (*pgx.ConnConfig, error) {
+	config, err := pgx.ParseConfig(address)
+	if err != nil {
+		return nil, errors.New("the PostgreSQL URL cannot be read: it must look like postgres://user:password@host:5432/database")
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = pgConnectTimeout
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "tolem"
+	}
+	return config, nil
+}
+
+// openPostgresPool opens a pool of at most n connections with these settings,
+// and GORM on top of it.
+func openPostgresPool(config *pgx.ConnConfig, n int, settings map[string]string) (*sql.DB, *gorm.DB, error) {
+	own := config.Copy()
+	for name, value := range settings {
+		own.RuntimeParams[name] = value
+	}
+	pool := stdlib.OpenDB(*own)
+	pool.SetMaxOpenConns(n)
+	pool.SetMaxIdleConns(n)
+	orm, err := gorm.Open(postgres.New(postgres.Config{Conn: storablePool{pool}}), &gorm.Config{
+		Logger: logger.Discard, SkipDefaultTransaction: true, DisableAutomaticPing: true,
+	})
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("open the database: %w", err), pool.Close())
+	}
+	return pool, orm, nil
+}
+
+// storablePool lets GORM's statements take any text: PostgreSQL's cannot hold
+// the character U+0000.
+type storablePool struct{ gorm.ConnPool }
+
+// GetDBConn is what GORM asks for the pool behind it.
+func (p storablePool) GetDBConn() (*sql.DB, error) {
+	pool, ok := p.ConnPool.(*sql.DB)
+	if !ok {
+		return nil, gorm.ErrInvalidDB
+	}
+	return pool, nil
+}
+
+func (p storablePool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return p.ConnPool.ExecContext(ctx, query, storableArgs(args)...)
+}
+
+func (p storablePool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return p.ConnPool.QueryContext(ctx, query, storableArgs(args)...)
+}
+
+func (p storablePool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	return p.ConnPool.QueryRowContext(ctx, query, storableArgs(args)...)
+}
+
+func storableArgs(args []any) []any {
+	list := make([]any, len(args))
+	for i, arg := range args {
+		switch v := arg.(type) {
+		case string:
+			arg = storable(v)
+		case sql.NullString:
+			v.String = storable(v.String)
+			arg = v
+		}
+		list[i] = arg
+	}
+	return list
+}
+
+// storable is a text without U+0000. Ids never have it: it is not visible.
+func storable(text string) string {
+	if strings.IndexByte(text, 0) < 0 {
+		return text
+	}
+	return strings.ReplaceAll(text, "\x00", "\uFFFD")
+}
+
+// openPostgres opens a store on a PostgreSQL server.
+func (s *Store) openPostgres(ctx context.Context, o Options) error {
+	s.dialect = &postgresDialect
+	config, err := parsePostgres(o.Postgres)
+	if err != nil {
+		return err
+	}
+	s.postgres = config
+	if err := migratePostgres(ctx, config, o.Existing); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	s.readPool, s.read, err = openPostgresPool(config, pgReaders, map[string]string{
+		"default_transaction_read_only": "on", "jit": "off",
+	})
+	if err != nil {
+		return err
+	}
+	s.writer = newWriter(o)
+	s.writer.entropy = &sharedReader{from: o.Entropy}
+	var lanes []lane
+	for range pgLanes {
+		lane, err := openPostgresLane(ctx, config, s.writer)
+		if err != nil {
+			for _, open := range lanes {
+				err = errors.Join(err, open.close())
+			}
+			return err
+		}
+		lanes = append(lanes, lane)
+	}
+	s.writer.start(lanes...)
+	return nil
+}
+
+// durableSettings are what a PostgreSQL server must be set to, and what to do
+// about it.
+var durableSettings = []struct {
+	name   string
+	wanted []string
+	mend   string
+}{
+	{"fsync", []string{"on"}, "set it in postgresql.conf and restart the server"},
+	{"full_page_writes", []string{"on"}, "set it in postgresql.conf and reload the server"},
+	{"synchronous_commit", []string{"on", "remote_apply"}, "set it for the database: ALTER DATABASE … SET synchronous_commit = on"},
+	{"transaction_isolation", []string{"read committed"}, "do not change it for this role or database"},
+	{"transaction_read_only", []string{"off"}, "connect to the primary server, not to a replica"},
+	{"session_replication_role", []string{"origin"}, "do not change it for this role or database"},
+	{"server_encoding", []string{"UTF8"}, "create the database with ENCODING 'UTF8'"},
+	{"standard_conforming_strings", []string{"on"}, "do not change it for this role or database"},
+}
+
+// assertPostgres compares a connection's settings, inside a transaction of a
+// write, with what durability and the writes' rules need.
+func assertPostgres(ctx context.Context, conn *pgx.Conn) error {
+	var version int
+	if err := conn.QueryRow(ctx, "SELECT CAST(current_setting('server_version_num') AS INTEGER)").Scan(&version); err != nil {
+		return fmt.Errorf("ask for the server's version: %w", err)
+	}
+	if version < minPostgres {
+		return fmt.Errorf("PostgreSQL %d is too old, it must be %d or newer", version/10000, minPostgres/10000)
+	}
+	for _, setting := range durableSettings {
+		var got string
+		if err := conn.QueryRow(ctx, "SELECT current_setting($1)", setting.name).Scan(&got); err != nil {
+			return fmt.Errorf("ask for %s: %w", setting.name, err)
+		}
+		ok := false
+		for _, wanted := range setting.wanted {
+			ok = ok || got == wanted
+		}
+		if !ok {
+			return fmt.Errorf("%s of the PostgreSQL server is %q, must be %s: %s", setting.name, got, strings.Join(setting.wanted, " or "), setting.mend)
+		}
+	}
+	return nil
+}
+
+// sweepLock is the one advisory lock that the process which sweeps holds, on a
+// connection of its own: it is gone with the connection.
+type sweepLock struct {
+	turn chan struct{} // holds one token: who has it may use conn
+	conn *pgx.Conn     // nil while there is none
+}
+
+func newSweepLock() *sweepLock {
+	l := &sweepLock{turn: make(chan struct{}, 1)}
+	l.turn <- struct{}{}
+	return l
+}
+
+// Sweeps reports whether this process is the one that does the regular work:
+// expiring, pruning, asking providers. On SQLite it always is. On PostgreSQL it
+// is when it has, or gets, the lock that one process can have; whoever asks,
+// asks again before every piece of work.
+func (s *Store) Sweeps(ctx context.Context) (bool, error) {
+	if s.postgres == nil {
+		return true, nil
+	}
+	select {
+	case <-s.sweepLock.turn:
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	defer func() { s.sweepLock.turn <- struct{}{} }()
+	if s.closed.Load() {
+		return false, nil
+	}
+	return s.sweepLock.hold(ctx, s.postgres)
+}
+
+func (l *sweepLock) hold(ctx context.Context, config *pgx.ConnConfig) (held bool, err error) {
+	if l.conn == nil {
+		if l.conn, err = pgx.ConnectConfig(ctx, config.Copy()); err != nil {
+			return false, fmt.Errorf("connect for the sweeps: %w", err)
+		}
+	}
+	// A lock that this connection has is not taken a second time: one release
+	// must free it. Behind a pooler that shares connections between clients
+	// this answers for somebody else's connection.
+	err = l.conn.QueryRow(ctx, fmt.Sprintf(`SELECT CASE WHEN EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()
+			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+			AND classid = %[1]d AND objid = 0 AND granted) THEN true ELSE pg_try_advisory_lock(%[1]d, 0) END`, pgLockSweeps)).Scan(&held)
+	if err != nil {
+		l.close(ctx)
+		return false, fmt.Errorf("take the lock for the sweeps: %w", err)
+	}
+	return held, nil
+}
+
+// releaseSweeps lets another process sweep.
+func (s *Store) releaseSweeps() {
+	<-s.sweepLock.turn
+	defer func() { s.sweepLock.turn <- struct{}{} }()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	s.sweepLock.close(ctx)
+}
+
+// close gives the lock back with its connection.
+func (l *sweepLock) close(ctx context.Context) {
+	if l.conn != nil {
+		_ = l.conn.Close(ctx) // the lock is gone either way
+		l.conn = nil
+	}
+}
+
+// writerRest is how long a connection's row in writers is kept after its last
+// batch.
+const writerRest = 24 * time.Hour
+
+// SweepWriters forgets the connections of processes that are gone. On SQLite
+// there are none.
+func (s *Store) SweepWriters(ctx context.Context) error {
+	if s.postgres == nil {
+		return nil
+	}
+	before := micros(s.now().Add(-writerRest))
+	err := s.writer.do(ctx, func(tx *wtx) error {
+		return tx.gorm().Exec(`DELETE FROM writers WHERE id IN (
+			SELECT w.id FROM writers w WHERE w.seen_at < ? ORDER BY w.id FOR UPDATE SKIP LOCKED)`, before).Error
+	})
+	if err != nil {
+		return fmt.Errorf("sweep writers: %w", err)
+	}
+	return nil
+}

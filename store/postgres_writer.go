@@ -1,0 +1,580 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"gorm.io/gorm"
+
+	"tolem/topup"
+)
+
+const (
+	// pgAttempts is how often a write is tried when the server asks for it, or
+	// the connection is lost before the commit.
+	pgAttempts = 5
+	// pgWriteTimeout bounds one transaction, and finding out what became of one.
+	pgWriteTimeout = 20 * time.Second
+	// totalShards is how many parts the totals of an account have at most that
+	// all processes add to.
+	totalShards = 64
+	// placesPerTransaction is how many places in the feed belong to one number
+	// of a transaction; feedEnd and raiseFeed know it too.
+	placesPerTransaction = 256
+	// beginRetry is what a writer waits before it tries again, at most, times
+	// the number of tries.
+	beginRetry = 20 * time.Millisecond
+)
+
+var (
+	// errConflict says that another process has written what this one was about
+	// to: what was decided no longer holds, and is decided anew.
+	errConflict = errors.New("another process was faster")
+	// errLost says that the connection was lost before the commit was sent:
+	// the server rolls back.
+	errLost = errors.New("the connection to the database was lost")
+	// errAway says that no connection can be made: who waits is told at once.
+	errAway = errors.New("the database cannot be reached")
+	// errUnresolved says that nobody can tell whether the commit happened.
+	errUnresolved = errors.New("the connection was lost during the commit, and the database cannot be asked what became of it")
+)
+
+// pgLane is a connection that writes to PostgreSQL.
+type pgLane struct {
+	*writer
+	config *pgx.ConnConfig
+	pool   *sql.DB
+	pooled *gorm.DB
+
+	id    string // of this lane in the table writers
+	batch int64  // number of the last batch, known to be committed or not
+	bulks *bulks
+	stmts *writeStatements
+
+	// conn is nil after the connection was lost, until the next write.
+	conn *sql.Conn
+	raw  *pgx.Conn // the same
+	orm  *gorm.DB  // on the same
+}
+
+func openPostgresLane(ctx context.Context, config *pgx.ConnConfig, w *writer) (*pgLane, error) {
+	pool, orm, err := openPostgresPool(config, 1, pgSession)
+	if err != nil {
+		return nil, err
+	}
+	id, err := newID("w_", w.now(), w.entropy)
+	if err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	shard := 1 + int64(hash32(id))&0x7fffffff%totalShards
+	l := &pgLane{writer: w, config: config, pool: pool, pooled: orm, id: id, bulks: newBulks(shard)}
+	l.stmts = l.bulks.statements()
+	if err := l.connect(ctx); err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	return l, nil
+}
+
+// connect takes a connection, asserts that it is as durable as the promises
+// need, and signs the lane in.
+func (l *pgLane) connect(ctx context.Context) error {
+	if l.conn != nil {
+		return nil
+	}
+	conn, err := l.pool.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect: %w", explainConnect(err))
+	}
+	var raw *pgx.Conn
+	err = conn.Raw(func(driver any) error {
+		own, ok := driver.(*stdlib.Conn)
+		if !ok {
+			return fmt.Errorf("the driver is a %T, not pgx", driver)
+		}
+		raw = own.Conn()
+		return nil
+	})
+	if err == nil {
+		err = assertPostgres(ctx, raw)
+	}
+	if err == nil {
+		_, err = raw.Exec(ctx, `INSERT INTO writers (id, batch, seen_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING`, l.id, l.batch, micros(l.now()))
+	}
+	if err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	l.conn, l.raw, l.orm = conn, raw, boundTo(l.pooled, storablePool{conn})
+	return nil
+}
+
+// disconnect forgets a connection that was lost, or may be in an odd state.
+func (l *pgLane) disconnect() {
+	if l.conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = l.raw.Close(ctx)
+	_ = l.conn.Close()
+	l.conn, l.raw, l.orm = nil, nil, nil
+}
+
+func (l *pgLane) exclusive() bool { return false }
+
+func (l *pgLane) close() error {
+	if l.raw != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_, _ = l.raw.Exec(ctx, `DELETE FROM writers WHERE id = $1`, l.id) // the sweeps do it too
+	}
+	l.disconnect()
+	return l.pool.Close()
+}
+
+// commit carries out a batch: hot writes together, as far as none meets what
+// another one writes, and every other write in a transaction of its own.
+func (l *pgLane) commit(batch []*write) {
+	for len(batch) > 0 {
+		var round []*write
+		round, batch = nextRound(batch)
+		l.commitRound(round)
+	}
+}
+
+// nextRound takes from the batch what may share a transaction with its first
+// write, and returns the rest in its order.
+func nextRound(batch []*write) (round, rest []*write) {
+	if batch[0].hot == cold {
+		return batch[:1], batch[1:]
+	}
+	met := make(map[string]bool)
+	for _, op := range batch {
+		keys := meets(op)
+		if op.hot == cold || len(round) == placesPerTransaction || slices.ContainsFunc(keys, func(k string) bool { return met[k] }) {
+			rest = append(rest, op)
+			continue
+		}
+		for _, k := range keys {
+			met[k] = true
+		}
+		round = append(round, op)
+	}
+	return round, rest
+}
+
+// meets names what a record reads and another one may write.
+func meets(op *write) []string {
+	e := op.event
+	if e == nil {
+		return nil
+	}
+	var keys []string
+	if e.Reference != "" {
+		keys = append(keys, "r"+e.Reference)
+	}
+	if e.Operation != "" {
+		keys = append(keys, "o"+e.Operation)
+	}
+	if len(e.Fingerprint) > 0 {
+		keys = append(keys, "f"+string(e.Fingerprint))
+	}
+	return keys
+}
+
+// commitRound carries out writes in one transaction. When that fails for a
+// reason that may be one write's alone, each runs alone: one bad operation
+// never fails its neighbours.
+func (l *pgLane) commitRound(round []*write) {
+	var err error
+	for try := range pgAttempts {
+		if err = l.attempt(round); err == nil {
+			return
+		}
+		again, connected := retriable(err)
+		if len(round) > 1 && connected {
+			for i := range round {
+				l.commitRound(round[i : i+1])
+			}
+			return
+		}
+		if !again {
+			break
+		}
+		time.Sleep(rand.N(beginRetry * time.Duration(try+1)))
+	}
+	for _, op := range round {
+		op.err = wrapFailure(err)
+	}
+}
+
+// retriable reports whether a failed transaction, which is known not to have
+// happened, may succeed when it is tried again, and whether the connection was
+// good when it failed.
+func retriable(err error) (again, connected bool) {
+	if errors.Is(err, errUnresolved) || errors.Is(err, errAway) {
+		return false, false
+	}
+	if errors.Is(err, errLost) {
+		return true, false
+	}
+	if errors.Is(err, errConflict) {
+		return true, true
+	}
+	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) {
+		switch refused.Code {
+		case "40001", "40P01", "55P03", "23505", "25006": // serialization, deadlock, lock time-out, unique key, a primary that was demoted
+			return true, true
+		}
+	}
+	return false, true
+}
+
+// attempt runs the writes in one transaction and commits it. After an error
+// nothing is on disk, unless that is errUnresolved.
+func (l *pgLane) attempt(round []*write) error {
+	ctx, cancel := context.WithTimeout(context.Background(), pgWriteTimeout)
+	defer cancel()
+	if err := l.connect(ctx); err != nil {
+		return errors.Join(errAway, err)
+	}
+	started := l.now()
+	err := l.transact(ctx, round)
+	if err != nil {
+		if !errors.Is(err, errUnresolved) && l.raw != nil && l.raw.IsClosed() {
+			err = errors.Join(errLost, err)
+		}
+		l.reset(ctx)
+		return err
+	}
+	l.onCommit(len(round), l.now().Sub(started))
+	return nil
+}
+
+// reset makes the lane ready for another transaction after one has failed.
+func (l *pgLane) reset(ctx context.Context) {
+	l.bulks.reset()
+	if l.conn == nil {
+		return
+	}
+	if _, err := l.raw.Exec(ctx, "ROLLBACK"); err != nil || l.raw.IsClosed() {
+		l.disconnect()
+	}
+}
+
+func (l *pgLane) transact(ctx context.Context, round []*write) error {
+	w := &pgWork{lane: l, ctx: ctx}
+	if err := w.begin(round); err != nil {
+		return err
+	}
+	tx := &wtx{work: w, ctx: ctx, now: l.now, entropy: l.entropy, conn: l.conn, orm: l.orm, stmts: l.stmts}
+	for _, op := range round {
+		op.err = tx.call(op.fn)
+		if op.err != nil && (!isRefusal(op.err) || tx.dirty) {
+			return op.err
+		}
+	}
+	if err := w.sync(); err != nil {
+		return err
+	}
+	return l.commitTransaction(ctx)
+}
+
+// commitTransaction commits, and finds out what became of a commit whose answer
+// never came.
+func (l *pgLane) commitTransaction(ctx context.Context) error {
+	done, err := l.raw.Exec(ctx, "COMMIT")
+	if err == nil && done.String() == "COMMIT" {
+		return nil
+	}
+	if err == nil {
+		return fmt.Errorf("commit: the server answered %s", done)
+	}
+	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) && refused.Severity == "ERROR" && !l.raw.IsClosed() {
+		return fmt.Errorf("commit: %w", err)
+	}
+	committed, unknown := l.resolve()
+	switch {
+	case unknown != nil:
+		return errors.Join(errUnresolved, err, unknown)
+	case committed:
+		return nil
+	default:
+		return errors.Join(errLost, err)
+	}
+}
+
+// resolve reads, on a new connection, whether the last batch was committed. Its
+// old connection may be at it still: the lane's row in writers is locked until
+// it has ended.
+func (l *pgLane) resolve() (committed bool, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), pgWriteTimeout)
+	defer cancel()
+	l.disconnect()
+	for pause := beginRetry; ; pause *= 2 {
+		if err = l.connect(ctx); err == nil {
+			break
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return false, err
+		}
+	}
+	var batch int64
+	if err := l.raw.QueryRow(ctx, `SELECT batch FROM writers WHERE id = $1 FOR UPDATE`, l.id).Scan(&batch); err != nil {
+		return false, err
+	}
+	return batch == l.batch, nil
+}
+
+// pgWork is what a transaction on PostgreSQL remembers.
+type pgWork struct {
+	lane    *pgLane
+	ctx     context.Context
+	failure error // the first; the transaction cannot be committed any more
+
+	place, message, placesEnd int64
+	known                     map[*topup.Event]*topup.State
+	totals                    map[accountKey]*totals
+}
+
+// begin begins the transaction, and reads what all its events meet, in one
+// message to the server and back.
+func (w *pgWork) begin(round []*write) error {
+	l := w.lane
+	l.batch++
+	var batch pgx.Batch
+	batch.Queue("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+	batch.Queue(`UPDATE writers SET batch = $2, seen_at = $3 WHERE id = $1
+		RETURNING (SELECT base FROM feed) + 256 * CAST(CAST(pg_current_xact_id() AS TEXT) AS BIGINT)`, l.id, l.batch, micros(l.now())).
+		QueryRow(func(row pgx.Row) error {
+			if err := row.Scan(&w.place); !errors.Is(err, pgx.ErrNoRows) {
+				return err
+			}
+			return nil
+		})
+	if slices.ContainsFunc(round, func(op *write) bool { return op.hot == hotIssue }) {
+		batch.Queue(`SELECT pg_advisory_xact_lock_shared($1, 0)`, pgLockAccounts)
+	}
+	var events []*topup.Event
+	for _, op := range round {
+		if op.event != nil {
+			events = append(events, op.event)
+		}
+	}
+	w.readAhead(&batch, events)
+	if err := l.raw.SendBatch(w.ctx, &batch).Close(); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	if w.place == 0 {
+		l.disconnect() // it has rested for so long that its row was swept: it signs in anew
+		return fmt.Errorf("begin: the process is not signed in: %w", errLost)
+	}
+	w.message, w.placesEnd = w.place, w.place+placesPerTransaction
+	return nil
+}
+
+const (
+	// lockReferencesSQL keeps two processes from opening a payment for the same
+	// id that was not issued, or storing the same message that names none.
+	lockReferencesSQL = `SELECT pg_advisory_xact_lock($1, h) FROM (
+		SELECT DISTINCT u.hash AS h FROM unnest($2::text[], $3::text[], $4::text[], $5::int[]) AS u (reference, provider, project, hash)
+		WHERE NOT EXISTS (SELECT 1 FROM payments p
+			WHERE p.payment_id = u.reference AND p.provider = u.provider AND p.project = u.project AND p.customer_id <> '')
+		ORDER BY 1) s`
+	pgIssuedSQL = `SELECT u.n, ` + paymentColumns + ` FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS u (reference, provider, project, n)
+		JOIN payments p ON p.payment_id = u.reference AND p.provider = u.provider AND p.project = u.project AND p.customer_id <> ''
+		ORDER BY p.payment_id FOR UPDATE OF p`
+	pgUnknownSQL = `SELECT u.n, ` + paymentColumns + ` FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS u (reference, provider, project, n)
+		JOIN payments p ON p.provider_reference = u.reference AND p.provider = u.provider AND p.project = u.project AND p.customer_id = ''
+		WHERE u.reference <> '' ORDER BY p.payment_id FOR UPDATE OF p`
+	// pgMetSQL is asked once the locks are held, of a moment after that. LATERAL
+	// and LIMIT keep PostgreSQL from collecting all messages in memory.
+	pgMetSQL = `SELECT u.n, m.met IS NOT NULL,
+		o.reference, o.sum_amount, o.sum_currency, o.initial_amount, o.initial_currency
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[]) WITH ORDINALITY AS u (reference, provider, project, operation, fingerprint, n)
+		LEFT JOIN LATERAL (SELECT 1 AS met FROM messages s WHERE s.reference = u.reference AND s.fingerprint = u.fingerprint LIMIT 1) m ON true
+		LEFT JOIN operations o ON o.operation = u.operation AND o.provider = u.provider AND o.project = u.project`
+)
+
+// readAhead locks and reads what the events meet.
+func (w *pgWork) readAhead(batch *pgx.Batch, events []*topup.Event) {
+	if len(events) == 0 {
+		return
+	}
+	n := len(events)
+	references, providers, projects, operations := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	fingerprints, hashes := make([][]byte, n), make([]int32, n)
+	states := make([]topup.State, n)
+	if w.known == nil {
+		w.known = make(map[*topup.Event]*topup.State, n)
+	}
+	for i, e := range events {
+		references[i], providers[i], projects[i], operations[i] = storable(e.Reference), storable(e.Provider), storable(e.Project), storable(e.Operation)
+		if len(e.Fingerprint) > 0 {
+			fingerprints[i] = e.Fingerprint
+		}
+		hashes[i] = referenceHash(e)
+		w.known[e] = &states[i]
+	}
+	take := func(state func(i int) *topup.State) func(pgx.Rows) error {
+		return func(rows pgx.Rows) error { return scanHeld(rows, state) }
+	}
+	at := func(i int) *topup.State { return &states[i] }
+	batch.Queue(lockReferencesSQL, pgLockReference, references, providers, projects, hashes)
+	batch.Queue(pgIssuedSQL, references, providers, projects).Query(take(at))
+	batch.Queue(pgUnknownSQL, references, providers, projects).Query(take(func(i int) *topup.State {
+		if states[i].Payment != nil {
+			return nil // issued
+		}
+		return &states[i]
+	}))
+	batch.Queue(pgMetSQL, references, providers, projects, operations, fingerprints).Query(func(rows pgx.Rows) error {
+		return scanMet(rows, at)
+	})
+}
+
+// scanHeld reads payments into the states of the events that named them.
+func scanHeld(rows pgx.Rows, state func(i int) *topup.State) error {
+	for rows.Next() {
+		var n int64
+		var row paymentRow
+		var byOperator, reversed int64
+		places := append([]any{&n}, row.places()...)
+		for i, place := range places {
+			switch place {
+			case any(&row.creditByOperator):
+				places[i] = &byOperator
+			case any(&row.creditReversed):
+				places[i] = &reversed
+			}
+		}
+		if err := rows.Scan(places...); err != nil {
+			return err
+		}
+		row.creditByOperator, row.creditReversed = byOperator != 0, reversed != 0
+		if s := state(int(n - 1)); s != nil {
+			s.Payment = row.value()
+		}
+	}
+	return rows.Err()
+}
+
+// scanMet reads which events were met before, and what their operations posted.
+func scanMet(rows pgx.Rows, state func(i int) *topup.State) error {
+	for rows.Next() {
+		var (
+			n                           int64
+			repeat                      bool
+			reference, sumIn, initialIn sql.NullString
+			sum, initial                sql.NullInt64
+		)
+		if err := rows.Scan(&n, &repeat, &reference, &sum, &sumIn, &initial, &initialIn); err != nil {
+			return err
+		}
+		s := state(int(n - 1))
+		s.Repeat = repeat
+		if reference.Valid {
+			s.Posted = &topup.PostedOperation{
+				Reference: reference.String,
+				Sum:       topup.Money{Amount: sum.Int64, Currency: sumIn.String},
+				Initial:   topup.Money{Amount: initial.Int64, Currency: initialIn.String},
+			}
+		}
+	}
+	return rows.Err()
+}
+
+// referenceHash is the lock of a message that names no payment of ours.
+func referenceHash(e *topup.Event) int32 {
+	if e.Reference == "" {
+		return int32(hash32(string(e.Fingerprint)))
+	}
+	return int32(hash32(e.Provider, e.Project, e.Reference))
+}
+
+func hash32(parts ...string) uint32 {
+	h := fnv.New32a()
+	for _, part := range parts {
+		_, _ = io.WriteString(h, part)
+		_, _ = h.Write([]byte{0})
+	}
+	return h.Sum32()
+}
+
+func (w *pgWork) state(_ *wtx, e *topup.Event) (topup.State, error) {
+	known := w.known[e]
+	if known == nil {
+		return topup.State{}, errors.New("this event was not read ahead")
+	}
+	return *known, nil
+}
+
+func (w *pgWork) takeSeq() (int64, error) { return w.take(&w.place) }
+
+func (w *pgWork) takeMessage() (int64, error) { return w.take(&w.message) }
+
+func (w *pgWork) take(number *int64) (int64, error) {
+	if *number == w.placesEnd {
+		return 0, errors.New("a transaction has no more than 256 places")
+	}
+	*number++
+	return *number - 1, nil
+}
+
+func (w *pgWork) addEntry(tx *wtx, seq int64, n int, key accountKey, amount int64) error {
+	tx.dirty = true
+	if err := w.lane.bulks.insertEntry.put(seq, n, key.name, key.currency, amount); err != nil {
+		return err
+	}
+	t := w.totals[key]
+	if t == nil {
+		if w.totals == nil {
+			w.totals = make(map[accountKey]*totals)
+		}
+		t = &totals{}
+		w.totals[key] = t
+	}
+	return t.add(amount)
+}
+
+func (w *pgWork) assertDurable(ctx context.Context) error { return assertPostgres(ctx, w.lane.raw) }
+
+// sync sends what was put off.
+func (w *pgWork) sync() error {
+	if w.failure != nil {
+		return w.failure
+	}
+	b := w.lane.bulks
+	for key, t := range w.totals {
+		w.failure = errors.Join(w.failure, b.ledgerAccounts.put(key.name, key.currency), b.addTotals.put(key.name, key.currency, t.debits, t.credits))
+	}
+	clear(w.totals)
+	if w.failure == nil {
+		w.failure = b.send(w.ctx, w.lane.raw)
+	}
+	return w.failure
+}
+
+// sharedReader lets several lanes read from one source of randomness.
+type sharedReader struct {
+	mu   sync.Mutex
+	from io.Reader
+}
+
+func (r *sharedReader) Read(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return io.ReadFull(r.from, p)
+}

@@ -1,0 +1,271 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"gorm.io/gorm"
+
+	"tolem/topup"
+)
+
+// sqliteLane is the one connection that writes to a SQLite file. While its
+// transaction runs nobody else writes, in this process or another, so what a
+// write reads holds until it is committed.
+type sqliteLane struct {
+	*writer
+	pool                    *sql.DB
+	conn                    *sql.Conn
+	orm                     *gorm.DB
+	stmts                   writeStatements
+	begin, commitTx, revert hot
+}
+
+func openSQLiteLane(ctx context.Context, path string, w *writer) (*sqliteLane, error) {
+	pool, orm, err := openPool(path, 1)
+	if err != nil {
+		return nil, err
+	}
+	l := &sqliteLane{writer: w, pool: pool}
+	if err := l.connect(ctx, orm); err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	return l, nil
+}
+
+// connect takes the lane's connection and prepares its statements on it. GORM
+// works on the same connection, so that cold writes share the transaction.
+func (l *sqliteLane) connect(ctx context.Context, orm *gorm.DB) error {
+	conn, err := l.pool.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("write connection: %w", err)
+	}
+	// Checkpoints have a connection of their own, see checkpoint.go. The
+	// answer is read: an open statement would keep later commits from disk.
+	var off int
+	if err := conn.QueryRowContext(ctx, "PRAGMA wal_autocheckpoint = 0").Scan(&off); err != nil {
+		return errors.Join(fmt.Errorf("write connection: %w", err), conn.Close())
+	}
+	queries := map[*hot]string{&l.begin: `BEGIN IMMEDIATE`, &l.commitTx: `COMMIT`, &l.revert: `ROLLBACK`}
+	for place, query := range l.stmts.queries() {
+		h := new(hot)
+		*place, queries[h] = h, query
+	}
+	if err := prepareHot(ctx, conn, queries); err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	l.conn = conn
+	l.orm = boundTo(orm, conn)
+	return nil
+}
+
+// boundTo is GORM on one connection.
+func boundTo(orm *gorm.DB, conn gorm.ConnPool) *gorm.DB {
+	bound := orm.Session(&gorm.Session{NewDB: true, SkipDefaultTransaction: true})
+	bound.Statement.ConnPool = conn
+	return bound
+}
+
+func (l *sqliteLane) exclusive() bool { return true }
+
+// commit runs a batch in one transaction. When a write fails half-way, the
+// whole batch is rolled back and each runs alone: one bad operation never
+// fails its neighbours.
+func (l *sqliteLane) commit(batch []*write) {
+	failed, err := l.attempt(batch)
+	if err == nil {
+		return
+	}
+	if len(batch) == 1 || !failed {
+		for _, op := range batch {
+			op.err = err
+		}
+		return
+	}
+	for i := range batch {
+		if _, err := l.attempt(batch[i : i+1]); err != nil {
+			batch[i].err = err
+		}
+	}
+}
+
+// attempt runs the batch and commits it. failed tells that a write, rather
+// than the database, was the cause of the error; nothing is on disk then.
+func (l *sqliteLane) attempt(batch []*write) (failed bool, err error) {
+	started := l.now()
+	if err := l.begin.put(); err != nil {
+		return false, errUnavailable(fmt.Errorf("begin: %w", err))
+	}
+	w := &sqliteWork{lane: l}
+	tx := &wtx{work: w, ctx: context.Background(), now: l.now, entropy: l.entropy, conn: l.conn, orm: l.orm, stmts: &l.stmts}
+	for _, op := range batch {
+		tx.dirty = false
+		op.err = tx.call(op.fn)
+		if op.err == nil || (isRefusal(op.err) && !tx.dirty) {
+			continue // a refusal is an answer, not a failure: it wrote nothing
+		}
+		return true, errors.Join(wrapFailure(op.err), l.rollback())
+	}
+	if err := w.flushTotals(); err != nil {
+		return true, errors.Join(wrapFailure(err), l.rollback())
+	}
+	if err := l.commitTx.put(); err != nil {
+		return false, errUnavailable(errors.Join(fmt.Errorf("commit: %w", err), l.rollback()))
+	}
+	l.onCommit(len(batch), l.now().Sub(started))
+	return false, nil
+}
+
+func (l *sqliteLane) rollback() error {
+	if err := l.revert.put(); err != nil {
+		return fmt.Errorf("rollback: %w", err)
+	}
+	return nil
+}
+
+func (l *sqliteLane) close() error {
+	for place := range l.stmts.queries() {
+		(*place).close()
+	}
+	l.begin.close()
+	l.commitTx.close()
+	l.revert.close()
+	return errors.Join(l.conn.Close(), l.pool.Close())
+}
+
+// sqliteWork is what a transaction on SQLite remembers.
+type sqliteWork struct {
+	lane        *sqliteLane
+	nextSeq     int64                // next free transactions.seq, 0 until asked
+	nextMessage int64                // next free messages.id, 0 until asked
+	accounts    map[accountKey]int64 // ledger accounts met in this batch
+	balances    map[int64]*totals    // what this batch adds to them
+}
+
+func (w *sqliteWork) sync() error { return nil }
+
+func (w *sqliteWork) assertDurable(ctx context.Context) error { return assertPragmas(ctx, w.lane.conn) }
+
+func (w *sqliteWork) state(tx *wtx, e *topup.Event) (state topup.State, err error) {
+	stmts := tx.stmts
+	if len(e.Fingerprint) > 0 {
+		if _, err := stmts.seen.one([]any{&state.Repeat}, e.Reference, e.Fingerprint); err != nil {
+			return state, err
+		}
+	}
+	var posted topup.PostedOperation
+	found, err := stmts.posted.one([]any{&posted.Reference, &posted.Sum.Amount, &posted.Sum.Currency, &posted.Initial.Amount, &posted.Initial.Currency},
+		e.Operation, e.Provider, e.Project)
+	if err != nil {
+		return state, err
+	}
+	if found {
+		state.Posted = &posted
+	}
+	if e.Reference == "" {
+		return state, nil
+	}
+	for _, stmt := range []statement{stmts.issued, stmts.unknown} {
+		var row paymentRow
+		found, err := stmt.one(row.places(), e.Reference, e.Provider, e.Project)
+		if err != nil {
+			return state, err
+		}
+		if found {
+			state.Payment = row.value()
+			return state, nil
+		}
+	}
+	return state, nil
+}
+
+// takeSeq gives out the next place in the feed. The transaction holds the
+// write lock, so nobody else can take it.
+func (w *sqliteWork) takeSeq() (int64, error) {
+	return next(&w.nextSeq, w.lane.stmts.lastSeq)
+}
+
+func (w *sqliteWork) takeMessage() (int64, error) {
+	return next(&w.nextMessage, w.lane.stmts.lastMessage)
+}
+
+// next counts up from what is stored last.
+func next(number *int64, last statement) (int64, error) {
+	if *number == 0 {
+		if _, err := last.one([]any{number}); err != nil {
+			return 0, fmt.Errorf("read the last number: %w", err)
+		}
+		*number++
+	}
+	taken := *number
+	*number++
+	return taken, nil
+}
+
+func (w *sqliteWork) addEntry(tx *wtx, seq int64, n int, key accountKey, amount int64) error {
+	account, err := w.ledgerAccount(tx, key)
+	if err != nil {
+		return err
+	}
+	if err := tx.put(tx.stmts.insertEntry, seq, n, account, amount); err != nil {
+		return fmt.Errorf("insert ledger entry: %w", err)
+	}
+	t := w.balances[account]
+	if t == nil {
+		if w.balances == nil {
+			w.balances = make(map[int64]*totals)
+		}
+		t = &totals{}
+		w.balances[account] = t
+	}
+	return t.add(amount)
+}
+
+// ledgerAccount returns the id of a ledger account and opens it when it is new.
+func (w *sqliteWork) ledgerAccount(tx *wtx, key accountKey) (int64, error) {
+	if id, known := w.accounts[key]; known {
+		return id, nil
+	}
+	var id int64
+	found, err := tx.stmts.ledgerAccount.one([]any{&id}, key.name, key.currency)
+	if err == nil && !found {
+		tx.dirty = true
+		found, err = tx.stmts.openLedgerAccount.one([]any{&id}, key.name, key.currency)
+	}
+	if err == nil && !found {
+		err = errors.New("it was neither found nor opened")
+	}
+	if err != nil {
+		return 0, fmt.Errorf("ledger account: %w", err)
+	}
+	if w.accounts == nil {
+		w.accounts = make(map[accountKey]int64)
+	}
+	w.accounts[key] = id
+	return id, nil
+}
+
+// flushTotals writes the batch's totals, in one fixed order. The tables are
+// strict, so a sum that overflows is an error of the database.
+func (w *sqliteWork) flushTotals() error {
+	accounts := make([]int64, 0, len(w.balances))
+	for account := range w.balances {
+		accounts = append(accounts, account)
+	}
+	slices.SortFunc(accounts, cmp.Compare)
+	for _, account := range accounts {
+		t := w.balances[account]
+		changed, err := w.lane.stmts.addTotals.run(t.debits, t.credits, account)
+		if err != nil {
+			return fmt.Errorf("add to the running totals: %w", err)
+		}
+		if changed != 1 {
+			return fmt.Errorf("add to the running totals: ledger account %d is missing", account)
+		}
+	}
+	return nil
+}
