@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 )
 
 // A hot statement is prepared once on one driver connection and called without
@@ -18,11 +19,12 @@ import (
 // It is safe because its connection is held for good (*sql.Conn, never given
 // back to the pool) and used by one goroutine at a time.
 type hot struct {
-	stmt  driver.Stmt
-	query driver.StmtQueryContext
-	exec  driver.StmtExecContext
-	args  []driver.NamedValue
-	row   []driver.Value
+	stmt   driver.Stmt
+	direct *direct // nil where the driver is in between
+	query  driver.StmtQueryContext
+	exec   driver.StmtExecContext
+	args   []driver.NamedValue
+	row    []driver.Value
 }
 
 // prepareHot prepares each query into its place.
@@ -47,6 +49,7 @@ func (h *hot) prepare(ctx context.Context, on driver.ConnPrepareContext, query s
 		return err
 	}
 	h.stmt = stmt
+	h.direct = newDirect(stmt)
 	var canQuery, canExec bool
 	h.query, canQuery = stmt.(driver.StmtQueryContext)
 	h.exec, canExec = stmt.(driver.StmtExecContext)
@@ -64,6 +67,9 @@ func (h *hot) close() {
 
 // run executes the statement and returns the rows affected.
 func (h *hot) run(args ...any) (int64, error) {
+	if h.direct != nil {
+		return h.direct.run(args)
+	}
 	if err := h.bind(args); err != nil {
 		return 0, err
 	}
@@ -86,6 +92,13 @@ func (h *hot) put(args ...any) error {
 // The answer is closed before it returns: an open one would keep the
 // transaction alive.
 func (h *hot) one(places []any, args ...any) (found bool, err error) {
+	if h.direct != nil {
+		return h.direct.one(places, args)
+	}
+	return h.oneOfDriver(places, args)
+}
+
+func (h *hot) oneOfDriver(places, args []any) (found bool, err error) {
 	if err := h.bind(args); err != nil {
 		return false, err
 	}
@@ -127,7 +140,13 @@ func (h *hot) bind(args []any) error {
 // bindable turns an argument into one of the types that a driver takes.
 func bindable(arg any) (driver.Value, error) {
 	switch v := arg.(type) {
-	case nil, int64, string:
+	// Each is boxed anew: one that leaked from here would move every argument
+	// of every statement to the heap.
+	case nil:
+		return nil, nil
+	case int64:
+		return v, nil
+	case string:
 		return v, nil
 	case []byte:
 		if v == nil {
@@ -148,7 +167,7 @@ func bindable(arg any) (driver.Value, error) {
 	case sql.NullString:
 		return v.Value()
 	}
-	return nil, fmt.Errorf("a %T cannot be bound", arg)
+	return nil, fmt.Errorf("a %v cannot be bound", reflect.TypeOf(arg))
 }
 
 // assign puts a column's value into its place, without ever changing its kind:
@@ -192,7 +211,7 @@ func assign(place any, value driver.Value) error {
 			return assignInteger(place, v)
 		}
 	}
-	return fmt.Errorf("a %T cannot be read into a %T", value, place)
+	return fmt.Errorf("a %T cannot be read into a %v", value, reflect.TypeOf(place))
 }
 
 func assignInteger(place any, v int64) error {
@@ -206,7 +225,7 @@ func assignInteger(place any, v int64) error {
 	case *bool:
 		*p = v != 0
 	default:
-		return fmt.Errorf("an integer cannot be read into a %T", place)
+		return fmt.Errorf("an integer cannot be read into a %v", reflect.TypeOf(place))
 	}
 	return nil
 }

@@ -109,7 +109,9 @@ func (l *pgLane) connect(ctx context.Context) error {
 		err = assertPostgres(ctx, raw)
 	}
 	if err == nil {
-		_, err = raw.Exec(ctx, `INSERT INTO writers (id, batch, seen_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING`, l.id, l.batch, micros(l.now()))
+		// No batch of it is committed where there is no row, whatever l.batch is:
+		// resolve goes by what stands here.
+		_, err = raw.Exec(ctx, `INSERT INTO writers (id, batch, seen_at) VALUES ($1, 0, $2) ON CONFLICT (id) DO NOTHING`, l.id, micros(l.now()))
 	}
 	if err != nil {
 		return errors.Join(err, conn.Close())
