@@ -7,10 +7,6 @@ type dialect struct {
 	beginRead string
 	// position is the function that finds a text in a text: instr(text, part).
 	position string
-	// feedEnd is the first place of the feed that is not final: who reads the
-	// feed stops before it. Empty when every place is final as soon as it is
-	// there to be read.
-	feedEnd string
 	// countTables counts the tables of a name.
 	countTables string
 }

@@ -57,6 +57,10 @@ func migratePostgres(ctx context.Context, config *pgx.ConnConfig, existing bool)
 		return fmt.Errorf("connect: %w", explainConnect(err))
 	}
 	defer func() { err = errors.Join(err, turn.Close()) }()
+	// Nothing is written, not even a table, to a server that may lose it.
+	if err := turn.Raw(func(driver any) error { return assertPostgres(ctx, driver.(*stdlib.Conn).Conn()) }); err != nil {
+		return err
+	}
 	if _, err := turn.ExecContext(ctx, "SET lock_timeout = 0"); err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 
 func TestASecondServerOnOneFileIsRefused(t *testing.T) {
 	exclusive := func(o *store.Options) { o.Exclusive = true }
-	s := mustOpen(t, exclusive)
+	s := mustOpen(t, newFile(t), exclusive)
 
 	link := filepath.Join(t.TempDir(), "other-name.db")
 	if err := os.Symlink(s.Path(), link); err != nil {
@@ -26,12 +26,12 @@ func TestASecondServerOnOneFileIsRefused(t *testing.T) {
 		}
 	}
 	// An operator's command is not a server, and may work beside it.
-	beside := mustOpen(t, func(o *store.Options) { o.Path = s.Path() })
+	beside := mustOpen(t, same(s))
 	mustIssue(t, beside)
 }
 
 func TestConnectionsAreAsDurableAsPromised(t *testing.T) {
-	s := mustOpen(t)
+	s := mustOpen(t, newFile(t))
 	if err := s.AssertDurable(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestReadersCannotWrite(t *testing.T) {
 }
 
 func TestAnOlderProgramRefusesADatabaseThatItCannotLiveWith(t *testing.T) {
-	s := mustOpen(t)
+	s := mustOpen(t, newFile(t))
 	path := s.Path()
 	raw := rawOpenAt(t, store.DriverName, "file:"+path)
 	// A newer migration that this program can live with locks nobody out.
@@ -115,11 +115,13 @@ func TestWhatMustExistIsNeitherMadeNorMigrated(t *testing.T) {
 		t.Error("the folder was made")
 	}
 	s := mustOpen(t)
+	behind := store.Options{Existing: true}
+	same(s)(&behind)
 	raw := rawOpen(t, s)
 	if _, err := raw.Exec(`DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)`); err != nil {
 		t.Fatal(err)
 	}
-	_, err = store.Open(context.Background(), store.Options{Path: s.Path(), Existing: true})
+	_, err = store.Open(context.Background(), behind)
 	if err == nil || !strings.Contains(err.Error(), "tolem migrate") {
 		t.Errorf("a database that is behind: got %v", err)
 	}
@@ -140,7 +142,7 @@ func TestASlowReaderDoesNotMakeAServerUnready(t *testing.T) {
 }
 
 func TestTheFilesAreTheirOwnersAlone(t *testing.T) {
-	s := mustOpen(t)
+	s := mustOpen(t, newFile(t))
 	mustIssue(t, s)
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		info, err := os.Stat(s.Path() + suffix)
@@ -155,7 +157,7 @@ func TestTheFilesAreTheirOwnersAlone(t *testing.T) {
 
 func TestAPathMayHaveAnyCharacters(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a b?c#d%20 ж", "tolem&x=1.db")
-	s := mustOpen(t, func(o *store.Options) { o.Path = path })
+	s := mustOpen(t, fileAt(path))
 	id := mustIssue(t, s)
 	mustPayment(t, s, id)
 	if _, err := os.Stat(path); err != nil {

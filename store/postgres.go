@@ -42,12 +42,9 @@ const (
 )
 
 var postgresDialect = dialect{
-	name:      "postgres",
-	beginRead: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-	position:  "strpos",
-	// Places are numbers of transactions, see the table feed: those below the
-	// oldest one that runs are final.
-	feedEnd:     `(SELECT base + 256 * CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT) FROM feed)`,
+	name:        "postgres",
+	beginRead:   "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+	position:    "strpos",
 	countTables: `SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1`,
 }
 
@@ -140,12 +137,13 @@ func storableArgs(args []any) []any {
 	return list
 }
 
-// storable is a text without U+0000. Ids never have it: it is not visible.
+// storable is a text without U+0000 and bytes that are not UTF-8, which stand in
+// no id: what has been checked is visible and valid.
 func storable(text string) string {
-	if strings.IndexByte(text, 0) < 0 {
-		return text
+	if strings.IndexByte(text, 0) >= 0 {
+		text = strings.ReplaceAll(text, "\x00", "\uFFFD")
 	}
-	return strings.ReplaceAll(text, "\x00", "\uFFFD")
+	return strings.ToValidUTF8(text, "\uFFFD")
 }
 
 // openPostgres opens a store on a PostgreSQL server.

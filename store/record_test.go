@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -55,15 +54,15 @@ func TestACreditTheMessageAndTheStatusAreOneTransaction(t *testing.T) {
 	}
 	raw := rawOpen(t, s)
 	for query, want := range map[string]int64{
-		`SELECT count(*) FROM transactions WHERE kind = 'credit' AND slot = 0`:                                1,
-		`SELECT count(*) FROM entries`:                                                                        2,
-		`SELECT sum(amount) FROM entries`:                                                                     0,
-		`SELECT credits - debits FROM ledger_accounts WHERE name = 'customers:7123456789:12345'`:              10000,
-		`SELECT debits - credits FROM ledger_accounts WHERE name = 'settlement:jetpay:1234'`:                  10000,
-		`SELECT count(*) FROM messages WHERE disposition = 'credited' AND seq = 1`:                            1,
-		`SELECT count(*) FROM message_bodies WHERE CAST(body AS TEXT) = '{"raw":"28"}'`:                       1,
-		`SELECT effective_at FROM transactions`:                                                               time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC).UnixMicro(),
-		`SELECT count(*) FROM operations WHERE operation = '28' AND provider = 'jetpay' AND project = '1234'`: 1,
+		`SELECT count(*) FROM transactions WHERE kind = 'credit' AND slot = 0`:                                  1,
+		`SELECT count(*) FROM entries`:                                                                          2,
+		`SELECT sum(amount) FROM entries`:                                                                       0,
+		`SELECT credits - debits FROM ledger_balances WHERE name = 'customers:7123456789:12345'`:                10000,
+		`SELECT debits - credits FROM ledger_balances WHERE name = 'settlement:jetpay:1234'`:                    10000,
+		`SELECT count(*) FROM messages WHERE disposition = 'credited' AND seq = (SELECT seq FROM transactions)`: 1,
+		`SELECT count(*) FROM message_bodies WHERE CAST(body AS TEXT) = '{"raw":"28"}'`:                         1,
+		`SELECT effective_at FROM transactions`:                                                                 time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC).UnixMicro(),
+		`SELECT count(*) FROM operations WHERE operation = '28' AND provider = 'jetpay' AND project = '1234'`:   1,
 	} {
 		if got := queryInt(t, raw, query); got != want {
 			t.Errorf("%s: got %d, want %d", query, got, want)
@@ -86,7 +85,7 @@ func TestRepeatsAddALineAndNoEffect(t *testing.T) {
 		`SELECT count(*) FROM messages`:                              3,
 		`SELECT count(*) FROM messages WHERE disposition = 'repeat'`: 2,
 		`SELECT count(*) FROM message_bodies`:                        2, // the same bytes are kept once
-		`SELECT sum(credits) FROM ledger_accounts`:                   10000,
+		`SELECT sum(credits) FROM ledger_balances`:                   10000,
 	} {
 		if got := queryInt(t, raw, query); got != want {
 			t.Errorf("%s: got %d, want %d", query, got, want)
@@ -95,9 +94,9 @@ func TestRepeatsAddALineAndNoEffect(t *testing.T) {
 }
 
 func TestTwoHundredCopiesAtOnceCreditOnce(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "tolem.db")
+	o := newDatabase(t)
 	open := func() *store.Store {
-		s, err := store.Open(context.Background(), store.Options{Path: path})
+		s, err := store.Open(context.Background(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,7 +116,7 @@ func TestTwoHundredCopiesAtOnceCreditOnce(t *testing.T) {
 		s = open()
 	}
 	defer s.Close()
-	raw := rawOpenAt(t, store.DriverName, "file:"+path)
+	raw := rawOpen(t, s)
 	if got := queryInt(t, raw, `SELECT count(*) FROM transactions`); got != 1 {
 		t.Errorf("got %d ledger transactions, want 1", got)
 	}
@@ -144,7 +143,7 @@ func TestMoneyUnderAnUnknownIDIsKeptTogether(t *testing.T) {
 		t.Errorf("got %+v", third)
 	}
 	raw := rawOpen(t, s)
-	if got := queryInt(t, raw, `SELECT credits FROM ledger_accounts WHERE name = 'suspense:jetpay:1234'`); got != 30000 {
+	if got := queryInt(t, raw, `SELECT credits FROM ledger_balances WHERE name = 'suspense:jetpay:1234'`); got != 30000 {
 		t.Errorf("suspense: got %d, want 30000", got)
 	}
 	if got := queryInt(t, raw, `SELECT count(*) FROM suspense_items WHERE state = 'open'`); got != 3 {
@@ -220,7 +219,7 @@ func TestARunningTotalThatWouldOverflowPostsNothingAndHarmsNobody(t *testing.T) 
 	id := mustIssue(t, s)
 	mustRecord(t, s, paid(id, "1"))
 	raw := rawOpen(t, s)
-	if _, err := raw.Exec(`UPDATE ledger_accounts SET credits = ? WHERE name LIKE 'customers:%'`, int64(math.MaxInt64-5)); err != nil {
+	if err := addToTotals(raw, own, 0, math.MaxInt64-5-10000); err != nil {
 		t.Fatal(err)
 	}
 	full := mustIssue(t, s)
@@ -262,7 +261,7 @@ func TestConcurrentOperationsOnOnePaymentCreditItOnce(t *testing.T) {
 		t.Errorf("got %+v", p)
 	}
 	raw := rawOpen(t, s)
-	if got := queryInt(t, raw, `SELECT credits FROM ledger_accounts WHERE name LIKE 'customers:%'`); got != 10000 {
+	if got := queryInt(t, raw, `SELECT credits FROM ledger_balances WHERE name LIKE 'customers:%'`); got != 10000 {
 		t.Errorf("credited %d, want 10000", got)
 	}
 }

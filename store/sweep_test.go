@@ -154,7 +154,7 @@ func TestAStoreThatIsClosedIsNotReady(t *testing.T) {
 }
 
 func TestAStoreWhoseWritesAreNotSyncedIsNotReady(t *testing.T) {
-	s := mustOpen(t)
+	s := mustOpen(t, newFile(t))
 	if err := s.SetPragma(context.Background(), "synchronous = OFF"); err != nil {
 		t.Fatal(err)
 	}
