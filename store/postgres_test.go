@@ -204,6 +204,34 @@ func TestALostConnectionDuringACommitIsResolvedByReadingBack(t *testing.T) {
 	}
 }
 
+// TestAFailoverThatLostACommitIsNoCommit is what an asynchronous replica that
+// takes over can do: the answer to a commit is lost, and so is the commit.
+func TestAFailoverThatLostACommitIsNoCommit(t *testing.T) {
+	address := postgresDatabase(t)
+	proxy := pgtest.NewProxy(t, address)
+	s := openAt(t, proxy.URL())
+	mustAccounts(t, s)
+	id := mustIssue(t, s)
+	db := shell(t, address)
+	// The replica has none of what the last transactions did, not even who writes.
+	mustExec(t, db, `DELETE FROM writers`)
+	lost := proxy.LoseRequest("COMMIT")
+	waitFor(t, "the credit", func() bool {
+		r, err := s.Record(context.Background(), paid(id, "28"), []byte("{}"))
+		return err == nil && r.Disposition == topup.DispositionCredited
+	})
+	<-lost
+	mustExec(t, db, `CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM writers WHERE id = NEW.id; RETURN NULL; END'`)
+	mustExec(t, db, `CREATE TRIGGER forget AFTER UPDATE ON writers FOR EACH ROW EXECUTE FUNCTION forget()`)
+	second := mustIssue(t, s)
+	lost = proxy.LoseRequest("COMMIT")
+	_, err := s.Record(context.Background(), paid(second, "29"), []byte("{}"))
+	<-lost
+	if n := count(t, db, `SELECT count(*) FROM transactions`); (err == nil) != (n == 2) {
+		t.Errorf("told %v, and %d credits are booked", err, n)
+	}
+}
+
 func TestWhileTheDatabaseIsAwayEverythingIsUnavailableAndNothingHangs(t *testing.T) {
 	address := postgresDatabase(t)
 	proxy := pgtest.NewProxy(t, address)
@@ -230,9 +258,10 @@ func TestWhileTheDatabaseIsAwayEverythingIsUnavailableAndNothingHangs(t *testing
 	}
 	proxy.Refuse(false)
 
-	if r := mustRecord(t, s, paid(id, "28")); r.Disposition != topup.DispositionCredited {
-		t.Errorf("after it is back: got %s", r.Disposition)
-	}
+	waitFor(t, "the writer to be back", func() bool {
+		r, err := s.Record(ctx, paid(id, "28"), []byte("{}"))
+		return err == nil && r.Disposition == topup.DispositionCredited
+	})
 	if _, err := s.Offer(ctx, "7123456789"); err != nil {
 		t.Errorf("after it is back: %v", err)
 	}

@@ -32,6 +32,9 @@ const (
 	// placesPerTransaction is how many places in the feed belong to one number
 	// of a transaction; feedEnd and raiseFeed know it too.
 	placesPerTransaction = 256
+	// connectPause is how long everybody is told that the database is away,
+	// after an attempt to connect, before the next one.
+	connectPause = 200 * time.Millisecond
 	// beginRetry is what a writer waits before it tries again, at most, times
 	// the number of tries.
 	beginRetry = 20 * time.Millisecond
@@ -66,6 +69,9 @@ type pgLane struct {
 	conn *sql.Conn
 	raw  *pgx.Conn // the same
 	orm  *gorm.DB  // on the same
+	// refusal is why the last attempt to connect failed.
+	refusal   error
+	refusedAt time.Time
 }
 
 func openPostgresLane(ctx context.Context, config *pgx.ConnConfig, w *writer) (*pgLane, error) {
@@ -92,6 +98,17 @@ func (l *pgLane) connect(ctx context.Context) error {
 	if l.conn != nil {
 		return nil
 	}
+	if time.Since(l.refusedAt) < connectPause {
+		return l.refusal
+	}
+	err := l.dial(ctx)
+	if err != nil {
+		l.refusal, l.refusedAt = err, time.Now()
+	}
+	return err
+}
+
+func (l *pgLane) dial(ctx context.Context) error {
 	conn, err := l.pool.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("connect: %w", explainConnect(err))
