@@ -53,6 +53,7 @@ func (s *Server) finish(l listener, x *exchange) {
 	if x.failure != nil {
 		f = append(f, zap.String("error", x.failure.Error()))
 	}
+	x.fields = f
 	entry.Write(f...)
 }
 

@@ -267,6 +267,14 @@ func openReaders(ctx context.Context, pool *sql.DB, n int) (*readers, error) {
 
 // with lends a reader to fn. It waits for one no longer than ctx allows.
 func (rs *readers) with(ctx context.Context, fn func(*reader) error) error {
+	select { // without a look at ctx, which costs more than taking the reader
+	case r, open := <-rs.idle:
+		if open {
+			defer func() { rs.idle <- r }()
+			return fn(r)
+		}
+	default:
+	}
 	select {
 	case r, open := <-rs.idle:
 		if !open {

@@ -201,7 +201,7 @@ func (d *direct) one(places, args []any) (found bool, err error) {
 			text = at[:number]
 			at = at[(number+7)&^7:]
 		}
-		if err := place1(place, kind, number, text); err != nil {
+		if err := putInto(place, kind, number, text); err != nil {
 			return false, fmt.Errorf("column %d: %w", i, err)
 		}
 	}
@@ -217,8 +217,8 @@ func (d *direct) run(args []any) (int64, error) {
 	return int64(d.changes), err
 }
 
-// place1 puts a value into its place, by the rules of assign.
-func place1(place any, kind uint64, number int64, text []byte) error {
+// putInto puts a value into its place, by the rules of assign.
+func putInto(place any, kind uint64, number int64, text []byte) error {
 	switch kind {
 	case C.kindText, C.kindBlob:
 		switch p := place.(type) {
