@@ -5,7 +5,7 @@
 #     -v "$PWD/my-config.yaml:/etc/tolem/config.yaml:ro" -p 8080:8080 tolem
 #
 # The configuration is mounted, or set by TOLEM_ variables; secrets best come
-# from mounted files (secret_files, token_file). The admin API listens on the
+# from mounted files (secret_files, token_file, dsn_file). The admin API listens on the
 # container's own loopback unless told otherwise. To reach it from the host and
 # from nowhere else: -e TOLEM_ADMIN__LISTEN=0.0.0.0:8081 -p 127.0.0.1:8081:8081
 #
@@ -23,9 +23,10 @@ COPY --from=build /out/tolem /tolem
 COPY --from=build --chown=65532:65532 /out/data /data
 USER 65532:65532
 VOLUME /data
+# The default data/tolem.db is in the volume then.
+WORKDIR /
 # Nothing but /data is written, SQLite's temporary files included.
 ENV TOLEM_CONFIG=/etc/tolem/config.yaml \
-    TOLEM_DATABASE__DSN=/data/tolem.db \
     TOLEM_LISTEN=0.0.0.0:8080 \
     SQLITE_TMPDIR=/data \
     TMPDIR=/data

@@ -13,7 +13,7 @@ type backupCommand struct {
 
 // Help is shown by --help.
 func (backupCommand) Help() string {
-	return `Copies the database while the server works on it, and runs ledger check on the copy. Prints the time that the copy reaches to: what was committed until then is in it. A plain cp of the file is no backup: it misses what still stands in the write-ahead log.
+	return `Copies the database while servers work on it into one SQLite file, whichever database it is, and runs ledger check on the copy. Prints the time that the copy reaches to: what was committed until then is in it. A plain cp of a SQLite file is no backup: it misses what still stands in the write-ahead log. A PostgreSQL database needs its server's own backups beside it, which reach to the last commit.
 
 Example:
 

@@ -22,7 +22,7 @@ func prepareDemo(ctx context.Context, cfg *config.Config, s *store.Store, log *z
 		return fmt.Errorf("look for demo data: %w", err)
 	}
 	if cfg.Environment == config.Production && seeded {
-		return fmt.Errorf("the database %s was once filled with demo data, whose accounts and payments are not real: production needs a new one, change database.dsn", s.Path())
+		return fmt.Errorf("the database %s was once filled with demo data, whose accounts and payments are not real: production needs a new one, change database.dsn", cfg.Database.DSN)
 	}
 	if cfg.Environment == config.Production || seeded || cfg.Demo == (config.Demo{}) {
 		return nil
@@ -46,7 +46,7 @@ func seedDemo(ctx context.Context, cfg *config.Config, s *store.Store, log *zap.
 	defer func() { err = errors.Join(err, payments.Close()) }()
 	seeded, err := s.SeedDemo(ctx, accounts, payments, cfg.JetPay.PaymentExpiry)
 	if seeded {
-		log.Info("the empty database was filled with demo data; production will refuse it", zap.String("database", s.Path()))
+		log.Info("the empty database was filled with demo data; production will refuse it", zap.String("database", cfg.Database.DSN))
 	}
 	return err
 }

@@ -2,8 +2,8 @@ package commands_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,14 +16,17 @@ import (
 	"testing"
 
 	"tolem/commands"
+	"tolem/store"
+	"tolem/storetest"
 )
 
-// shop is a merchant's installation: a configuration and a folder for its
-// database. Nothing of it is shared with another test.
+// shop is a merchant's installation: a configuration and a database, which is
+// not there yet or empty. Nothing of it is shared with another test.
 type shop struct {
-	dir    string
-	config string
-	env    []string
+	dir      string
+	database store.Options
+	config   string
+	env      []string
 }
 
 // newShop writes a configuration with free ports and the demo data, and
@@ -31,22 +34,27 @@ type shop struct {
 // must not be among the shop's own.
 func newShop(t testing.TB, lines ...string) *shop {
 	t.Helper()
+	return newShopOn(t, storetest.New(t), lines...)
+}
+
+// newShopOn is newShop with a database that the test has chosen.
+func newShopOn(t testing.TB, database store.Options, lines ...string) *shop {
+	t.Helper()
 	dir := t.TempDir()
 	fixtures, err := filepath.Abs("../fixtures")
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.Join(lines, "\n") + fmt.Sprintf(`
+	text := strings.Join(lines, "\n") + "\n" + storetest.Config(database) + fmt.Sprintf(`
 listen: 127.0.0.1:0
 admin: {listen: "127.0.0.1:0", tokens: [{name: demo, role: admin, token: demo-admin-token}]}
-database: {dsn: %q}
 demo: {accounts: %q, payments: %q}
 jetpay: {projects: [{id: 1234, secrets: [demo-secret]}]}
-`, filepath.Join(dir, "tolem.db"), filepath.Join(fixtures, "accounts.jsonl"), filepath.Join(fixtures, "payments.jsonl"))
+`, filepath.Join(fixtures, "accounts.jsonl"), filepath.Join(fixtures, "payments.jsonl"))
 	if !strings.Contains(text, "highhelp:") {
 		text += highhelpLines("http://127.0.0.1:1", "http://127.0.0.1:1")
 	}
-	return &shop{dir: dir, config: writeFile(t, dir, "config.yaml", text)}
+	return &shop{dir: dir, database: database, config: writeFile(t, dir, "config.yaml", text)}
 }
 
 // highhelpLines configure the demo's HighHelp project.
@@ -76,7 +84,11 @@ func writeFile(t testing.TB, dir, name, text string) string {
 	return path
 }
 
-func (s *shop) database() string { return filepath.Join(s.dir, "tolem.db") }
+// use lets the shop work on another database.
+func (s *shop) use(o store.Options) {
+	s.database = o
+	s.env = append(s.env, "TOLEM_DATABASE__DSN="+cmp.Or(o.Postgres, o.Path))
+}
 
 // result is what one run of the program came to.
 type result struct {
@@ -205,31 +217,27 @@ func (l *logLines) wait(message string) (map[string]any, bool) {
 	}
 }
 
-// driver is the SQLite driver of this build.
-func driver(t testing.TB) string {
+// firstAndLast are the lowest and the highest seq in the shop's database. On
+// PostgreSQL they begin anywhere.
+func (s *shop) firstAndLast(t testing.TB) (first, last int64) {
 	t.Helper()
-	i := slices.IndexFunc(sql.Drivers(), func(name string) bool { return name == "sqlite3" || name == "sqlite" })
-	if i < 0 {
-		t.Fatalf("no SQLite driver among %v", sql.Drivers())
-	}
-	return sql.Drivers()[i]
-}
-
-// connect opens the shop's database on a connection that has nothing to do
-// with the store.
-func (s *shop) connect(t testing.TB) *sql.DB {
-	t.Helper()
-	db, err := sql.Open(driver(t), s.database())
+	err := storetest.Open(t, s.database).QueryRow(`SELECT min(seq), max(seq) FROM transactions`).Scan(&first, &last)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return db
+	return first, last
+}
+
+// environment is that of this process, without what is meant for the tests.
+func environment(more ...string) []string {
+	own := slices.DeleteFunc(os.Environ(), func(entry string) bool { return strings.HasPrefix(entry, "TOLEM_TEST_") })
+	return append(own, more...)
 }
 
 // breakBooks changes the shop's database behind the program's back.
 func (s *shop) breakBooks(t testing.TB, statement string) {
 	t.Helper()
-	db := s.connect(t)
+	db := storetest.Open(t, s.database)
 	changed, err := db.Exec(statement)
 	if err != nil {
 		t.Fatal(err)
@@ -253,6 +261,29 @@ func need(t testing.TB, program string) {
 		t.Fatalf("missing: %s", program)
 	}
 	t.Skipf("missing: %s", program)
+}
+
+// untouched wants that nobody has written to the shop's database, or made it.
+func (s *shop) untouched(t testing.TB) {
+	t.Helper()
+	if s.database.Postgres == "" {
+		if _, err := os.Stat(s.database.Path); err == nil {
+			t.Error("a database was made")
+		}
+		return
+	}
+	var tables, rows int
+	db := storetest.Open(t, s.database)
+	err := db.QueryRow(`SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename = 'payments'`).Scan(&tables)
+	if err == nil && tables > 0 {
+		err = db.QueryRow(`SELECT (SELECT count(*) FROM payments) + (SELECT count(*) FROM accounts)`).Scan(&rows)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows > 0 {
+		t.Errorf("the database has %d rows", rows)
+	}
 }
 
 func contains(t testing.TB, what, got string, wants ...string) {

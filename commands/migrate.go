@@ -3,8 +3,8 @@ package commands
 import (
 	"context"
 	"fmt"
-	"os"
 
+	"tolem/config"
 	"tolem/store"
 )
 
@@ -13,7 +13,7 @@ type migrateCommand struct{}
 
 // Help is shown by --help.
 func (migrateCommand) Help() string {
-	return `Creates the configured database when it is missing, runs the migrations that it lacks, and exits. serve and every other command do the same first, so this is for those who want it done apart. Migrations only go forward.
+	return `Runs the migrations that the configured database lacks, and exits; a SQLite file is created when it is missing, a PostgreSQL database must exist. serve does the same first, so this is for those who want it done apart. Migrations only go forward.
 
 Example:
 
@@ -26,17 +26,21 @@ func (migrateCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	_, missing := os.Stat(cfg.Database.DSN)
-	s, err := openStore(ctx, cfg, false)
-	if err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
-	if err := s.Close(); err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
 	what := "up to date"
-	if missing != nil {
-		what = "created"
+	if err := openAndClose(ctx, cfg, true); err != nil {
+		// Missing, or behind; or out of reach, as the next attempt will say.
+		what = "migrated"
+		if err := openAndClose(ctx, cfg, false); err != nil {
+			return fmt.Errorf("migrate %s: %w", cfg.Database.DSN, err)
+		}
 	}
 	return p.println(fmt.Sprintf("%s: schema level %d, %s", cfg.Database.DSN, store.ProgramLevel, what))
+}
+
+func openAndClose(ctx context.Context, cfg *config.Config, existing bool) error {
+	s, err := openStore(ctx, cfg, existing)
+	if err != nil {
+		return err
+	}
+	return s.Close()
 }

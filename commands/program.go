@@ -68,10 +68,24 @@ func (p *program) warn(warnings ...string) {
 	}
 }
 
+// storeOptions name the configured database, a SQLite file or one of a
+// PostgreSQL server.
+func storeOptions(cfg *config.Config) store.Options {
+	o := store.Options{Normalize: topup.Normalizer(cfg.Accounts.Normalize)}
+	if cfg.Database.Driver == config.DriverPostgres {
+		o.Postgres = cfg.Database.Postgres.Reveal()
+		return o
+	}
+	o.Path = cfg.Database.DSN
+	return o
+}
+
 // openStore opens the configured database beside whoever uses it. One that must
 // exist is neither created nor migrated: a mistyped path is not an empty book.
 func openStore(ctx context.Context, cfg *config.Config, existing bool) (*store.Store, error) {
-	return store.Open(ctx, store.Options{Path: cfg.Database.DSN, Normalize: topup.Normalizer(cfg.Accounts.Normalize), Existing: existing})
+	o := storeOptions(cfg)
+	o.Existing = existing
+	return store.Open(ctx, o)
 }
 
 // books is an open database together with the configuration that names it.
@@ -104,7 +118,7 @@ func (p *program) onBooks(ctx context.Context, existing bool, work func(books) e
 	}
 	s, err := openStore(ctx, cfg, existing)
 	if err != nil {
-		return fmt.Errorf("open the database: %w", err)
+		return fmt.Errorf("open the database %s: %w", cfg.Database.DSN, err)
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	return work(books{s, cfg})

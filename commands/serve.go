@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -16,7 +17,6 @@ import (
 	"tolem/config"
 	"tolem/handlers"
 	"tolem/store"
-	"tolem/topup"
 )
 
 const (
@@ -27,6 +27,9 @@ const (
 
 	// drainTime bounds how long a stop waits for requests under way.
 	drainTime = 20 * time.Second
+
+	// turnTime bounds the question whose turn it is to do the regular work.
+	turnTime = 10 * time.Second
 )
 
 // serveCommand is the main job.
@@ -34,7 +37,7 @@ type serveCommand struct{}
 
 // Help is shown by --help.
 func (serveCommand) Help() string {
-	return `Opens the configured database (creating it when it is missing), migrates it, and serves the provider routes on listen and the admin API on admin.listen. One database has one server; a second one is refused.
+	return `Opens the configured database, migrates it, and serves the provider routes on listen and the admin API on admin.listen. A SQLite file is created when it is missing and has one server; a second one is refused. A PostgreSQL database must exist and has any number of servers, one of which does the regular work for all.
 
 In development an empty database is filled with the configured demo data first. Production refuses a database that ever was.
 
@@ -95,6 +98,7 @@ type server struct {
 	cfg      *config.Config
 	log      *zap.Logger
 	store    *store.Store
+	sweeping atomic.Bool // whether the regular work was this server's when it last asked
 	handlers *handlers.Server
 	public   net.Listener
 	admin    net.Listener
@@ -112,11 +116,9 @@ func startServer(ctx context.Context, cfg *config.Config, log *zap.Logger) (s *s
 		}
 	}()
 	metrics := handlers.NewMetrics()
-	s.store, err = store.Open(ctx, store.Options{
-		Path: cfg.Database.DSN, Normalize: topup.Normalizer(cfg.Accounts.Normalize), Exclusive: true,
-		OnCommit: metrics.ObserveCommit,
-	})
-	if err != nil {
+	options := storeOptions(cfg)
+	options.Exclusive, options.OnCommit = true, metrics.ObserveCommit
+	if s.store, err = store.Open(ctx, options); err != nil {
 		return s, fmt.Errorf("open the database %s: %w", cfg.Database.DSN, err)
 	}
 	if err = prepareDemo(ctx, cfg, s.store, log); err != nil {
@@ -238,19 +240,47 @@ func (s *server) sweep(ctx context.Context) {
 	}
 }
 
+// ours asks whether the regular work is this server's to do. It is asked before
+// every piece of it: on PostgreSQL another server may have taken over.
+func (s *server) ours(ctx context.Context) bool {
+	asking, cancel := context.WithTimeout(ctx, turnTime)
+	defer cancel()
+	ours, err := s.store.Sweeps(asking)
+	if err != nil && ctx.Err() == nil {
+		s.log.Warn("ask whose turn the regular work is", zap.Error(err))
+	}
+	if s.sweeping.Swap(ours) != ours {
+		s.log.Info("the regular work", zap.Bool("ours", ours))
+	}
+	return ours
+}
+
 // expire marks payments that nobody has claimed in time.
 func (s *server) expire(ctx context.Context) {
+	if !s.ours(ctx) {
+		return
+	}
 	n, err := s.store.ExpirePending(ctx)
 	s.swept(ctx, "expire pending payments", n, err)
 }
 
-// prune drops raw messages that are older than raw_retention, and idempotency
-// keys that are no longer kept.
+// prune drops raw messages that are older than raw_retention, idempotency keys
+// that are no longer kept, and what servers that were killed have left behind.
 func (s *server) prune(ctx context.Context) {
-	n, err := s.store.PruneRaw(ctx, s.cfg.RawRetention)
-	s.swept(ctx, "drop old raw messages", n, err)
-	n, err = s.store.SweepIdempotency(ctx)
-	s.swept(ctx, "drop old idempotency keys", n, err)
+	for _, work := range []struct {
+		what string
+		do   func(context.Context) (int, error)
+	}{
+		{"drop old raw messages", func(ctx context.Context) (int, error) { return s.store.PruneRaw(ctx, s.cfg.RawRetention) }},
+		{"drop old idempotency keys", s.store.SweepIdempotency},
+		{"forget servers that are gone", func(ctx context.Context) (int, error) { return 0, s.store.SweepWriters(ctx) }},
+	} {
+		if !s.ours(ctx) {
+			return
+		}
+		n, err := work.do(ctx)
+		s.swept(ctx, work.what, n, err)
+	}
 }
 
 func (s *server) swept(ctx context.Context, what string, n int, err error) {

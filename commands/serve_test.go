@@ -14,6 +14,7 @@ import (
 
 	"tolem/platform"
 	"tolem/signing"
+	"tolem/storetest"
 )
 
 func get(t testing.TB, url string) (int, string) {
@@ -80,6 +81,7 @@ func TestHealthcheckExitsWith1WhenNobodyServes(t *testing.T) {
 }
 
 func TestASecondServerOnTheSameDatabaseIsRefused(t *testing.T) {
+	storetest.OnlySQLite(t, "a PostgreSQL database has any number of servers")
 	s := newShop(t)
 	r := s.serve(t)
 	got := s.tolem(t, "serve")
@@ -88,7 +90,7 @@ func TestASecondServerOnTheSameDatabaseIsRefused(t *testing.T) {
 	}
 	contains(t, "standard error", got.err, "another tolem serve uses this database")
 	link := filepath.Join(s.dir, "other-name.db")
-	if err := os.Symlink(s.database(), link); err != nil {
+	if err := os.Symlink(s.database.Path, link); err != nil {
 		t.Fatal(err)
 	}
 	s.env = []string{"TOLEM_DATABASE__DSN=" + link}
@@ -167,7 +169,7 @@ func TestAStopAnswersTheRequestUnderWay(t *testing.T) {
 		t.Error("the stopped server still accepts connections")
 	}
 	s.must(t, "payments", "show", issued.PaymentID)
-	if info, err := os.Stat(s.database() + "-wal"); err == nil && info.Size() > 0 {
+	if info, err := os.Stat(s.database.Path + "-wal"); err == nil && info.Size() > 0 {
 		t.Errorf("the write-ahead log was not flushed into the database: %d bytes", info.Size())
 	}
 }
@@ -186,7 +188,7 @@ func TestProductionRefusesADatabaseThatHadDemoData(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	contains(t, "standard error", got.err, "demo data", "database.dsn")
-	s.env = append(s.env, "TOLEM_DATABASE__DSN="+filepath.Join(s.dir, "new.db"))
+	s.use(storetest.New(t))
 	s.serve(t)
 }
 
@@ -244,7 +246,8 @@ func TestServeLogsWarningsOfTheConfiguration(t *testing.T) {
 
 func TestMigrateCreatesTheDatabaseOnce(t *testing.T) {
 	s := newShop(t)
-	contains(t, "first", s.must(t, "migrate"), "schema level ", "created")
+	s.use(storetest.Empty(t))
+	contains(t, "first", s.must(t, "migrate"), "schema level ", "migrated")
 	contains(t, "second", s.must(t, "migrate"), "schema level ", "up to date")
 }
 

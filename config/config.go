@@ -9,7 +9,7 @@
 // where tags cannot say it, a rule.
 //
 // Files that are named by a relative path (demo.*, secret_files, the keys ending in _file) are looked for in the working
-// directory, then beside the configuration file; database.dsn is relative to the working directory.
+// directory, then beside the configuration file; the path in database.dsn is relative to the working directory.
 //
 // No message of this package shows a value from a configuration, because a misplaced value may be a secret.
 package config
@@ -28,7 +28,8 @@ const (
 	RoleMerchant = "merchant" // role of a token: the merchant's own routes
 	RoleRead     = "read"     // role of a token: looking only
 
-	DriverSQLite = "sqlite" // database.driver
+	DriverSQLite   = "sqlite"   // database.driver: one file, one server
+	DriverPostgres = "postgres" // database.driver: a database of a PostgreSQL server, any number of servers
 
 	NormalizeNone    = "none"     // accounts.normalize: ids stay as they come
 	NormalizeKZPhone = "kz_phone" // accounts.normalize: Kazakh telephone numbers become ten digits
@@ -71,12 +72,6 @@ type Token struct {
 	Role      string `yaml:"role" validate:"oneof=admin merchant read"` // RoleAdmin, RoleMerchant or RoleRead
 	Token     Secret `yaml:"token,omitempty"`                           // always set after Load, also if it came from a file
 	TokenFile string `yaml:"token_file,omitempty"`                      // where Token was read from, else empty
-}
-
-// Database says where the books are.
-type Database struct {
-	Driver string `yaml:"driver"` // DriverSQLite
-	DSN    string `yaml:"dsn"`    // the path of the database file
 }
 
 // Demo names data that is imported into an empty database. Development only; an empty path imports nothing.

@@ -30,6 +30,9 @@ func (c *Config) Effective() ([]byte, error) {
 // asWritten is a copy without the secrets that came from files, so that its YAML can be a configuration again.
 func (c *Config) asWritten() *Config {
 	written := *c
+	if c.Database.DSNFile != "" {
+		written.Database.DSN = ""
+	}
 	written.Admin.Tokens = slices.Clone(c.Admin.Tokens)
 	for i, token := range c.Admin.Tokens {
 		if token.TokenFile != "" {

@@ -15,7 +15,7 @@ import (
 
 // Load reads the file at path, lets the TOLEM_ variables of environ (in the form of os.Environ) win over it, reads the
 // secret files and checks everything. Files that are named by a relative path are looked for in the working directory,
-// then beside the configuration file; database.dsn is relative to the working directory.
+// then beside the configuration file; the path in database.dsn is relative to the working directory.
 //
 // Warnings are for the operator's eyes and stop nothing; they come with or without an error. The error is always a
 // *[Problems]; no configuration comes with it.

@@ -278,10 +278,11 @@ func TestBadValuesAreNamedWithTheirKeyAndLine(t *testing.T) {
 		{"normalize", "accounts: {normalize: phone}" + project, "accounts.normalize: must be one of none, kz_phone (line 1)"},
 		{"log level", "log: {level: loud}" + project, "log.level: must be one of debug, info, warn, error (line 1)"},
 		{"log format", "log: {format: xml}" + project, "log.format: must be one of json, console (line 1)"},
-		{"postgres", "database: {driver: postgres, dsn: 'postgres://u:p@h/d'}" + project, "database.driver: postgres is not supported by this version; use sqlite (line 1)"},
-		{"another driver", "database: {driver: mysql}" + project, "database.driver: must be sqlite (line 1)"},
+		{"another driver", "database: {driver: mysql}" + project, "database.driver: must be sqlite or postgres (line 1)"},
 		{"no dsn", "database: {dsn: ''}" + project, "database.dsn: is empty; give the path of the database file (line 1)"},
-		{"a URL as dsn", "database: {dsn: 'postgres://u:p@h/d'}" + project, "database.dsn: must be the path of a file, not a URL and not in memory (line 1)"},
+		{"a URL as path", "database: {dsn: 'http://u:p@h/d'}" + project, "database.dsn: must be the path of a file, not a URL and not in memory (line 1)"},
+		{"a PostgreSQL URL as path", "database: {dsn: 'postgres://u:p@h/d'}" + project, "database.dsn: is the URL of a PostgreSQL database; set database.driver to postgres (line 1)"},
+		{"a file with the path of a file", "database: {dsn_file: x}" + project, "database.dsn_file: is for the URL of a PostgreSQL database; give the path of the SQLite file in database.dsn, or set database.driver to postgres (line 1)"},
 		{"books in memory", "database: {dsn: ':memory:'}" + project, "database.dsn: must be the path of a file, not a URL and not in memory (line 1)"},
 
 		// tokens
@@ -589,7 +590,9 @@ func TestNoMistakeShowsASecret(t *testing.T) {
 		token("{name: a, role: read, token: '" + canary + " '}"), token("{name: a, role: read, token: " + canary + ", token_file: " + canary + "}"), token("{name: a, role: read, token_file: " + canary + "}"),
 		token("{name: a, role: read, token: " + canary + "}, {name: b, role: read, token: " + canary + "}"), token("{name: a, role: read, token: [" + canary + "]}"),
 		"admin: {tokens: {" + canary + ": admin}}\n" + minimal, "admin: " + canary + "\n" + minimal, "admin: {token: " + canary + "}\n" + minimal, "admin: {listen: " + canary + "}\n" + minimal,
-		"database: {driver: postgres, dsn: 'postgres://u:" + canary + "@h/d'}\n" + minimal, "database: {dsn: 'postgres://u:" + canary + "@h/d'}\n" + minimal, "database: {driver: " + canary + "}\n" + minimal,
+		"database: {driver: mysql, dsn: 'postgres://u:" + canary + "@h/d'}\n" + minimal, "database: {dsn: 'postgres://u:" + canary + "@h/d'}\n" + minimal, "database: {driver: " + canary + "}\n" + minimal,
+		"database: postgres://u:" + canary + "@h/d\n" + minimal, "database: {driver: postgres, 'postgres://u:" + canary + "@h/d': x}\n" + minimal, "database: {driver: postgres, " + canary + "}\n" + minimal,
+		"database: {driver: postgres, dsn: x, dsn_file: " + canary + "}\n" + minimal, "database: {driver: postgres, dsn_file: " + canary + "}\n" + minimal, "database: {driver: postgres, dsn_file: " + write(t, "url", canary) + "}\n" + minimal,
 		"timezone: " + canary + "\n" + minimal, "environment: " + canary + "\n" + minimal, "max_amount: " + canary + "\n" + minimal, "raw_retention: " + canary + "\n" + minimal,
 		"accounts: {normalize: " + canary + "}\n" + minimal, "log: {level: " + canary + ", format: " + canary + "}\n" + minimal, "jetpay: {error_status: " + canary + ", sign_responses: " + canary + ", payment_expiry: " + canary + "}",
 		"environment: production\ndemo: {accounts: " + canary + "}\n" + minimal, "log: {<<: " + canary + "}\n" + minimal, "highhelp: {projects: [{request_key: {secret: " + canary + "}}]}\n" + minimal,
@@ -605,7 +608,7 @@ func TestNoMistakeShowsASecret(t *testing.T) {
 		mistake(t, minimal, []string{"TOLEM_JETPAY__PROJECTS=" + list})
 		mistake(t, minimal, []string{"TOLEM_ADMIN__TOKENS=" + list})
 	}
-	for _, name := range []string{"LISTEN", "ADMIN__LISTEN", "MAX_AMOUNT", "RAW_RETENTION", "TIMEZONE", "ENVIRONMENT", "DATABASE__DRIVER", "LOG__LEVEL", "JETPAY__SIGN_RESPONSES", "JETPAY__ERROR_STATUS"} {
+	for _, name := range []string{"LISTEN", "ADMIN__LISTEN", "MAX_AMOUNT", "RAW_RETENTION", "TIMEZONE", "ENVIRONMENT", "DATABASE__DRIVER", "DATABASE__DSN_FILE", "LOG__LEVEL", "JETPAY__SIGN_RESPONSES", "JETPAY__ERROR_STATUS"} {
 		mistake(t, minimal, []string{"TOLEM_" + name + "=" + canary})
 	}
 }

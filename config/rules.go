@@ -206,25 +206,6 @@ func isLoopback(host string) bool {
 	return isLocalhost(host) || ip != nil && ip.IsLoopback()
 }
 
-func (r *rules) database() {
-	switch r.config.Database.Driver {
-	case DriverSQLite:
-	case "postgres":
-		r.problem("database.driver", "postgres is not supported by this version; use sqlite")
-		return
-	default:
-		r.problem("database.driver", "must be sqlite")
-		return
-	}
-	dsn := r.config.Database.DSN
-	switch {
-	case dsn == "":
-		r.problem("database.dsn", "is empty; give the path of the database file")
-	case strings.Contains(dsn, "://"), strings.HasPrefix(dsn, "file:"), strings.HasPrefix(dsn, ":memory:"), strings.ContainsRune(dsn, 0):
-		r.problem("database.dsn", "must be the path of a file, not a URL and not in memory")
-	}
-}
-
 func (r *rules) tokens() {
 	names, texts := map[string]int{}, map[string]int{}
 	for i := range r.config.Admin.Tokens {

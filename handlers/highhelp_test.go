@@ -2,7 +2,6 @@ package handlers_test
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"math/rand"
 	"net/http"
@@ -15,6 +14,7 @@ import (
 	"tolem/config"
 	"tolem/signing"
 	"tolem/store"
+	"tolem/storetest"
 	"tolem/topup"
 )
 
@@ -255,7 +255,7 @@ func TestASignedAlertThatCannotBeReadIsStoredAndPostsNothing(t *testing.T) {
 		t.Errorf("got %s %v", p.Status, p.Flags.Names())
 	}
 	var messages int
-	r.raw(func(db *sql.DB) error {
+	r.raw(func(db storetest.DB) error {
 		return db.QueryRow(`SELECT count(*) FROM messages m JOIN message_bodies b ON b.message_id = m.id WHERE m.disposition = 'unreadable'`).Scan(&messages)
 	})
 	if messages != stored {
@@ -312,7 +312,7 @@ func TestBadJSONIsLookedAtBeforeTheSignature(t *testing.T) {
 		}
 	}
 	var stored int
-	r.raw(func(db *sql.DB) error { return db.QueryRow(`SELECT count(*) FROM messages`).Scan(&stored) })
+	r.raw(func(db storetest.DB) error { return db.QueryRow(`SELECT count(*) FROM messages`).Scan(&stored) })
 	if stored != 0 {
 		t.Errorf("%d messages were stored", stored)
 	}

@@ -2,7 +2,6 @@ package handlers_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +17,7 @@ import (
 	"tolem/handlers"
 	"tolem/signing"
 	"tolem/store"
+	"tolem/storetest"
 	"tolem/topup"
 )
 
@@ -244,7 +244,7 @@ func TestTheRawBodyIsKeptByteForByte(t *testing.T) {
 	body := signed(t, "  "+callbackFor(t, id, "28")+" \r\n", demoSecret)
 	r.post(body)
 	var kept string
-	r.raw(func(db *sql.DB) error {
+	r.raw(func(db storetest.DB) error {
 		return db.QueryRow(`SELECT b.body FROM message_bodies b JOIN messages m ON m.id = b.message_id WHERE m.payment_id = ?`, id).Scan(&kept)
 	})
 	if kept != body {
@@ -438,7 +438,7 @@ func TestWhenTheQueueIsFullTheAnswerIs503AndNothingIsLost(t *testing.T) {
 	for i := range ids {
 		ids[i] = r.issue()
 	}
-	release := r.holdDatabase()
+	release := storetest.Hold(r.t, r.database)
 	answers := make(chan answer, len(ids))
 	bodies := make(map[string]string)
 	var wait sync.WaitGroup

@@ -3,13 +3,10 @@ package handlers_test
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +19,7 @@ import (
 	"tolem/handlers"
 	"tolem/signing"
 	"tolem/store"
+	"tolem/storetest"
 	"tolem/topup"
 )
 
@@ -39,7 +37,7 @@ type rig struct {
 	config     *config.Config
 	store      *store.Store
 	closeStore func() error // may be called twice
-	path       string
+	database   store.Options
 	server     *handlers.Server
 	public     *httptest.Server
 	admin      *httptest.Server
@@ -68,8 +66,10 @@ func newRig(t testing.TB, options ...rigOption) *rig {
 		{Name: "eye", Role: config.RoleRead, Token: config.NewSecret(readToken)},
 		{Name: "shop", Role: config.RoleMerchant, Token: config.NewSecret(shopToken)},
 	}
-	r := &rig{t: t, config: c, path: filepath.Join(t.TempDir(), "tolem.db"), logs: &logBuffer{}, metrics: handlers.NewMetrics()}
-	o := store.Options{Path: r.path, OnCommit: r.metrics.ObserveCommit}
+	r := &rig{t: t, config: c, logs: &logBuffer{}, metrics: handlers.NewMetrics()}
+	o := storetest.New(t)
+	o.OnCommit = r.metrics.ObserveCommit
+	r.database = o
 	for _, option := range options {
 		option(c, &o)
 	}
@@ -109,44 +109,12 @@ func sameSecret(c *config.Config, _ *store.Options) {
 }
 
 // raw works on the database beside the store.
-func (r *rig) raw(work func(*sql.DB) error) {
+func (r *rig) raw(work func(storetest.DB) error) {
 	r.t.Helper()
-	db, err := sql.Open(sqliteDriver(), "file:"+r.path)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	db := storetest.Open(r.t, r.database)
 	defer db.Close()
 	if err := work(db); err != nil {
 		r.t.Fatal(err)
-	}
-}
-
-// sqliteDriver is whichever driver the store was built with.
-func sqliteDriver() string {
-	if slices.Contains(sql.Drivers(), "sqlite") {
-		return "sqlite" // without a C compiler the other one is registered too, as a stub
-	}
-	return "sqlite3"
-}
-
-// holdDatabase takes the write lock, as another process could.
-func (r *rig) holdDatabase() (release func()) {
-	r.t.Helper()
-	db, err := sql.Open(sqliteDriver(), "file:"+r.path)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	db.SetMaxOpenConns(1)
-	if _, err := db.Exec("BEGIN IMMEDIATE"); err != nil {
-		r.t.Fatal(err)
-	}
-	return func() {
-		if _, err := db.Exec("ROLLBACK"); err != nil {
-			r.t.Error(err)
-		}
-		if err := db.Close(); err != nil {
-			r.t.Error(err)
-		}
 	}
 }
 

@@ -176,6 +176,9 @@ func (w *Watcher) GateRound(ctx context.Context) {
 		return
 	}
 	for _, age := range gateAges {
+		if !w.ours(ctx) {
+			return
+		}
 		if err := w.gateAge(ctx, age); err != nil {
 			if ctx.Err() != nil {
 				return
@@ -220,6 +223,9 @@ func (w *Watcher) gateAge(ctx context.Context, age time.Duration) (err error) {
 		if !p.Payment.Flags.Has(topup.FlagOutcomeUnknown) {
 			if !pause(ctx) {
 				return ctx.Err()
+			}
+			if !w.ours(ctx) {
+				return nil // another process goes on from the mark
 			}
 			if err := w.gateLook(ctx, p.Payment); err != nil {
 				return err

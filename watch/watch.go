@@ -34,6 +34,8 @@ const (
 	patience = 3
 	// maxBackoff bounds the time between two looks at one pay-in.
 	maxBackoff = time.Hour
+	// turnTime bounds the question whose turn it is.
+	turnTime = 10 * time.Second
 	// grace is how old a pay-in must be before it is believed that the provider
 	// never got the request to create it. Nobody can have paid: the form's URL
 	// would have been in the answer; and money that comes all the same credits.
@@ -46,6 +48,10 @@ type Options struct {
 	Clients map[string]*highhelp.Client // of the HighHelp projects, by id
 	Gate    *Gate                       // nil: JetPay's Gate is not asked
 	MaxOver int64                       // see [highhelp.Said.Event]
+
+	// Sweeps tells whether this process is the one that asks; the store's own
+	// answer if nil. It is asked before every round and every question in it.
+	Sweeps func(context.Context) (bool, error)
 
 	Interval time.Duration // between two rounds
 	MaxAge   time.Duration // a pay-in that is open for longer goes to review
@@ -96,6 +102,9 @@ func New(o Options) *Watcher {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Sweeps == nil {
+		o.Sweeps = o.Store.Sweeps
+	}
 	if o.Jitter == nil {
 		o.Jitter = rand.Float64
 	}
@@ -134,8 +143,25 @@ func (w *Watcher) every(ctx context.Context, round func(context.Context)) {
 	}
 }
 
-// Round asks about the pay-ins that are due now.
+// ours reports whether this process is the one that asks now. Several may serve
+// one database, and each would ask about the same payments.
+func (w *Watcher) ours(ctx context.Context) bool {
+	asking, cancel := context.WithTimeout(ctx, turnTime)
+	defer cancel()
+	ours, err := w.o.Sweeps(asking)
+	if err != nil {
+		w.complain(ctx, "ask whose turn it is to ask the providers", err)
+		return false
+	}
+	return ours
+}
+
+// Round asks about the pay-ins that are due now, if this process is the one
+// that does.
 func (w *Watcher) Round(ctx context.Context) {
+	if !w.ours(ctx) {
+		return
+	}
 	due, err := w.o.Store.DuePayins(ctx, w.o.Now(), batch)
 	if err != nil {
 		w.complain(ctx, "look for pay-ins to ask about", err)
@@ -143,7 +169,7 @@ func (w *Watcher) Round(ctx context.Context) {
 	}
 	failures := 0
 	for i, y := range due {
-		if i > 0 && !pause(ctx) {
+		if i > 0 && (!pause(ctx) || !w.ours(ctx)) {
 			return
 		}
 		_, err := w.Look(ctx, y)

@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +22,7 @@ import (
 	"tolem/highhelp"
 	"tolem/signing"
 	"tolem/store"
+	"tolem/storetest"
 	"tolem/topup"
 	"tolem/watch"
 )
@@ -54,7 +55,9 @@ func newRig(t testing.TB, change ...func(*watch.Options)) *rig {
 	r.server = httptest.NewServer(r)
 	t.Cleanup(r.server.Close)
 	var err error
-	r.store, err = store.Open(t.Context(), store.Options{Path: filepath.Join(t.TempDir(), "tolem.db"), Now: r.Now})
+	database := storetest.New(t)
+	database.Now = r.Now
+	r.store, err = store.Open(t.Context(), database)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -473,7 +476,7 @@ func TestAStopInTheMiddleOfALookIsNoFailure(t *testing.T) {
 }
 
 func TestADatabaseThatIsAwayIsComplainedAbout(t *testing.T) {
-	r := newRig(t)
+	r := newRig(t, func(o *watch.Options) { o.Sweeps = func(context.Context) (bool, error) { return true, nil } })
 	if err := r.store.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -481,6 +484,64 @@ func TestADatabaseThatIsAwayIsComplainedAbout(t *testing.T) {
 	r.watcher.GateRound(t.Context())
 	if log := r.log(); !strings.Contains(log, "pay-ins to ask about") || !strings.Contains(log, "could not be asked") {
 		t.Errorf("log: %s", log)
+	}
+}
+
+func TestOnlyTheProcessWhoseTurnItIsAsksTheProviders(t *testing.T) {
+	turn, away := true, error(nil)
+	r := newRig(t, func(o *watch.Options) { o.Sweeps = func(context.Context) (bool, error) { return turn, away } })
+	r.replies(200, processing)
+	r.gateRound() // marks where the watch begins
+	ids := []string{r.created(), r.issue()}
+	r.pass(10 * time.Minute)
+
+	turn = false
+	r.round()
+	r.gateRound()
+	if log := r.log(); log != "" {
+		t.Errorf("log: %s", log)
+	}
+	away = errors.New("the database is away")
+	r.round()
+	r.gateRound()
+	if log := r.log(); strings.Count(log, "whose turn") != 2 {
+		t.Errorf("log: %s\nwant two complaints", log)
+	}
+	if asked := r.takeAsked(); len(asked) != 0 {
+		t.Errorf("asked about %v, want nobody to be asked", asked)
+	}
+
+	turn, away = true, nil
+	r.round()
+	r.gateRound()
+	if asked := r.takeAsked(); !slices.Equal(asked, ids) {
+		t.Errorf("asked about %v, want %v", asked, ids)
+	}
+}
+
+// What is left of the round is the other process's.
+func TestARoundEndsWhenAnotherProcessTakesOver(t *testing.T) {
+	left := -1 // without end
+	r := newRig(t, func(o *watch.Options) {
+		o.Sweeps = func(context.Context) (bool, error) { left--; return left != -1, nil }
+	})
+	r.replies(200, processing)
+	r.gateRound() // marks where the watch begins
+	for range 4 {
+		r.created()
+		r.issue()
+	}
+	r.pass(10 * time.Minute)
+	left = 3 // before the round, and before each but the first
+	r.round()
+	if asked := r.takeAsked(); len(asked) != 3 {
+		t.Errorf("asked about %d pay-ins, want 3", len(asked))
+	}
+	r.replies(200, `{"payment":{"id":"ID","status":"awaiting"}}`)
+	left = 3 // before the round, and before each
+	r.gateRound()
+	if asked := r.takeAsked(); len(asked) != 2 {
+		t.Errorf("asked about %d payments, want 2", len(asked))
 	}
 }
 
