@@ -11,6 +11,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -226,7 +227,7 @@ func TestTheMetricsCountWhatHappened(t *testing.T) {
 		`tolem_oldest_pending_seconds 3600`,
 		`tolem_review_payments 1`,
 		`tolem_open_suspense_items 1`,
-		fmt.Sprintf(`tolem_ledger_last_seq %d`, last),
+		`tolem_ledger_last_seq ` + strconv.FormatFloat(float64(last), 'g', -1, 64),
 		`tolem_write_queue_depth 0`,
 		`tolem_build_info{go_version="`,
 		"go_goroutines", "process_cpu_seconds_total",
