@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -126,7 +127,7 @@ func (c *column) add(arg any) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("a %T does not fit into a column %q", arg, string(c.kind))
+	return fmt.Errorf("a %v does not fit into a column %q", reflect.TypeOf(arg), string(c.kind))
 }
 
 func (c *column) values() any {
@@ -164,15 +165,6 @@ func (b *bulk) reset() {
 		c.someInts, c.someTexts = c.someInts[:0], c.someTexts[:0]
 	}
 }
-
-// errBulkAnswers says that a bulk statement was asked for what it cannot tell.
-var errBulkAnswers = errors.New("a bulk statement has no answer")
-
-func (b *bulk) run(args ...any) (int64, error) { return 0, errBulkAnswers }
-
-func (b *bulk) one([]any, ...any) (bool, error) { return false, errBulkAnswers }
-
-func (b *bulk) close() {}
 
 // bulks are the bulk statements of a lane.
 type bulks struct {
@@ -241,9 +233,10 @@ func (b *bulks) inOrder() []*bulk {
 // statements are the bulk statements under the names that writes call them by.
 func (b *bulks) statements() *writeStatements {
 	return &writeStatements{
-		insertAccount: b.insertAccount, insertPayment: b.insertPayment, updatePayment: b.updatePayment,
-		insertTransaction: b.insertTransaction, insertOperation: b.insertOperation, insertItem: b.insertItem,
-		insertMessage: b.insertMessage, insertBody: b.insertBody,
+		insertAccount: statement{bulk: b.insertAccount}, insertPayment: statement{bulk: b.insertPayment},
+		updatePayment: statement{bulk: b.updatePayment}, insertTransaction: statement{bulk: b.insertTransaction},
+		insertOperation: statement{bulk: b.insertOperation}, insertItem: statement{bulk: b.insertItem},
+		insertMessage: statement{bulk: b.insertMessage}, insertBody: statement{bulk: b.insertBody},
 	}
 }
 

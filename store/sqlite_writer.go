@@ -52,8 +52,8 @@ func (l *sqliteLane) connect(ctx context.Context, orm *gorm.DB) error {
 	}
 	queries := map[*hot]string{&l.begin: `BEGIN IMMEDIATE`, &l.commitTx: `COMMIT`, &l.revert: `ROLLBACK`}
 	for place, query := range l.stmts.queries() {
-		h := new(hot)
-		*place, queries[h] = h, query
+		place.hot = new(hot)
+		queries[place.hot] = query
 	}
 	if err := prepareHot(ctx, conn, queries); err != nil {
 		return errors.Join(err, conn.Close())
@@ -129,7 +129,7 @@ func (l *sqliteLane) rollback() error {
 
 func (l *sqliteLane) close() error {
 	for place := range l.stmts.queries() {
-		(*place).close()
+		place.hot.close()
 	}
 	l.begin.close()
 	l.commitTx.close()
@@ -153,12 +153,12 @@ func (w *sqliteWork) assertDurable(ctx context.Context) error { return assertPra
 func (w *sqliteWork) state(tx *wtx, e *topup.Event) (state topup.State, err error) {
 	stmts := tx.stmts
 	if len(e.Fingerprint) > 0 {
-		if _, err := stmts.seen.one([]any{&state.Repeat}, e.Reference, e.Fingerprint); err != nil {
+		if _, err := stmts.seen.hot.one([]any{&state.Repeat}, e.Reference, e.Fingerprint); err != nil {
 			return state, err
 		}
 	}
 	var posted topup.PostedOperation
-	found, err := stmts.posted.one([]any{&posted.Reference, &posted.Sum.Amount, &posted.Sum.Currency, &posted.Initial.Amount, &posted.Initial.Currency},
+	found, err := stmts.posted.hot.one([]any{&posted.Reference, &posted.Sum.Amount, &posted.Sum.Currency, &posted.Initial.Amount, &posted.Initial.Currency},
 		e.Operation, e.Provider, e.Project)
 	if err != nil {
 		return state, err
@@ -169,7 +169,7 @@ func (w *sqliteWork) state(tx *wtx, e *topup.Event) (state topup.State, err erro
 	if e.Reference == "" {
 		return state, nil
 	}
-	for _, stmt := range []statement{stmts.issued, stmts.unknown} {
+	for _, stmt := range []*hot{stmts.issued.hot, stmts.unknown.hot} {
 		var row paymentRow
 		found, err := stmt.one(row.places(), e.Reference, e.Provider, e.Project)
 		if err != nil {
@@ -186,15 +186,15 @@ func (w *sqliteWork) state(tx *wtx, e *topup.Event) (state topup.State, err erro
 // takeSeq gives out the next place in the feed. The transaction holds the
 // write lock, so nobody else can take it.
 func (w *sqliteWork) takeSeq() (int64, error) {
-	return next(&w.nextSeq, w.lane.stmts.lastSeq)
+	return next(&w.nextSeq, w.lane.stmts.lastSeq.hot)
 }
 
 func (w *sqliteWork) takeMessage() (int64, error) {
-	return next(&w.nextMessage, w.lane.stmts.lastMessage)
+	return next(&w.nextMessage, w.lane.stmts.lastMessage.hot)
 }
 
 // next counts up from what is stored last.
-func next(number *int64, last statement) (int64, error) {
+func next(number *int64, last *hot) (int64, error) {
 	if *number == 0 {
 		if _, err := last.one([]any{number}); err != nil {
 			return 0, fmt.Errorf("read the last number: %w", err)
@@ -231,10 +231,10 @@ func (w *sqliteWork) ledgerAccount(tx *wtx, key accountKey) (int64, error) {
 		return id, nil
 	}
 	var id int64
-	found, err := tx.stmts.ledgerAccount.one([]any{&id}, key.name, key.currency)
+	found, err := tx.stmts.ledgerAccount.hot.one([]any{&id}, key.name, key.currency)
 	if err == nil && !found {
 		tx.dirty = true
-		found, err = tx.stmts.openLedgerAccount.one([]any{&id}, key.name, key.currency)
+		found, err = tx.stmts.openLedgerAccount.hot.one([]any{&id}, key.name, key.currency)
 	}
 	if err == nil && !found {
 		err = errors.New("it was neither found nor opened")
@@ -259,7 +259,7 @@ func (w *sqliteWork) flushTotals() error {
 	slices.SortFunc(accounts, cmp.Compare)
 	for _, account := range accounts {
 		t := w.balances[account]
-		changed, err := w.lane.stmts.addTotals.run(t.debits, t.credits, account)
+		changed, err := w.lane.stmts.addTotals.hot.run(t.debits, t.credits, account)
 		if err != nil {
 			return fmt.Errorf("add to the running totals: %w", err)
 		}
