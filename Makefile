@@ -1,4 +1,4 @@
-.PHONY: run test lint bench
+.PHONY: run test lint bench bench-large benchstat soak overload
 
 run: # serve config.yaml with the demo data
 	go run . serve
@@ -9,5 +9,19 @@ test: # everything that must hold, see .ci/test.sh
 lint: # formatting, vet and staticcheck alone
 	.ci/lint.sh
 
-bench: # speeds as ratios within one run, against the limits of this machine; on a quiet one
+bench: # the goals for speed and how far they are reached, as ratios within one run; on a quiet machine
 	go run ./bench
+
+bench-large: # the same server with 10^3 to 10^7 payments: an hour and 30 GB of disk
+	go run ./bench large
+
+DURATION = 20m
+soak: # 70 % of the top rate for DURATION: does anything grow?
+	go run ./bench -soak $(DURATION) soak
+
+overload: # three times the top rate: refused quickly, and nothing lost
+	go run ./bench overload
+
+BASE = HEAD~1
+benchstat: # the microbenchmarks, beside those of the commit BASE
+	bench/benchstat.sh $(BASE)

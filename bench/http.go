@@ -1,223 +1,295 @@
+//go:build linux
+
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
-	"github.com/labstack/echo/v4"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
-
-	"tolem/config"
-	"tolem/handlers"
-	"tolem/signing"
-	"tolem/store"
+	"tolem/platform"
 )
 
-const demoAccounts = `{"customer_id":"7123456789","additional_customer_id":"ABCDE12345","currency":"KZT","entities":[` +
-	`{"id":"12345","number":"1234_ABC/01-01-2025/Abcdef12","min_payment":10000,"payment":100000,"info":{"total_debt":500000,"monthly_payment":100000,"customer_name":"John Doe"}},` +
-	`{"id":"67890","number":"5678_ABC/01-01-2025/Abcdef34","min_payment":10000,"payment":150000,"info":{"total_debt":1000000,"monthly_payment":150000,"customer_name":"John Doe"}}]}`
+// prepared is how many requests of a kind are made ahead, to be posted again
+// and again.
+const prepared = 4096
 
-const benchConfig = `
-jetpay:
-  projects:
-    - id: 1234
-      secrets: [demo-secret]
-log: {level: info, format: json}
-`
+// loads are the three messages and the empty handler, in the order in which
+// they are measured in each round.
+var loads = []string{emptyLoad, platform.MessageVerify, platform.MessageCheckDeposit, platform.MessageCallback}
 
-// server is a tolem in this process, on loopback, with everything that a real
-// one has: its log lines are encoded and written, to a file.
-type server struct {
-	address string
-	store   *store.Store
-	http    *http.Server
+const emptyLoad = "empty"
+
+// rig is a server with an empty database of some customers, the empty server,
+// and what was acknowledged.
+type rig struct {
+	b        *bench
+	folder   string
+	database database
+	tolem    *process
+	empty    *process
+	sender   *sender
+	said     acknowledged
+	remove   func() error
+
+	customers          int
+	verifies, deposits []*request
+	ids                []string // issued, and without a callback yet
 }
 
-func startServer(ctx context.Context, folder string) (*server, error) {
-	file := filepath.Join(folder, "config.yaml")
-	if err := os.WriteFile(file, []byte(benchConfig), 0o600); err != nil {
-		return nil, err
-	}
-	cfg, _, err := config.Load(file, nil)
-	if err != nil {
-		return nil, err
-	}
-	sink, err := os.Create(filepath.Join(folder, "log.jsonl"))
-	if err != nil {
-		return nil, err
-	}
-	log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(sink), zap.InfoLevel))
-	metrics := handlers.NewMetrics()
-	s, err := store.Open(ctx, store.Options{Path: filepath.Join(folder, "http.db"), Exclusive: true, OnCommit: metrics.ObserveCommit})
-	if err != nil {
-		return nil, err
-	}
-	if _, err := s.SeedDemo(ctx, strings.NewReader(demoAccounts), strings.NewReader(""), 288*time.Hour); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	h, err := handlers.New(handlers.Options{Config: cfg, Store: s, Log: log, Metrics: metrics})
-	if err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	srv := handlers.NewHTTPServer(h.Public(), log)
-	address, err := listen(srv)
-	if err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	return &server{address: address, store: s, http: srv}, nil
+// newRig starts both servers, tolem on a new SQLite file; close it, also after
+// an error.
+func (b *bench) newRig(ctx context.Context, name string, customers int) (*rig, error) {
+	return b.newRigOn(ctx, name, customers, func(folder string) database { return sqliteIn(folder, "tolem.db") })
 }
 
-func (s *server) close() error { return errors.Join(s.http.Close(), s.store.Close()) }
-
-func listen(srv *http.Server) (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// newRigOn does the same on any empty database.
+func (b *bench) newRigOn(ctx context.Context, name string, customers int, on func(folder string) database) (r *rig, err error) {
+	r = &rig{b: b, customers: customers}
+	if r.folder, r.remove, err = b.subfolder(name); err != nil {
+		r.remove = func() error { return nil }
+		return r, err
 	}
-	go func() { _ = srv.Serve(listener) }()
-	return listener.Addr().String(), nil
+	r.database = on(r.folder)
+	if err := r.database.open(ctx, r.folder, customers); err != nil {
+		return r, fmt.Errorf("make a database: %w", err)
+	}
+	if r.empty, err = startEmpty(ctx, r.folder); err != nil {
+		return r, err
+	}
+	return r, r.serve(ctx)
 }
 
-// benchHTTP drives each of the three messages over loopback, beside an Echo
-// handler that only answers {}: with a generator that does as little as it can,
-// so that the server is nearly all that is measured, and with one that works as
-// the programs do that merchants' platforms are written in.
-func benchHTTP(ctx context.Context, folder string, duration time.Duration, connections int) error {
-	for _, g := range []generator{{connections, true}, {connections, false}} {
-		inner, err := os.MkdirTemp(folder, "http-")
-		if err != nil {
-			return err
-		}
-		if err := g.benchHTTP(ctx, inner, duration); err != nil {
-			return err
-		}
+// serve starts the server on the rig's database.
+func (r *rig) serve(ctx context.Context) (err error) {
+	if r.tolem, err = startTolem(ctx, r.b.program, r.folder, r.database, r.b.takeProfile()); err != nil {
+		return err
 	}
-	return nil
+	if r.sender, err = newSender(r.tolem.address, r.customers); err != nil {
+		return err
+	}
+	if r.verifies, err = many(prepared, r.sender.verify); err != nil {
+		return err
+	}
+	r.deposits, err = many(prepared, r.sender.deposit)
+	return err
 }
 
-func (g generator) benchHTTP(ctx context.Context, folder string, duration time.Duration) error {
-	s, err := startServer(ctx, folder)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	key, err := signing.NewKey(secret)
-	if err != nil {
-		return err
-	}
-	empty, err := g.benchEmpty(ctx, duration)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("over loopback, %d connections, on the same cores a generator %s\n", g.connections, map[bool]string{true: "with net/http's client", false: "of bare sockets"}[g.ordinary])
-	row("empty Echo handler", empty.rate(), empty.rate(), "itself", latency(empty))
-
-	verify, err := sign(key, `{"type":"verify","project_id":1234,"customer_id":"7123456789"}`)
-	if err != nil {
-		return err
-	}
-	verified, err := g.load(ctx, s.address, duration, []request{post(s.address, "/jetpay", verify)}, true, false)
-	if err != nil {
-		return fmt.Errorf("verify: %w", err)
-	}
-	row("verify", verified.rate(), empty.rate(), "empty", latency(verified))
-
-	deposit, err := sign(key, `{"type":"check_deposit","project_id":1234,"customer_id":"7123456789","entity_id":"12345","amount":10000,"currency":"KZT","payment_method":"terminal/kaspi"}`)
-	if err != nil {
-		return err
-	}
-	requests := make([]request, int(empty.rate()*duration.Seconds()))
-	for i := range requests {
-		requests[i] = post(s.address, "/jetpay", deposit)
-	}
-	issued, err := g.load(ctx, s.address, duration, requests, false, true)
-	if err != nil {
-		return fmt.Errorf("check_deposit: %w", err)
-	}
-	row("check_deposit, durable", issued.rate(), empty.rate(), "empty", latency(issued))
-
-	callbacks, err := signCallbacks(key, s.address, issued.answers)
-	if err != nil {
-		return err
-	}
-	booked, err := g.load(ctx, s.address, 10*duration, callbacks, false, false)
-	if err != nil {
-		return fmt.Errorf("callback: %w", err)
-	}
-	row("callback, durable credit", booked.rate(), empty.rate(), "empty", latency(booked))
-	return compare(s.store.Path(), len(callbacks), booked.done)
+func (r *rig) close() error {
+	return errors.Join(r.tolem.stop(), r.empty.stop(), r.remove())
 }
 
-func (g generator) benchEmpty(ctx context.Context, duration time.Duration) (result, error) {
-	e := echo.New()
-	e.POST("/jetpay", func(c echo.Context) error { return c.JSONBlob(http.StatusOK, []byte(`{}`)) })
-	srv := &http.Server{Handler: e, ReadHeaderTimeout: time.Second}
-	address, err := listen(srv)
+// load posts one kind of message. Callbacks are those of the payments that
+// were issued before; when they are used up, the load ends.
+func (r *rig) load(ctx context.Context, g generator, kind string, s shape) (result, error) {
+	target, from, err := r.source(kind)
 	if err != nil {
 		return result{}, err
 	}
-	defer srv.Close()
-	body := []byte(`{"type":"verify","project_id":1234,"customer_id":"7123456789"}`)
-	return g.load(ctx, address, duration, []request{post(address, "/jetpay", body)}, true, false)
+	var broken error
+	switch kind {
+	case platform.MessageCheckDeposit:
+		from.(*cycle).keep = func(_ *request, a answer) {
+			if a.status != 200 {
+				return
+			}
+			id, err := issued(a)
+			broken = errors.Join(broken, err)
+			r.ids = append(r.ids, id)
+			r.said.issue(id)
+		}
+	case platform.MessageCallback:
+		callbacks := from.(*list)
+		callbacks.keep = func(q *request, a answer) {
+			if a.status == 200 {
+				r.said.credit(q.id)
+				return
+			}
+			r.ids = append(r.ids, q.id) // to be told again
+		}
+		defer func() { // what was not sent is not forgotten
+			for _, q := range callbacks.left {
+				r.ids = append(r.ids, q.id)
+			}
+		}()
+	}
+	loaded, err := g.load(ctx, target.address, s, from)
+	if err := errors.Join(err, broken, loaded.correct()); err != nil {
+		return loaded, fmt.Errorf("%s: %w", kind, err)
+	}
+	return loaded, nil
 }
 
-func sign(key *signing.Key, body string) ([]byte, error) { return signing.Embed([]byte(body), key) }
+func (r *rig) source(kind string) (*process, source, error) {
+	switch kind {
+	case emptyLoad:
+		return r.empty, &cycle{all: r.verifies}, nil
+	case platform.MessageVerify:
+		return r.tolem, &cycle{all: r.verifies}, nil
+	case platform.MessageCheckDeposit:
+		return r.tolem, &cycle{all: r.deposits}, nil
+	}
+	callbacks, err := r.sender.callbacks(r.ids)
+	r.ids = nil
+	return r.tolem, &list{left: callbacks}, err
+}
 
-// signCallbacks makes one success callback for every payment id in the answers.
-func signCallbacks(key *signing.Key, host string, answers [][]byte) ([]request, error) {
-	var requests []request
-	for i, answer := range answers {
-		if answer == nil {
+// measured is what rounds of one kind of message came to.
+type measured struct {
+	result
+	processor time.Duration // the server's
+	ratios    []float64     // to the empty handler, by round
+}
+
+func (m measured) each() time.Duration { return m.processor / time.Duration(max(1, m.count())) }
+
+// top finds the top rates, in closed loops and in turns.
+func (r *rig) top(ctx context.Context, g generator) (map[string]*measured, error) {
+	all := map[string]*measured{}
+	for _, kind := range loads {
+		all[kind] = &measured{result: newResult()}
+	}
+	for round := range r.b.rounds {
+		r.b.say("  %s: round %d of %d", g.name(), round+1, r.b.rounds)
+		var empty float64
+		for _, kind := range loads {
+			one, err := r.measure(ctx, g, kind)
+			if err != nil {
+				return nil, err
+			}
+			if kind == emptyLoad {
+				empty = one.rate()
+			}
+			m := all[kind]
+			m.result.add(one.result)
+			m.elapsed += one.elapsed
+			m.processor += one.processor
+			m.ratios = append(m.ratios, one.rate()/empty)
+		}
+	}
+	return all, nil
+}
+
+func (r *rig) measure(ctx context.Context, g generator, kind string) (measured, error) {
+	target := r.tolem
+	if kind == emptyLoad {
+		target = r.empty
+	}
+	before, err := target.processor()
+	if err != nil {
+		return measured{}, err
+	}
+	one, err := r.load(ctx, g, kind, shape{connections: r.b.connections, duration: r.b.duration})
+	if err == nil {
+		err = one.clean()
+	}
+	if err != nil {
+		return measured{}, err
+	}
+	after, err := target.processor()
+	return measured{result: one, processor: after - before}, err
+}
+
+// names of the messages, as the goals have them.
+var names = map[string]string{
+	emptyLoad:                    "Echo answering {}",
+	platform.MessageVerify:       "verify",
+	platform.MessageCheckDeposit: "check_deposit, durable",
+	platform.MessageCallback:     "callback, durable credit",
+}
+
+// wanted are the goals: of the rate of an empty handler.
+var wanted = map[string]float64{
+	platform.MessageVerify: 0.70, platform.MessageCheckDeposit: 0.45, platform.MessageCallback: 0.40,
+}
+
+// mostSpread is how many times p50 the p99 at half of the top rate may be.
+const mostSpread = 4
+
+func (b *bench) tableOfHTTP(ctx context.Context, limits *grid, reached goals) (notes []string, err error) {
+	for _, g := range []generator{bare{}, ordinary{}} {
+		note, err := b.tableOfGenerator(ctx, g, limits, reached)
+		if err != nil {
+			return notes, err
+		}
+		notes = append(notes, fmt.Sprintf("%s: %s", g.name(), note))
+	}
+	return notes, nil
+}
+
+func (b *bench) tableOfGenerator(ctx context.Context, g generator, limits *grid, reached goals) (note string, err error) {
+	r, err := b.newRig(ctx, "http", b.customers)
+	defer func() { err = errors.Join(err, r.close()) }()
+	if err != nil {
+		return "", err
+	}
+	all, err := r.top(ctx, g)
+	if err != nil {
+		return "", err
+	}
+	for _, kind := range loads {
+		m := all[kind]
+		shown := fmt.Sprintf("%s, p50 %s, p99 %s, %.1f µs of the server's processor",
+			perSecond(m.rate()), millis(percentile(m.times(), .5)), millis(percentile(m.times(), .99)), float64(m.each().Nanoseconds())/1000)
+		if kind == emptyLoad {
+			limits.row(names[kind]+", by "+g.name(), perSecond(m.rate()), shown[len(perSecond(m.rate()))+2:])
 			continue
 		}
-		var issued struct {
-			PaymentID string `json:"payment_id"`
-		}
-		if err := json.Unmarshal(answer, &issued); err != nil || issued.PaymentID == "" {
-			return nil, fmt.Errorf("a check_deposit was answered %s", answer)
-		}
-		operation := strconv.Itoa(1_000_000_000 + i)
-		body, err := sign(key, fmt.Sprintf(callbackBody, issued.PaymentID, operation, operation))
-		if err != nil {
-			return nil, err
-		}
-		requests = append(requests, post(host, "/jetpay", body))
+		reached.atLeast(fmt.Sprintf("%s / empty handler, by %s", names[kind], g.name()), shown, median(m.ratios), wanted[kind])
 	}
-	return requests, nil
+	if (g == bare{}) { // the other one is no open loop
+		if err := r.latencies(ctx, all, reached); err != nil {
+			return "", err
+		}
+	}
+	if err := r.tolem.stop(); err != nil {
+		return "", err
+	}
+	return r.said.compare(ctx, r.database)
 }
 
-// compare reads, through a connection of its own, what is booked.
-func compare(path string, issued, acknowledged int) error {
-	s, err := store.Open(context.Background(), store.Options{Path: path})
-	if err != nil {
-		return err
+// latencies posts each message at half of its top rate.
+func (r *rig) latencies(ctx context.Context, top map[string]*measured, reached goals) error {
+	for _, kind := range loads[1:] {
+		half, err := r.atHalf(ctx, kind, top[kind].rate())
+		if err != nil {
+			return err
+		}
+		reached.atMost(fmt.Sprintf("%s at half of its top rate: p99 / p50", names[kind]),
+			fmt.Sprintf("p50 %s, p99 %s at %s", millis(half.p50), millis(half.p99), perSecond(half.asked)), float64(half.p99)/float64(half.p50), mostSpread)
 	}
-	defer s.Close()
-	report, err := s.Check(context.Background())
-	if err != nil {
-		return err
-	}
-	if len(report.Problems) > 0 {
-		return fmt.Errorf("the books are broken: %s", strings.Join(report.Problems, "; "))
-	}
-	if report.Payments < int64(issued) || report.Transactions != int64(acknowledged) {
-		return fmt.Errorf("acknowledged %d payment ids and %d credits, booked %d and %d", issued, acknowledged, report.Payments, report.Transactions)
-	}
-	fmt.Printf("  acknowledged %d payment ids and %d credits; booked the same; ledger check passed\n\n", issued, acknowledged)
 	return nil
 }
 
-func latency(r result) string {
-	return fmt.Sprintf("p50 %v, p99 %v, %.1f µs of processor each", r.p50.Round(10*time.Microsecond), r.p99.Round(10*time.Microsecond),
-		float64(r.cpu.Nanoseconds())/1000/float64(max(r.done, 1)))
+// spread is how long answers took at a fixed rate.
+type spread struct {
+	asked    float64 // requests a second
+	p50, p99 time.Duration
+}
+
+// atHalf posts one kind of message at half of its top rate, evenly spaced.
+func (r *rig) atHalf(ctx context.Context, kind string, top float64) (spread, error) {
+	s := shape{connections: r.b.connections, duration: r.b.duration * time.Duration(r.b.rounds), rate: top / 2}
+	if kind == platform.MessageCallback {
+		if err := r.stock(ctx, int(s.rate*s.duration.Seconds())); err != nil {
+			return spread{}, err
+		}
+	}
+	r.b.say("  %s at %s", kind, perSecond(s.rate))
+	half, err := r.load(ctx, bare{}, kind, s)
+	if err == nil {
+		err = half.clean()
+	}
+	return spread{s.rate, percentile(half.times(), .5), percentile(half.times(), .99)}, err
+}
+
+// stock issues the payments that a load of callbacks needs.
+func (r *rig) stock(ctx context.Context, need int) error {
+	for len(r.ids) < need {
+		if _, err := r.load(ctx, bare{}, platform.MessageCheckDeposit, shape{connections: r.b.connections, duration: time.Second}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

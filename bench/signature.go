@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -15,64 +17,70 @@ import (
 	"tolem/signing"
 )
 
-// callbackBody is a success callback of the shape and size that JetPay sends.
-const callbackBody = `{"project_id":1234,"payment":{"id":"%s","type":"purchase","status":"success","date":"2026-11-21T11:08:45+0000",` +
-	`"method":"kaspi","sum":{"amount":10000,"currency":"KZT"},"description":""},"account":{"number":"1234567890"},` +
-	`"customer":{"id":"customer_123"},"operation":{"id":%s,"type":"sale","status":"success","date":"2026-11-21T11:08:45+0000",` +
-	`"created_date":"2026-11-21T11:08:05+0000","request_id":"9e32835fb27907e0b08569d7d150e387a16a80e336c5117242b5cf60a4e17839",` +
-	`"sum_initial":{"amount":10000,"currency":"KZT"},"sum_converted":{"amount":10000,"currency":"KZT"},"code":"0",` +
-	`"message":"Success","provider":{"id":12345,"payment_id":"123abc123-%s","auth_code":""}}}`
+// mostOverHMAC is the goal: how many times the bare HMAC of the same bytes the
+// canonical string and its verification may take.
+const mostOverHMAC = 2
 
-const secret = "demo-secret"
-
-func benchSignature() error {
-	key, err := signing.NewKey(secret)
+// tableOfSignature measures what proves that a callback is authentic.
+func (b *bench) tableOfSignature(limits *grid, reached goals) error {
+	s, err := newSender("", b.customers)
 	if err != nil {
 		return err
 	}
-	body, err := signing.Embed(fmt.Appendf(nil, callbackBody, "p_01K9ZJ5W3V8Q4R7T2X6Y0ABCDE", "1234567890123", "1"), key)
+	message, err := s.callback("p_01K9ZJ5W3V8Q4R7T2X6Y0ABCDE")
 	if err != nil {
 		return err
 	}
-	parsed, err := signing.Parse(body)
+	parsed, err := signing.Parse(message.body)
 	if err != nil {
 		return err
 	}
 	canonical := []byte(parsed.Canonical())
 	parsed.Release()
-	if err := naiveVerify(body); err != nil {
+	if err := naiveVerify(message.body); err != nil {
 		return fmt.Errorf("the naive implementation: %w", err)
 	}
 
 	mac := hmac.New(sha512.New, []byte(secret))
 	digest := make([]byte, 0, sha512.Size)
-	bare := measure(func() error {
-		mac.Reset()
-		mac.Write(canonical)
-		digest = mac.Sum(digest[:0])
-		return nil
-	})
-	ours := measure(func() error {
-		b, err := signing.Parse(body)
-		if err != nil {
+	var bare, ours, naive []float64
+	var allocations int64
+	for range b.rounds {
+		bare = append(bare, nanoseconds(measure(func() error {
+			mac.Reset()
+			mac.Write(canonical)
+			digest = mac.Sum(digest[:0])
+			return nil
+		})))
+		result := measure(func() error {
+			body, err := signing.Parse(message.body)
+			if err != nil {
+				return err
+			}
+			defer body.Release()
+			_, err = body.Verify(s.project.Key)
 			return err
-		}
-		defer b.Release()
-		_, err = b.Verify(key)
-		return err
-	})
-	naive := measure(func() error { return naiveVerify(body) })
-
-	fmt.Printf("signature of a callback of %d bytes, %d of them in its canonical string\n", len(body), len(canonical))
-	for _, m := range []struct {
-		name   string
-		result testing.BenchmarkResult
-	}{{"bare HMAC-SHA-512 of the canonical string", bare}, {"parse, canonical string and verify", ours}, {"the same by decoding to a map and sorting", naive}} {
-		took := float64(m.result.NsPerOp())
-		fmt.Printf("  %-44s %9.2f µs   %6.2f × bare HMAC   %4d allocs\n", m.name, took/1000, took/float64(bare.NsPerOp()), m.result.AllocsPerOp())
+		})
+		ours, allocations = append(ours, nanoseconds(result)), result.AllocsPerOp()
+		naive = append(naive, nanoseconds(measure(func() error { return naiveVerify(message.body) })))
 	}
-	fmt.Println()
+	micros := func(list []float64) string { return fmt.Sprintf("%.2f µs", median(list)/1000) }
+	limits.row(fmt.Sprintf("bare HMAC-SHA-512 of a callback's canonical string, %d bytes", len(canonical)), micros(bare), "")
+	reached.atMost(fmt.Sprintf("canonical string + verification, %d bytes / bare HMAC", len(message.body)),
+		fmt.Sprintf("%s; by decoding to a map and sorting %s", micros(ours), micros(naive)), median(ratios(ours, bare)), mostOverHMAC)
+	reached.atMost("allocations of it", "", float64(allocations), 0)
 	return nil
+}
+
+func nanoseconds(r testing.BenchmarkResult) float64 { return float64(r.T.Nanoseconds()) / float64(r.N) }
+
+// ratios divides figures by those of the same round.
+func ratios(list, by []float64) []float64 {
+	all := make([]float64, len(list))
+	for i := range list {
+		all[i] = list[i] / by[i]
+	}
+	return all
 }
 
 func measure(fn func() error) testing.BenchmarkResult {

@@ -1,56 +1,131 @@
+//go:build linux
+
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
+
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/oklog/ulid/v2"
-	"gorm.io/driver/sqlite"
+
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
+	"tolem/platform"
 	"tolem/store"
 	"tolem/topup"
 )
 
-// benchWriter books credits through the store, which commits what waits
+// rawBody is as long as a callback.
+var rawBody = bytes.Repeat([]byte("x"), 800)
+
+// booker books credits by one way of doing it, round by round.
+type booker interface {
+	// issue makes at least so many payments, or as many as it can in a round.
+	issue(ctx context.Context, n int) ([]string, error)
+	// credit books the n-th credit.
+	credit(id string, n int64) error
+}
+
+// tableOfWriter books credits through the store, which commits what waits
 // together, and through GORM's model API with a transaction a request.
-func benchWriter(ctx context.Context, folder string, duration time.Duration, writers int) error {
-	grouped, err := benchGroupCommit(ctx, filepath.Join(folder, "grouped.db"), duration, writers)
+func (b *bench) tableOfWriter(ctx context.Context, reached goals) (notes []string, err error) {
+	folder, remove, err := b.subfolder("writer")
 	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	ways := []*way{{name: "the writer alone", database: sqliteIn(folder, "grouped.db")}, {name: "a GORM transaction a request", database: sqliteIn(folder, "naive.db")}}
+	s, err := store.Open(ctx, ways[0].database.options())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	naive, err := openNaive(ctx, ways[1].database, b.customers)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, naive.close()) }()
+	ways[0].booker, ways[1].booker = grouped{b, s}, naive
+	for range b.rounds {
+		for _, w := range ways {
+			if err := w.round(ctx, b); err != nil {
+				return nil, fmt.Errorf("%s: %w", w.name, err)
+			}
+		}
+	}
+	for _, w := range ways {
+		note, err := w.said.compare(ctx, w.database)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", w.name, err)
+		}
+		notes = append(notes, w.name+": "+note)
+	}
+	reached.grid.row("SQLite, credits by the writer alone / one GORM transaction a request",
+		perSecond(median(ways[0].rates))+" / "+perSecond(median(ways[1].rates)), fmt.Sprintf("%.2f", median(ratios(ways[0].rates, ways[1].rates))), "", "")
+	return notes, nil
+}
+
+// way is a booker with what it has booked.
+type way struct {
+	booker
+	name     string
+	database database
+	said     acknowledged
+	rates    []float64
+	done     int64
+}
+
+// round issues payments, and measures how fast they are credited by many at once.
+func (w *way) round(ctx context.Context, b *bench) error {
+	ids, err := w.issue(ctx, int(b.duration.Seconds()*naiveRate))
+	if err != nil {
+		return fmt.Errorf("issue: %w", err)
+	}
+	for _, id := range ids {
+		w.said.issue(id)
+	}
+	errUsedUp := errors.New("every payment is credited")
+	rate, err := each(ctx, b.duration, b.connections, func(n int64) error {
+		if n > int64(len(ids)) {
+			return errUsedUp
+		}
+		if err := w.credit(ids[n-1], w.done+n); err != nil {
+			return err
+		}
+		w.said.credit(ids[n-1])
+		return nil
+	})
+	if err != nil && !errors.Is(err, errUsedUp) {
 		return err
 	}
-	naive, err := benchNaive(ctx, filepath.Join(folder, "naive.db"), duration, writers)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("credits booked durably by %d writers at once: payment, message, ledger transaction\n", writers)
-	row("one GORM transaction a request", naive, naive, "itself", "")
-	row("group commit", grouped, naive, "GORM a request", "")
-	fmt.Println()
+	w.done += int64(len(ids))
+	w.rates = append(w.rates, rate)
 	return nil
 }
 
 // event is the movement of the n-th payment.
 func event(paymentID string, n int64) topup.Event {
-	m := topup.Money{Amount: 10000, Currency: "KZT"}
+	sum := amountOf(0)
+	operation := strconv.FormatInt(n, 10)
 	return topup.Event{
-		Provider: "jetpay", Project: "1234", Reference: paymentID, Operation: strconv.FormatInt(n, 10),
-		Outcome: topup.OutcomePaid, Sum: m, Initial: m, Complete: true, TopUp: true, Method: "kaspi", Status: "success",
-		Code: "0", Message: "Success", ReceiptID: "receipt-" + strconv.FormatInt(n, 10), EffectiveAt: time.Now(),
-		Fingerprint: []byte("fingerprint" + strconv.FormatInt(n, 10)),
+		Provider: provider, Project: strconv.Itoa(project), Reference: paymentID, Operation: operation, Source: topup.SourceCallback,
+		Outcome: topup.OutcomePaid, Sum: sum, Initial: sum, Complete: true, TopUp: true, Method: platform.CallbackMethod, Status: "success",
+		Code: "0", Message: "Success", ReceiptID: "kaspi-" + operation, EffectiveAt: time.Now(),
+		Fingerprint: fingerprintOf(platform.NewCallback(platform.OutcomeSuccess, paymentID, n, sum, time.Time{})),
 	}
 }
 
 // each runs do from several goroutines until the time is over, and returns the
 // rate.
-func each(ctx context.Context, duration time.Duration, writers int, do func(n int64) error) (rate float64, done int64, err error) {
+func each(ctx context.Context, duration time.Duration, writers int, do func(n int64) error) (rate float64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, duration)
 	defer cancel()
 	var (
@@ -77,44 +152,34 @@ func each(ctx context.Context, duration time.Duration, writers int, do func(n in
 	for e := range errs {
 		err = errors.Join(err, e)
 	}
-	return float64(finished.Load()) / elapsed.Seconds(), finished.Load(), err
+	return float64(finished.Load()) / elapsed.Seconds(), err
 }
 
-// benchGroupCommit issues payments and then credits them, and counts the
-// credits.
-func benchGroupCommit(ctx context.Context, path string, duration time.Duration, writers int) (float64, error) {
-	s, err := store.Open(ctx, store.Options{Path: path})
-	if err != nil {
-		return 0, err
-	}
-	defer s.Close()
-	payment := store.NewPayment{
-		Provider: "jetpay", Project: "1234", CustomerID: "7123456789", ContractID: "12345", ContractNumber: "1234_ABC/01-01-2025",
-		Money: topup.Money{Amount: 10000, Currency: "KZT"}, Method: "terminal/kaspi", ExpiresAfter: 288 * time.Hour,
-	}
+// grouped books through the store.
+type grouped struct {
+	b     *bench
+	store *store.Store
+}
+
+func (g grouped) issue(ctx context.Context, _ int) (ids []string, err error) {
 	var mu sync.Mutex
-	var ids []string
-	if _, _, err := each(ctx, duration, writers, func(int64) error {
-		id, err := s.Issue(context.Background(), payment)
+	_, err = each(ctx, g.b.duration, g.b.connections, func(n int64) error {
+		customer := int(n) % g.b.customers
+		id, err := g.store.Issue(context.Background(), store.NewPayment{
+			Provider: provider, Project: strconv.Itoa(project), CustomerID: customerID(customer), ContractID: contract,
+			ContractNumber: contractNumber(customer, contract), Money: amountOf(0), Method: platform.DepositMethod, ExpiresAfter: paymentExpiry,
+		})
 		mu.Lock()
 		defer mu.Unlock()
 		ids = append(ids, id)
 		return err
-	}); err != nil {
-		return 0, err
-	}
-	errUsedUp := errors.New("every payment is credited")
-	rate, done, err := each(ctx, duration, writers, func(n int64) error {
-		if n > int64(len(ids)) {
-			return errUsedUp
-		}
-		_, err := s.Record(context.Background(), event(ids[n-1], n), []byte(callbackBody))
-		return err
 	})
-	if err != nil && !errors.Is(err, errUsedUp) {
-		return 0, err
-	}
-	return rate, compare(path, len(ids), int(done))
+	return ids, err
+}
+
+func (g grouped) credit(id string, n int64) error {
+	_, err := g.store.Record(context.Background(), event(id, n), rawBody)
+	return err
 }
 
 // The tables as models of GORM.
@@ -160,9 +225,8 @@ type (
 		SumCurrency, InitialCurrency            string
 	}
 	naiveAccount struct {
-		ID              int64 `gorm:"primaryKey"`
-		Name, Currency  string
-		Debits, Credits int64
+		ID             int64 `gorm:"primaryKey"`
+		Name, Currency string
 	}
 )
 
@@ -174,54 +238,97 @@ func (naiveEntry) TableName() string       { return "entries" }
 func (naiveOperation) TableName() string   { return "operations" }
 func (naiveAccount) TableName() string     { return "ledger_accounts" }
 
-// benchNaive books the same rows in the same tables, under the same triggers
-// and with the same durability, the way that comes first to mind.
-func benchNaive(ctx context.Context, path string, duration time.Duration, writers int) (float64, error) {
-	s, err := store.Open(ctx, store.Options{Path: path}) // makes the tables
+// naiveRate is more than the naive way books in a second.
+const naiveRate = 8000
+
+// naive books the same rows in the same tables, under the same constraints and
+// triggers and with the same durability, the way that comes first to mind.
+type naive struct {
+	db        *gorm.DB
+	totals    string // the table of the running totals, and the column that names their account
+	account   string
+	customers int
+}
+
+func openNaive(ctx context.Context, d database, customers int) (*naive, error) {
+	s, err := store.Open(ctx, d.options()) // makes the tables
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	if err := s.Close(); err != nil {
-		return 0, err
+		return nil, err
 	}
-	db, err := gorm.Open(sqlite.Dialector{DriverName: store.DriverName, DSN: store.DSN(path)}, &gorm.Config{Logger: logger.Discard})
+	db, err := gorm.Open(d.dialector(), &gorm.Config{Logger: logger.Discard})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	pool, err := db.DB()
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	defer pool.Close()
-	pool.SetMaxOpenConns(writers)
-
-	var ids []string
-	for range int(duration.Seconds() * 6000) {
-		ids = append(ids, "p_"+ulid.Make().String())
+	const connections = 32
+	pool.SetMaxOpenConns(connections)
+	pool.SetMaxIdleConns(connections)
+	n := &naive{db: db, totals: "ledger_accounts", account: "id", customers: customers}
+	if d.driver != driverPostgres {
+		return n, n.openAccounts()
 	}
-	rows := make([]naivePayment, len(ids))
-	for i, id := range ids {
-		rows[i] = naivePayment{PaymentID: id, Provider: "jetpay", Project: "1234", CustomerID: "7123456789", EntityID: "12345",
-			ContractNumber: "1234_ABC/01-01-2025", Amount: 10000, Currency: "KZT", Method: "terminal/kaspi", Status: "pending",
-			CreatedAt: time.Now().UnixMicro(), ExpiresAt: time.Now().Add(288 * time.Hour).UnixMicro()}
-	}
-	if err := db.CreateInBatches(rows, 500).Error; err != nil {
-		return 0, err
-	}
-	errUsedUp := errors.New("every payment is credited")
-	rate, done, err := each(ctx, duration, writers, func(n int64) error {
-		if n > int64(len(ids)) {
-			return errUsedUp
+	// The tables leave it to the program to number these two.
+	n.totals, n.account = "ledger_totals", "account_id"
+	for _, column := range []string{"transactions ALTER COLUMN seq", "messages ALTER COLUMN id"} {
+		if err := db.Exec("ALTER TABLE " + column + " ADD GENERATED BY DEFAULT AS IDENTITY").Error; err != nil {
+			return nil, errors.Join(err, n.close())
 		}
-		return db.Transaction(func(tx *gorm.DB) error { return naiveCredit(tx, event(ids[n-1], n)) })
-	})
-	if err != nil && !errors.Is(err, errUsedUp) {
-		return 0, err
 	}
-	return rate, compare(path, len(ids), int(done))
+	return n, n.openAccounts()
 }
 
-func naiveCredit(tx *gorm.DB, e topup.Event) error {
+// openAccounts spares the measured transactions the race for opening them.
+func (n *naive) openAccounts() error {
+	names := []string{topup.SettlementAccount(provider, strconv.Itoa(project))}
+	for customer := range n.customers {
+		names = append(names, topup.CustomerAccount(customerID(customer), contract))
+	}
+	accounts := make([]naiveAccount, len(names))
+	for i, name := range names {
+		accounts[i] = naiveAccount{Name: name, Currency: currency}
+	}
+	if err := n.db.CreateInBatches(accounts, 500).Error; err != nil || n.account == "id" {
+		return err
+	}
+	totals := make([]map[string]any, len(accounts))
+	for i, account := range accounts {
+		totals[i] = map[string]any{n.account: account.ID, "shard": 0, "debits": 0, "credits": 0}
+	}
+	return n.db.Table(n.totals).CreateInBatches(totals, 500).Error
+}
+
+func (n *naive) close() error {
+	pool, err := n.db.DB()
+	if err != nil {
+		return err
+	}
+	return pool.Close()
+}
+
+func (n *naive) issue(_ context.Context, count int) (ids []string, err error) {
+	rows := make([]naivePayment, count)
+	now := time.Now()
+	for i := range rows {
+		id, customer := "p_"+ulid.Make().String(), i%n.customers
+		ids = append(ids, id)
+		rows[i] = naivePayment{PaymentID: id, Provider: provider, Project: strconv.Itoa(project), CustomerID: customerID(customer), EntityID: contract,
+			ContractNumber: contractNumber(customer, contract), Amount: amountOf(0).Amount, Currency: currency, Method: platform.DepositMethod, Status: "pending",
+			CreatedAt: now.UnixMicro(), ExpiresAt: now.Add(paymentExpiry).UnixMicro()}
+	}
+	return ids, n.db.CreateInBatches(rows, 500).Error
+}
+
+func (n *naive) credit(id string, number int64) error {
+	return n.db.Transaction(func(tx *gorm.DB) error { return n.book(tx, event(id, number)) })
+}
+
+func (n *naive) book(tx *gorm.DB, e topup.Event) error {
 	var p naivePayment
 	if err := tx.Where("payment_id = ? AND provider = ? AND project = ?", e.Reference, e.Provider, e.Project).Take(&p).Error; err != nil {
 		return err
@@ -242,26 +349,26 @@ func naiveCredit(tx *gorm.DB, e topup.Event) error {
 		return err
 	}
 	var entries []naiveEntry
-	for n, name := range []string{topup.SettlementAccount(e.Provider, e.Project), topup.CustomerAccount(p.CustomerID, p.EntityID)} {
+	for i, name := range []string{topup.SettlementAccount(e.Provider, e.Project), topup.CustomerAccount(p.CustomerID, p.EntityID)} {
 		account := naiveAccount{}
-		if err := tx.Where(naiveAccount{Name: name, Currency: e.Sum.Currency}).FirstOrCreate(&account).Error; err != nil {
+		if err := tx.Where(naiveAccount{Name: name, Currency: e.Sum.Currency}).Take(&account).Error; err != nil {
 			return err
 		}
 		amount, column := e.Sum.Amount, "debits"
-		if n == 1 {
+		if i == 1 {
 			amount, column = -amount, "credits"
 		}
-		if err := tx.Model(&account).Update(column, gorm.Expr(column+" + ?", e.Sum.Amount)).Error; err != nil {
+		if err := tx.Table(n.totals).Where(n.account+" = ?", account.ID).Update(column, gorm.Expr(column+" + ?", e.Sum.Amount)).Error; err != nil {
 			return err
 		}
-		entries = append(entries, naiveEntry{Seq: t.Seq, N: int64(n), AccountID: account.ID, Amount: amount})
+		entries = append(entries, naiveEntry{Seq: t.Seq, N: int64(i), AccountID: account.ID, Amount: amount})
 	}
 	operation := naiveOperation{Operation: e.Operation, Provider: e.Provider, Project: e.Project, Reference: e.Reference, Seq: t.Seq,
 		SumAmount: e.Sum.Amount, SumCurrency: e.Sum.Currency, InitialAmount: e.Initial.Amount, InitialCurrency: e.Initial.Currency}
 	message := naiveMessage{ReceivedAt: now, Source: "callback", Provider: e.Provider, Project: e.Project, Reference: e.Reference, Fingerprint: e.Fingerprint,
 		PaymentID: p.PaymentID, Disposition: "credited", Seq: t.Seq, Status: e.Status, Operation: e.Operation, Code: e.Code}
 	if err := errors.Join(tx.Create(&entries).Error, tx.Create(&operation).Error, tx.Create(&message).Error,
-		tx.Create(&naiveBody{MessageID: message.ID, ReceivedAt: now, Body: []byte(callbackBody)}).Error); err != nil {
+		tx.Create(&naiveBody{MessageID: message.ID, ReceivedAt: now, Body: rawBody}).Error); err != nil {
 		return err
 	}
 	p.Status, p.ProviderStatus, p.OperationID, p.ProviderPaymentID = "succeeded", e.Status, e.Operation, &e.ReceiptID
