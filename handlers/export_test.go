@@ -67,3 +67,6 @@ func PayinHash(body []byte) []byte {
 	}
 	return hashOf(asked)
 }
+
+// MaxUnderWay is how many messages of providers are let in at once.
+const MaxUnderWay = maxUnderWay

@@ -25,7 +25,7 @@ func (s *Server) highhelpAlert(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	defer body.Release()
+	defer s.dismiss(body)
 	project, err := s.highhelp.sender(x, body)
 	if err != nil {
 		return err

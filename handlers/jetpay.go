@@ -24,7 +24,7 @@ func (s *Server) jetpay(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	defer body.Release()
+	defer s.dismiss(body)
 	x.kind = kindOf(body)
 	claim := claimOf(body)
 	x.named = s.projects.nameOf(claim)
@@ -44,8 +44,9 @@ func (s *Server) jetpay(c echo.Context) error {
 	return topup.Invalid("type", "must be verify or check_deposit")
 }
 
-// receive reads a provider's message, bounded and strictly. The caller releases
-// it; nothing of it is believed before its signature is verified.
+// receive reads a provider's message, bounded and strictly, and lets it in. The
+// caller dismisses it in the end; nothing of it is believed before its
+// signature is verified.
 func (s *Server) receive(x *exchange) (*signing.Body, error) {
 	if s.draining.Load() {
 		return nil, errDraining
@@ -53,7 +54,21 @@ func (s *Server) receive(x *exchange) (*signing.Body, error) {
 	if err := x.readBody(); err != nil {
 		return nil, err
 	}
-	return signing.Parse(x.body)
+	if !s.enter() {
+		s.leave()
+		return nil, errBusy
+	}
+	body, err := signing.Parse(x.body)
+	if err != nil {
+		s.leave()
+	}
+	return body, err
+}
+
+// dismiss ends the work on a message that receive has let in.
+func (s *Server) dismiss(body *signing.Body) {
+	body.Release()
+	s.leave()
 }
 
 // kindOf tells the messages apart. A body with a payment object is a callback,

@@ -74,6 +74,7 @@ type Server struct {
 	tokens    []token
 
 	draining  atomic.Bool
+	underWay  atomic.Int64 // messages of providers
 	idPrefix  string
 	lastID    atomic.Uint64
 	exchanges sync.Pool

@@ -1,0 +1,21 @@
+package handlers
+
+import "tolem/topup"
+
+// maxUnderWay is how many messages of providers are worked on at the same time:
+// as many as keep the writer's batches full while the one before is brought to
+// the disk. More would not be faster, they would only wait longer, and a platform
+// that is told at once to come again is better served than one that waits until
+// it gives up.
+const maxUnderWay = 128
+
+// errBusy refuses a message before it is looked at: no work is lost, and the
+// answer comes quickly.
+var errBusy = topup.Unavailable("too many requests are under way")
+
+// enter lets a provider's message in, unless as many as the server can carry are
+// under way; leave follows either way. It comes after the body has been read:
+// who sends slowly keeps nobody out.
+func (s *Server) enter() bool { return s.underWay.Add(1) <= maxUnderWay }
+
+func (s *Server) leave() { s.underWay.Add(-1) }
