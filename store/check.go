@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/gorm"
 )
 
@@ -151,7 +152,9 @@ func (r rule) check(db *gorm.DB) ([]string, error) {
 // overflows reports whether an integer became too large, in SQLite's words or
 // in PostgreSQL's. That is a finding: no sound book holds such amounts.
 func overflows(err error) bool {
-	return strings.Contains(err.Error(), "integer overflow") || strings.Contains(err.Error(), "bigint out of range")
+	const outOfRange = "22003" // of PostgreSQL
+	refused := (*pgconn.PgError)(nil)
+	return strings.Contains(err.Error(), "integer overflow") || (errors.As(err, &refused) && refused.Code == outOfRange)
 }
 
 // lines runs a query of one text column, and reads at most maxProblems rows.

@@ -71,9 +71,11 @@ func migratePostgres(ctx context.Context, config *pgx.ConnConfig, existing bool)
 		_, unlock := turn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1, 0)", pgLockMigration)
 		err = errors.Join(err, unlock)
 	}()
-	if err := bringUp(ctx, pool, &postgresDialect, existing); err != nil || existing {
+	if err := bringUp(ctx, pool, &postgresDialect, existing); err != nil {
 		return err
 	}
+	// Also for who migrates nothing: an operator may be the first to write to a
+	// restored database.
 	return raiseFeed(ctx, pool)
 }
 

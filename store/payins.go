@@ -163,6 +163,9 @@ func (s *Store) OpenPayin(ctx context.Context, n NewPayin) (paymentID string, pr
 	err = s.writer.do(ctx, func(tx *wtx) (err error) {
 		paymentID, prior = "", nil
 		now := tx.now()
+		if err := tx.shareCatalogue(); err != nil {
+			return err
+		}
 		if !n.Key.IsZero() {
 			if err := tx.lockKey(n.Key.Token, n.Key.Key); err != nil {
 				return err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
@@ -72,8 +73,18 @@ func parsePostgres(address string) (*pgx.ConnConfig, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = pgConnectTimeout
 	}
+	// Reads, too, need the primary: a standby's feed may have holes. It is asked
+	// so that a session that is read-only by choice passes.
+	config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsPrimary
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "tolem"
+	}
+	// A server notices within a minute that the machine of a client is gone, and
+	// frees what that held: its locks, the sweeps' among them.
+	for name, seconds := range map[string]string{"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"} {
+		if config.RuntimeParams[name] == "" {
+			config.RuntimeParams[name] = seconds
+		}
 	}
 	return config, nil
 }
@@ -194,6 +205,7 @@ var durableSettings = []struct {
 	{"transaction_read_only", []string{"off"}, "connect to the primary server, not to a replica"},
 	{"session_replication_role", []string{"origin"}, "do not change it for this role or database"},
 	{"server_encoding", []string{"UTF8"}, "create the database with ENCODING 'UTF8'"},
+	{"client_encoding", []string{"UTF8"}, "do not change it for this role or database, or in the URL"},
 	{"standard_conforming_strings", []string{"on"}, "do not change it for this role or database"},
 }
 
@@ -267,7 +279,8 @@ func (l *sweepLock) hold(ctx context.Context, config *pgx.ConnConfig) (held bool
 	// this answers for somebody else's connection.
 	err = l.conn.QueryRow(ctx, fmt.Sprintf(`SELECT CASE WHEN EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()
 			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-			AND classid = %[1]d AND objid = 0 AND granted) THEN true ELSE pg_try_advisory_lock(%[1]d, 0) END`, pgLockSweeps)).Scan(&held)
+			AND classid = %[1]d AND objid = CAST(CAST(k.book AS BIGINT) & 4294967295 AS oid) AND granted)
+			THEN true ELSE pg_try_advisory_lock(%[1]d, k.book) END FROM (SELECT hashtext(current_schema()) AS book) k`, pgLockSweeps)).Scan(&held)
 	if err != nil {
 		l.close(ctx)
 		return false, fmt.Errorf("take the lock for the sweeps: %w", err)

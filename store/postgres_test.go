@@ -109,6 +109,7 @@ func TestAServerThatWouldLoseWhatItAcknowledgedIsRefused(t *testing.T) {
 	for _, c := range []struct{ parameter, value, setting string }{
 		{"synchronous_commit", "off", "synchronous_commit"},
 		{"synchronous_commit", "local", "synchronous_commit"},
+		{"client_encoding", "LATIN1", "client_encoding"},
 		{"default_transaction_isolation", "serializable", "transaction_isolation"},
 		{"session_replication_role", "replica", "session_replication_role"},
 	} {

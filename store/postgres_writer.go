@@ -69,12 +69,21 @@ type pgLane struct {
 	conn *sql.Conn
 	raw  *pgx.Conn // the same
 	orm  *gorm.DB  // on the same
+	// warned is set by a warning of the server, in the lane's own goroutine.
+	warned bool
 	// refusal is why the last attempt to connect failed.
 	refusal   error
 	refusedAt time.Time
 }
 
 func openPostgresLane(ctx context.Context, config *pgx.ConnConfig, w *writer) (*pgLane, error) {
+	l := &pgLane{writer: w}
+	config = config.Copy()
+	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
+		if n.SeverityUnlocalized == "WARNING" {
+			l.warned = true
+		}
+	}
 	pool, orm, err := openPostgresPool(config, 1, pgSession)
 	if err != nil {
 		return nil, err
@@ -84,7 +93,7 @@ func openPostgresLane(ctx context.Context, config *pgx.ConnConfig, w *writer) (*
 		return nil, errors.Join(err, pool.Close())
 	}
 	shard := 1 + int64(hash32(id))&0x7fffffff%totalShards
-	l := &pgLane{writer: w, config: config, pool: pool, pooled: orm, id: id, bulks: newBulks(shard)}
+	l.config, l.pool, l.pooled, l.id, l.bulks = config, pool, orm, id, newBulks(shard)
 	l.stmts = l.bulks.statements()
 	if err := l.connect(ctx); err != nil {
 		return nil, errors.Join(err, pool.Close())
@@ -131,6 +140,10 @@ func (l *pgLane) dial(ctx context.Context) error {
 		_, err = raw.Exec(ctx, `INSERT INTO writers (id, batch, seen_at) VALUES ($1, 0, $2) ON CONFLICT (id) DO NOTHING`, l.id, micros(l.now()))
 	}
 	if err != nil {
+		// The pool must not keep it: its settings, or its server, stay wrong.
+		if raw != nil {
+			_ = raw.Close(ctx)
+		}
 		return errors.Join(err, conn.Close())
 	}
 	l.conn, l.raw, l.orm = conn, raw, boundTo(l.pooled, storablePool{conn})
@@ -221,6 +234,9 @@ func (l *pgLane) commitRound(round []*write) {
 			return
 		}
 		again, connected := retriable(err)
+		if refused := (*pgconn.PgError)(nil); round[0].hot != cold && errors.As(err, &refused) && refused.Code == "55P03" {
+			again = false // somebody holds it for long
+		}
 		if len(round) > 1 && connected {
 			for i := range round {
 				l.commitRound(round[i : i+1])
@@ -312,14 +328,18 @@ func (l *pgLane) transact(ctx context.Context, round []*write) error {
 // commitTransaction commits, and finds out what became of a commit whose answer
 // never came.
 func (l *pgLane) commitTransaction(ctx context.Context) error {
+	l.warned = false
 	done, err := l.raw.Exec(ctx, "COMMIT")
-	if err == nil && done.String() == "COMMIT" {
+	if err == nil && done.String() == "COMMIT" && !l.warned {
 		return nil
 	}
-	if err == nil {
+	if err == nil && l.warned {
+		// Somebody has cancelled the wait for the standby. Reading back waits for it.
+		err = errors.New("the standby was not waited for")
+	} else if err == nil {
 		return fmt.Errorf("commit: the server answered %s", done)
 	}
-	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) && refused.Severity == "ERROR" && !l.raw.IsClosed() {
+	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) && refused.SeverityUnlocalized == "ERROR" && !l.raw.IsClosed() {
 		return fmt.Errorf("commit: %w", err)
 	}
 	committed, unknown := l.resolve()
@@ -335,7 +355,7 @@ func (l *pgLane) commitTransaction(ctx context.Context) error {
 
 // resolve reads, on a new connection, whether the last batch was committed. Its
 // old connection may be at it still: the lane's row in writers is locked until
-// it has ended.
+// it has ended. A commit that the standby does not have yet is waited for.
 func (l *pgLane) resolve() (committed bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), pgWriteTimeout)
 	defer cancel()
@@ -350,11 +370,18 @@ func (l *pgLane) resolve() (committed bool, err error) {
 			return false, err
 		}
 	}
-	var batch int64
-	if err := l.raw.QueryRow(ctx, `SELECT batch FROM writers WHERE id = $1 FOR UPDATE`, l.id).Scan(&batch); err != nil {
-		return false, err
+	for {
+		var batch int64
+		l.warned = false
+		if err := l.raw.QueryRow(ctx, `SELECT batch FROM writers WHERE id = $1 FOR UPDATE`, l.id).Scan(&batch); err != nil {
+			return false, err
+		}
+		// The lock was written, so this waits for the standby too, unless that wait
+		// is cancelled again.
+		if !l.warned {
+			return batch == l.batch, nil
+		}
 	}
-	return batch == l.batch, nil
 }
 
 // pgWork is what a transaction on PostgreSQL remembers.
@@ -376,10 +403,19 @@ func (w *pgWork) begin(round []*write) error {
 	var batch pgx.Batch
 	batch.Queue("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
 	batch.Queue(`UPDATE writers SET batch = $2, seen_at = $3 WHERE id = $1
-		RETURNING (SELECT base FROM feed) + 256 * CAST(CAST(pg_current_xact_id() AS TEXT) AS BIGINT)`, l.id, l.batch, micros(l.now())).
+		RETURNING (SELECT base FROM feed) + 256 * CAST(CAST(pg_current_xact_id() AS TEXT) AS BIGINT), current_setting('fsync'), current_setting('full_page_writes'),
+			set_config('synchronous_commit', current_setting('synchronous_commit'), true), set_config('lock_timeout', $4, true)`,
+		l.id, l.batch, micros(l.now()), patienceOf(round)).
 		QueryRow(func(row pgx.Row) error {
-			if err := row.Scan(&w.place); !errors.Is(err, pgx.ErrNoRows) {
+			var fsync, pages, commit string
+			if err := row.Scan(&w.place, &fsync, &pages, &commit, nil); err != nil {
+				if errors.Is(err, pgx.ErrNoRows) {
+					return nil
+				}
 				return err
+			}
+			if fsync != "on" || pages != "on" || (commit != "on" && commit != "remote_apply") {
+				return fmt.Errorf("the PostgreSQL server is not durable any more: fsync is %s, full_page_writes %s, synchronous_commit %s", fsync, pages, commit)
 			}
 			return nil
 		})
@@ -402,6 +438,20 @@ func (w *pgWork) begin(round []*write) error {
 	}
 	w.message, w.placesEnd = w.place, w.place+placesPerTransaction
 	return nil
+}
+
+// patienceOf is how long a transaction waits for a lock. Who holds a payment for
+// long must not hold up the others of its batch, nor the lane: the platform asks
+// again.
+func patienceOf(round []*write) string {
+	switch {
+	case round[0].hot == cold:
+		return "5s"
+	case len(round) > 1:
+		return "500ms"
+	default:
+		return "1s"
+	}
 }
 
 const (

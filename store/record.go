@@ -213,8 +213,10 @@ func (tx *wtx) keepMessage(e topup.Event, body []byte, r Recorded, seq int64) er
 // very same raw body.
 func (tx *wtx) bodyKept(e topup.Event, body []byte) (bool, error) {
 	var kept bool
-	err := tx.raw(`SELECT EXISTS (SELECT 1 FROM messages m JOIN message_bodies b ON b.message_id = m.id
-		WHERE m.reference = ? AND m.fingerprint = ? AND b.body = ?)`, e.Reference, e.Fingerprint, body).Row().Scan(&kept)
+	// The first message is of an earlier transaction, or was written at once: what
+	// is put off is not sent for this, which would lock totals before their turn.
+	err := tx.orm.WithContext(tx.ctx).Raw(`SELECT EXISTS (SELECT 1 FROM messages m JOIN message_bodies b ON b.message_id = m.id
+		WHERE m.reference = ? AND m.fingerprint = ? AND b.body = ?)`, e.Reference, e.Fingerprint, tx.body(body)).Row().Scan(&kept)
 	if err != nil {
 		return false, fmt.Errorf("compare with the first message: %w", err)
 	}

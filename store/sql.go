@@ -31,6 +31,15 @@ const balancesTable = "ledger_balances"
 // the payments that are being issued.
 func (tx *wtx) lockCatalogue() error { return tx.lock(pgLockAccounts, 0) }
 
+// shareCatalogue lets a payment be issued beside others, and lets who changes
+// accounts wait until it is there to be seen.
+func (tx *wtx) shareCatalogue() error {
+	if _, alone := tx.work.(*sqliteWork); alone {
+		return nil
+	}
+	return tx.orm.WithContext(tx.ctx).Exec(`SELECT pg_advisory_xact_lock_shared(CAST(? AS INTEGER), 0)`, pgLockAccounts).Error
+}
+
 // lockKey makes this the only write that works on what the parts name.
 func (tx *wtx) lockKey(parts ...string) error { return tx.lock(pgLockKey, int32(hash32(parts...))) }
 
@@ -39,6 +48,14 @@ func (tx *wtx) lock(what, which int32) error {
 		return nil
 	}
 	return tx.orm.WithContext(tx.ctx).Exec(`SELECT pg_advisory_xact_lock(CAST(? AS INTEGER), CAST(? AS INTEGER))`, what, which).Error
+}
+
+// body is a raw message as the database holds it: bytes, or text.
+func (tx *wtx) body(raw []byte) any {
+	if _, alone := tx.work.(*sqliteWork); alone {
+		return raw
+	}
+	return storable(string(raw))
 }
 
 // lockPayment makes this the only write that changes the payment. There need

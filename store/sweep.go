@@ -139,6 +139,9 @@ func (s *Store) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	err := s.writer.do(ctx, func(tx *wtx) error {
+		if s.dialect.name != sqliteDialect.name {
+			return nil // every transaction writes the process's own row; one for all would hold all of them up
+		}
 		return tx.gorm().Exec(`INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
 			heartbeatKey, tx.now().UTC().Format(time.RFC3339Nano)).Error
 	})
