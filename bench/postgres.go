@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
@@ -30,7 +31,7 @@ func (b *bench) tableOfPostgres(ctx context.Context, limits *grid, reached goals
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, server.Stop()) }()
-	for _, part := range []func(context.Context, *pgtest.Server, *grid, goals) (string, error){b.postgresRate, b.postgresTwice} {
+	for _, part := range []func(context.Context, *pgtest.Server, *grid, goals) (string, error){b.postgresWriter, b.postgresRate, b.postgresTwice} {
 		note, err := part(ctx, server, limits, reached)
 		if err != nil {
 			return notes, err
@@ -49,6 +50,24 @@ func newDatabase(ctx context.Context, server *pgtest.Server, name string) (d dat
 	defer func() { err = errors.Join(err, conn.Close(ctx)) }()
 	_, err = conn.Exec(ctx, "CREATE DATABASE "+name)
 	return database{driverPostgres, server.URL(name)}, err
+}
+
+// postgresWriter compares like with like: both book without HTTP.
+func (b *bench) postgresWriter(ctx context.Context, server *pgtest.Server, _ *grid, reached goals) (note string, err error) {
+	ours, err := newDatabase(ctx, server, "ours")
+	if err != nil {
+		return "", err
+	}
+	gorms, err := newDatabase(ctx, server, "theirs")
+	if err != nil {
+		return "", err
+	}
+	c, err := b.compareBookers(ctx, "PostgreSQL", ours, gorms)
+	if err != nil {
+		return "", err
+	}
+	reached.atLeast(c.what, c.rates, c.ratio, leastOverNaive)
+	return strings.Join(c.notes, "\n"), nil
 }
 
 // postgresRate measures callbacks, in turns with one GORM transaction a request
@@ -86,7 +105,7 @@ func (b *bench) postgresRate(ctx context.Context, server *pgtest.Server, limits 
 		}
 	}
 	limits.row("PostgreSQL, one GORM transaction a request, "+fmt.Sprint(b.connections)+" at once", perSecond(median(by.rates)), "")
-	reached.atLeast("PostgreSQL, callback, durable credit / one GORM transaction a request", perSecond(median(rates)), median(ratios(rates, by.rates)), leastOverNaive)
+	reached.atLeast("PostgreSQL, callback over HTTP, durable credit / one GORM transaction a request, without HTTP", perSecond(median(rates)), median(ratios(rates, by.rates)), leastOverNaive)
 	half, err := r.atHalf(ctx, platform.MessageCallback, median(rates))
 	if err != nil {
 		return "", err

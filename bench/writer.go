@@ -34,43 +34,62 @@ type booker interface {
 	credit(id string, n int64) error
 }
 
-// tableOfWriter books credits through the store, which commits what waits
-// together, and through GORM's model API with a transaction a request.
+// tableOfWriter books credits on SQLite, with no HTTP in between.
 func (b *bench) tableOfWriter(ctx context.Context, reached goals) (notes []string, err error) {
 	folder, remove, err := b.subfolder("writer")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	ways := []*way{{name: "the writer alone", database: sqliteIn(folder, "grouped.db")}, {name: "a GORM transaction a request", database: sqliteIn(folder, "naive.db")}}
-	s, err := store.Open(ctx, ways[0].database.options())
+	c, err := b.compareBookers(ctx, "SQLite", sqliteIn(folder, "grouped.db"), sqliteIn(folder, "naive.db"))
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	naive, err := openNaive(ctx, ways[1].database, b.customers)
+	reached.grid.row(c.what, c.rates, fmt.Sprintf("%.2f", c.ratio), "", "")
+	return c.notes, nil
+}
+
+// comparison is what came of two ways to book the same.
+type comparison struct {
+	what, rates string
+	ratio       float64
+	notes       []string
+}
+
+// compareBookers books credits in turns through the store, which commits what
+// waits together, and through GORM's model API with a transaction a request,
+// each in a database of its own.
+func (b *bench) compareBookers(ctx context.Context, on string, ours, gorms database) (c comparison, err error) {
+	ways := []*way{{name: on + ", the writer alone", database: ours}, {name: on + ", a GORM transaction a request", database: gorms}}
+	s, err := store.Open(ctx, ours.options())
 	if err != nil {
-		return nil, err
+		return c, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	naive, err := openNaive(ctx, gorms, b.customers)
+	if err != nil {
+		return c, err
 	}
 	defer func() { err = errors.Join(err, naive.close()) }()
 	ways[0].booker, ways[1].booker = grouped{b, s}, naive
 	for range b.rounds {
 		for _, w := range ways {
 			if err := w.round(ctx, b); err != nil {
-				return nil, fmt.Errorf("%s: %w", w.name, err)
+				return c, fmt.Errorf("%s: %w", w.name, err)
 			}
 		}
 	}
 	for _, w := range ways {
 		note, err := w.said.compare(ctx, w.database)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", w.name, err)
+			return c, fmt.Errorf("%s: %w", w.name, err)
 		}
-		notes = append(notes, w.name+": "+note)
+		c.notes = append(c.notes, w.name+": "+note)
 	}
-	reached.grid.row("SQLite, credits by the writer alone / one GORM transaction a request",
-		perSecond(median(ways[0].rates))+" / "+perSecond(median(ways[1].rates)), fmt.Sprintf("%.2f", median(ratios(ways[0].rates, ways[1].rates))), "", "")
-	return notes, nil
+	c.what = on + ", credits by the writer alone / one GORM transaction a request"
+	c.rates = perSecond(median(ways[0].rates)) + " / " + perSecond(median(ways[1].rates))
+	c.ratio = median(ratios(ways[0].rates, ways[1].rates))
+	return c, nil
 }
 
 // way is a booker with what it has booked.
