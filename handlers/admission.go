@@ -3,11 +3,11 @@ package handlers
 import "tolem/topup"
 
 // maxUnderWay is how many messages of providers are worked on at the same time:
-// as many as keep the writer's batches full while the one before is brought to
-// the disk. More would not be faster, they would only wait longer, and a platform
+// two of the writer's batches, so that one fills while the other is brought to
+// the disk, and a burst of copies is let in whole. More would not be faster, they would only wait longer, and a platform
 // that is told at once to come again is better served than one that waits until
 // it gives up.
-const maxUnderWay = 128
+const maxUnderWay = 512
 
 // errBusy refuses a message before it is looked at: no work is lost, and the
 // answer comes quickly.
