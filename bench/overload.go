@@ -13,7 +13,7 @@ import (
 
 const (
 	overloadTimes       = 3    // the top rate
-	overloadConnections = 1536 // three times as many as are let in
+	overloadConnections = 512  // twice as many as are let in
 	mostAccepted        = 10.0 // times its normal p99, of what is accepted
 	leastRecovered      = 0.9  // of the top rate, at once afterwards
 )

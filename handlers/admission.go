@@ -3,11 +3,11 @@ package handlers
 import "tolem/topup"
 
 // maxUnderWay is how many messages of providers are worked on at the same time:
-// two of the writer's batches, so that one fills while the other is brought to
-// the disk, and a burst of copies is let in whole. More would not be faster, they would only wait longer, and a platform
-// that is told at once to come again is better served than one that waits until
-// it gives up.
-const maxUnderWay = 512
+// a batch of the writer, so that one can fill while another is brought to the
+// disk, and a burst of two hundred copies is let in whole. More would not be
+// faster, they would only wait longer, and a platform that is told at once to
+// come again is better served than one that waits until it gives up.
+const maxUnderWay = 256
 
 // errBusy refuses a message before it is looked at: no work is lost, and the
 // answer comes quickly.
