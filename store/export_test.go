@@ -12,9 +12,7 @@ import (
 func (s *Store) Raw(ctx context.Context, fn func(exec func(query string, args ...any) error) error) error {
 	return s.writer.do(ctx, func(tx *wtx) error {
 		return fn(func(query string, args ...any) error {
-			tx.dirty = true
-			_, err := tx.conn.ExecContext(tx.ctx, query, args...)
-			return err
+			return tx.gorm().Exec(query, args...).Error
 		})
 	})
 }

@@ -166,12 +166,13 @@ func (d *direct) step(args []any) (found bool, err error) {
 		}
 	}
 	rc := C.direct_step(d.stmt, (*C.char)(unsafe.Pointer(unsafe.SliceData(d.in))), C.int(len(args)), d.room(), C.longlong(len(d.out)), &d.changes)
-	if cap(d.in) > directKeep {
-		d.in = nil
-	}
 	if rc < 0 {
 		d.out = make([]byte, -rc)
 		rc = C.direct_row(d.stmt, d.room(), C.longlong(len(d.out)))
+	}
+	// Only now: a row that was too long for out may point into in.
+	if cap(d.in) > directKeep {
+		d.in = nil
 	}
 	switch rc {
 	case C.row:

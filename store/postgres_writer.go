@@ -56,7 +56,6 @@ var (
 // pgLane is a connection that writes to PostgreSQL.
 type pgLane struct {
 	*writer
-	config *pgx.ConnConfig
 	pool   *sql.DB
 	pooled *gorm.DB
 
@@ -93,7 +92,7 @@ func openPostgresLane(ctx context.Context, config *pgx.ConnConfig, w *writer) (*
 		return nil, errors.Join(err, pool.Close())
 	}
 	shard := 1 + int64(hash32(id))&0x7fffffff%totalShards
-	l.config, l.pool, l.pooled, l.id, l.bulks = config, pool, orm, id, newBulks(shard)
+	l.pool, l.pooled, l.id, l.bulks = pool, orm, id, newBulks(shard)
 	l.stmts = l.bulks.statements()
 	if err := l.connect(ctx); err != nil {
 		return nil, errors.Join(err, pool.Close())
@@ -312,7 +311,7 @@ func (l *pgLane) transact(ctx context.Context, round []*write) error {
 	if err := w.begin(round); err != nil {
 		return err
 	}
-	tx := &wtx{work: w, ctx: ctx, now: l.now, entropy: l.entropy, conn: l.conn, orm: l.orm, stmts: l.stmts}
+	tx := &wtx{work: w, ctx: ctx, now: l.now, entropy: l.entropy, orm: l.orm, stmts: l.stmts}
 	for _, op := range round {
 		op.err = tx.call(op.fn)
 		if op.err != nil && (!isRefusal(op.err) || tx.dirty) {

@@ -101,7 +101,7 @@ func (l *sqliteLane) attempt(batch []*write) (failed bool, err error) {
 		return false, errUnavailable(fmt.Errorf("begin: %w", err))
 	}
 	w := &sqliteWork{lane: l}
-	tx := &wtx{work: w, ctx: context.Background(), now: l.now, entropy: l.entropy, conn: l.conn, orm: l.orm, stmts: &l.stmts}
+	tx := &wtx{work: w, ctx: context.Background(), now: l.now, entropy: l.entropy, orm: l.orm, stmts: &l.stmts}
 	for _, op := range batch {
 		tx.dirty = false
 		op.err = tx.call(op.fn)

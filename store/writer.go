@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -91,8 +90,7 @@ type wtx struct {
 	ctx     context.Context
 	now     func() time.Time
 	entropy io.Reader
-	conn    *sql.Conn
-	orm     *gorm.DB // on conn
+	orm     *gorm.DB // on the connection of the transaction
 	stmts   *writeStatements
 	dirty   bool // something was written by the write that runs now
 }
