@@ -278,6 +278,22 @@ func (s *storm) pay(ctx context.Context) error {
 	return nil
 }
 
+// creditedAll fails the test unless every payment of which a success was sent is
+// credited, and no other; it returns how many they are.
+func (m *memory) creditedAll(t *testing.T, s *shop) int {
+	t.Helper()
+	succeeded := 0
+	for _, message := range m.sent {
+		if message.success {
+			succeeded++
+		}
+	}
+	if _, credits := s.booked(t); len(credits) != succeeded || succeeded == 0 {
+		t.Errorf("%d payments are credited, want the %d of which a callback was sent", len(credits), succeeded)
+	}
+	return succeeded
+}
+
 // compare holds what was acknowledged against what another connection reads
 // from the database file.
 func (m *memory) compare(t *testing.T, s *shop) {
@@ -370,15 +386,7 @@ func TestAcknowledgedIsBookedAcrossCrashes(t *testing.T) {
 		v.stop(t)
 		m.compare(t, s)
 		s.checkLedger(t, program)
-		succeeded := 0
-		for _, message := range m.sent {
-			if message.success {
-				succeeded++
-			}
-		}
-		if _, credits := s.booked(t); len(credits) != succeeded || succeeded == 0 {
-			t.Errorf("%d payments are credited, want the %d of which a callback was sent", len(credits), succeeded)
-		}
+		succeeded := m.creditedAll(t, s)
 		t.Logf("%d messages in %d lives, %d payments credited", len(m.sent), kills+1, succeeded)
 	})
 }

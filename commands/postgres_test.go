@@ -138,15 +138,7 @@ func TestAKilledServerLosesNothingThatEitherAcknowledged(t *testing.T) {
 	m.compare(t, s)
 	survivor.stop(t)
 	s.checkLedger(t, program)
-	succeeded := 0
-	for _, message := range m.sent {
-		if message.success {
-			succeeded++
-		}
-	}
-	if _, credits := s.booked(t); len(credits) != succeeded || succeeded == 0 {
-		t.Errorf("%d payments are credited, want the %d of which a callback was sent", len(credits), succeeded)
-	}
+	succeeded := m.creditedAll(t, s)
 	t.Logf("%d messages, %d payments credited", len(m.sent), succeeded)
 }
 
