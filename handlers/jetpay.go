@@ -133,24 +133,24 @@ func (s *Server) checkDeposit(x *exchange, b *signing.Body, claim claim) error {
 	}
 	ctx, cancel := x.patience()
 	defer cancel()
-	account, err := s.store.Account(ctx, customerID)
-	if err != nil {
-		return fmt.Errorf("check_deposit: %w", err)
-	}
-	rules := topup.DepositRules{Methods: x.project.paymentMethods, MaxAmount: s.maxAmount}
-	contract, err := topup.CheckDeposit(account, deposit, rules)
-	if err != nil {
-		return err
-	}
-	x.paymentID, err = s.store.Issue(ctx, store.NewPayment{
-		Provider:       provider,
-		Project:        x.project.id,
-		CustomerID:     account.CustomerID,
-		ContractID:     contract.ID,
-		ContractNumber: contract.Number,
-		Money:          deposit.Money,
-		Method:         deposit.Method,
-		ExpiresAfter:   s.expiry,
+	// Not x.project: the writer may ask after this request has been given up.
+	project := x.project
+	rules := topup.DepositRules{Methods: project.paymentMethods, MaxAmount: s.maxAmount}
+	x.paymentID, err = s.store.Deposit(ctx, customerID, func(account *topup.Account) (store.NewPayment, error) {
+		contract, err := topup.CheckDeposit(account, deposit, rules)
+		if err != nil {
+			return store.NewPayment{}, err
+		}
+		return store.NewPayment{
+			Provider:       provider,
+			Project:        project.id,
+			CustomerID:     account.CustomerID,
+			ContractID:     contract.ID,
+			ContractNumber: contract.Number,
+			Money:          deposit.Money,
+			Method:         deposit.Method,
+			ExpiresAfter:   s.expiry,
+		}, nil
 	})
 	if err != nil {
 		return fmt.Errorf("check_deposit: %w", err)

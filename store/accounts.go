@@ -32,7 +32,7 @@ const visibleFrom = ` FROM catalogue c JOIN accounts a ON a.customer_id = CAST(?
 	WHERE c.id = 1 ORDER BY a.revision DESC LIMIT 1`
 
 const (
-	accountColumns = `a.customer_id, a.revision, a.additional_customer_id, a.currency, a.closed, a.entities, a.revision < c.closed_below`
+	accountColumns = `a.customer_id, a.revision, a.additional_customer_id, a.currency, a.closed = 1, a.entities, a.revision < c.closed_below`
 
 	accountSQL = `SELECT ` + accountColumns + visibleFrom
 	// offerSQL is the whole of verify: '' stands for an account that cannot be

@@ -91,19 +91,52 @@ type NewPayment struct {
 func (s *Store) Issue(ctx context.Context, n NewPayment) (string, error) {
 	var id string
 	err := s.writer.wait(ctx, &write{hot: hotIssue, fn: func(tx *wtx) (err error) {
-		p := topup.Payment{
-			Provider: n.Provider, Project: n.Project, CustomerID: n.CustomerID, ContractID: n.ContractID,
-			ContractNumber: n.ContractNumber, Money: n.Money, Method: n.Method,
-			Status: topup.StatusPending, CreatedAt: tx.now(),
-		}
-		if n.ExpiresAfter > 0 {
-			p.ExpiresAt = p.CreatedAt.Add(n.ExpiresAfter)
-		}
-		id, err = tx.openPayment(&p)
+		id, err = tx.issue(n)
 		return err
 	}})
 	if err != nil {
 		return "", fmt.Errorf("issue a payment id: %w", err)
+	}
+	return id, nil
+}
+
+func (tx *wtx) issue(n NewPayment) (string, error) {
+	p := topup.Payment{
+		Provider: n.Provider, Project: n.Project, CustomerID: n.CustomerID, ContractID: n.ContractID,
+		ContractNumber: n.ContractNumber, Money: n.Money, Method: n.Method,
+		Status: topup.StatusPending, CreatedAt: tx.now(),
+	}
+	if n.ExpiresAfter > 0 {
+		p.ExpiresAt = p.CreatedAt.Add(n.ExpiresAfter)
+	}
+	return tx.openPayment(&p)
+}
+
+// Deposit shows accept the account of a customer and stores the pending payment
+// that it returns, as Issue does. The id is normalised first. What accept has
+// seen holds until the payment is on disk: nobody closes the account, or changes
+// its currency, in between. accept may be asked several times; its error refuses
+// the deposit, and the error is of KindNotFound when there is no account.
+func (s *Store) Deposit(ctx context.Context, customerID string, accept func(*topup.Account) (NewPayment, error)) (string, error) {
+	op := &write{hot: hotIssue, customer: s.normalize.Apply(customerID)}
+	var id string
+	op.fn = func(tx *wtx) error {
+		account, err := tx.account(tx, op.customer)
+		if err != nil {
+			return fmt.Errorf("read an account: %w", err)
+		}
+		if account == nil {
+			return topup.NotFound("account does not exist")
+		}
+		n, err := accept(account)
+		if err != nil {
+			return err
+		}
+		id, err = tx.issue(n)
+		return err
+	}
+	if err := s.writer.wait(ctx, op); err != nil {
+		return "", fmt.Errorf("take a deposit: %w", err)
 	}
 	return id, nil
 }

@@ -391,6 +391,7 @@ type pgWork struct {
 
 	place, message, placesEnd int64
 	known                     map[*topup.Event]*topup.State
+	accounts                  map[string]*accountRow
 	totals                    map[accountKey]*totals
 }
 
@@ -420,6 +421,7 @@ func (w *pgWork) begin(round []*write) error {
 		})
 	if slices.ContainsFunc(round, func(op *write) bool { return op.hot == hotIssue }) {
 		batch.Queue(`SELECT pg_advisory_xact_lock_shared($1, 0)`, pgLockAccounts)
+		w.readAccounts(&batch, round)
 	}
 	var events []*topup.Event
 	for _, op := range round {
@@ -437,6 +439,44 @@ func (w *pgWork) begin(round []*write) error {
 	}
 	w.message, w.placesEnd = w.place, w.place+placesPerTransaction
 	return nil
+}
+
+// pgAccountsSQL finds the records that count for several customers.
+const pgAccountsSQL = `SELECT v.* FROM unnest($1::text[]) AS u (customer_id) CROSS JOIN LATERAL (SELECT ` + accountColumns + `
+	FROM catalogue c JOIN accounts a ON a.customer_id = u.customer_id AND a.revision IS DISTINCT FROM c.staging
+	WHERE c.id = 1 ORDER BY a.revision DESC LIMIT 1) v`
+
+// readAccounts reads the accounts that deposits are for, once nobody can change
+// them before the payments are there to be seen.
+func (w *pgWork) readAccounts(batch *pgx.Batch, round []*write) {
+	var customers []string
+	for _, op := range round {
+		if op.customer != "" {
+			customers = append(customers, storable(op.customer))
+		}
+	}
+	if len(customers) == 0 {
+		return
+	}
+	w.accounts = make(map[string]*accountRow, len(customers))
+	batch.Queue(pgAccountsSQL, customers).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			var row accountRow
+			if err := rows.Scan(row.places()...); err != nil {
+				return err
+			}
+			w.accounts[row.customerID] = &row
+		}
+		return rows.Err()
+	})
+}
+
+func (w *pgWork) account(_ *wtx, customerID string) (*topup.Account, error) {
+	row := w.accounts[storable(customerID)]
+	if row == nil {
+		return nil, nil
+	}
+	return row.value()
 }
 
 // patienceOf is how long a transaction waits for a lock. Who holds a payment for

@@ -183,6 +183,15 @@ func (w *sqliteWork) state(tx *wtx, e *topup.Event) (state topup.State, err erro
 	return state, nil
 }
 
+func (w *sqliteWork) account(tx *wtx, customerID string) (*topup.Account, error) {
+	var row accountRow
+	found, err := tx.stmts.account.hot.one(row.places(), customerID)
+	if err != nil || !found {
+		return nil, err
+	}
+	return row.value()
+}
+
 // takeSeq gives out the next place in the feed. The transaction holds the
 // write lock, so nobody else can take it.
 func (w *sqliteWork) takeSeq() (int64, error) {

@@ -19,7 +19,7 @@ func (s statement) put(args ...any) error {
 // writeStatements are the hot statements of a lane: GORM would prepare each
 // anew inside every transaction.
 type writeStatements struct {
-	insertAccount                               statement
+	account, insertAccount                      statement
 	insertPayment, updatePayment                statement
 	seen, posted, issued, unknown               statement
 	lastMessage, insertMessage, insertBody      statement
@@ -31,6 +31,7 @@ type writeStatements struct {
 // queries are the statements' texts for SQLite.
 func (s *writeStatements) queries() map[*statement]string {
 	return map[*statement]string{
+		&s.account:       accountSQL,
 		&s.insertAccount: insertAccountSQL,
 
 		&s.insertPayment: insertPaymentSQL,

@@ -68,10 +68,13 @@ type lane interface {
 type write struct {
 	fn  func(*wtx) error
 	hot hotKind
-	// event is what a hot record is about: PostgreSQL reads ahead for a batch.
+	// event is what a hot record is about: PostgreSQL reads ahead for a batch,
+	// this and the customer.
 	event *topup.Event
-	err   error
-	done  chan struct{}
+	// customer is whose account a deposit is for, normalised.
+	customer string
+	err      error
+	done     chan struct{}
 }
 
 // hotKind marks the writes that every payment makes. PostgreSQL carries out a
@@ -99,6 +102,8 @@ type wtx struct {
 type work interface {
 	// state reads what an event meets, and on PostgreSQL holds what it read.
 	state(tx *wtx, e *topup.Event) (topup.State, error)
+	// account reads the account of a deposit's customer, nil for none.
+	account(tx *wtx, customerID string) (*topup.Account, error)
 	// takeSeq gives out the next place in the feed, takeMessage the next id of
 	// a message.
 	takeSeq() (int64, error)
