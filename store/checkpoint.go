@@ -11,15 +11,21 @@ import (
 
 const (
 	checkpointEvery = 100 * time.Millisecond
-	// restartPause is how long the writer is left alone after a restart that
-	// a long reader, such as a backup, did not allow.
-	restartPause = 5 * time.Second
-	// A WAL file above passiveBytes is copied into the database beside the
-	// traffic; above restartFrames pages (64 MiB) the writer is held for a
-	// moment, so that the WAL starts afresh instead of growing for as long as
-	// the load lasts.
-	passiveBytes  = 4 << 20
-	restartFrames = 64 << 20 / 4096
+	// A WAL of restartFrames pages (128 MiB) is copied into the database, and the
+	// writer held for a moment, so that it starts afresh instead of growing for
+	// as long as the load lasts. The longer it is, the more often a page that is
+	// written again and again is copied but once, and the rarer the moments in
+	// which the disk has to take both.
+	restartFrames = 128 << 20 / 4096
+	// passiveEvery is how often a shorter one is copied, so that not much is
+	// left to do when a server starts again.
+	passiveEvery = 5 * time.Second
+	// restartPatience bounds how long the writer is held for readers to end: a
+	// read of a request takes a tenth of a millisecond.
+	restartPatience = 5 * time.Millisecond
+	// After a restart that a long reader, such as a backup, did not allow, the
+	// writer is left alone for a pause that grows from the shortest to the longest.
+	shortestPause, longestPause = 200 * time.Millisecond, 5 * time.Second
 )
 
 // checkpointer copies the WAL into the database on a connection of its own. On
@@ -27,12 +33,16 @@ const (
 // after which commits are reported and never made.
 type checkpointer struct {
 	pool   *sql.DB
+	conn   *sql.Conn
+	any    hot // a statement of the connection, through which its file is found
 	path   string
 	writer *writer
 	stop   chan struct{}
 	done   chan struct{}
 
-	notBefore time.Time // of the next restart
+	copiedAt  time.Time     // when a checkpoint was last made
+	notBefore time.Time     // of the next restart
+	pause     time.Duration // after the last one that was not allowed, 0 after one that was
 }
 
 func startCheckpointer(ctx context.Context, path string, w *writer) (*checkpointer, error) {
@@ -40,15 +50,28 @@ func startCheckpointer(ctx context.Context, path string, w *writer) (*checkpoint
 	if err != nil {
 		return nil, err
 	}
-	pool.SetMaxOpenConns(1)
-	// It gives way at once: while it waits for a reader, the writer waits for it.
-	var millis int
-	if err := pool.QueryRowContext(ctx, "PRAGMA busy_timeout = 20").Scan(&millis); err != nil {
+	c := &checkpointer{pool: pool, path: path, writer: w, stop: make(chan struct{}), done: make(chan struct{})}
+	if err := c.connect(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("checkpoint connection: %w", err), pool.Close())
 	}
-	c := &checkpointer{pool: pool, path: path, writer: w, stop: make(chan struct{}), done: make(chan struct{})}
 	go c.run()
 	return c, nil
+}
+
+func (c *checkpointer) connect(ctx context.Context) (err error) {
+	if c.conn, err = c.pool.Conn(ctx); err != nil {
+		return err
+	}
+	// It never waits inside SQLite, which sleeps for milliseconds: while it waits
+	// for a reader, the writer waits for it.
+	var millis int
+	if err = c.conn.QueryRowContext(ctx, "PRAGMA busy_timeout = 0").Scan(&millis); err == nil {
+		err = prepareHot(ctx, c.conn, map[*hot]string{&c.any: `SELECT 1`})
+	}
+	if err != nil {
+		return errors.Join(err, c.conn.Close())
+	}
+	return nil
 }
 
 func (c *checkpointer) run() {
@@ -68,42 +91,76 @@ func (c *checkpointer) run() {
 }
 
 func (c *checkpointer) tick(ctx context.Context) error {
-	if walSize(c.path) < passiveBytes {
-		return nil
-	}
-	_, frames, err := c.checkpoint(ctx, "PASSIVE")
-	if err != nil || frames < restartFrames || time.Now().Before(c.notBefore) {
+	w, err := c.checkpoint(ctx, "NOOP") // which only asks
+	if err != nil {
 		return err
 	}
-	// Nearly everything is copied already. RESTART keeps the file, which the
-	// writer goes on to fill from its start; truncating it would cost many
-	// times as long.
-	c.writer.turn.Lock()
-	defer c.writer.turn.Unlock()
-	busy, _, err := c.checkpoint(ctx, "RESTART")
-	if busy {
-		c.notBefore = time.Now().Add(restartPause)
+	full := w.frames >= restartFrames
+	if w.copied == w.frames && !full || !full && time.Since(c.copiedAt) < passiveEvery {
+		return nil
 	}
-	return err
+	c.copiedAt = time.Now()
+	if _, err := c.checkpoint(ctx, "PASSIVE"); err != nil || !full || time.Now().Before(c.notBefore) {
+		return err
+	}
+	return c.restart(ctx)
 }
 
-// checkpoint makes one, reads its answer to the end, and returns whether
-// somebody stood in its way, and how many frames the WAL has.
-func (c *checkpointer) checkpoint(ctx context.Context, mode string) (busy bool, frames int, err error) {
-	var copied int
-	err = c.pool.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &frames, &copied)
-	if err != nil {
-		return false, 0, fmt.Errorf("checkpoint: %w", err)
+// restart lets the WAL start afresh. It keeps the file, which the writer goes on
+// to fill from its start; truncating it would cost many times as long.
+//
+// Nearly everything is copied already, but beside traffic SQLite leaves it to the
+// last checkpoint to bring that to the disk. Done while the writer is held, that
+// is most of what the slowest payments wait for; so it is done before.
+func (c *checkpointer) restart(ctx context.Context) error {
+	if err := c.any.syncDatabase(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return err
 	}
-	return busy, frames, nil
+	if _, err := c.checkpoint(ctx, "PASSIVE"); err != nil {
+		return err
+	}
+	c.writer.turn.Lock()
+	defer c.writer.turn.Unlock()
+	for held := time.Now(); ; {
+		w, err := c.checkpoint(ctx, "RESTART")
+		if err != nil {
+			return err
+		}
+		if !w.busy {
+			c.pause = 0
+			return nil
+		}
+		if time.Since(held) > restartPatience {
+			c.pause = min(max(2*c.pause, shortestPause), longestPause)
+			c.notBefore = time.Now().Add(c.pause)
+			return nil
+		}
+		time.Sleep(restartPatience / 50)
+	}
+}
+
+// walState is what a checkpoint tells of the WAL.
+type walState struct {
+	busy           bool // somebody stood in the way
+	frames, copied int  // pages in it, and those of them that are in the database too
+}
+
+// checkpoint makes one and reads its answer to the end.
+func (c *checkpointer) checkpoint(ctx context.Context, mode string) (w walState, err error) {
+	err = c.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&w.busy, &w.frames, &w.copied)
+	if err != nil {
+		return walState{}, fmt.Errorf("checkpoint: %w", err)
+	}
+	return w, nil
 }
 
 // close ends the loop and makes a last checkpoint, so that the file alone holds everything.
 func (c *checkpointer) close() error {
 	close(c.stop)
 	<-c.done
-	_, _, err := c.checkpoint(context.Background(), "TRUNCATE")
-	return errors.Join(err, c.pool.Close())
+	_, err := c.checkpoint(context.Background(), "TRUNCATE")
+	c.any.close()
+	return errors.Join(err, c.conn.Close(), c.pool.Close())
 }
 
 // walSize returns the size of the write-ahead log in bytes.

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 
 	"gorm.io/gorm"
@@ -26,7 +27,11 @@ type sqliteLane struct {
 }
 
 func openSQLiteLane(ctx context.Context, path string, w *writer) (*sqliteLane, error) {
-	pool, orm, err := openPool(path, 1)
+	var extra url.Values
+	if registerLogVFS() {
+		extra = url.Values{"vfs": {logVFS}}
+	}
+	pool, orm, err := openPool(path, 1, extra)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,235 @@
+//go:build cgo
+
+package store
+
+/*
+#include <stdlib.h>
+#include <string.h>
+
+// SQLite's interface to files, as sqlite3.h has it: the driver brings SQLite
+// along and does not offer these types and functions. The functions are resolved
+// when the program is linked, and are null where they cannot be.
+typedef struct file file;
+typedef struct vfs vfs;
+
+struct methods {
+	int version;
+	int (*close)(file *);
+	int (*read)(file *, void *, int, long long);
+	int (*write)(file *, const void *, int, long long);
+	int (*truncate)(file *, long long);
+	int (*sync)(file *, int);
+	int (*size)(file *, long long *);
+	int (*lock)(file *, int);
+	int (*unlock)(file *, int);
+	int (*reserved)(file *, int *);
+	int (*control)(file *, int, void *);
+	int (*sector)(file *);
+	int (*characteristics)(file *);
+	// of version 2
+	int (*shm_map)(file *, int, int, int, void volatile **);
+	int (*shm_lock)(file *, int, int, int);
+	void (*shm_barrier)(file *);
+	int (*shm_unmap)(file *, int);
+	// of version 3
+	int (*fetch)(file *, long long, int, void **);
+	int (*unfetch)(file *, long long, void *);
+};
+
+struct file { const struct methods *methods; };
+
+struct vfs {
+	int version;
+	int file_size;
+	int max_pathname;
+	vfs *next;
+	const char *name;
+	void *app_data;
+	int (*open)(vfs *, const char *, file *, int, int *);
+	void *others[15]; // of version 3
+};
+
+#define WEAK __attribute__((weak))
+extern vfs *sqlite3_vfs_find(const char *) WEAK;
+extern int sqlite3_vfs_register(vfs *, int) WEAK;
+extern file *sqlite3_database_file_object(const char *) WEAK;
+extern int sqlite3_file_control(void *, const char *, int, void *) WEAK;
+extern void *sqlite3_db_handle(void *) WEAK;
+
+enum { ok = 0, failed = 1, no_memory = 7 };
+enum { open_main = 0x100, open_wal = 0x80000, safe_overwrite = 0x1000, file_pointer = 7, sync_normal = 2 };
+enum { shm_unlock = 1, write_lock = 0 };
+// room is how many bytes of a WAL are put off at most. SQLite's unix files write
+// no more than 128 KiB at once, and nothing at all of exactly that.
+enum { room = 120 << 10 };
+
+static vfs *real;
+
+// A wal is the write-ahead log of a connection, in front of the real file.
+typedef struct wal {
+	file base;
+	char *pending;
+	long long at; // where pending belongs
+	int length;
+	struct wal **owner; // log of the database
+} wal;
+
+// A database is what stands behind the real file of one.
+typedef struct {
+	struct methods methods; // the real ones but for shm_lock
+	int (*shm_lock)(file *, int, int, int);
+	wal *log;
+} database;
+
+static file *under(file *f) { return (file *)((wal *)f + 1); }
+static database *behind(file *f) { return (database *)((char *)f + (real->file_size + 7 & ~7)); }
+
+static int flush(wal *w) {
+	int length = w->length;
+	w->length = 0; // if it fails, so does the transaction, and the next one writes in its place
+	return length ? under(&w->base)->methods->write(under(&w->base), w->pending, length, w->at) : ok;
+}
+
+static int wal_write(file *f, const void *bytes, int n, long long at) {
+	wal *w = (wal *)f;
+	if (w->length && (at != w->at + w->length || n > room - w->length)) {
+		int rc = flush(w);
+		if (rc) return rc;
+	}
+	if (n > room) return under(f)->methods->write(under(f), bytes, n, at);
+	if (!w->length) w->at = at;
+	memcpy(w->pending + w->length, bytes, n);
+	w->length += n;
+	return ok;
+}
+
+// Whatever else is done with the file comes after what was put off.
+#define FLUSHED(f, method, ...) \
+	int rc = flush((wal *)f); \
+	return rc ? rc : under(f)->methods->method(under(f), ##__VA_ARGS__)
+
+static int wal_read(file *f, void *bytes, int n, long long at) { FLUSHED(f, read, bytes, n, at); }
+static int wal_truncate(file *f, long long size) { FLUSHED(f, truncate, size); }
+static int wal_sync(file *f, int flags) { FLUSHED(f, sync, flags); }
+static int wal_size(file *f, long long *size) { FLUSHED(f, size, size); }
+static int wal_lock(file *f, int level) { FLUSHED(f, lock, level); }
+static int wal_unlock(file *f, int level) { FLUSHED(f, unlock, level); }
+static int wal_reserved(file *f, int *held) { FLUSHED(f, reserved, held); }
+static int wal_control(file *f, int what, void *with) { FLUSHED(f, control, what, with); }
+static int wal_sector(file *f) { return under(f)->methods->sector(under(f)); }
+static int wal_characteristics(file *f) { return under(f)->methods->characteristics(under(f)); }
+
+static int wal_close(file *f) {
+	wal *w = (wal *)f;
+	int rc = flush(w);
+	int closed = under(f)->methods->close(under(f));
+	*w->owner = 0;
+	free(w->pending);
+	return rc ? rc : closed;
+}
+
+static const struct methods wal_methods = {
+	1, wal_close, wal_read, wal_write, wal_truncate, wal_sync, wal_size,
+	wal_lock, wal_unlock, wal_reserved, wal_control, wal_sector, wal_characteristics,
+};
+
+// Nothing is put off any longer than the right to write lasts: what a
+// transaction had written before it was rolled back may lie where the next one,
+// perhaps of another process, writes.
+static int database_shm_lock(file *f, int first, int n, int flags) {
+	database *d = behind(f);
+	if (d->log && flags & shm_unlock && first == write_lock) flush(d->log);
+	return d->shm_lock(f, first, n, flags);
+}
+
+static int open_database(const char *name, file *f, int flags, int *out) {
+	int rc = real->open(real, name, f, flags, out);
+	if (rc) return rc;
+	database *d = behind(f);
+	d->methods = *f->methods;
+	d->shm_lock = d->methods.shm_lock;
+	d->methods.shm_lock = database_shm_lock;
+	d->log = 0;
+	f->methods = &d->methods;
+	return ok;
+}
+
+static int open_log(const char *name, file *f, int flags, int *out) {
+	wal *w = (wal *)f;
+	w->base.methods = 0; // of a file that is not open
+	w->length = 0;
+	int rc = real->open(real, name, under(f), flags, out);
+	if (rc) return rc;
+	// Without it SQLite writes on after a sync, to fill a sector, and does not sync again.
+	int safe = under(f)->methods->characteristics(under(f)) & safe_overwrite;
+	w->pending = safe ? malloc(room) : 0;
+	if (!w->pending) {
+		under(f)->methods->close(under(f));
+		return safe ? no_memory : failed;
+	}
+	w->owner = &behind(sqlite3_database_file_object(name))->log;
+	*w->owner = w;
+	w->base.methods = &wal_methods;
+	return ok;
+}
+
+static int open_file(vfs *self, const char *name, file *f, int flags, int *out) {
+	(void)self;
+	if (flags & open_main) return open_database(name, f, flags, out);
+	if (flags & open_wal) return open_log(name, f, flags, out);
+	return real->open(real, name, f, flags, out);
+}
+
+// register_log_vfs makes the VFS known under a name, and returns 0, or nothing
+// where SQLite is not what it was when this was written.
+static int register_log_vfs(const char *name) {
+	static vfs own;
+	if (!sqlite3_vfs_find || !sqlite3_vfs_register || !sqlite3_database_file_object) return failed;
+	real = sqlite3_vfs_find(0);
+	if (!real || real->version != 3) return failed;
+	own = *real;
+	own.file_size = (real->file_size + 7 & ~7) + (int)(sizeof(wal) > sizeof(database) ? sizeof(wal) : sizeof(database));
+	own.next = 0;
+	own.name = name;
+	own.open = open_file;
+	return sqlite3_vfs_register(&own, 0);
+}
+
+// sync_database brings the database file of a statement's connection to the disk.
+static int sync_database(void *stmt) {
+	file *f = 0;
+	if (!sqlite3_file_control || !sqlite3_db_handle) return failed;
+	int rc = sqlite3_file_control(sqlite3_db_handle(stmt), "main", file_pointer, &f);
+	if (rc || !f || !f->methods) return failed;
+	return f->methods->sync(f, sync_normal);
+}
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// logVFS is a file system of SQLite's for the one connection that writes: all
+// that a commit puts into the WAL is written in one piece, when it is synced.
+// SQLite writes the header and the content of each page on their own, a hundred
+// system calls for a batch of fifteen payments, which is a third of what a commit
+// costs. The bytes of the file, and when they are on disk, stay the same.
+const logVFS = "tolem-log"
+
+// registerLogVFS makes logVFS known, and reports whether it can be used.
+var registerLogVFS = sync.OnceValue(func() bool { return C.register_log_vfs(C.CString(logVFS)) == 0 })
+
+// syncDatabase brings the database file of the statement's connection to the
+// disk. It is of a checkpoint that had no time for that.
+func (h *hot) syncDatabase() error {
+	if h.direct == nil {
+		return errors.ErrUnsupported
+	}
+	if rc := C.sync_database(h.direct.stmt); rc != 0 {
+		return fmt.Errorf("sync the database file: SQLite says %d", int(rc))
+	}
+	return nil
+}
