@@ -23,6 +23,10 @@ const (
 	// restartPatience bounds how long the writer is held for readers to end: a
 	// read of a request takes a tenth of a millisecond.
 	restartPatience = 5 * time.Millisecond
+	// What is copied is brought to the disk in up to catchUps rounds before the
+	// writer is held, the last of which took less than caughtUp.
+	catchUps = 4
+	caughtUp = 2 * time.Millisecond
 	// After a restart that a long reader, such as a backup, did not allow, the
 	// writer is left alone for a pause that grows from the shortest to the longest.
 	shortestPause, longestPause = 200 * time.Millisecond, 5 * time.Second
@@ -108,15 +112,8 @@ func (c *checkpointer) tick(ctx context.Context) error {
 
 // restart lets the WAL start afresh. It keeps the file, which the writer goes on
 // to fill from its start; truncating it would cost many times as long.
-//
-// Nearly everything is copied already, but beside traffic SQLite leaves it to the
-// last checkpoint to bring that to the disk. Done while the writer is held, that
-// is most of what the slowest payments wait for; so it is done before.
 func (c *checkpointer) restart(ctx context.Context) error {
-	if err := c.any.syncDatabase(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		return err
-	}
-	if _, err := c.checkpoint(ctx, "PASSIVE"); err != nil {
+	if err := c.catchUp(ctx); err != nil {
 		return err
 	}
 	c.writer.turn.Lock()
@@ -137,6 +134,28 @@ func (c *checkpointer) restart(ctx context.Context) error {
 		}
 		time.Sleep(restartPatience / 50)
 	}
+}
+
+// catchUp brings what was copied to the disk, which SQLite leaves to the last
+// checkpoint when there is traffic beside: done while the writer is held, that
+// would be most of what the slowest payments wait for. Meanwhile others were
+// made, so it is repeated until there is next to nothing left.
+func (c *checkpointer) catchUp(ctx context.Context) error {
+	for range catchUps {
+		started := time.Now()
+		if err := c.any.syncDatabase(); errors.Is(err, errors.ErrUnsupported) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if _, err := c.checkpoint(ctx, "PASSIVE"); err != nil {
+			return err
+		}
+		if time.Since(started) < caughtUp {
+			return nil
+		}
+	}
+	return nil
 }
 
 // walState is what a checkpoint tells of the WAL.
