@@ -339,18 +339,18 @@ func head(text []byte, start, end uint32) uint64 {
 // natural order as they stand.
 func (b *Body) link(self uint32, first int) bool {
 	members := b.siblings[first:]
-	if len(members) > fewMembers {
+	if len(members) > fewMembers || !sortByHead(members) {
 		slices.SortFunc(members, b.compareNames)
-	} else {
-		b.insertionSort(members)
 	}
-	for i := 1; i < len(members); i++ {
-		if members[i-1].head == members[i].head && b.compareNames(members[i-1], members[i]) == 0 {
+	last := members[0]
+	b.nodes[self].first = last.id
+	for _, m := range members[1:] {
+		if m.head == last.head && b.compareNames(m, last) == 0 {
 			return false
 		}
-		b.nodes[members[i-1].id].next = members[i].id
+		b.nodes[last.id].next = m.id
+		last = m
 	}
-	b.nodes[self].first = members[0].id
 	b.siblings = b.siblings[:first]
 	return true
 }
@@ -358,15 +358,22 @@ func (b *Body) link(self uint32, first int) bool {
 // fewMembers is up to where insertion is the faster way to sort.
 const fewMembers = 24
 
-func (b *Body) insertionSort(members []sibling) {
+// sortByHead sorts members by the heads of their names. It is false if two
+// heads are equal, and the whole names must be compared.
+func sortByHead(members []sibling) bool {
+	differ := true
 	for i := 1; i < len(members); i++ {
 		m := members[i]
 		j := i
-		for ; j > 0 && (m.head < members[j-1].head || m.head == members[j-1].head && b.compareNames(m, members[j-1]) < 0); j-- {
+		for ; j > 0 && m.head < members[j-1].head; j-- {
 			members[j] = members[j-1]
 		}
 		members[j] = m
+		if j > 0 && members[j-1].head == m.head {
+			differ = false
+		}
 	}
+	return differ
 }
 
 func (b *Body) compareNames(x, y sibling) int {
