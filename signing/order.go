@@ -72,22 +72,17 @@ func (b *Body) writeChain(dst []byte, id uint32) []byte {
 			b.prefix = append(b.prefix, ':')
 			dst = b.writeChain(dst, id)
 			b.prefix = b.prefix[:above]
-		case n.kind < KindObject:
+		case n.verbatim:
 			dst = appendShort(dst, b.prefix)
 			dst = append(appendShort(dst, b.arena[n.name:n.nameEnd]), ':')
-			dst = append(b.appendValue(dst, n), ';')
+			dst = append(appendShort(dst, b.arena[n.text:n.textEnd]), ';')
+		case n.kind < KindObject:
+			dst = append(dst, b.prefix...)
+			dst = append(append(dst, b.arena[n.name:n.nameEnd]...), ':')
+			dst = append(b.rules.render(dst, n.kind, b.arena[n.text:n.textEnd]), ';')
 		}
 	}
 	return dst
-}
-
-// appendValue appends a scalar as it stands in its line.
-func (b *Body) appendValue(dst []byte, n *node) []byte {
-	text := b.arena[n.text:n.textEnd]
-	if n.verbatim {
-		return appendShort(dst, text)
-	}
-	return b.rules.render(dst, n.kind, text)
 }
 
 // appendShort is append, faster for the few bytes that names and values have:
