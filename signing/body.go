@@ -29,7 +29,6 @@ type Body struct {
 
 	rules rules
 	src   []byte // the copy of the body in the arena
-	pos   int    // how far it has been read
 
 	general    uint32 // the node of the top-level member general, 0 if absent
 	topSig     uint32 // the node of the top-level member signature, 0 if absent
@@ -83,6 +82,7 @@ func parse(data []byte, r rules) (*Body, error) {
 }
 
 func (b *Body) reset(r rules) {
+	clear(b.nodes)
 	b.nodes = b.nodes[:0]
 	b.arena = b.arena[:0]
 	b.siblings = b.siblings[:0]

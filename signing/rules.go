@@ -19,6 +19,11 @@ type rules struct {
 	// leaves nothing out.
 	omits func(name []byte) bool
 
+	// noted are the heads of the names that omits may leave out, and of those
+	// in which a signature may stand. Members with other heads, nearly all, are
+	// passed by without a look at their whole name.
+	noted [3]uint64
+
 	// render appends a boolean, null, or a number that is not an integer, as
 	// it stands in its line; text is as it stood in the body. Strings stand
 	// there decoded and integers as their digits: they never pass through a
@@ -28,7 +33,12 @@ type rules struct {
 
 // jetpay is JetPay Gate, signature rules. Members are left out at any depth,
 // as the reference SDK (PHP) does for both names.
-var jetpay = rules{doubleColons: true, omits: omittedByJetPay, render: renderForJetPay}
+var jetpay = rules{
+	doubleColons: true,
+	omits:        omittedByJetPay,
+	noted:        heads("signature", "frame_mode", "general"),
+	render:       renderForJetPay,
+}
 
 func omittedByJetPay(name []byte) bool {
 	switch string(name) {
@@ -36,6 +46,18 @@ func omittedByJetPay(name []byte) bool {
 		return true
 	}
 	return false
+}
+
+func heads(names ...string) (heads [3]uint64) {
+	for i, name := range names {
+		heads[i] = head([]byte(name), 0, uint32(len(name)))
+	}
+	return heads
+}
+
+// notes says whether head is that of a noted name.
+func (r *rules) notes(head uint64) bool {
+	return head == r.noted[0] || head == r.noted[1] || head == r.noted[2]
 }
 
 // renderForJetPay: numbers that are no integers in shortest form, true and

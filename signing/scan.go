@@ -23,9 +23,13 @@ const root = 0
 
 // scan reads the whole of a body into nodes. It reads from its own copy, so
 // that names and texts need not be copied one by one.
+//
+// Where the reading has come to is handed from function to function and back:
+// in a register it is there at once for the next step, which in a field would
+// have to wait until it was stored and loaded again.
 func (b *Body) scan(data []byte) error {
 	b.arena = append(b.arena, data...)
-	b.src, b.pos = b.arena, 0
+	b.src = b.arena
 	err := b.document()
 	b.src = nil
 	return err
@@ -33,109 +37,119 @@ func (b *Body) scan(data []byte) error {
 
 func (b *Body) document() error {
 	b.nodes = append(b.nodes, node{})
-	b.space()
-	b.openBrace = b.pos
-	if err := b.value(root, 0); err != nil {
+	pos, c := b.token(0)
+	b.openBrace = pos
+	pos, err := b.value(root, pos, c, 0)
+	if err != nil {
 		return err
 	}
-	b.space()
-	if b.pos < len(b.src) {
-		return b.malformed("data after the JSON value")
+	if pos, _ = b.token(pos); pos < len(b.src) {
+		return malformed(pos, "data after the JSON value")
 	}
 	return nil
 }
 
 // malformed reports where, and never what stands there.
-func (b *Body) malformed(what string) error {
-	return fmt.Errorf("%w: %s at byte %d", ErrMalformed, what, b.pos)
+func malformed(pos int, what string) error {
+	return fmt.Errorf("%w: %s at byte %d", ErrMalformed, what, pos)
 }
 
-// peek is the next byte, or NUL at the end. NUL is nowhere valid, so the two
+// peek is the byte at pos, or NUL at the end. NUL is nowhere valid, so the two
 // need no telling apart.
-func (b *Body) peek() byte {
-	if b.pos < len(b.src) {
-		return b.src[b.pos]
+func (b *Body) peek(pos int) byte {
+	if pos < len(b.src) {
+		return b.src[pos]
 	}
 	return 0
 }
 
-func (b *Body) space() {
-	for b.pos < len(b.src) {
-		c := b.src[b.pos]
-		if c > ' ' || c != ' ' && c != '\n' && c != '\r' && c != '\t' {
-			return
+// token is where the next token begins, at pos or behind the white space that
+// stands there, and its first byte.
+func (b *Body) token(pos int) (int, byte) {
+	if c := b.peek(pos); c > ' ' {
+		return pos, c
+	}
+	return b.skipSpace(pos)
+}
+
+func (b *Body) skipSpace(pos int) (int, byte) {
+	for {
+		switch c := b.peek(pos); c {
+		case ' ', '\n', '\r', '\t':
+			pos++
+		default:
+			return pos, c
 		}
-		b.pos++
 	}
 }
 
-// value reads the value of a node. depth counts the containers around it.
-func (b *Body) value(id uint32, depth int) error {
-	switch c := b.peek(); {
+// value reads the value of a node, which begins with c at pos, and returns where
+// it ends. depth counts the containers around it.
+func (b *Body) value(id uint32, pos int, c byte, depth int) (int, error) {
+	switch {
 	case c == '"':
-		return b.stringValue(id)
+		if stop := asciiRun(b.src, pos+1); b.peek(stop) == '"' {
+			b.setText(id, KindString, uint32(pos+1), uint32(stop), true)
+			return stop + 1, nil
+		}
+		return b.stringValue(id, pos)
 	case c == '{':
-		return b.object(id, depth+1)
+		return b.object(id, pos, depth+1)
 	case c == '[':
-		return b.array(id, depth+1)
+		return b.array(id, pos, depth+1)
 	case c == '-' || isDigit(c):
-		return b.number(id)
+		return b.number(id, pos)
 	case c == 't':
-		return b.word(id, KindBool, "true")
+		return b.word(id, pos, KindBool, "true")
 	case c == 'f':
-		return b.word(id, KindBool, "false")
+		return b.word(id, pos, KindBool, "false")
 	case c == 'n':
-		return b.word(id, KindNull, "null")
+		return b.word(id, pos, KindNull, "null")
 	}
-	if b.pos >= len(b.src) {
-		return b.malformed("the body ends where a value should stand")
+	if pos >= len(b.src) {
+		return 0, malformed(pos, "the body ends where a value should stand")
 	}
-	return b.malformed("no JSON value")
+	return 0, malformed(pos, "no JSON value")
 }
 
-func (b *Body) object(self uint32, depth int) error {
+func (b *Body) object(self uint32, pos, depth int) (int, error) {
 	if depth > MaxDepth {
-		return b.malformed(tooDeep)
+		return 0, malformed(pos, tooDeep)
 	}
 	b.nodes[self].kind = KindObject
-	b.pos++
-	b.space()
-	if b.peek() == '}' {
-		b.pos++
-		return nil
+	pos, c := b.token(pos + 1)
+	if c == '}' {
+		return pos + 1, nil
 	}
-	first := len(b.siblings)
+	above := len(b.siblings)
 	for {
-		id, err := b.member(self)
+		if c != '"' {
+			return 0, malformed(pos, "no name")
+		}
+		id, next, err := b.member(self, pos)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		b.space()
-		if b.peek() != ':' {
-			return b.malformed("no ':' after a name")
+		if pos, c = b.token(next); c != ':' {
+			return 0, malformed(pos, "no ':' after a name")
 		}
-		b.pos++
-		b.space()
-		start := b.pos
-		if err := b.value(id, depth); err != nil {
-			return err
+		start, first := b.token(pos + 1)
+		if pos, err = b.value(id, start, first, depth); err != nil {
+			return 0, err
 		}
 		if self == root {
-			b.noteTopLevel(id, start)
+			b.noteTopLevel(id, start, pos)
 		}
-		b.space()
-		switch b.peek() {
+		switch pos, c = b.token(pos); c {
 		case ',':
-			b.pos++
-			b.space()
+			pos, c = b.token(pos + 1)
 		case '}':
-			if !b.link(self, first) {
-				return b.malformed("a name stands twice in the object that ends")
+			if !b.link(self, above) {
+				return 0, malformed(pos, "a name stands twice in the object that ends")
 			}
-			b.pos++
-			return nil
+			return pos + 1, nil
 		default:
-			return b.malformed("no ',' or '}' after a member")
+			return 0, malformed(pos, "no ',' or '}' after a member")
 		}
 	}
 }
@@ -144,31 +158,29 @@ func (b *Body) object(self uint32, depth int) error {
 var tooDeep = "more than " + strconv.Itoa(MaxDepth) + " nested containers"
 
 // noteTopLevel remembers where Embed has to write.
-func (b *Body) noteTopLevel(id uint32, start int) {
-	b.lastEnd = b.pos
+func (b *Body) noteTopLevel(id uint32, start, end int) {
+	b.lastEnd = end
 	if id == b.topSig {
-		b.sigStart, b.sigEnd = start, b.pos
+		b.sigStart, b.sigEnd = start, end
 	}
 }
 
-func (b *Body) array(self uint32, depth int) error {
+func (b *Body) array(self uint32, pos, depth int) (int, error) {
 	if depth > MaxDepth {
-		return b.malformed(tooDeep)
+		return 0, malformed(pos, tooDeep)
 	}
 	b.nodes[self].kind = KindArray
-	b.pos++
-	b.space()
-	if b.peek() == ']' {
-		b.pos++
-		return nil
+	pos, c := b.token(pos + 1)
+	if c == ']' {
+		return pos + 1, nil
 	}
 	last := uint32(root)
 	for index := 0; ; index++ {
 		name := uint32(len(b.arena))
 		b.arena = strconv.AppendInt(b.arena, int64(index), 10)
-		id, err := b.child(self, name, uint32(len(b.arena)))
-		if err != nil {
-			return err
+		id := b.child(self, name, uint32(len(b.arena)))
+		if b.unfolded > maxUnfolded {
+			return 0, unfoldsTooFar(pos)
 		}
 		if last == root {
 			b.nodes[self].first = id
@@ -176,114 +188,111 @@ func (b *Body) array(self uint32, depth int) error {
 			b.nodes[last].next = id
 		}
 		last = id
-		if err := b.value(id, depth); err != nil {
-			return err
+		var err error
+		if pos, err = b.value(id, pos, c, depth); err != nil {
+			return 0, err
 		}
-		b.space()
-		switch b.peek() {
+		switch pos, c = b.token(pos); c {
 		case ',':
-			b.pos++
-			b.space()
+			pos, c = b.token(pos + 1)
 		case ']':
-			b.pos++
-			return nil
+			return pos + 1, nil
 		default:
-			return b.malformed("no ',' or ']' after an element")
+			return 0, malformed(pos, "no ',' or ']' after an element")
 		}
 	}
 }
 
-// child adds a node under parent, whose name stands in the arena.
-func (b *Body) child(parent, name, nameEnd uint32) (uint32, error) {
+// child adds a node under parent, whose name stands in the arena. The caller
+// looks at what is unfolded then.
+func (b *Body) child(parent, name, nameEnd uint32) uint32 {
+	id := len(b.nodes)
+	if id == cap(b.nodes) {
+		b.nodes = slices.Grow(b.nodes, 1)
+	}
+	b.nodes = b.nodes[:id+1]
 	p := &b.nodes[parent]
 	pathLen := nameEnd - name
 	if parent != root {
 		pathLen += p.pathLen + 1
 	}
 	b.unfolded += int(pathLen) + 2
-	if b.unfolded > maxUnfolded {
-		return 0, fmt.Errorf("%w: its lines unfold to more than %d bytes, at byte %d", ErrTooLarge, maxUnfolded, b.pos)
-	}
-	omitted := p.omitted
-	id := len(b.nodes)
-	if id < cap(b.nodes) {
-		b.nodes = b.nodes[:id+1]
-	} else {
-		b.nodes = append(b.nodes, node{})
-	}
 	// Field by field: a literal would be built aside and copied, at the price
-	// of a stall on bytes that are still on their way to memory.
+	// of a stall on bytes that are still on their way to memory. The other
+	// fields are zero, since reset leaves them so.
 	n := &b.nodes[id]
 	n.name, n.nameEnd = name, nameEnd
-	n.text, n.textEnd = 0, 0
 	n.parent, n.pathLen = parent, pathLen
-	n.first, n.next = 0, 0
-	n.kind, n.verbatim, n.omitted = KindNull, false, omitted
-	return uint32(id), nil
+	n.omitted = p.omitted
+	return uint32(id)
 }
 
-// member reads a name and adds its node.
-func (b *Body) member(parent uint32) (uint32, error) {
-	if b.peek() != '"' {
-		return 0, b.malformed("no name")
+func unfoldsTooFar(pos int) error {
+	return fmt.Errorf("%w: its lines unfold to more than %d bytes, at byte %d", ErrTooLarge, maxUnfolded, pos)
+}
+
+// member reads the name whose opening quote stands at pos, adds its node, and
+// returns where the name ends.
+func (b *Body) member(parent uint32, pos int) (id uint32, next int, err error) {
+	stop := simpleRun(b.src, pos+1)
+	start, end, next := uint32(pos+1), uint32(stop), stop+1
+	if b.peek(stop) != '"' {
+		if start, end, next, err = b.strangeName(pos); err != nil {
+			return 0, 0, err
+		}
 	}
-	start, end, err := b.text()
-	if err != nil {
-		return 0, err
+	id = b.child(parent, start, end)
+	if b.unfolded > maxUnfolded {
+		return 0, 0, unfoldsTooFar(next)
 	}
-	name := b.arena[start:end]
-	omitted := b.rules.omits(name)
-	b.noteSignature(uint32(len(b.nodes)), parent, name)
 	first := head(b.arena, start, end)
-	if !isSimple(name, first) {
-		b.simple = false
-		start, end = b.escapeColons(start, end)
-		first = head(b.arena, start, end)
-	}
-	id, err := b.child(parent, start, end)
-	if err != nil {
-		return 0, err
-	}
-	if omitted {
-		b.nodes[id].omitted = true
+	if b.rules.notes(first) {
+		b.note(id, parent, b.arena[start:end])
 	}
 	b.siblings = append(b.siblings, sibling{head: first, id: id})
-	return id, nil
+	return id, next, nil
 }
 
-// noteSignature remembers the members in which a signature may stand.
-func (b *Body) noteSignature(id, parent uint32, name []byte) {
-	if parent != root && parent != b.general {
-		return
+// strangeName reads a name that simpleRun cannot. It says where in the arena it
+// stands as paths have it, and where what follows it begins.
+func (b *Body) strangeName(pos int) (start, end uint32, next int, err error) {
+	if start, end, next, err = b.text(pos); err != nil {
+		return 0, 0, 0, err
+	}
+	if !isSimple(b.arena[start:end]) {
+		b.simple = false
+		start, end = b.escapeColons(start, end)
+	}
+	return start, end, next, nil
+}
+
+// note marks a member that the rules leave out, and remembers those in which a
+// signature may stand.
+func (b *Body) note(id, parent uint32, name []byte) {
+	if b.rules.omits(name) {
+		b.nodes[id].omitted = true
 	}
 	switch {
-	case string(name) == "signature" && parent == root:
+	case parent == root && string(name) == "signature":
 		b.topSig = id
-	case string(name) == "signature":
-		b.generalSig = id
-	case string(name) == "general" && parent == root:
+	case parent == root && string(name) == "general":
 		b.general = id
+	case parent == b.general && string(name) == "signature":
+		b.generalSig = id
 	}
 }
 
 // isSimple says whether a name is made of bytes behind ':' only, as nearly all
 // names are: letters, '_', anything not ASCII. See [Body.link] for what it
-// buys. head is the head of the name.
-func isSimple(name []byte, head uint64) bool {
-	size := len(name)
-	if size < 8 {
-		return !upToColon(head | 1<<(64-8*size) - 1)
-	}
-	for i := 0; i+8 <= size; i += 8 {
-		if upToColon(word(name, i)) {
+// buys.
+func isSimple(name []byte) bool {
+	for _, c := range name {
+		if c <= ':' {
 			return false
 		}
 	}
-	return !upToColon(word(name, size-8))
+	return true
 }
-
-// upToColon says whether a byte of w is ':' or one before it.
-func upToColon(w uint64) bool { return (w-ones*(':'+1))&^w&highs != 0 }
 
 // escapeColons is where the name that stands in the arena from start to end
 // stands as paths have it.
@@ -384,13 +393,13 @@ func (b *Body) compareNames(x, y sibling) int {
 	return bytes.Compare(b.arena[n.name:n.nameEnd], b.arena[o.name:o.nameEnd])
 }
 
-func (b *Body) stringValue(id uint32) error {
-	start, end, err := b.text()
+func (b *Body) stringValue(id uint32, pos int) (int, error) {
+	start, end, next, err := b.text(pos)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	b.setText(id, KindString, start, end, true)
-	return nil
+	return next, nil
 }
 
 func (b *Body) setText(id uint32, kind Kind, start, end uint32, verbatim bool) {
@@ -400,109 +409,103 @@ func (b *Body) setText(id uint32, kind Kind, start, end uint32, verbatim bool) {
 }
 
 // word reads true, false or null; the last has no text.
-func (b *Body) word(id uint32, kind Kind, word string) error {
-	start := b.pos
-	if len(b.src)-start < len(word) || string(b.src[start:start+len(word)]) != word {
-		return b.malformed("no JSON value")
+func (b *Body) word(id uint32, pos int, kind Kind, word string) (int, error) {
+	next := pos + len(word)
+	if next > len(b.src) || string(b.src[pos:next]) != word {
+		return 0, malformed(pos, "no JSON value")
 	}
-	b.pos += len(word)
-	end := b.pos
+	end := next
 	if kind == KindNull {
-		end = start
+		end = pos
 	}
-	b.setText(id, kind, uint32(start), uint32(end), false)
-	return nil
+	b.setText(id, kind, uint32(pos), uint32(end), false)
+	return next, nil
 }
 
 // number reads a number. An integer stands in its line as it does in the body;
 // of others the rules decide.
-func (b *Body) number(id uint32) error {
-	start := b.pos
-	integer, err := b.skipNumber()
+func (b *Body) number(id uint32, pos int) (int, error) {
+	end, integer, err := b.skipNumber(pos)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	b.setText(id, KindNumber, uint32(start), uint32(b.pos), integer)
-	return nil
+	b.setText(id, KindNumber, uint32(pos), uint32(end), integer)
+	return end, nil
 }
 
-// skipNumber moves past a number, by the grammar of RFC 8259. An integer is one
-// without fraction and exponent.
-func (b *Body) skipNumber() (integer bool, err error) {
-	if b.peek() == '-' {
-		b.pos++
-	}
-	if b.peek() == '0' {
-		b.pos++
-	} else if err := b.digits(); err != nil {
-		return false, err
+// skipNumber is where the number at pos ends, by the grammar of RFC 8259. An
+// integer is one without fraction and exponent.
+func (b *Body) skipNumber(pos int) (end int, integer bool, err error) {
+	if b.peek(pos) == '-' {
+		pos++
 	}
 	integer = true
-	if b.peek() == '.' {
+	end = b.digits(pos)
+	if b.peek(pos) == '0' {
+		end = pos + 1
+	}
+	if end > pos && b.peek(end) == '.' {
 		integer = false
-		b.pos++
-		if err := b.digits(); err != nil {
-			return false, err
-		}
+		pos = end + 1
+		end = b.digits(pos)
 	}
-	if c := b.peek(); c == 'e' || c == 'E' {
-		b.pos++
-		if c := b.peek(); c == '+' || c == '-' {
-			b.pos++
+	if c := b.peek(end); end > pos && (c == 'e' || c == 'E') {
+		integer = false
+		pos = end + 1
+		if c := b.peek(pos); c == '+' || c == '-' {
+			pos++
 		}
-		return false, b.digits()
+		end = b.digits(pos)
 	}
-	return integer, nil
+	if end == pos {
+		return 0, false, malformed(pos, "a number lacks a digit")
+	}
+	return end, integer, nil
 }
 
-func (b *Body) digits() error {
-	start := b.pos
-	for isDigit(b.peek()) {
-		b.pos++
+// digits is where the digits end that stand at pos.
+func (b *Body) digits(pos int) int {
+	for isDigit(b.peek(pos)) {
+		pos++
 	}
-	if b.pos == start {
-		return b.malformed("a number lacks a digit")
-	}
-	return nil
+	return pos
 }
 
-// text reads a string, from quote to quote, and says where in the arena it
-// stands decoded: in the body itself if there is no escape in it.
-func (b *Body) text() (uint32, uint32, error) {
-	start := b.pos + 1
-	end, ascii := plainRun(b.src, start)
-	if end < len(b.src) && b.src[end] == '"' && (ascii || utf8.Valid(b.src[start:end])) {
-		b.pos = end + 1
-		return uint32(start), uint32(end), nil
+// text reads the string whose opening quote stands at pos. It says where in the
+// arena it stands decoded, in the body itself if there is no escape in it, and
+// where what follows it begins.
+func (b *Body) text(pos int) (start, end uint32, next int, err error) {
+	stop, ascii := plainRun(b.src, pos+1)
+	if stop < len(b.src) && b.src[stop] == '"' && (ascii || utf8.Valid(b.src[pos+1:stop])) {
+		return uint32(pos + 1), uint32(stop), stop + 1, nil
 	}
-	return b.decode()
+	return b.decode(pos)
 }
 
 // decode is text for strings with escapes, and finds what is wrong with those
 // that are none. It appends the decoded text to the arena.
-func (b *Body) decode() (uint32, uint32, error) {
+func (b *Body) decode(pos int) (start, end uint32, next int, err error) {
 	begin := len(b.arena)
-	b.pos++
+	pos++
 	for {
-		end, ascii := plainRun(b.src, b.pos)
-		run := b.src[b.pos:end]
+		stop, ascii := plainRun(b.src, pos)
+		run := b.src[pos:stop]
 		if !ascii && !utf8.Valid(run) {
-			return 0, 0, b.malformed("invalid UTF-8 in the string")
+			return 0, 0, 0, malformed(pos, "invalid UTF-8 in the string")
 		}
 		b.arena = append(b.arena, run...)
-		b.pos = end
-		switch c := b.peek(); {
+		pos = stop
+		switch c := b.peek(pos); {
 		case c == '"':
-			b.pos++
-			return uint32(begin), uint32(len(b.arena)), nil
+			return uint32(begin), uint32(len(b.arena)), pos + 1, nil
 		case c == '\\':
-			if err := b.escape(); err != nil {
-				return 0, 0, err
+			if pos, err = b.escape(pos); err != nil {
+				return 0, 0, 0, err
 			}
-		case end >= len(b.src):
-			return 0, 0, b.malformed("the body ends inside a string")
+		case pos >= len(b.src):
+			return 0, 0, 0, malformed(pos, "the body ends inside a string")
 		default:
-			return 0, 0, b.malformed("a control character in a string")
+			return 0, 0, 0, malformed(pos, "a control character in a string")
 		}
 	}
 }
@@ -520,10 +523,9 @@ func plainRun(src []byte, start int) (end int, ascii bool) {
 	var seen uint64
 	for ; i+8 <= len(src); i += 8 {
 		w := word(src, i)
-		if stop := special(w); stop != 0 {
-			k := bits.TrailingZeros64(stop) / 8
-			seen |= w & (1<<(8*k) - 1)
-			return i + k, seen&highs == 0
+		if stop := special(w) &^ w & highs; stop != 0 {
+			seen |= w & (stop ^ (stop - 1)) // up to the byte that is marked, which is ASCII
+			return i + lowest(stop), seen&highs == 0
 		}
 		seen |= w
 	}
@@ -537,32 +539,70 @@ func plainRun(src []byte, start int) (end int, ascii bool) {
 	return i, seen&highs == 0
 }
 
-// special marks the first byte of w, in the order of memory, that is a quote, a
-// backslash or a control character. Only the lowest bit that is set counts:
-// the ones above it may be false.
-func special(w uint64) uint64 {
-	quote, slash := w^(ones*'"'), w^(ones*'\\')
-	return ((quote-ones)&^quote | (slash-ones)&^slash | (w-ones*0x20)&^w) & highs
+// asciiRun is plainRun for what nearly all strings are, and small enough to be
+// inlined: it ends also before bytes above 0x7f, and less than eight bytes
+// before the end of the body. What ends there with a quote is a string that
+// needs no second look.
+func asciiRun(src []byte, start int) int {
+	i := max(start, 0) // never below; it spares each word the checks of its bounds
+	for ; i <= len(src)-8; i += 8 {
+		w := word(src, i)
+		if stop := (special(w) | w) & highs; stop != 0 {
+			return i + lowest(stop)
+		}
+	}
+	return i
 }
 
-func word(s []byte, i int) uint64 { return binary.LittleEndian.Uint64(s[i:]) }
-
-// escape decodes the escape at pos to the end of the arena.
-func (b *Body) escape() error {
-	if b.pos+1 >= len(b.src) {
-		return b.malformed("the body ends inside a string")
+// simpleRun is asciiRun for names: it ends also before a ':' or a byte before
+// it. What ends there with a quote is a name that is simple.
+func simpleRun(src []byte, start int) int {
+	i := max(start, 0) // as in asciiRun
+	for ; i <= len(src)-8; i += 8 {
+		w := word(src, i)
+		if stop := (notSimple(w) | w) & highs; stop != 0 {
+			return i + lowest(stop)
+		}
 	}
-	c := b.src[b.pos+1]
+	return i
+}
+
+// special marks the first byte of w, in the order of memory, that is a quote, a
+// backslash or a control character, if the bytes up to it are ASCII: the high
+// bit of each byte that is marked is set. Bytes that are not ASCII may be
+// marked too. Of the bytes behind the first one some are marked that should not
+// be: a subtraction that goes below zero borrows from them.
+func special(w uint64) uint64 {
+	return (w - ones*' ') | (w ^ ones*'"' - ones) | (w ^ ones*'\\' - ones)
+}
+
+// notSimple marks the first backslash, ':', or byte before that, as special
+// marks its ones. A quote and control characters are among them.
+func notSimple(w uint64) uint64 {
+	return (w - ones*(':'+1)) | (w ^ ones*'\\' - ones)
+}
+
+// lowest is the number of the first byte, in the order of memory, that is marked.
+func lowest(marks uint64) int { return bits.TrailingZeros64(marks) / 8 }
+
+func word(s []byte, i int) uint64 { return binary.LittleEndian.Uint64(s[i : i+8]) }
+
+// escape decodes the escape at pos to the end of the arena, and returns where
+// it ends.
+func (b *Body) escape(pos int) (int, error) {
+	if pos+1 >= len(b.src) {
+		return 0, malformed(pos, "the body ends inside a string")
+	}
+	c := b.src[pos+1]
 	if c == 'u' {
-		return b.unicodeEscape()
+		return b.unicodeEscape(pos)
 	}
 	plain := unescaped(c)
 	if plain == 0 {
-		return b.malformed("an unknown escape in a string")
+		return 0, malformed(pos, "an unknown escape in a string")
 	}
-	b.pos += 2
 	b.arena = append(b.arena, plain)
-	return nil
+	return pos + 2, nil
 }
 
 // unescaped is the character that a one-letter escape stands for, or 0.
@@ -584,23 +624,21 @@ func unescaped(c byte) byte {
 	return 0
 }
 
-func (b *Body) unicodeEscape() error {
-	high, ok := b.hex(b.pos)
+func (b *Body) unicodeEscape(pos int) (int, error) {
+	high, ok := b.hex(pos)
 	if !ok {
-		return b.malformed("a bad \\u escape in a string")
+		return 0, malformed(pos, "a bad \\u escape in a string")
 	}
 	if high < 0xd800 || high > 0xdfff {
-		b.pos += 6
 		b.arena = utf8.AppendRune(b.arena, high)
-		return nil
+		return pos + 6, nil
 	}
-	low, ok := b.hex(b.pos + 6)
+	low, ok := b.hex(pos + 6)
 	if !ok || high > 0xdbff || low < 0xdc00 || low > 0xdfff {
-		return b.malformed("a lone surrogate in a string")
+		return 0, malformed(pos, "a lone surrogate in a string")
 	}
-	b.pos += 12
 	b.arena = utf8.AppendRune(b.arena, 0x10000+(high-0xd800)<<10+(low-0xdc00))
-	return nil
+	return pos + 12, nil
 }
 
 // hex reads the escape at i, \u and four hexadecimal digits.
