@@ -23,10 +23,6 @@ const (
 	// restartPatience bounds how long the writer is held for readers to end: a
 	// read of a request takes a tenth of a millisecond.
 	restartPatience = 5 * time.Millisecond
-	// What is copied is brought to the disk in up to catchUps rounds before the
-	// writer is held, the last of which took less than caughtUp.
-	catchUps = 4
-	caughtUp = 2 * time.Millisecond
 	// After a restart that a long reader, such as a backup, did not allow, the
 	// writer is left alone for a pause that grows from the shortest to the longest.
 	shortestPause, longestPause = 200 * time.Millisecond, 5 * time.Second
@@ -38,7 +34,6 @@ const (
 type checkpointer struct {
 	pool   *sql.DB
 	conn   *sql.Conn
-	any    hot // a statement of the connection, through which its file is found
 	path   string
 	writer *writer
 	stop   chan struct{}
@@ -50,7 +45,7 @@ type checkpointer struct {
 }
 
 func startCheckpointer(ctx context.Context, path string, w *writer) (*checkpointer, error) {
-	pool, err := sql.Open(DriverName, DSN(path))
+	pool, err := sql.Open(DriverName, DSN(path, vfs()))
 	if err != nil {
 		return nil, err
 	}
@@ -69,10 +64,7 @@ func (c *checkpointer) connect(ctx context.Context) (err error) {
 	// It never waits inside SQLite, which sleeps for milliseconds: while it waits
 	// for a reader, the writer waits for it.
 	var millis int
-	if err = c.conn.QueryRowContext(ctx, "PRAGMA busy_timeout = 0").Scan(&millis); err == nil {
-		err = prepareHot(ctx, c.conn, map[*hot]string{&c.any: `SELECT 1`})
-	}
-	if err != nil {
+	if err = c.conn.QueryRowContext(ctx, "PRAGMA busy_timeout = 0").Scan(&millis); err != nil {
 		return errors.Join(err, c.conn.Close())
 	}
 	return nil
@@ -80,6 +72,9 @@ func (c *checkpointer) connect(ctx context.Context) (err error) {
 
 func (c *checkpointer) run() {
 	defer close(c.done)
+	// The pages of a checkpoint keep a processor and the disk busy for some
+	// hundredths of a second. Payments come first.
+	inBackground()
 	ticker := time.NewTicker(checkpointEvery)
 	defer ticker.Stop()
 	for {
@@ -107,15 +102,18 @@ func (c *checkpointer) tick(ctx context.Context) error {
 	if _, err := c.checkpoint(ctx, "PASSIVE"); err != nil || !full || time.Now().Before(c.notBefore) {
 		return err
 	}
-	return c.restart(ctx)
+	// What came while the WAL was copied, so that next to nothing is left.
+	if _, err := c.checkpoint(ctx, "PASSIVE"); err != nil {
+		return err
+	}
+	restarted := make(chan error) // on a thread that does not give way: it holds up the writer
+	go func() { restarted <- c.restart(ctx) }()
+	return <-restarted
 }
 
 // restart lets the WAL start afresh. It keeps the file, which the writer goes on
 // to fill from its start; truncating it would cost many times as long.
 func (c *checkpointer) restart(ctx context.Context) error {
-	if err := c.catchUp(ctx); err != nil {
-		return err
-	}
 	c.writer.turn.Lock()
 	defer c.writer.turn.Unlock()
 	for held := time.Now(); ; {
@@ -134,28 +132,6 @@ func (c *checkpointer) restart(ctx context.Context) error {
 		}
 		time.Sleep(restartPatience / 50)
 	}
-}
-
-// catchUp brings what was copied to the disk, which SQLite leaves to the last
-// checkpoint when there is traffic beside: done while the writer is held, that
-// would be most of what the slowest payments wait for. Meanwhile others were
-// made, so it is repeated until there is next to nothing left.
-func (c *checkpointer) catchUp(ctx context.Context) error {
-	for range catchUps {
-		started := time.Now()
-		if err := c.any.syncDatabase(); errors.Is(err, errors.ErrUnsupported) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		if _, err := c.checkpoint(ctx, "PASSIVE"); err != nil {
-			return err
-		}
-		if time.Since(started) < caughtUp {
-			return nil
-		}
-	}
-	return nil
 }
 
 // walState is what a checkpoint tells of the WAL.
@@ -178,7 +154,6 @@ func (c *checkpointer) close() error {
 	close(c.stop)
 	<-c.done
 	_, err := c.checkpoint(context.Background(), "TRUNCATE")
-	c.any.close()
 	return errors.Join(err, c.conn.Close(), c.pool.Close())
 }
 

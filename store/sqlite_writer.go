@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 
 	"gorm.io/gorm"
@@ -27,11 +26,7 @@ type sqliteLane struct {
 }
 
 func openSQLiteLane(ctx context.Context, path string, w *writer) (*sqliteLane, error) {
-	var extra url.Values
-	if registerLogVFS() {
-		extra = url.Values{"vfs": {logVFS}}
-	}
-	pool, orm, err := openPool(path, 1, extra)
+	pool, orm, err := openPool(path, 1, vfs())
 	if err != nil {
 		return nil, err
 	}

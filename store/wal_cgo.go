@@ -53,15 +53,16 @@ struct vfs {
 extern vfs *sqlite3_vfs_find(const char *) WEAK;
 extern int sqlite3_vfs_register(vfs *, int) WEAK;
 extern file *sqlite3_database_file_object(const char *) WEAK;
-extern int sqlite3_file_control(void *, const char *, int, void *) WEAK;
-extern void *sqlite3_db_handle(void *) WEAK;
-
-enum { ok = 0, failed = 1, no_memory = 7 };
-enum { open_main = 0x100, open_wal = 0x80000, safe_overwrite = 0x1000, file_pointer = 7, sync_normal = 2 };
+enum { ok = 0, failed = 1, no_memory = 7, sync_failed = 10 | 4 << 8 };
+enum { open_main = 0x100, open_wal = 0x80000, safe_overwrite = 0x1000, sync_normal = 2 };
 enum { shm_unlock = 1, write_lock = 0 };
 // room is how many bytes of a WAL are put off at most. SQLite's unix files write
 // no more than 128 KiB at once, and nothing at all of exactly that.
 enum { room = 120 << 10 };
+
+// burst is how many pages of a database are written between two syncs. Without,
+// a checkpoint hands thousands to the disk at once, before a commit's few.
+enum { burst = 64 };
 
 static vfs *real;
 
@@ -76,9 +77,11 @@ typedef struct wal {
 
 // A database is what stands behind the real file of one.
 typedef struct {
-	struct methods methods; // the real ones but for shm_lock
-	int (*shm_lock)(file *, int, int, int);
+	struct methods methods; // of this file
+	const struct methods *real;
 	wal *log;
+	int unsynced; // pages
+	int broken;   // a sync has failed
 } database;
 
 static file *under(file *f) { return (file *)((wal *)f + 1); }
@@ -139,17 +142,36 @@ static const struct methods wal_methods = {
 static int database_shm_lock(file *f, int first, int n, int flags) {
 	database *d = behind(f);
 	if (d->log && flags & shm_unlock && first == write_lock) flush(d->log);
-	return d->shm_lock(f, first, n, flags);
+	return d->real->shm_lock(f, first, n, flags);
+}
+
+// A sync that has failed is not tried again. The system forgets what it could
+// not write, and calls the next sync a success; then SQLite would let the WAL
+// start afresh, and with it goes the only copy.
+static int database_sync(file *f, int flags) {
+	database *d = behind(f);
+	if (!d->broken && d->real->sync(f, flags)) d->broken = 1;
+	d->unsynced = 0;
+	return d->broken ? sync_failed : ok;
+}
+
+static int database_write(file *f, const void *bytes, int n, long long at) {
+	database *d = behind(f);
+	int rc = d->real->write(f, bytes, n, at);
+	if (rc || ++d->unsynced < burst) return rc;
+	return database_sync(f, sync_normal);
 }
 
 static int open_database(const char *name, file *f, int flags, int *out) {
 	int rc = real->open(real, name, f, flags, out);
 	if (rc) return rc;
 	database *d = behind(f);
+	memset(d, 0, sizeof *d);
+	d->real = f->methods;
 	d->methods = *f->methods;
-	d->shm_lock = d->methods.shm_lock;
 	d->methods.shm_lock = database_shm_lock;
-	d->log = 0;
+	d->methods.write = database_write;
+	d->methods.sync = database_sync;
 	f->methods = &d->methods;
 	return ok;
 }
@@ -180,9 +202,9 @@ static int open_file(vfs *self, const char *name, file *f, int flags, int *out) 
 	return real->open(real, name, f, flags, out);
 }
 
-// register_log_vfs makes the VFS known under a name, and returns 0, or nothing
+// register_own_vfs makes the VFS known under a name, and returns 0, or nothing
 // where SQLite is not what it was when this was written.
-static int register_log_vfs(const char *name) {
+static int register_own_vfs(const char *name) {
 	static vfs own;
 	if (!sqlite3_vfs_find || !sqlite3_vfs_register || !sqlite3_database_file_object) return failed;
 	real = sqlite3_vfs_find(0);
@@ -194,42 +216,31 @@ static int register_log_vfs(const char *name) {
 	own.open = open_file;
 	return sqlite3_vfs_register(&own, 0);
 }
-
-// sync_database brings the database file of a statement's connection to the disk.
-static int sync_database(void *stmt) {
-	file *f = 0;
-	if (!sqlite3_file_control || !sqlite3_db_handle) return failed;
-	int rc = sqlite3_file_control(sqlite3_db_handle(stmt), "main", file_pointer, &f);
-	if (rc || !f || !f->methods) return failed;
-	return f->methods->sync(f, sync_normal);
-}
 */
 import "C"
 
 import (
-	"errors"
-	"fmt"
+	"net/url"
 	"sync"
 )
 
-// logVFS is a file system of SQLite's for the one connection that writes: all
-// that a commit puts into the WAL is written in one piece, when it is synced.
+// ownVFS is a file system of SQLite's for the connection that writes and the one
+// that makes checkpoints.
+//
+// All that a commit puts into the WAL is written in one piece, when it is synced:
 // SQLite writes the header and the content of each page on their own, a hundred
 // system calls for a batch of fifteen payments, which is a third of what a commit
 // costs. The bytes of the file, and when they are on disk, stay the same.
-const logVFS = "tolem-log"
+//
+// A checkpoint is synced as it goes, so that commits beside it wait for little.
+const ownVFS = "tolem"
 
-// registerLogVFS makes logVFS known, and reports whether it can be used.
-var registerLogVFS = sync.OnceValue(func() bool { return C.register_log_vfs(C.CString(logVFS)) == 0 })
+var registerOwnVFS = sync.OnceValue(func() bool { return C.register_own_vfs(C.CString(ownVFS)) == 0 })
 
-// syncDatabase brings the database file of the statement's connection to the
-// disk. It is of a checkpoint that had no time for that.
-func (h *hot) syncDatabase() error {
-	if h.direct == nil {
-		return errors.ErrUnsupported
+// vfs chooses ownVFS, where it can be used.
+func vfs() url.Values {
+	if !registerOwnVFS() {
+		return nil
 	}
-	if rc := C.sync_database(h.direct.stmt); rc != 0 {
-		return fmt.Errorf("sync the database file: SQLite says %d", int(rc))
-	}
-	return nil
+	return url.Values{"vfs": {ownVFS}}
 }

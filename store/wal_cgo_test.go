@@ -20,10 +20,9 @@ func mustOpenOn(t *testing.T, path string, ours bool) *sql.Conn {
 	t.Helper()
 	extra := url.Values{}
 	if ours {
-		if !registerLogVFS() {
-			t.Fatal("the file system of the WAL cannot be used with this SQLite")
+		if extra = vfs(); extra == nil {
+			t.Fatal("our file system cannot be used with this SQLite")
 		}
-		extra.Set("vfs", logVFS)
 	}
 	pool, err := sql.Open(DriverName, DSN(path, extra))
 	if err != nil {
@@ -164,20 +163,5 @@ func TestACommitIsSeenByOthersWhenItReturns(t *testing.T) {
 		if err := other.QueryRowContext(context.Background(), `SELECT count(*) FROM t`).Scan(&rows); err != nil || rows != want {
 			t.Fatalf("another connection sees %d rows (%v), want %d", rows, err, want)
 		}
-	}
-}
-
-// TestTheDatabaseFileIsSyncedThroughAnyStatement, and not where there is none.
-func TestTheDatabaseFileIsSyncedThroughAnyStatement(t *testing.T) {
-	for _, ours := range []bool{false, true} {
-		conn := mustOpenOn(t, filepath.Join(t.TempDir(), "t.db"), ours)
-		var any hot
-		if err := prepareHot(context.Background(), conn, map[*hot]string{&any: `SELECT 1`}); err != nil {
-			t.Fatal(err)
-		}
-		if err := any.syncDatabase(); err != nil {
-			t.Error(err)
-		}
-		any.close()
 	}
 }

@@ -2,11 +2,7 @@
 
 package store
 
-import "errors"
+import "net/url"
 
-// logVFS is for the C driver alone.
-const logVFS = ""
-
-func registerLogVFS() bool { return false }
-
-func (*hot) syncDatabase() error { return errors.ErrUnsupported }
+// vfs is for the C driver alone: see wal_cgo.go.
+func vfs() url.Values { return nil }
