@@ -23,6 +23,10 @@ const (
 	// restartPatience bounds how long the writer is held for readers to end: a
 	// read of a request takes a tenth of a millisecond.
 	restartPatience = 5 * time.Millisecond
+	// Before that, what came meanwhile is copied in up to catchUps rounds, the last
+	// of which took less than caughtUp.
+	catchUps = 6
+	caughtUp = 2 * time.Millisecond
 	// After a restart that a long reader, such as a backup, did not allow, the
 	// writer is left alone for a pause that grows from the shortest to the longest.
 	shortestPause, longestPause = 200 * time.Millisecond, 5 * time.Second
@@ -102,8 +106,7 @@ func (c *checkpointer) tick(ctx context.Context) error {
 	if _, err := c.checkpoint(ctx, "PASSIVE"); err != nil || !full || time.Now().Before(c.notBefore) {
 		return err
 	}
-	// What came while the WAL was copied, so that next to nothing is left.
-	if _, err := c.checkpoint(ctx, "PASSIVE"); err != nil {
+	if err := c.catchUp(ctx); err != nil {
 		return err
 	}
 	restarted := make(chan error) // on a thread that does not give way: it holds up the writer
@@ -132,6 +135,18 @@ func (c *checkpointer) restart(ctx context.Context) error {
 		}
 		time.Sleep(restartPatience / 50)
 	}
+}
+
+// catchUp copies what came while the WAL was copied, and what came meanwhile,
+// until there is next to nothing left to do while the writer is held.
+func (c *checkpointer) catchUp(ctx context.Context) error {
+	for range catchUps {
+		started := time.Now()
+		if _, err := c.checkpoint(ctx, "PASSIVE"); err != nil || time.Since(started) < caughtUp {
+			return err
+		}
+	}
+	return nil
 }
 
 // walState is what a checkpoint tells of the WAL.
