@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -50,6 +51,11 @@ Example:
   TOLEM_CONFIG=/etc/tolem/config.yaml tolem serve`
 }
 
+// threadsInC are the writer and the checkpoints of SQLite. They spend their time
+// in C and wait there for the disk, and meanwhile keep a place of Go's from the
+// requests: it has that many more, unless GOMAXPROCS says otherwise.
+const threadsInC = 2
+
 // gcPercent is how far the heap grows between two garbage collections, unless
 // GOGC says otherwise. What a server keeps is a few megabytes, so at Go's own 100
 // it collects hundreds of times a second under load; at 400 it does a twelfth less
@@ -74,6 +80,11 @@ func (serveCommand) Run(ctx context.Context, p *program) error {
 	addresses := []zap.Field{zap.String("listen", s.public.Addr().String()), zap.String("admin_listen", s.admin.Addr().String())}
 	if s.merchant != nil {
 		addresses = append(addresses, zap.String("merchant_listen", s.merchant.Addr().String()))
+	}
+	if p.variable("GOMAXPROCS") == "" && cfg.Database.Driver == config.DriverSQLite {
+		procs := runtime.GOMAXPROCS(0)
+		defer runtime.GOMAXPROCS(procs)
+		runtime.GOMAXPROCS(procs + threadsInC)
 	}
 	if p.variable("GOGC") == "" {
 		// Back to the other runs of this process in the end: tests have several.

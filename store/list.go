@@ -45,7 +45,8 @@ type PaymentFilter struct {
 const foundSQL = `p.id IN (
 	SELECT f.id FROM payments f WHERE f.payment_id = ?
 	UNION SELECT f.id FROM payments f WHERE f.provider_payment_id = ?
-	UNION SELECT f.id FROM payments f WHERE f.contract_number = ? AND f.contract_number <> ''
+	UNION SELECT f.id FROM contract_numbers c JOIN payments f ON f.customer_id = c.customer_id AND f.customer_id <> '' AND f.contract_number = c.number
+		WHERE c.number = ? AND f.contract_number <> ''
 	UNION SELECT f.id FROM payments f WHERE f.provider_reference = ? AND f.customer_id = ''
 	UNION SELECT f.id FROM payments f WHERE f.provider_reference = ? AND f.provider_reference <> '' AND f.customer_id <> ''
 	UNION SELECT f.id FROM payments f WHERE f.operation_id = ? AND f.operation_id <> '' AND (f.status <> 'succeeded' OR f.flags <> 0)

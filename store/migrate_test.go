@@ -31,9 +31,19 @@ func TestADatabaseOfEachEarlierLevelIsBroughtUp(t *testing.T) {
 		if _, err := provider.UpTo(context.Background(), int64(level+1)); err != nil {
 			t.Fatal(err)
 		}
+		if _, err := db.Exec(`INSERT INTO meta (key, value) VALUES ('accounts.normalize', 'none')`); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Exec(`INSERT INTO payments (payment_id, provider, project, customer_id, entity_id, contract_number, amount, currency, method, status, flags, created_at)
+			VALUES ('p_old', 'jetpay', '1234', '7123456789', '12345', 'OLD-1', 1, 'KZT', '', 'pending', 0, 1)`); err != nil {
+			t.Fatal(err)
+		}
 		s := mustOpen(t, func(o *store.Options) { *o = store.Options{Path: path} })
 		mustAccounts(t, s)
 		mustRecord(t, s, paid(mustIssue(t, s), "28"))
+		if page, _, err := s.Payments(context.Background(), store.PaymentFilter{Q: "OLD-1"}); err != nil || len(page) != 1 || page[0].ID != "p_old" {
+			t.Errorf("level %d: a search for an older payment's contract: got %v, %v", level+1, page, err)
+		}
 		checked(t, s) // compares the schema with a new database's
 
 		for statement, refused := range map[string]string{

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -180,6 +181,10 @@ func (w *writer) run(l lane) {
 	lock, unlock := w.turn.RLock, w.turn.RUnlock
 	if l.exclusive() {
 		lock, unlock = w.turn.Lock, w.turn.Unlock
+		// SQLite works, and waits for the disk, on the thread of whoever asks. On one
+		// of its own the lane is back on a processor sooner.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
 	}
 	batch := make([]*write, 0, maxBatch)
 	for first := range w.queue {
