@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -43,9 +44,10 @@ type checkpointer struct {
 	stop   chan struct{}
 	done   chan struct{}
 
-	copiedAt  time.Time     // when a checkpoint was last made
-	notBefore time.Time     // of the next restart
-	pause     time.Duration // after the last one that was not allowed, 0 after one that was
+	copiedAt  time.Time             // when a checkpoint was last made
+	notBefore time.Time             // of the next restart
+	pause     time.Duration         // after the last one that was not allowed, 0 after one that was
+	failure   atomic.Pointer[error] // of the last checkpoint, nil after one that was made
 }
 
 func startCheckpointer(ctx context.Context, path string, w *writer) (*checkpointer, error) {
@@ -88,30 +90,48 @@ func (c *checkpointer) run() {
 		case <-ticker.C:
 			// A checkpoint that could not be made is made the next time; the
 			// WAL holds everything until then.
-			_ = c.tick(context.Background())
+			c.note(c.tick(context.Background()))
 		}
 	}
 }
 
-func (c *checkpointer) tick(ctx context.Context) error {
+// note keeps what a tick has come to, for whoever asks whether all is well.
+func (c *checkpointer) note(made bool, err error) {
+	if err != nil {
+		c.failure.Store(&err)
+	} else if made {
+		c.failure.Store(nil)
+	}
+}
+
+// err says why the last checkpoint failed, if it did.
+func (c *checkpointer) err() error {
+	if failure := c.failure.Load(); failure != nil {
+		return *failure
+	}
+	return nil
+}
+
+// tick makes a checkpoint, if it is time for one.
+func (c *checkpointer) tick(ctx context.Context) (made bool, err error) {
 	w, err := c.checkpoint(ctx, "NOOP") // which only asks
 	if err != nil {
-		return err
+		return false, err
 	}
 	full := w.frames >= restartFrames
 	if w.copied == w.frames && !full || !full && time.Since(c.copiedAt) < passiveEvery {
-		return nil
+		return false, nil
 	}
 	c.copiedAt = time.Now()
 	if _, err := c.checkpoint(ctx, "PASSIVE"); err != nil || !full || time.Now().Before(c.notBefore) {
-		return err
+		return true, err
 	}
 	if err := c.catchUp(ctx); err != nil {
-		return err
+		return false, err
 	}
 	restarted := make(chan error) // on a thread that does not give way: it holds up the writer
 	go func() { restarted <- c.restart(ctx) }()
-	return <-restarted
+	return true, <-restarted
 }
 
 // restart lets the WAL start afresh. It keeps the file, which the writer goes on

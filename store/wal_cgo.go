@@ -81,7 +81,6 @@ typedef struct {
 	const struct methods *real;
 	wal *log;
 	int unsynced; // pages
-	int broken;   // a sync has failed
 } database;
 
 static file *under(file *f) { return (file *)((wal *)f + 1); }
@@ -145,14 +144,17 @@ static int database_shm_lock(file *f, int first, int n, int flags) {
 	return d->real->shm_lock(f, first, n, flags);
 }
 
-// A sync that has failed is not tried again. The system forgets what it could
-// not write, and calls the next sync a success; then SQLite would let the WAL
-// start afresh, and with it goes the only copy.
+// broken is set, for as long as the process lives, once a sync of a database has
+// failed. The system forgets what it could not write, and calls the next sync a
+// success; then SQLite would let the WAL start afresh, and with it the only copy
+// goes. The next process copies the whole WAL again.
+static int broken;
+
 static int database_sync(file *f, int flags) {
 	database *d = behind(f);
-	if (!d->broken && d->real->sync(f, flags)) d->broken = 1;
+	if (!__atomic_load_n(&broken, __ATOMIC_SEQ_CST) && d->real->sync(f, flags)) __atomic_store_n(&broken, 1, __ATOMIC_SEQ_CST);
 	d->unsynced = 0;
-	return d->broken ? sync_failed : ok;
+	return __atomic_load_n(&broken, __ATOMIC_SEQ_CST) ? sync_failed : ok;
 }
 
 static int database_write(file *f, const void *bytes, int n, long long at) {
