@@ -44,6 +44,7 @@ type checkpointer struct {
 	stop   chan struct{}
 	done   chan struct{}
 
+	full      int                   // pages of a WAL that starts afresh
 	copiedAt  time.Time             // when a checkpoint was last made
 	notBefore time.Time             // of the next restart
 	pause     time.Duration         // after the last one that was not allowed, 0 after one that was
@@ -55,7 +56,7 @@ func startCheckpointer(ctx context.Context, path string, w *writer) (*checkpoint
 	if err != nil {
 		return nil, err
 	}
-	c := &checkpointer{pool: pool, path: path, writer: w, stop: make(chan struct{}), done: make(chan struct{})}
+	c := &checkpointer{pool: pool, path: path, writer: w, full: restartFrames, stop: make(chan struct{}), done: make(chan struct{})}
 	if err := c.connect(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("checkpoint connection: %w", err), pool.Close())
 	}
@@ -78,9 +79,6 @@ func (c *checkpointer) connect(ctx context.Context) (err error) {
 
 func (c *checkpointer) run() {
 	defer close(c.done)
-	// The pages of a checkpoint keep a processor and the disk busy for some
-	// hundredths of a second. Payments come first.
-	inBackground()
 	ticker := time.NewTicker(checkpointEvery)
 	defer ticker.Stop()
 	for {
@@ -118,7 +116,7 @@ func (c *checkpointer) tick(ctx context.Context) (made bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	full := w.frames >= restartFrames
+	full := w.frames >= c.full
 	if w.copied == w.frames && !full || !full && time.Since(c.copiedAt) < passiveEvery {
 		return false, nil
 	}
@@ -129,9 +127,7 @@ func (c *checkpointer) tick(ctx context.Context) (made bool, err error) {
 	if err := c.catchUp(ctx); err != nil {
 		return false, err
 	}
-	restarted := make(chan error) // on a thread that does not give way: it holds up the writer
-	go func() { restarted <- c.restart(ctx) }()
-	return true, <-restarted
+	return true, c.restart(ctx)
 }
 
 // restart lets the WAL start afresh. It keeps the file, which the writer goes on

@@ -37,3 +37,13 @@ func (s *Store) PostgresURL() string {
 	}
 	return s.postgres.ConnString()
 }
+
+// WithShortWAL lets the WAL of a SQLite store start afresh when it has so many
+// pages, for tests that cannot fill one.
+func WithShortWAL(s *Store, pages int) {
+	c := s.checkpoints
+	close(c.stop)
+	<-c.done
+	c.full, c.stop, c.done = pages, make(chan struct{}), make(chan struct{})
+	go c.run()
+}

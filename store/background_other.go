@@ -1,6 +1,0 @@
-//go:build !linux
-
-package store
-
-// inBackground is for Linux alone, where a thread has a priority.
-func inBackground() {}

@@ -1,0 +1,106 @@
+package store_test
+
+import (
+	"context"
+	"encoding/binary"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"tolem/store"
+)
+
+// begun is how often the WAL has started afresh, as its header counts
+// (https://sqlite.org/fileformat2.html#walformat).
+func begun(t *testing.T, s *store.Store) uint32 {
+	t.Helper()
+	file, err := os.Open(s.Path() + "-wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	header := make([]byte, 32)
+	if _, err := io.ReadFull(file, header); err != nil {
+		t.Fatal(err)
+	}
+	return binary.BigEndian.Uint32(header[12:])
+}
+
+// underLoad issues and credits payments, and reads them, until stop is called.
+func underLoad(t *testing.T, s *store.Store) (credited *atomic.Int64, stop func()) {
+	t.Helper()
+	credited = new(atomic.Int64)
+	var done atomic.Bool
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for !done.Load() {
+				id := mustIssue(t, s)
+				mustRecord(t, s, paid(id, id))
+				mustPayment(t, s, id)
+				credited.Add(1)
+			}
+		})
+	}
+	return credited, func() {
+		done.Store(true)
+		all.Wait()
+	}
+}
+
+func TestTheWALStartsAfreshBesideTraffic(t *testing.T) {
+	if onPostgres {
+		t.Skip("the WAL is SQLite's")
+	}
+	s := mustOpen(t)
+	store.WithShortWAL(s, 500)
+	credited, stop := underLoad(t, s)
+	defer stop()
+	first := begun(t, s)
+	waitFor(t, "the WAL to start afresh three times", func() bool { return begun(t, s) >= first+3 })
+	stop()
+	if err := s.AssertDurable(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if booked := queryInt(t, rawOpen(t, s), `SELECT count(*) FROM operations`); booked != credited.Load() {
+		t.Errorf("%d credits are booked, %d were acknowledged", booked, credited.Load())
+	}
+	checked(t, s)
+}
+
+// TestALongReaderHoldsTheWALUpAndNobodyElse: a backup, say, keeps the WAL from
+// starting afresh for as long as it reads, and no longer.
+func TestALongReaderHoldsTheWALUpAndNobodyElse(t *testing.T) {
+	if onPostgres {
+		t.Skip("the WAL is SQLite's")
+	}
+	s := mustOpen(t)
+	mustIssue(t, s)
+	reading, err := rawOpen(t, s).Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	if err := reading.QueryRow(`SELECT count(*) FROM payments`).Scan(&n); err != nil || n != 1 {
+		t.Fatalf("%d payments, %v", n, err)
+	}
+	store.WithShortWAL(s, 100)
+	credited, stop := underLoad(t, s)
+	defer stop()
+	first := begun(t, s)
+	waitFor(t, "three thousand credits beside the reader", func() bool { return credited.Load() > 3000 })
+	if now := begun(t, s); now != first {
+		t.Errorf("the WAL has started afresh %d times under a reader", now-first)
+	}
+	if err := reading.QueryRow(`SELECT count(*) FROM payments`).Scan(&n); err != nil || n != 1 {
+		t.Errorf("the reader sees %d payments, %v", n, err)
+	}
+	if err := reading.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the WAL to start afresh", func() bool { return begun(t, s) > first })
+	stop()
+	checked(t, s)
+}
