@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"tolem/platform"
@@ -114,6 +115,7 @@ func (r *rig) load(ctx context.Context, g generator, kind string, s shape) (resu
 			}
 		}()
 	}
+	runtime.GC() // what making the requests has left is not collected during the load
 	loaded, err := g.load(ctx, target.address, s, from)
 	if err := errors.Join(err, broken, loaded.correct()); err != nil {
 		return loaded, fmt.Errorf("%s: %w", kind, err)
