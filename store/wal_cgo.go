@@ -53,9 +53,11 @@ struct vfs {
 extern vfs *sqlite3_vfs_find(const char *) WEAK;
 extern int sqlite3_vfs_register(vfs *, int) WEAK;
 extern file *sqlite3_database_file_object(const char *) WEAK;
+
 enum { ok = 0, failed = 1, no_memory = 7, sync_failed = 10 | 4 << 8 };
 enum { open_main = 0x100, open_wal = 0x80000, safe_overwrite = 0x1000, sync_normal = 2 };
 enum { shm_unlock = 1, write_lock = 0 };
+
 // room is how many bytes of a WAL are put off at most. SQLite's unix files write
 // no more than 128 KiB at once, and nothing at all of exactly that.
 enum { room = 120 << 10 };
