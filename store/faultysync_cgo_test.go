@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"tolem/store"
@@ -67,25 +66,13 @@ func TestAFailedSyncOfTheDatabaseIsNeverForgotten(t *testing.T) {
 	if err := made.Close(); err != nil {
 		t.Fatal(err)
 	}
-	child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-	child.Env = append(os.Environ(), faultySync+"="+path, "LD_PRELOAD="+library)
-	text, err := child.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
+	text := childOf(t, faultySync+"="+path, "LD_PRELOAD="+library)
 	if info, err := os.Stat(path + "-wal"); err != nil || info.Size() == 0 {
 		t.Errorf("the WAL is gone: %v", err)
 	}
 	s := mustOpen(t, fileAt(path))
-	acknowledged := 0
-	for line := range strings.Lines(string(text)) {
-		if id, is := strings.CutPrefix(strings.TrimSpace(line), "issued "); is {
-			acknowledged++
-			mustPayment(t, s, id)
-		}
-	}
-	if acknowledged != 20 {
-		t.Errorf("%d payments were acknowledged:\n%s", acknowledged, text)
+	if n := mustHaveIssued(t, s, text); n != 20 {
+		t.Errorf("%d payments were acknowledged:\n%s", n, text)
 	}
 }
 
