@@ -48,7 +48,7 @@ type checkpointer struct {
 	copiedAt  time.Time             // when a checkpoint was last made
 	notBefore time.Time             // of the next restart
 	pause     time.Duration         // after the last one that was not allowed, 0 after one that was
-	failure   atomic.Pointer[error] // of the last checkpoint, nil after one that was made
+	failure   atomic.Pointer[error] // of a checkpoint, nil when all is well again
 }
 
 func startCheckpointer(ctx context.Context, path string, w *writer) (*checkpointer, error) {
@@ -93,11 +93,12 @@ func (c *checkpointer) run() {
 	}
 }
 
-// note keeps what a tick has come to, for whoever asks whether all is well.
-func (c *checkpointer) note(made bool, err error) {
+// note keeps what a tick has come to, for whoever asks whether all is well. A
+// failure stays until a tick has found all well, and not only nothing to do yet.
+func (c *checkpointer) note(well bool, err error) {
 	if err != nil {
 		c.failure.Store(&err)
-	} else if made {
+	} else if well {
 		c.failure.Store(nil)
 	}
 }
@@ -110,15 +111,16 @@ func (c *checkpointer) err() error {
 	return nil
 }
 
-// tick makes a checkpoint, if it is time for one.
-func (c *checkpointer) tick(ctx context.Context) (made bool, err error) {
+// tick makes a checkpoint, if it is time for one. All is well when one was made,
+// or everything was copied before.
+func (c *checkpointer) tick(ctx context.Context) (well bool, err error) {
 	w, err := c.checkpoint(ctx, "NOOP") // which only asks
 	if err != nil {
 		return false, err
 	}
 	full := w.frames >= c.full
-	if w.copied == w.frames && !full || !full && time.Since(c.copiedAt) < passiveEvery {
-		return false, nil
+	if !full && (w.copied == w.frames || time.Since(c.copiedAt) < passiveEvery) {
+		return w.copied == w.frames, nil
 	}
 	c.copiedAt = time.Now()
 	if _, err := c.checkpoint(ctx, "PASSIVE"); err != nil || !full || time.Now().Before(c.notBefore) {

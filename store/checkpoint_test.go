@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"os"
 	"sync"
@@ -103,4 +104,19 @@ func TestALongReaderHoldsTheWALUpAndNobodyElse(t *testing.T) {
 	waitFor(t, "the WAL to start afresh", func() bool { return begun(t, s) > first })
 	stop()
 	checked(t, s)
+}
+
+// TestACheckpointThatFailedOnceDoesNotKeepAnIdleServerFromBeingReady: nobody
+// sends messages to a server that is not ready, so it must not wait for one.
+func TestACheckpointThatFailedOnceDoesNotKeepAnIdleServerFromBeingReady(t *testing.T) {
+	if onPostgres {
+		t.Skip("the WAL is SQLite's")
+	}
+	s := mustOpen(t)
+	mustIssue(t, s)
+	passing := errors.New("a failure that passes")
+	store.FailCheckpoint(s, passing)
+	waitFor(t, "the server to be ready", func() bool { return s.AssertDurable(context.Background()) == nil })
+	store.FailCheckpoint(s, passing)
+	waitFor(t, "the server to be ready again, with nothing left to copy", func() bool { return s.AssertDurable(context.Background()) == nil })
 }

@@ -47,3 +47,6 @@ func WithShortWAL(s *Store, pages int) {
 	c.full, c.stop, c.done = pages, make(chan struct{}), make(chan struct{})
 	go c.run()
 }
+
+// FailCheckpoint lets the last checkpoint of a SQLite store have failed.
+func FailCheckpoint(s *Store, err error) { s.checkpoints.note(false, err) }
