@@ -175,12 +175,14 @@ func (l *pgLane) close() error {
 
 // commit carries out a batch: hot writes together, as far as none meets what
 // another one writes, and every other write in a transaction of its own.
-func (l *pgLane) commit(batch []*write) {
-	for len(batch) > 0 {
+func (l *pgLane) commit(batch []*write) []*write {
+	batch = l.gather(batch, maxBatch)
+	for left := batch; len(left) > 0; {
 		var round []*write
-		round, batch = nextRound(batch)
+		round, left = nextRound(left)
 		l.commitRound(round)
 	}
+	return batch
 }
 
 // nextRound takes from the batch what may share a transaction with its first

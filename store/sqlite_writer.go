@@ -23,6 +23,7 @@ type sqliteLane struct {
 	orm                     *gorm.DB
 	stmts                   writeStatements
 	begin, commitTx, revert hot
+	callers                 float64 // at once, as far as this lane has met them
 }
 
 func openSQLiteLane(ctx context.Context, path string, w *writer) (*sqliteLane, error) {
@@ -75,49 +76,68 @@ func (l *sqliteLane) exclusive() bool { return true }
 // commit runs a batch in one transaction. When a write fails half-way, the
 // whole batch is rolled back and each runs alone: one bad operation never
 // fails its neighbours.
-func (l *sqliteLane) commit(batch []*write) {
-	failed, err := l.attempt(batch)
+func (l *sqliteLane) commit(batch []*write) []*write {
+	batch, failed, err := l.attempt(l.gather(batch, maxBatch), l.share())
+	l.met(len(batch) + len(l.queue))
 	if err == nil {
-		return
+		return batch
 	}
 	if len(batch) == 1 || !failed {
 		for _, op := range batch {
 			op.err = err
 		}
-		return
+		return batch
 	}
 	for i := range batch {
-		if _, err := l.attempt(batch[i : i+1]); err != nil {
+		if _, _, err := l.attempt(batch[i:i+1], 1); err != nil {
 			batch[i].err = err
 		}
 	}
+	return batch
 }
 
-// attempt runs the batch and commits it. failed tells that a write, rather
-// than the database, was the cause of the error; nothing is on disk then.
-func (l *sqliteLane) attempt(batch []*write) (failed bool, err error) {
+// attempt runs the batch, adds what comes meanwhile until there are so many, and
+// commits all of it. failed tells that a write, rather than the database, was
+// the cause of the error; nothing is on disk then.
+func (l *sqliteLane) attempt(batch []*write, most int) (all []*write, failed bool, err error) {
 	started := l.now()
 	if err := l.begin.put(); err != nil {
-		return false, errUnavailable(fmt.Errorf("begin: %w", err))
+		return batch, false, errUnavailable(fmt.Errorf("begin: %w", err))
 	}
 	w := &sqliteWork{lane: l}
 	tx := &wtx{work: w, ctx: context.Background(), now: l.now, entropy: l.entropy, orm: l.orm, stmts: &l.stmts}
-	for _, op := range batch {
-		tx.dirty = false
-		op.err = tx.call(op.fn)
-		if op.err == nil || (isRefusal(op.err) && !tx.dirty) {
-			continue // a refusal is an answer, not a failure: it wrote nothing
+	for done := 0; done < len(batch); batch = l.gather(batch, most) {
+		for _, op := range batch[done:] {
+			tx.dirty = false
+			op.err = tx.call(op.fn)
+			if op.err == nil || (isRefusal(op.err) && !tx.dirty) {
+				continue // a refusal is an answer, not a failure: it wrote nothing
+			}
+			return batch, true, errors.Join(wrapFailure(op.err), l.rollback())
 		}
-		return true, errors.Join(wrapFailure(op.err), l.rollback())
+		done = len(batch)
 	}
 	if err := w.flushTotals(); err != nil {
-		return true, errors.Join(wrapFailure(err), l.rollback())
+		return batch, true, errors.Join(wrapFailure(err), l.rollback())
 	}
 	if err := l.commitTx.put(); err != nil {
-		return false, errUnavailable(errors.Join(fmt.Errorf("commit: %w", err), l.rollback()))
+		return batch, false, errUnavailable(errors.Join(fmt.Errorf("commit: %w", err), l.rollback()))
 	}
 	l.onCommit(len(batch), l.now().Sub(started))
-	return false, nil
+	return batch, false, nil
+}
+
+// share is up to how many writes a batch takes more while it runs: half of the
+// callers. With fewer there are more commits, each of which costs the disk and the
+// processors the same; with more, few callers are left to make use of the
+// processors while the disk works.
+func (l *sqliteLane) share() int { return min(int(l.callers+1)/2, maxBatch) }
+
+// met tells how many writes were there at once, which is how many callers there
+// are at least. Those that left are forgotten slowly.
+func (l *sqliteLane) met(writes int) {
+	there := float64(writes)
+	l.callers = max(there, l.callers-(l.callers-there)/64)
 }
 
 func (l *sqliteLane) rollback() error {

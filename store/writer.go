@@ -55,9 +55,9 @@ type writer struct {
 
 // lane is a connection that writes, used by one goroutine.
 type lane interface {
-	// commit carries out a batch and sets each write's err. Those without an
-	// error are on disk when it returns.
-	commit(batch []*write)
+	// commit carries out a batch, to which it adds what waits, and returns all of
+	// it with each write's err set. Those without an error are on disk.
+	commit(batch []*write) []*write
 	// exclusive reports whether no other lane may write meanwhile.
 	exclusive() bool
 	close() error
@@ -189,9 +189,8 @@ func (w *writer) run(l lane) {
 	batch := make([]*write, 0, maxBatch)
 	for first := range w.queue {
 		lock()
-		batch = w.gather(append(batch[:0], first))
-		w.depth.Add(-int64(len(batch)))
-		l.commit(batch)
+		w.depth.Add(-1)
+		batch = l.commit(append(batch[:0], first))
 		unlock()
 		for i, op := range batch {
 			close(op.done)
@@ -200,14 +199,16 @@ func (w *writer) run(l lane) {
 	}
 }
 
-// gather adds what waits in the queue already, without waiting for more.
-func (w *writer) gather(batch []*write) []*write {
-	for len(batch) < maxBatch {
+// gather adds what waits in the queue already, up to so many writes in all,
+// without waiting for more.
+func (w *writer) gather(batch []*write, most int) []*write {
+	for len(batch) < most {
 		select {
 		case op, open := <-w.queue:
 			if !open {
 				return batch
 			}
+			w.depth.Add(-1)
 			batch = append(batch, op)
 		default:
 			return batch

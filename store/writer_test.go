@@ -246,3 +246,53 @@ func TestTwoProcessesShareOneDatabase(t *testing.T) {
 		t.Errorf("the feed has %d gaps", got)
 	}
 }
+
+func TestABatchTakesWhatComesMeanwhileUpToHalfOfTheCallers(t *testing.T) {
+	if onPostgres {
+		t.Skip("its lanes do not wait for one disk")
+	}
+	var mu sync.Mutex
+	var batches []int
+	s := mustOpen(t, func(o *store.Options) {
+		o.OnCommit = func(batch int, _ time.Duration) {
+			mu.Lock()
+			defer mu.Unlock()
+			batches = append(batches, batch)
+		}
+	})
+	var wg sync.WaitGroup
+	release := s.HoldWriter()
+	defer release()
+	for range 20 { // callers at once, from which the writer learns how many there are
+		wg.Go(func() { mustIssue(t, s) })
+	}
+	waitFor(t, "20 writes in the queue", func() bool { return s.QueueDepth() == 20 })
+	release()
+	wg.Wait()
+	mu.Lock()
+	batches = nil
+	mu.Unlock()
+
+	running, goOn := make(chan struct{}), make(chan struct{})
+	wg.Go(func() {
+		if err := s.Raw(context.Background(), func(func(string, ...any) error) error {
+			close(running)
+			<-goOn
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+	})
+	<-running
+	for range 19 {
+		wg.Go(func() { mustIssue(t, s) })
+	}
+	waitFor(t, "19 writes in the queue", func() bool { return s.QueueDepth() == 19 })
+	close(goOn)
+	wg.Wait()
+	mu.Lock()
+	defer mu.Unlock()
+	if len(batches) != 2 || batches[0] != 10 || batches[1] != 10 {
+		t.Errorf("20 callers, one of them first, took commits of %v writes, want 10 and 10", batches)
+	}
+}
