@@ -7,11 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
-	jsonv2 "github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"gorm.io/gorm"
 
 	"tolem/topup"
@@ -84,7 +81,8 @@ func (r *accountRow) value() (*topup.Account, error) {
 		CustomerID: r.customerID, AdditionalCustomerID: r.additionalCustomerID,
 		Currency: r.currency, Closed: r.closed || r.replaced,
 	}
-	if err := jsonv2.Unmarshal([]byte(r.entities), &account.Contracts); err != nil {
+	var err error
+	if account.Contracts, err = decodeContracts(r.entities); err != nil {
 		return nil, fmt.Errorf("decode the contracts of account row at revision %d: %w", r.revision, err)
 	}
 	if r.replaced {
@@ -384,44 +382,6 @@ func encodeAccount(account *topup.Account, revision int64) *encodedAccount {
 		}
 	}
 	return e
-}
-
-// appendContracts writes contracts as the JSON array that verify passes on, in
-// the order of members of the provider's own sample (JetPay, Kaspi Bank,
-// "verify"). Ids and numbers have been checked to be UTF-8.
-func appendContracts(b []byte, contracts []topup.Contract) []byte {
-	b = append(b, '[')
-	for i := range contracts {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendContract(b, &contracts[i])
-	}
-	return append(b, ']')
-}
-
-func appendContract(b []byte, c *topup.Contract) []byte {
-	b = appendText(append(b, `{"id":`...), c.ID)
-	b = appendText(append(b, `,"number":`...), c.Number)
-	if c.MinPayment != nil {
-		b = strconv.AppendInt(append(b, `,"min_payment":`...), *c.MinPayment, 10)
-	}
-	if c.Payment != nil {
-		b = strconv.AppendInt(append(b, `,"payment":`...), *c.Payment, 10)
-	}
-	if len(c.Info) > 0 {
-		b = append(append(b, `,"info":`...), c.Info...)
-	}
-	if c.Closed {
-		b = append(b, `,"closed":true`...)
-	}
-	return append(b, '}')
-}
-
-func appendText(b []byte, text string) []byte {
-	// The error is for invalid UTF-8 alone, and even then b is complete.
-	b, _ = jsontext.AppendQuote(b, text)
-	return b
 }
 
 // settleNormalizer writes how ids are normalised into an empty database, and
