@@ -21,6 +21,9 @@ const (
 	// passiveEvery is how often a shorter one is copied, so that not much is
 	// left to do when a server starts again.
 	passiveEvery = 5 * time.Second
+	// or as soon as nothing has been written for a while: a read has to look for
+	// each of its pages in all of the WAL that was not copied.
+	quietTicks = 5
 	// restartPatience bounds how long the writer is held for readers to end: a
 	// read of a request takes a tenth of a millisecond.
 	restartPatience = 5 * time.Millisecond
@@ -45,6 +48,8 @@ type checkpointer struct {
 	done   chan struct{}
 
 	full      int                   // pages of a WAL that starts afresh
+	frames    int                   // when it was last looked at
+	quiet     int                   // how many ticks ago that was
 	copiedAt  time.Time             // when a checkpoint was last made
 	notBefore time.Time             // of the next restart
 	pause     time.Duration         // after the last one that was not allowed, 0 after one that was
@@ -119,7 +124,10 @@ func (c *checkpointer) tick(ctx context.Context) (well bool, err error) {
 		return false, err
 	}
 	full := w.frames >= c.full
-	if !full && (w.copied == w.frames || time.Since(c.copiedAt) < passiveEvery) {
+	if c.quiet++; w.frames != c.frames {
+		c.frames, c.quiet = w.frames, 0
+	}
+	if !full && (w.copied == w.frames || c.quiet < quietTicks && time.Since(c.copiedAt) < passiveEvery) {
 		return w.copied == w.frames, nil
 	}
 	c.copiedAt = time.Now()

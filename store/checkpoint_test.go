@@ -120,3 +120,27 @@ func TestACheckpointThatFailedOnceDoesNotKeepAnIdleServerFromBeingReady(t *testi
 	store.FailCheckpoint(s, passing)
 	waitFor(t, "the server to be ready again, with nothing left to copy", func() bool { return s.AssertDurable(context.Background()) == nil })
 }
+
+func TestTheWALIsCopiedWhenNothingIsWrittenForAWhile(t *testing.T) {
+	if onPostgres {
+		t.Skip("the WAL is SQLite's")
+	}
+	s := mustOpen(t)
+	tick, release := store.HoldCheckpoints(s)
+	defer release()
+	for range 3 {
+		for i := range 2 * store.QuietTicks {
+			if i < store.QuietTicks {
+				mustIssue(t, s)
+			}
+			copied, err := tick()
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The tick after the last write still sees something new.
+			if want := i >= 2*store.QuietTicks-1; copied != want {
+				t.Errorf("%d ticks after the last write the WAL is copied: %v", i-store.QuietTicks+1, copied)
+			}
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"sync"
+	"time"
 )
 
 // What the tests of this package see of its inside.
@@ -46,6 +47,29 @@ func WithShortWAL(s *Store, pages int) {
 	<-c.done
 	c.full, c.stop, c.done = pages, make(chan struct{}), make(chan struct{})
 	go c.run()
+}
+
+// QuietTicks is after how many ticks without a write the WAL is copied.
+const QuietTicks = quietTicks
+
+// HoldCheckpoints stops the checkpointer of a SQLite store, as if it had just
+// made one. tick lets it look once, and reports whether the WAL is copied then.
+func HoldCheckpoints(s *Store) (tick func() (copied bool, err error), release func()) {
+	c := s.checkpoints
+	close(c.stop)
+	<-c.done
+	c.copiedAt = time.Now()
+	tick = func() (bool, error) {
+		if _, err := c.tick(context.Background()); err != nil {
+			return false, err
+		}
+		w, err := c.checkpoint(context.Background(), "NOOP")
+		return w.copied == w.frames, err
+	}
+	return tick, func() {
+		c.stop, c.done = make(chan struct{}), make(chan struct{})
+		go c.run()
+	}
 }
 
 // FailCheckpoint lets the last checkpoint of a SQLite store have failed.
