@@ -108,23 +108,37 @@ func (s *Store) Transactions(ctx context.Context, after int64, limit int) ([]top
 // a little more; so it is the place of the oldest transaction that runs. Those
 // that are known to work on another database of the same server, where one may
 // run for hours, do not hold the feed up.
-const pgFeedEndSQL = `SELECT f.base + 256 * CAST(CAST(least(pg_snapshot_xmax(pg_current_snapshot()), (
-		SELECT r.number FROM pg_snapshot_xip(pg_current_snapshot()) AS r (number) WHERE NOT EXISTS (
-			SELECT 1 FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid JOIN pg_database d ON d.oid = a.datid
-			WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted AND l.transactionid = CAST(r.number AS xid)
-				AND d.datname <> current_database())
-		ORDER BY r.number LIMIT 1)) AS TEXT) AS BIGINT)
-	FROM feed f`
+//
+// Where a transaction works is known while it holds the lock on its number. The
+// second column tells that the oldest one holds it no longer: it has ended since
+// the snapshot was taken, and nobody knows where it was.
+const pgFeedEndSQL = `WITH running AS MATERIALIZED (SELECT r.number, l.locktype IS NULL AS ended
+	FROM pg_snapshot_xip(pg_current_snapshot()) AS r (number)
+	LEFT JOIN (pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid LEFT JOIN pg_database d ON d.oid = a.datid)
+		ON l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted AND l.transactionid = CAST(r.number AS xid)
+	WHERE d.datname IS NULL OR d.datname = current_database())
+	SELECT f.base + 256 * CAST(CAST(least(pg_snapshot_xmax(pg_current_snapshot()), o.number) AS TEXT) AS BIGINT), coalesce(o.ended, false)
+	FROM feed f LEFT JOIN (SELECT number, ended FROM running ORDER BY number LIMIT 1) o ON true`
+
+// feedEndTries is how often the end of the feed is looked for anew when the
+// oldest transaction has ended meanwhile. The last answer holds in any case: it
+// is not too far, and by so many transactions that have just ended, too near.
+const feedEndTries = 10
 
 // feedEnd is the first place of the feed that is not final, where the feed ends
 // for now.
-func (s *Store) feedEnd(ctx context.Context) (int64, error) {
+func (s *Store) feedEnd(ctx context.Context) (end int64, err error) {
 	if s.dialect.name == sqliteDialect.name {
 		return math.MaxInt64, nil
 	}
-	var end int64
-	if err := s.raw(ctx, pgFeedEndSQL).Row().Scan(&end); err != nil {
-		return 0, fmt.Errorf("look for the end of the feed: %w", err)
+	for range feedEndTries {
+		var ended bool
+		if err := s.raw(ctx, pgFeedEndSQL).Row().Scan(&end, &ended); err != nil {
+			return 0, fmt.Errorf("look for the end of the feed: %w", err)
+		}
+		if !ended {
+			break
+		}
 	}
 	return end, nil
 }

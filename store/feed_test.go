@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -324,5 +325,45 @@ func TestRunningTotalsAreNeverNegative(t *testing.T) {
 	want := []store.Balance{{own, "KZT", 10000, 10000}, {settlement, "KZT", 10000, 10000}}
 	if !slices.Equal(page.Accounts, want) {
 		t.Errorf("got %v, want %v", page.Accounts, want)
+	}
+}
+
+// TestTheFeedDoesNotShrinkWhenATransactionElsewhereEnds: one on another database
+// does not hold the feed up, and not in the moment either in which it ends.
+func TestTheFeedDoesNotShrinkWhenATransactionElsewhereEnds(t *testing.T) {
+	if !onPostgres {
+		t.Skip("SQLite's writes do not run side by side")
+	}
+	s := mustOpen(t)
+	elsewhere := pgtest.Database(t)
+	if _, err := rawOpenAt(t, "pgx", elsewhere).Exec(`CREATE TABLE somebody_elses (id BIGINT)`); err != nil {
+		t.Fatal(err)
+	}
+	var done atomic.Bool
+	var all sync.WaitGroup
+	var rounds atomic.Int64
+	for range 2 {
+		db := rawOpenAt(t, "pgx", elsewhere)
+		all.Go(func() {
+			for !done.Load() {
+				if _, err := db.Exec(`INSERT INTO somebody_elses (id) VALUES (1)`); err != nil {
+					t.Error(err)
+					return
+				}
+				rounds.Add(1)
+			}
+		})
+	}
+	defer all.Wait()
+	defer done.Store(true)
+	for n := 1; n <= 20; n++ {
+		mustRecord(t, s, paid("theirs", fmt.Sprint(n)))
+		waitFor(t, "the transaction", func() bool { return len(feed(t, s)) == n })
+		for until := rounds.Load() + 20; rounds.Load() < until; {
+			exported := 0
+			if err := s.Journal(context.Background(), store.Period{}, func(topup.Transaction) error { exported++; return nil }); err != nil || exported != n {
+				t.Fatalf("an export got %d transactions of %d, %v", exported, n, err)
+			}
+		}
 	}
 }
