@@ -3,7 +3,8 @@
 //	go run ./pgtest/server -- go test ./store
 //
 // starts a server, runs the command with its URL in TOLEM_TEST_POSTGRES, stops
-// the server and exits as the command did. Where TOLEM_TEST_POSTGRES is set
+// the server and exits as the command did. With -folder the server's files are in
+// a folder below that one, and not below the system's for temporary files. Where TOLEM_TEST_POSTGRES is set
 // already, or no server is installed, it just runs the command, whose tests
 // know what to do.
 package main
@@ -11,6 +12,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -31,10 +33,13 @@ func main() {
 
 // run is the whole program; it returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int, err error) {
-	if len(args) > 0 && args[0] == "--" {
-		args = args[1:]
+	flags := flag.NewFlagSet("pgtest/server", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	folder := flags.String("folder", "", "where the server's folder is made")
+	if err := flags.Parse(args); err != nil {
+		return 2, err
 	}
-	if len(args) == 0 {
+	if args = flags.Args(); len(args) == 0 {
 		return 2, errors.New("name the command to run: go run ./pgtest/server -- go test ./store")
 	}
 	// Ctrl-C reaches the command too; it ends first, and the server after it.
@@ -45,7 +50,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	command := exec.Command(args[0], args[1:]...)
 	command.Stdin, command.Stdout, command.Stderr = stdin, stdout, stderr
 	if os.Getenv(pgtest.Variable) == "" {
-		server, startErr := pgtest.Start(ctx, pgtest.Options{})
+		server, startErr := pgtest.Start(ctx, pgtest.Options{Folder: *folder})
 		switch {
 		case errors.Is(startErr, pgtest.ErrNotInstalled):
 			fmt.Fprintln(stderr, startErr)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"io"
+	neturl "net/url"
 	"os"
 	"os/exec"
 	"strings"
@@ -36,11 +37,19 @@ func TestACommandHasAServerWhileItRuns(t *testing.T) {
 func TestTheCommandCanConnect(t *testing.T) {
 	pgtest.NewServer(t, pgtest.Options{})
 	t.Setenv(pgtest.Variable, "")
+	folder, err := os.MkdirTemp("", "pg") // those of t.TempDir are closed to the server's user
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(folder)
+	if err := os.Chmod(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	in, command := io.Pipe()
 	out, answer := io.Pipe()
 	ended := make(chan int, 1)
 	go func() {
-		code, err := run(t.Context(), []string{"sh", "-c", `echo "$` + pgtest.Variable + `"; read -r _`}, in, answer, io.Discard)
+		code, err := run(t.Context(), []string{"-folder", folder, "--", "sh", "-c", `echo "$` + pgtest.Variable + `"; read -r _`}, in, answer, io.Discard)
 		if err != nil {
 			t.Error(err)
 		}
@@ -50,6 +59,9 @@ func TestTheCommandCanConnect(t *testing.T) {
 	n, err := out.Read(url)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !strings.Contains(string(url[:n]), neturl.QueryEscape(folder)) {
+		t.Errorf("the server at %s is not in %s", url[:n], folder)
 	}
 	conn, err := pgx.Connect(t.Context(), strings.TrimSpace(string(url[:n])))
 	if err != nil {
