@@ -362,6 +362,7 @@ func (s *shop) checkLedger(t *testing.T, program string) {
 // again. What was acknowledged must be there before anything is sent again;
 // when everything has been sent again, it must be there once.
 func TestAcknowledgedIsBookedAcrossCrashes(t *testing.T) {
+	t.Parallel()
 	eachBuild(t, func(t *testing.T, programs ...string) {
 		s := newShop(t)
 		m := &memory{}
@@ -394,6 +395,7 @@ func TestAcknowledgedIsBookedAcrossCrashes(t *testing.T) {
 // TestTwoHundredCopiesOfOneCallbackAcrossRestartsCreditOnce posts all copies at
 // once, kills the server among their answers, and does so again.
 func TestTwoHundredCopiesOfOneCallbackAcrossRestartsCreditOnce(t *testing.T) {
+	t.Parallel()
 	const copies = 200
 	eachBuild(t, func(t *testing.T, programs ...string) {
 		s := newShop(t)

@@ -242,6 +242,7 @@ func phone() sandbox.Action {
 }
 
 func TestEachMethodEndsInEachWay(t *testing.T) {
+	t.Parallel()
 	const asked = 1500000
 	for name, w := range ways {
 		lapsed, lapseFlags := "pending", []string{"dispute"}
@@ -264,6 +265,7 @@ func TestEachMethodEndsInEachWay(t *testing.T) {
 		}
 		for _, tt := range tests {
 			t.Run(name+", "+tt.name, func(t *testing.T) {
+				t.Parallel()
 				m := newMarket(t)
 				id := m.open(t, w).PaymentID
 				m.act(t, id, tt.actions...)

@@ -217,6 +217,7 @@ func (v *victim) openPayin(t *testing.T) {
 // is asked by: first the one, then the other when the first is killed, then a
 // third when that is stopped.
 func TestOneServerDoesTheRegularWorkAndAnotherTakesOver(t *testing.T) {
+	t.Parallel()
 	p := &provider{asked: map[string]int{}, grown: make(chan struct{}, 1)}
 	front := httptest.NewServer(p)
 	defer front.Close()

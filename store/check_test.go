@@ -382,6 +382,7 @@ func (b breach) statements() []string {
 }
 
 func TestCheckNamesWhateverIsBroken(t *testing.T) {
+	t.Parallel()
 	b := newSample(t)
 	if onPostgres {
 		checkNamesOnPostgres(t, b)
@@ -444,6 +445,7 @@ func forPostgres(statement string) string {
 }
 
 func TestCheckNamesWhateverIsMissingFromAPostgreSQLSchema(t *testing.T) {
+	t.Parallel()
 	if !onPostgres {
 		t.Skip("of PostgreSQL")
 	}
@@ -515,6 +517,7 @@ func TestAFloodOfProblemsIsCutShort(t *testing.T) {
 }
 
 func TestCheckSeesOneMomentWhileOthersWriteAndNeverBlocksThem(t *testing.T) {
+	t.Parallel()
 	s := bookOf(t)
 	var ids []string
 	for range 40 {

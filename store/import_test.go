@@ -240,6 +240,7 @@ func TestAByteOrderMarkAndWindowsLineEndsAreNoPartOfTheRecords(t *testing.T) {
 }
 
 func TestReadersSeeOnlyTheOldOrTheNewAccounts(t *testing.T) {
+	t.Parallel()
 	server := mustOpen(t)
 	operator := beside(t, server)
 	ctx := context.Background()
@@ -709,6 +710,7 @@ func TestCSVAndJSONLinesSayTheSame(t *testing.T) {
 }
 
 func TestABadCSVFileNamesEveryBadLine(t *testing.T) {
+	t.Parallel()
 	const header = "customer_id,additional_customer_id,currency,entity_id,number,payment,min_payment,info"
 	for name, test := range map[string]struct {
 		rows []string

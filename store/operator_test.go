@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math"
 	"slices"
@@ -680,7 +681,14 @@ func feed(t interface {
 	}
 }
 
+func init() {
+	if onPostgres { // where each history takes half a second to make a database
+		_ = flag.Set("rapid.checks", "40")
+	}
+}
+
 func TestWhateverHappensTheBookStaysSound(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		c := newClock()
 		o := newDatabase(t)
