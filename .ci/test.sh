@@ -51,8 +51,8 @@ fi
 
 # One PostgreSQL server for all passes, on a socket of its own; the one that TOLEM_TEST_POSTGRES
 # names, if it does. The cluster that Debian's package makes is left alone. Its files are in memory
-# where there is room: what a test can end is a process, never the power, and a sync of a disk takes
-# each of some hundred databases a second on a slow one.
+# where there is room, which spares a twelfth of the time: what a test can end is a process, never
+# the power.
 folder=""
 if [ -w /dev/shm ] && [ "$(df --output=avail -k /dev/shm | tail -1)" -gt $((4 << 20)) ]; then
 	folder=/dev/shm

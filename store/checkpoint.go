@@ -48,8 +48,8 @@ type checkpointer struct {
 	done   chan struct{}
 
 	full      int                   // pages of a WAL that starts afresh
-	frames    int                   // when it was last looked at
-	quiet     int                   // how many ticks ago that was
+	frames    int                   // in the WAL at the last tick
+	quiet     int                   // ticks since it was another number
 	copiedAt  time.Time             // when a checkpoint was last made
 	notBefore time.Time             // of the next restart
 	pause     time.Duration         // after the last one that was not allowed, 0 after one that was

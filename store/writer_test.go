@@ -33,19 +33,31 @@ func waitFor(t testing.TB, what string, condition func() bool) {
 	}
 }
 
-func TestWritesThatWaitShareOneCommit(t *testing.T) {
+// mustOpenCounted opens a store; committed tells how many writes shared each
+// commit since it was last asked.
+func mustOpenCounted(t *testing.T) (s *store.Store, committed func() []int) {
+	t.Helper()
 	var mu sync.Mutex
 	var batches []int
-	s := mustOpen(t, func(o *store.Options) {
+	s = mustOpen(t, func(o *store.Options) {
 		o.OnCommit = func(batch int, _ time.Duration) {
 			mu.Lock()
 			defer mu.Unlock()
 			batches = append(batches, batch)
 		}
 	})
-	mu.Lock()
-	batches = nil
-	mu.Unlock()
+	return s, func() []int {
+		mu.Lock()
+		defer mu.Unlock()
+		taken := batches
+		batches = nil
+		return taken
+	}
+}
+
+func TestWritesThatWaitShareOneCommit(t *testing.T) {
+	s, committed := mustOpenCounted(t)
+	committed()
 
 	release := s.HoldWriter()
 	defer release()
@@ -56,8 +68,7 @@ func TestWritesThatWaitShareOneCommit(t *testing.T) {
 	waitFor(t, "65 writes in the queue", func() bool { return s.QueueDepth() == 65 })
 	release()
 	wg.Wait()
-	mu.Lock()
-	defer mu.Unlock()
+	batches := committed()
 	commits, shared := 1, 0 // on PostgreSQL, two connections share the queue
 	if onPostgres {
 		commits = 2
@@ -251,15 +262,7 @@ func TestABatchTakesWhatComesMeanwhileUpToHalfOfTheCallers(t *testing.T) {
 	if onPostgres {
 		t.Skip("its lanes do not wait for one disk")
 	}
-	var mu sync.Mutex
-	var batches []int
-	s := mustOpen(t, func(o *store.Options) {
-		o.OnCommit = func(batch int, _ time.Duration) {
-			mu.Lock()
-			defer mu.Unlock()
-			batches = append(batches, batch)
-		}
-	})
+	s, committed := mustOpenCounted(t)
 	var wg sync.WaitGroup
 	release := s.HoldWriter()
 	defer release()
@@ -269,9 +272,7 @@ func TestABatchTakesWhatComesMeanwhileUpToHalfOfTheCallers(t *testing.T) {
 	waitFor(t, "20 writes in the queue", func() bool { return s.QueueDepth() == 20 })
 	release()
 	wg.Wait()
-	mu.Lock()
-	batches = nil
-	mu.Unlock()
+	committed()
 
 	running, goOn := make(chan struct{}), make(chan struct{})
 	wg.Go(func() {
@@ -290,8 +291,7 @@ func TestABatchTakesWhatComesMeanwhileUpToHalfOfTheCallers(t *testing.T) {
 	waitFor(t, "19 writes in the queue", func() bool { return s.QueueDepth() == 19 })
 	close(goOn)
 	wg.Wait()
-	mu.Lock()
-	defer mu.Unlock()
+	batches := committed()
 	if len(batches) != 2 || batches[0] != 10 || batches[1] != 10 {
 		t.Errorf("20 callers, one of them first, took commits of %v writes, want 10 and 10", batches)
 	}
