@@ -21,13 +21,13 @@ import (
 	"tolem/storetest"
 )
 
-// What is in this file is about PostgreSQL alone, and runs there in every run of
-// the tests.
+// What is in this file is about PostgreSQL alone.
 
 // onPostgres is a shop whose database several servers can share.
 func onPostgres(t testing.TB, lines ...string) *shop {
 	t.Helper()
-	return newShopOn(t, storetest.Postgres(t), lines...)
+	storetest.OnlyPostgres(t)
+	return newShop(t, lines...)
 }
 
 // issued gets payment ids, from the servers in turns.
@@ -308,6 +308,7 @@ func TestWhatIsWrongWithADatabaseIsSaidWithoutItsPassword(t *testing.T) {
 // TestARoleThatOwnsTheDatabaseAndNothingElseIsEnough does what
 // docs/operations.md says, and then forgets the password.
 func TestARoleThatOwnsTheDatabaseAndNothingElseIsEnough(t *testing.T) {
+	storetest.OnlyPostgres(t)
 	server := pgtest.NewServer(t, pgtest.Options{})
 	root := storetest.Open(t, store.Options{Postgres: server.URL("postgres")})
 	var access string

@@ -173,9 +173,7 @@ func TestABackupThatIsNotSoundOrNotFinishedIsNotKept(t *testing.T) {
 }
 
 func TestACopyOfPostgreSQLHasEveryTableAndSaysWhereItCameFrom(t *testing.T) {
-	if !onPostgres {
-		t.Skip("of PostgreSQL")
-	}
+	onlyPostgres(t)
 	s := bookOf(t)
 	raw := rawOpen(t, s)
 	mustRecord(t, s, paid(mustIssue(t, s), "1"))

@@ -446,9 +446,7 @@ func forPostgres(statement string) string {
 
 func TestCheckNamesWhateverIsMissingFromAPostgreSQLSchema(t *testing.T) {
 	t.Parallel()
-	if !onPostgres {
-		t.Skip("of PostgreSQL")
-	}
+	onlyPostgres(t)
 	for damage, says := range map[string]string{
 		`DROP TRIGGER entries_insert_only ON entries`:                                                             "trigger entries_insert_only is missing",
 		`ALTER TABLE entries DISABLE TRIGGER entries_insert_only`:                                                 "trigger entries_insert_only is switched off",

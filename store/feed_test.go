@@ -104,9 +104,7 @@ func TestAReaderThatFollowsTheFeedMissesNothing(t *testing.T) {
 }
 
 func TestTheFeedEndsBeforeAPlaceThatARunningTransactionCanStillFill(t *testing.T) {
-	if !onPostgres {
-		t.Skip("SQLite's writes do not run side by side")
-	}
+	onlyPostgres(t)
 	s := mustOpen(t)
 	mustRecord(t, s, paid("theirs", "1"))
 	begin := func(url, query string) *sql.Tx {
@@ -331,9 +329,7 @@ func TestRunningTotalsAreNeverNegative(t *testing.T) {
 // TestTheFeedDoesNotShrinkWhenATransactionElsewhereEnds: one on another database
 // does not hold the feed up, and not in the moment either in which it ends.
 func TestTheFeedDoesNotShrinkWhenATransactionElsewhereEnds(t *testing.T) {
-	if !onPostgres {
-		t.Skip("SQLite's writes do not run side by side")
-	}
+	onlyPostgres(t)
 	s := mustOpen(t)
 	elsewhere := pgtest.Database(t)
 	if _, err := rawOpenAt(t, "pgx", elsewhere).Exec(`CREATE TABLE somebody_elses (id BIGINT)`); err != nil {

@@ -41,6 +41,14 @@ func (c *clock) Add(d time.Duration) {
 // onPostgres tells that this run of the tests is on PostgreSQL.
 var onPostgres = os.Getenv("TOLEM_TEST_STORE") == "postgres"
 
+// onlyPostgres skips a test of what there is on PostgreSQL alone.
+func onlyPostgres(t testing.TB) {
+	t.Helper()
+	if !onPostgres {
+		t.Skip("only on PostgreSQL")
+	}
+}
+
 // newDatabase returns options that name a database of the test's own, which is
 // not there yet, or empty.
 func newDatabase(t testing.TB) store.Options {

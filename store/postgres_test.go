@@ -24,12 +24,12 @@ import (
 	"tolem/topup"
 )
 
-// What follows is about PostgreSQL alone, and runs there in every run of the
-// tests.
+// What follows is about PostgreSQL alone.
 
 // postgresDatabase is a migrated database of the test's own.
 func postgresDatabase(t testing.TB) (address string) {
 	t.Helper()
+	onlyPostgres(t)
 	return pgtest.Template(t, "store", func(url string) error {
 		s, err := store.Open(context.Background(), store.Options{Postgres: url})
 		if err != nil {
@@ -37,6 +37,13 @@ func postgresDatabase(t testing.TB) (address string) {
 		}
 		return s.Close()
 	})
+}
+
+// postgresServer is a server of the test's own.
+func postgresServer(t testing.TB, settings map[string]string) *pgtest.Server {
+	t.Helper()
+	onlyPostgres(t)
+	return pgtest.NewServer(t, pgtest.Options{Settings: settings})
 }
 
 // openAt opens a store on a PostgreSQL database, as a process of its own would.
@@ -117,7 +124,7 @@ func TestAServerThatWouldLoseWhatItAcknowledgedIsRefused(t *testing.T) {
 	}
 	for _, setting := range []string{"fsync", "full_page_writes"} {
 		t.Run(setting, func(t *testing.T) {
-			server := pgtest.NewServer(t, pgtest.Options{Settings: map[string]string{setting: "off"}})
+			server := postgresServer(t, map[string]string{setting: "off"})
 			refused(t, server.URL("postgres"), setting)
 		})
 	}
@@ -503,7 +510,7 @@ func TestTheFeedGoesOnInAnotherCluster(t *testing.T) {
 	if out, err := exec.Command(filepath.Join(programs, "pg_dump"), "--file="+file, address).CombinedOutput(); err != nil {
 		t.Fatalf("pg_dump: %v: %s", err, out)
 	}
-	fresh := pgtest.NewServer(t, pgtest.Options{})
+	fresh := postgresServer(t, nil)
 	psql := exec.Command(filepath.Join(programs, "psql"), "--quiet", "--set=ON_ERROR_STOP=1", "--file="+file, fresh.URL("postgres"))
 	if out, err := psql.CombinedOutput(); err != nil {
 		t.Fatalf("psql: %v: %s", err, out)
@@ -698,7 +705,7 @@ func migrateFurther(t *testing.T, address string, migrations ...string) {
 }
 
 func TestAServerThatCrashesUnderLoadKeepsAllThatWasAcknowledged(t *testing.T) {
-	server := pgtest.NewServer(t, pgtest.Options{})
+	server := postgresServer(t, nil)
 	address := server.URL("postgres")
 	s := openAt(t, address)
 	mustAccounts(t, s)

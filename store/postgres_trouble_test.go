@@ -192,7 +192,7 @@ func reload(t *testing.T, s *pgtest.Server, statement string) {
 }
 
 func TestDurabilityThatAReloadTakesAwayIsNoticedByTheNextWrite(t *testing.T) {
-	server := pgtest.NewServer(t, pgtest.Options{})
+	server := postgresServer(t, nil)
 	s := openAt(t, server.URL("postgres"))
 	mustAccounts(t, s)
 	reload(t, server, `ALTER SYSTEM SET synchronous_commit = off`)
@@ -217,7 +217,7 @@ func TestDurabilityThatAReloadTakesAwayIsNoticedByTheNextWrite(t *testing.T) {
 }
 
 func TestACommitWhoseStandbyWasNotWaitedForIsNotAcknowledged(t *testing.T) {
-	server := pgtest.NewServer(t, pgtest.Options{})
+	server := postgresServer(t, nil)
 	address := server.URL("postgres")
 	s := openAt(t, address)
 	mustAccounts(t, s)

@@ -29,6 +29,14 @@ func OnlySQLite(t testing.TB, what string) {
 	}
 }
 
+// OnlyPostgres skips a test of what there is on PostgreSQL alone.
+func OnlyPostgres(t testing.TB) {
+	t.Helper()
+	if !OnPostgres() {
+		t.Skip("only on PostgreSQL")
+	}
+}
+
 // New names a database that nobody has opened yet: a file that is not there, or
 // a database that has its tables already and nothing else.
 func New(t testing.TB) store.Options {
@@ -36,13 +44,6 @@ func New(t testing.TB) store.Options {
 	if !OnPostgres() {
 		return store.Options{Path: filepath.Join(t.TempDir(), "tolem.db")}
 	}
-	return Postgres(t)
-}
-
-// Postgres names a PostgreSQL database as New does, in every run. Where there is
-// no server the test is skipped.
-func Postgres(t testing.TB) store.Options {
-	t.Helper()
 	return store.Options{Postgres: pgtest.Template(t, "store", func(url string) error {
 		s, err := store.Open(context.Background(), store.Options{Postgres: url})
 		if err != nil {
