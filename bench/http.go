@@ -70,6 +70,12 @@ func (r *rig) serve(ctx context.Context) (err error) {
 	if r.sender, err = newSender(r.tolem.address, r.customers); err != nil {
 		return err
 	}
+	return r.invite(r.customers)
+}
+
+// invite makes the messages of so many customers, spread evenly over all.
+func (r *rig) invite(customers int) (err error) {
+	r.sender.customers, r.sender.apart = customers, r.customers/customers
 	if r.verifies, err = many(prepared, r.sender.verify); err != nil {
 		return err
 	}

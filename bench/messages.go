@@ -36,6 +36,7 @@ func customerID(n int) string { return strconv.Itoa(7_000_000_000 + n) }
 type sender struct {
 	project   platform.Project
 	customers int
+	apart     int        // only every so many-th of all customers is one of them
 	random    *rand.Rand // one goroutine at a time
 	host      string
 
@@ -50,7 +51,7 @@ func newSender(address string, customers int) (*sender, error) {
 	random := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	// Operations of one run count upwards, as the platform's do, from where no
 	// earlier run on the same database has been.
-	s := &sender{project: platform.Project{ID: project, Key: key}, customers: customers, random: random, host: address}
+	s := &sender{project: platform.Project{ID: project, Key: key}, customers: customers, apart: 1, random: random, host: address}
 	s.operation.Store(time.Now().UnixMicro())
 	return s, nil
 }
@@ -65,14 +66,17 @@ func (s *sender) post(kind, id string, body []byte, err error) (*request, error)
 	return &request{wire: wire, body: wire[head:], kind: kind, id: id}, nil
 }
 
+// somebody is one of the customers.
+func (s *sender) somebody() string { return customerID(s.random.IntN(s.customers) * s.apart) }
+
 func (s *sender) verify() (*request, error) {
-	body, err := s.project.Verify(customerID(s.random.IntN(s.customers)))
+	body, err := s.project.Verify(s.somebody())
 	return s.post(platform.MessageVerify, "", body, err)
 }
 
 func (s *sender) deposit() (*request, error) {
 	body, err := s.project.CheckDeposit(platform.Deposit{
-		CustomerID: customerID(s.random.IntN(s.customers)), EntityID: contract, Money: amountOf(0),
+		CustomerID: s.somebody(), EntityID: contract, Money: amountOf(0),
 	})
 	return s.post(platform.MessageCheckDeposit, "", body, err)
 }

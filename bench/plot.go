@@ -48,9 +48,10 @@ func (s study) plot() []byte {
 	panels := []panel{
 		{title: "callbacks a second, durable credits, closed loop", series: []series{
 			{"this many payments", "#1f5fa8", column(func(o sized) float64 { return o.Rate })},
+			{"when all of its customers top up", "#7fb2e5", column(func(o sized) float64 { return o.AllRate })},
 			{"an empty database, measured in turns", "#9a9a9a", column(func(o sized) float64 { return o.EmptyRate })},
 		}},
-		{title: "milliseconds at half of that rate, open loop", series: []series{
+		{title: "milliseconds at half of the rate of all customers, open loop", series: []series{
 			{"p99", "#b3402a", column(func(o sized) float64 { return o.P99Millis })},
 			{"p50", "#c99a2e", column(func(o sized) float64 { return o.P50Millis })},
 		}},
@@ -85,7 +86,7 @@ func (s study) panel(out *bytes.Buffer, p *panel) {
 	}
 	for i, line := range p.series {
 		s.line(out, p, line)
-		x := plotLeft + 150*i
+		x := plotLeft + 190*i
 		fmt.Fprintf(out, `<line x1="%d" y1="%.1f" x2="%d" y2="%.1f" stroke="%s" stroke-width="2"/>`, x, p.top-16, x+18, p.top-16, line.colour)
 		fmt.Fprintf(out, `<text x="%d" y="%.1f" font-size="11">%s</text>`+"\n", x+24, p.top-12, html.EscapeString(line.name))
 	}

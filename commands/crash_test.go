@@ -27,16 +27,46 @@ const (
 	payers = 16 // how many top up at the same time
 )
 
+// builds are the real program's, each made once for all tests: linking it takes
+// seconds.
+var builds struct {
+	mu     sync.Mutex
+	folder string
+	made   map[string]string
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := os.RemoveAll(builds.folder); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
 // buildProgram builds the real program. With CGO_ENABLED=1 it has the C
 // SQLite, with 0 the pure Go one.
 func buildProgram(t *testing.T, cgo string) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "tolem-cgo-"+cgo)
+	builds.mu.Lock()
+	defer builds.mu.Unlock()
+	if program, made := builds.made[cgo]; made {
+		return program
+	}
+	if builds.folder == "" {
+		folder, err := os.MkdirTemp("", "tolem-builds-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		builds.folder, builds.made = folder, make(map[string]string)
+	}
+	program := filepath.Join(builds.folder, "tolem-cgo-"+cgo)
 	command := exec.Command("go", "build", "-o", program, "tolem")
 	command.Env = environment("CGO_ENABLED=" + cgo)
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("build with CGO_ENABLED=%s: %v\n%s", cgo, err, out)
 	}
+	builds.made[cgo] = program
 	return program
 }
 
