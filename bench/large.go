@@ -3,12 +3,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -52,12 +54,15 @@ type study struct {
 // large measures the same server with 10^3, 10^4 … payments.
 func (b *bench) large(ctx context.Context) error {
 	s := study{Machine: machine()}
+	if before, err := openStudy(b.results); err == nil && before.Machine == s.Machine {
+		s = before // of the same day and machine: the other sizes stay
+	}
 	for payments := b.smallest; payments <= b.largest; payments *= 10 {
 		one, err := b.size(ctx, payments)
 		if err != nil {
 			return fmt.Errorf("%d payments: %w", payments, err)
 		}
-		s.Sizes = append(s.Sizes, one)
+		s.put(one)
 		if err := s.save(b.results); err != nil {
 			return err
 		}
@@ -65,6 +70,13 @@ func (b *bench) large(ctx context.Context) error {
 	fmt.Fprintf(b.out, "%s\n\n", s.Machine)
 	s.grid().print(b.out)
 	return b.redraw(ctx)
+}
+
+// put keeps the results of a size in the place of earlier ones.
+func (s *study) put(one sized) {
+	s.Sizes = slices.DeleteFunc(s.Sizes, func(o sized) bool { return o.Payments == one.Payments })
+	s.Sizes = append(s.Sizes, one)
+	slices.SortFunc(s.Sizes, func(a, b sized) int { return cmp.Compare(a.Payments, b.Payments) })
 }
 
 func (s study) grid() *grid {

@@ -38,7 +38,7 @@ func TestThePlotIsXMLWithAPointForEachFigure(t *testing.T) {
 			points++
 		}
 	}
-	if want := 5 * 4; points != want {
+	if want := 5 * 5; points != want {
 		t.Errorf("got %d points, want %d", points, want)
 	}
 	for _, want := range []string{"10,000,000", "&lt;anything&gt;", "p99"} {
@@ -48,6 +48,16 @@ func TestThePlotIsXMLWithAPointForEachFigure(t *testing.T) {
 	}
 	if bytes.Contains(plot, []byte("NaN")) || bytes.Contains((study{Sizes: someStudy().Sizes[:1]}).plot(), []byte("NaN")) {
 		t.Error("a point has no place")
+	}
+}
+
+func TestASizeThatIsMeasuredAgainTakesItsOwnPlace(t *testing.T) {
+	s := someStudy()
+	n := len(s.Sizes)
+	s.put(sized{Payments: 10_000, Rate: 1})
+	s.put(sized{Payments: 100_000_000, Rate: 2})
+	if len(s.Sizes) != n+1 || s.Sizes[1].Rate != 1 || s.Sizes[n].Rate != 2 {
+		t.Errorf("got %+v", s.Sizes)
 	}
 }
 
