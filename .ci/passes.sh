@@ -38,9 +38,9 @@ on_sqlite() {
 	if [ "$with_c" = 1 ]; then
 		pass pure counted $PURE_GO
 		pass c counted ./store
-		pass c plain $(go list ./... | grep -vx tolem/store)
+		pass c plain $(go list ./... | grep -vx -e tolem/store -e 'tolem/pgtest.*')
 	else
-		pass pure counted ./...
+		pass pure counted $(go list ./... | grep -vx 'tolem/pgtest.*')
 	fi
 }
 
@@ -51,10 +51,10 @@ on_postgres() {
 	pass pure plain ./commands ./handlers ./fixtures .
 	if [ "$with_c" = 1 ]; then
 		pass c counted ./store
-		pass c plain ./watch
+		pass c plain ./watch ./pgtest/...
 	else
 		pass pure counted ./store
-		pass pure plain ./watch
+		pass pure plain ./watch ./pgtest/...
 	fi
 }
 

@@ -266,7 +266,7 @@ func (r *rig) latencies(ctx context.Context, top map[string]*measured, limits *g
 			return err
 		}
 		ratio := float64(half.p99) / float64(half.p50)
-		shown := fmt.Sprintf("p50 %s, p99 %s at %s", millis(half.p50), millis(half.p99), perSecond(half.asked))
+		shown := fmt.Sprintf("p50 %s, p99 %s at %s; %s", millis(half.p50), millis(half.p99), perSecond(half.asked), half.machine)
 		if kind == emptyLoad {
 			limits.row(names[kind]+" at half of its top rate: p99 / p50", fmt.Sprintf("%.1f", ratio), shown)
 			continue
@@ -280,6 +280,7 @@ func (r *rig) latencies(ctx context.Context, top map[string]*measured, limits *g
 type spread struct {
 	asked    float64 // requests a second
 	p50, p99 time.Duration
+	machine  stood // meanwhile
 }
 
 // atHalf posts one kind of message at half of its top rate, evenly spaced.
@@ -291,11 +292,16 @@ func (r *rig) atHalf(ctx context.Context, kind string, top float64) (spread, err
 		}
 	}
 	r.b.say("  %s at %s", kind, perSecond(s.rate))
+	look, err := startLookout()
+	if err != nil {
+		return spread{}, err
+	}
 	half, err := r.load(ctx, bare{}, kind, s)
 	if err == nil {
 		err = half.clean()
 	}
-	return spread{s.rate, percentile(half.times(), .5), percentile(half.times(), .99)}, err
+	machine, lookErr := look.end()
+	return spread{s.rate, percentile(half.times(), .5), percentile(half.times(), .99), machine}, errors.Join(err, lookErr)
 }
 
 // stock issues the payments that a load of callbacks needs.

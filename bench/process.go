@@ -108,11 +108,14 @@ func startEmpty(ctx context.Context, folder string) (*process, error) {
 const (
 	emptyPart    = "-serve-empty"
 	profiledPart = "-serve-profiled"
+	lookoutPart  = "-look-out"
 )
 
 // child takes such a part, if the arguments say so.
 func child(args []string) (taken bool, err error) {
 	switch {
+	case len(args) == 1 && args[0] == lookoutPart:
+		return true, lookOut(os.Stdin, os.Stdout)
 	case len(args) == 2 && args[0] == emptyPart:
 		e := echo.New()
 		e.POST(route, func(c echo.Context) error { return c.JSONBlob(http.StatusOK, []byte(`{}`)) })

@@ -1,0 +1,46 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"testing"
+	"time"
+)
+
+func TestWhatAStandstillDoesToAPercentile(t *testing.T) {
+	const ms = time.Millisecond
+	for _, c := range []struct {
+		name  string
+		stood stood
+		want  time.Duration
+	}{
+		{"never", stood{Elapsed: time.Second}, 0},
+		// 10 ms in 100: one in ten is due meanwhile, one in a hundred in the first of them.
+		{"ten of a hundred", stood{[]time.Duration{10 * ms}, 100 * ms}, 9 * ms},
+		{"less than a hundredth", stood{[]time.Duration{9 * ms}, time.Second}, 0},
+		{"two of different lengths", stood{[]time.Duration{20 * ms, 5 * ms}, time.Second}, 10 * ms},
+	} {
+		if got := c.stood.least(.99); (got - c.want).Abs() > 2*time.Microsecond {
+			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestALookoutTellsWhenItsInputEnds(t *testing.T) {
+	in, stop := io.Pipe()
+	time.AfterFunc(20*lookEvery, func() { _ = stop.Close() })
+	var out bytes.Buffer
+	if err := lookOut(in, &out); err != nil {
+		t.Fatal(err)
+	}
+	var got stood
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatalf("%v in %q", err, out.String())
+	}
+	if got.share() < 0 || got.share() > 1 {
+		t.Errorf("got %+v", got)
+	}
+}
