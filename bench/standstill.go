@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"runtime"
 	"slices"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -30,7 +29,8 @@ const (
 	leastStandstill = time.Millisecond
 )
 
-// stood is how long the machine stood still, and when it was looked.
+// stood is how long the machine stood still while it was looked, which is never
+// where the right to look is missing.
 type stood struct {
 	Times   []time.Duration // of each standstill
 	Elapsed time.Duration
@@ -71,12 +71,18 @@ func (s stood) least(share float64) time.Duration {
 }
 
 func (s stood) String() string {
-	if len(s.Times) == 0 {
+	switch {
+	case s.Elapsed == 0:
+		return "whether the machine stood still was not seen"
+	case len(s.Times) == 0:
 		return "the machine never stood still"
 	}
 	sorted := slices.Sorted(slices.Values(s.Times))
-	return fmt.Sprintf("the machine stood still for %.1f %% of the time, %s each: no p99 below %s",
-		100*s.share(), millis(sorted[len(sorted)/2]), millis(s.least(.99)))
+	text := fmt.Sprintf("the machine stood still for %.1f %% of the time, %s each", 100*s.share(), millis(sorted[len(sorted)/2]))
+	if least := s.least(.99); least > 0 {
+		text += ": no p99 below " + millis(least)
+	}
+	return text
 }
 
 // lookout is the process that looks.
@@ -113,22 +119,28 @@ func (l *lookout) end() (s stood, err error) {
 // real-time priority it says so and sees nothing, as it would take its own wait
 // for a processor for the machine's.
 func lookOut(in io.Reader, out io.Writer) error {
-	var ended atomic.Bool
+	ended := make(chan struct{})
 	go func() {
 		_, _ = io.Copy(io.Discard, in)
-		ended.Store(true)
+		close(ended)
 	}()
 	runtime.LockOSThread()
 	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1}
 	if err := unix.SchedSetAttr(0, &attr, 0); err != nil {
 		fmt.Fprintf(os.Stderr, "whether the machine stands still is not seen, which needs the right to real-time priority: %v\n", err)
-		_, _ = io.Copy(io.Discard, in)
+		<-ended
 		return json.NewEncoder(out).Encode(stood{})
 	}
 	s := stood{}
 	pause := unix.NsecToTimespec(lookEvery.Nanoseconds())
 	started := time.Now()
-	for last := started; !ended.Load(); {
+	for last := started; ; {
+		select {
+		case <-ended:
+			s.Elapsed = time.Since(started)
+			return json.NewEncoder(out).Encode(s)
+		default:
+		}
 		if err := unix.Nanosleep(&pause, nil); err != nil && !errors.Is(err, unix.EINTR) {
 			return err
 		}
@@ -138,6 +150,4 @@ func lookOut(in io.Reader, out io.Writer) error {
 		}
 		last = now
 	}
-	s.Elapsed = time.Since(started)
-	return json.NewEncoder(out).Encode(s)
 }

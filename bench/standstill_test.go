@@ -29,6 +29,22 @@ func TestWhatAStandstillDoesToAPercentile(t *testing.T) {
 	}
 }
 
+func TestAStandstillIsSaidInWords(t *testing.T) {
+	for _, c := range []struct {
+		stood stood
+		want  string
+	}{
+		{stood{}, "whether the machine stood still was not seen"},
+		{stood{Elapsed: time.Second}, "the machine never stood still"},
+		{stood{[]time.Duration{5 * time.Millisecond}, time.Second}, "the machine stood still for 0.5 % of the time, 5.00 ms each"},
+		{stood{[]time.Duration{50 * time.Millisecond}, time.Second}, "the machine stood still for 5.0 % of the time, 50.00 ms each: no p99 below 40.00 ms"},
+	} {
+		if got := c.stood.String(); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}
+
 func TestALookoutTellsWhenItsInputEnds(t *testing.T) {
 	in, stop := io.Pipe()
 	time.AfterFunc(20*lookEvery, func() { _ = stop.Close() })
