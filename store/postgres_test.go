@@ -30,13 +30,7 @@ import (
 func postgresDatabase(t testing.TB) (address string) {
 	t.Helper()
 	onlyPostgres(t)
-	return pgtest.Template(t, "store", func(url string) error {
-		s, err := store.Open(context.Background(), store.Options{Postgres: url})
-		if err != nil {
-			return err
-		}
-		return s.Close()
-	})
+	return newDatabase(t).Postgres
 }
 
 // postgresServer is a server of the test's own.
