@@ -74,6 +74,9 @@ type Options struct {
 	// OnCommit, if set, is told of every commit: how many writes shared it and
 	// how long it took.
 	OnCommit func(batch int, took time.Duration)
+	// OnThread, if set, is called on the thread of its own that writes to SQLite,
+	// before the first write.
+	OnThread func()
 }
 
 // Store is an open database.

@@ -57,6 +57,7 @@ type writer struct {
 	turn sync.RWMutex
 
 	onCommit func(batch int, took time.Duration)
+	onThread func()
 }
 
 // lane is a connection that writes, used by one goroutine.
@@ -125,9 +126,12 @@ type work interface {
 }
 
 func newWriter(o Options) *writer {
-	w := &writer{now: o.Now, entropy: o.Entropy, onCommit: o.OnCommit}
+	w := &writer{now: o.Now, entropy: o.Entropy, onCommit: o.OnCommit, onThread: o.OnThread}
 	if w.onCommit == nil {
 		w.onCommit = func(int, time.Duration) {}
+	}
+	if w.onThread == nil {
+		w.onThread = func() {}
 	}
 	queue := o.Queue
 	if queue == 0 {
@@ -217,6 +221,7 @@ func (w *writer) run(l lane) {
 		// of its own the lane is back on a processor sooner.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
+		w.onThread()
 	}
 	batch := make([]*write, 0, maxBatch)
 	for first := range w.queue {

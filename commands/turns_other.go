@@ -1,0 +1,8 @@
+//go:build !linux
+
+package commands
+
+// takeTurns and interruptOthers are about Linux.
+func takeTurns() {}
+
+func interruptOthers() {}
