@@ -49,7 +49,8 @@ func TestNothingIsAcknowledgedThatTheDiskDidNotTake(t *testing.T) {
 func childOf(t *testing.T, variables ...string) string {
 	t.Helper()
 	child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-	child.Env = append(os.Environ(), variables...)
+	// A child that exits leaves its temporary files: here this test removes them.
+	child.Env = append(append(os.Environ(), "TMPDIR="+t.TempDir()), variables...)
 	text, err := child.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
