@@ -73,7 +73,6 @@ func (serveCommand) Run(ctx context.Context, p *program) error {
 	for _, warning := range warnings {
 		log.Warn("configuration", zap.String("warning", warning))
 	}
-	takeTurns()
 	s, err := startServer(ctx, cfg, log)
 	if err != nil {
 		return err
@@ -141,7 +140,9 @@ func startServer(ctx context.Context, cfg *config.Config, log *zap.Logger) (s *s
 	metrics := handlers.NewMetrics()
 	options := storeOptions(cfg)
 	options.Exclusive, options.OnCommit = true, metrics.ObserveCommit
-	options.OnThread = interruptOthers // everybody waits for it
+	if takeTurns() {
+		options.OnThread = interruptOthers // everybody waits for it
+	}
 	if s.store, err = store.Open(ctx, options); err != nil {
 		return s, fmt.Errorf("open the database %s: %w", cfg.Database.DSN, err)
 	}

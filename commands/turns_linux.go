@@ -12,19 +12,21 @@ import (
 // processors a tenth of the work for one was changing over between them. With a
 // processor free nothing changes. Threads that come later inherit it. What an
 // administrator has chosen, another policy or a nice value, is kept; where Linux
-// refuses, all is as before.
-func takeTurns() {
+// refuses, all is as before. It reports whether it changed anything.
+func takeTurns() (took bool) {
 	for changed := true; changed; { // a thread may start others meanwhile
 		changed = false
 		threads, err := os.ReadDir("/proc/self/task")
 		if err != nil {
-			return
+			return took
 		}
 		for _, thread := range threads {
 			id, err := strconv.Atoi(thread.Name())
 			changed = err == nil && reschedule(id, unix.SCHED_NORMAL, unix.SCHED_BATCH) || changed
 		}
+		took = took || changed
 	}
+	return took
 }
 
 // interruptOthers lets the calling thread interrupt who runs when it wakes up.

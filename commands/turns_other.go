@@ -3,6 +3,6 @@
 package commands
 
 // takeTurns and interruptOthers are about Linux.
-func takeTurns() {}
+func takeTurns() bool { return false }
 
 func interruptOthers() {}
