@@ -81,10 +81,20 @@ func TestTheSoaksVerdict(t *testing.T) {
 		}
 		return all
 	}
+	slow := func(p99 func(n int) int) []sample {
+		all := soak(func(int) int64 { return 80e6 })
+		for n := range all {
+			all[n].p99 = time.Duration(p99(n)) * time.Millisecond
+		}
+		return all
+	}
+	noise := []int{14, 21, 17, 44, 18, 24, 16, 38, 20, 30, 15, 26}
 	for name, test := range map[string]struct {
 		samples []sample
 		level   bool
 	}{
+		"p99 goes up and down":        {slow(func(n int) int { return noise[n%12] + 17*(n/28)*(n%2) }), true},
+		"p99 doubles":                 {slow(func(n int) int { return noise[n%12] * (40 + n) / 40 }), false},
 		"steady":                      {soak(func(int) int64 { return 80e6 }), true},
 		"warms up":                    {soak(func(n int) int64 { return min(20e6+30e6*int64(n), 80e6) }), true},
 		"one outlier":                 {soak(func(n int) int64 { return 80e6 + 500e6*int64(n/39) }), true},
