@@ -99,7 +99,6 @@ type sample struct {
 	goroutines float64
 	files      int
 	wal        int64
-	machine    stood
 }
 
 // soak holds a server at 70 % of its top rate, and looks whether anything grows.
@@ -160,19 +159,13 @@ func (t *topUps) samples(ctx context.Context, rate float64) (all []sample, err e
 		var one sample
 		var looked error
 		looking := time.AfterFunc(interval/2, func() { looked = t.rig.look(ctx, &one) })
-		out, err := startLookout()
-		if err != nil {
-			return all, err
-		}
 		r, err := t.load(ctx, shape{connections: b.connections, duration: interval, rate: rate})
 		if looking.Stop() {
 			err = errors.Join(err, errors.New("the interval ended before its middle"))
 		}
-		machine, lookErr := out.end()
-		if err := errors.Join(err, looked, lookErr); err != nil {
+		if err := errors.Join(err, looked); err != nil {
 			return all, err
 		}
-		one.machine = machine
 		one.at = time.Since(started)
 		one.rate, one.p50, one.p99 = r.rate(), percentile(r.times(), .5), percentile(r.times(), .99)
 		all = append(all, one)
@@ -258,10 +251,10 @@ func chance(first, last []float64) float64 {
 
 // printSoak prints the samples and the verdict, and returns the latter.
 func (b *bench) printSoak(samples []sample) (level bool) {
-	g := newGrid("after", "messages", "p50", "p99", "resident memory", "goroutines", "file handles", "WAL", "the machine")
+	g := newGrid("after", "messages", "p50", "p99", "resident memory", "goroutines", "file handles", "WAL")
 	for _, one := range samples {
 		g.row(one.at.Round(time.Second).String(), perSecond(one.rate), millis(one.p50), millis(one.p99),
-			megabytes(one.memory), number(one.goroutines), fmt.Sprint(one.files), megabytes(one.wal), one.machine.String())
+			megabytes(one.memory), number(one.goroutines), fmt.Sprint(one.files), megabytes(one.wal))
 	}
 	g.print(b.out)
 	level = true
