@@ -13,6 +13,7 @@ import (
 	"slices"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -132,7 +133,7 @@ func lookOut(in io.Reader, out io.Writer) error {
 		return json.NewEncoder(out).Encode(stood{})
 	}
 	s := stood{}
-	pause := unix.NsecToTimespec(lookEvery.Nanoseconds())
+	pause := syscall.NsecToTimespec(lookEvery.Nanoseconds())
 	started := time.Now()
 	for last := started; ; {
 		select {
@@ -141,8 +142,10 @@ func lookOut(in io.Reader, out io.Writer) error {
 			return json.NewEncoder(out).Encode(s)
 		default:
 		}
-		if err := unix.Nanosleep(&pause, nil); err != nil && !errors.Is(err, unix.EINTR) {
-			return err
+		// Raw: the runtime is told of no wait, so that it does not give the
+		// place of this thread to another one and wake that up for it.
+		if _, _, errno := unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&pause)), 0, 0); errno != 0 && errno != unix.EINTR {
+			return errno
 		}
 		now := time.Now()
 		if late := now.Sub(last) - lookEvery; late > leastStandstill {
