@@ -46,16 +46,18 @@ func (s stood) share() float64 {
 	return float64(all) / float64(max(1, s.Elapsed))
 }
 
-// least is what the given percentile of any server's times is at least, if its
-// requests are due at even distances: who is due while the machine stands still
-// waits for the rest of that.
+// least is what the given percentile of any server's times is at least, if it has
+// this top rate and gets half of it at even distances: who is due while the
+// machine stands still waits for the rest of that, and then until those who were
+// due before are done. At half of the top rate that takes as long again as the
+// standstill, and the wait falls from all of it to nothing, evenly.
 func (s stood) least(share float64) time.Duration {
 	if len(s.Times) == 0 {
 		return 0
 	}
 	waitLonger := func(than time.Duration) (all time.Duration) {
 		for _, one := range s.Times {
-			all += max(0, one-than)
+			all += 2 * max(0, one-than)
 		}
 		return all
 	}
@@ -81,7 +83,7 @@ func (s stood) String() string {
 	sorted := slices.Sorted(slices.Values(s.Times))
 	text := fmt.Sprintf("the machine stood still for %.1f %% of the time, %s each", 100*s.share(), millis(sorted[len(sorted)/2]))
 	if least := s.least(.99); least > 0 {
-		text += ": no p99 below " + millis(least)
+		text += ": no server of this top rate has a p99 below " + millis(least)
 	}
 	return text
 }
