@@ -35,10 +35,10 @@ type sized struct {
 	ColdStart    float64 `json:"cold_start_seconds"`  // exec to first answer, nothing of the file in memory
 	WarmStart    float64 `json:"warm_start_seconds"`  // the same once more
 	Rate         float64 `json:"rate"`                // callbacks a second, closed loop, of the flag customers
-	EmptyRate    float64 `json:"empty_rate"`          // the same with an empty database, in turns
-	Ratio        float64 `json:"ratio"`               // the median of the rounds
+	EmptyRate    float64 `json:"empty_rate"`          // the same with a database that began empty, in turns
+	Ratio        float64 `json:"ratio"`               // the median of the turns
 	AllRate      float64 `json:"all_rate"`            // with callbacks of all customers, in turns
-	AllRatio     float64 `json:"all_ratio"`           // to EmptyRate, the median of the rounds
+	AllRatio     float64 `json:"all_ratio"`           // to EmptyRate, the median of the turns
 	P50Millis    float64 `json:"p50_ms"`              // at half of AllRate, open loop
 	P99Millis    float64 `json:"p99_ms"`              // at half of AllRate, open loop
 	Resident     int64   `json:"resident_bytes"`      // after the load
@@ -222,36 +222,56 @@ func remember(name string) (err error) {
 	return err
 }
 
-// beside measures callbacks in turns with a server that begins each round with
-// an empty database, and then how long they take at half of that rate. The same
-// number of customers top up in both; then all of the full one's do, so that
+// Rates differ from second to second on a shared machine: short loads, many
+// turns.
+const (
+	turnsARound = 3
+	rest        = time.Second // before each turn: what the one before left is copied into its file
+)
+
+// beside measures callbacks in turns, in changing order, with a server that began
+// with an empty database, and then how long they take at half of that rate. The
+// same number of customers top up in both; then all of the full one's do, so that
 // every credit is one of another ledger account.
-func (r *rig) beside(ctx context.Context, one *sized) error {
+func (r *rig) beside(ctx context.Context, one *sized) (err error) {
 	some := min(r.b.customers, r.customers)
+	small, err := r.b.newRig(ctx, "empty", some)
+	defer func() { err = errors.Join(err, small.close()) }()
+	if err != nil {
+		return fmt.Errorf("with an empty database: %w", err)
+	}
 	var full, all, empty []float64
-	for round := range r.b.rounds {
-		r.b.say("  callbacks: round %d of %d", round+1, r.b.rounds)
-		for _, of := range []struct {
-			customers int
-			rates     *[]float64
-		}{{some, &full}, {r.customers, &all}} {
-			if err := r.invite(of.customers); err != nil {
+	turns := []struct {
+		on        *rig
+		customers int
+		rates     *[]float64
+	}{{r, some, &full}, {r, r.customers, &all}, {small, some, &empty}}
+	for turn := range r.b.rounds * turnsARound {
+		r.b.say("  callbacks: turn %d of %d", turn+1, r.b.rounds*turnsARound)
+		for i := range turns {
+			of := turns[(i+turn)%len(turns)]
+			if err := of.on.invite(of.customers); err != nil {
 				return err
 			}
-			rate, err := r.callbacks(ctx)
+			time.Sleep(rest)
+			rate, err := of.on.callbacks(ctx, r.b.duration/2)
 			if err != nil {
 				return err
 			}
 			*of.rates = append(*of.rates, rate)
 		}
-		rate, err := r.b.callbacksWhenEmpty(ctx, some)
-		if err != nil {
-			return fmt.Errorf("with an empty database: %w", err)
-		}
-		empty = append(empty, rate)
 	}
 	one.Rate, one.EmptyRate, one.Ratio = median(full), median(empty), median(ratios(full, empty))
 	one.AllRate, one.AllRatio = median(all), median(ratios(all, empty))
+	if err := small.tolem.stop(); err != nil {
+		return err
+	}
+	if _, err := small.said.compare(ctx, small.database); err != nil {
+		return fmt.Errorf("with an empty database: %w", err)
+	}
+	if err := r.invite(r.customers); err != nil {
+		return err
+	}
 	half, err := r.atHalf(ctx, platform.MessageCallback, one.AllRate)
 	if err != nil {
 		return err
@@ -260,10 +280,11 @@ func (r *rig) beside(ctx context.Context, one *sized) error {
 	return nil
 }
 
-// callbacks issues payments, and measures how fast all of them are credited.
-func (r *rig) callbacks(ctx context.Context) (rate float64, err error) {
+// callbacks issues payments for so long, and measures how fast all of them are
+// credited.
+func (r *rig) callbacks(ctx context.Context, duration time.Duration) (rate float64, err error) {
 	for _, kind := range []string{platform.MessageCheckDeposit, platform.MessageCallback} {
-		loaded, err := r.load(ctx, bare{}, kind, shape{connections: r.b.connections, duration: r.b.duration})
+		loaded, err := r.load(ctx, bare{}, kind, shape{connections: r.b.connections, duration: duration})
 		if err == nil {
 			err = loaded.clean()
 		}
@@ -273,22 +294,6 @@ func (r *rig) callbacks(ctx context.Context) (rate float64, err error) {
 		rate = loaded.rate()
 	}
 	return rate, nil
-}
-
-func (b *bench) callbacksWhenEmpty(ctx context.Context, customers int) (rate float64, err error) {
-	r, err := b.newRig(ctx, "empty", customers)
-	defer func() { err = errors.Join(err, r.close()) }()
-	if err != nil {
-		return 0, err
-	}
-	if rate, err = r.callbacks(ctx); err != nil {
-		return 0, err
-	}
-	if err := r.tolem.stop(); err != nil {
-		return 0, err
-	}
-	_, err = r.said.compare(ctx, r.database)
-	return rate, err
 }
 
 func (s study) save(name string) error {
