@@ -51,6 +51,9 @@ func (l *sqliteLane) connect(ctx context.Context, orm *gorm.DB) error {
 	if err := conn.QueryRowContext(ctx, "PRAGMA wal_autocheckpoint = 0").Scan(&off); err != nil {
 		return errors.Join(fmt.Errorf("write connection: %w", err), conn.Close())
 	}
+	if _, err := conn.ExecContext(ctx, "PRAGMA cache_size = "+writerCacheSize); err != nil {
+		return errors.Join(fmt.Errorf("write connection: %w", err), conn.Close())
+	}
 	queries := map[*hot]string{&l.begin: `BEGIN IMMEDIATE`, &l.commitTx: `COMMIT`, &l.revert: `ROLLBACK`}
 	for place, query := range l.stmts.queries() {
 		place.hot = new(hot)
