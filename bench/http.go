@@ -143,14 +143,22 @@ func (r *rig) source(kind string) (*process, source, error) {
 	return r.tolem, &list{left: callbacks}, err
 }
 
-// measured is what rounds of one kind of message came to.
+// measured is what turns of one kind of message came to.
 type measured struct {
 	result
 	processor time.Duration // the server's
-	ratios    []float64     // to the empty handler, by round
+	ratios    []float64     // to the empty handler, by turn
 }
 
 func (m measured) each() time.Duration { return m.processor / time.Duration(max(1, m.count())) }
+
+// turns is how often whole servers are measured in turns: their rates change most
+// from one second to the next.
+func (b *bench) turns() int { return 2 * b.rounds }
+
+// rest is before a server's turn: what the last load of another one has left is
+// copied into its file, and nobody else pays for it.
+const rest = time.Second
 
 // top finds the top rates, in closed loops and in turns.
 func (r *rig) top(ctx context.Context, g generator) (map[string]*measured, error) {
@@ -158,8 +166,9 @@ func (r *rig) top(ctx context.Context, g generator) (map[string]*measured, error
 	for _, kind := range loads {
 		all[kind] = &measured{result: newResult()}
 	}
-	for round := range r.b.rounds {
-		r.b.say("  %s: round %d of %d", g.name(), round+1, r.b.rounds)
+	for turn := range r.b.turns() {
+		r.b.say("  %s: turn %d of %d", g.name(), turn+1, r.b.turns())
+		time.Sleep(rest)
 		var empty float64
 		for _, kind := range loads {
 			one, err := r.measure(ctx, g, kind)

@@ -222,13 +222,6 @@ func remember(name string) (err error) {
 	return err
 }
 
-// Rates differ from second to second on a shared machine: short loads, many
-// turns.
-const (
-	turnsARound = 3
-	rest        = time.Second // before each turn: what the one before left is copied into its file
-)
-
 // beside measures callbacks in turns, in changing order, with a server that began
 // with an empty database, and then how long they take at half of that rate. The
 // same number of customers top up in both; then all of the full one's do, so that
@@ -246,15 +239,15 @@ func (r *rig) beside(ctx context.Context, one *sized) (err error) {
 		customers int
 		rates     *[]float64
 	}{{r, some, &full}, {r, r.customers, &all}, {small, some, &empty}}
-	for turn := range r.b.rounds * turnsARound {
-		r.b.say("  callbacks: turn %d of %d", turn+1, r.b.rounds*turnsARound)
+	for turn := range r.b.turns() {
+		r.b.say("  callbacks: turn %d of %d", turn+1, r.b.turns())
 		for i := range turns {
 			of := turns[(i+turn)%len(turns)]
 			if err := of.on.invite(of.customers); err != nil {
 				return err
 			}
 			time.Sleep(rest)
-			rate, err := of.on.callbacks(ctx, r.b.duration/2)
+			rate, err := of.on.callbacks(ctx)
 			if err != nil {
 				return err
 			}
@@ -280,11 +273,12 @@ func (r *rig) beside(ctx context.Context, one *sized) (err error) {
 	return nil
 }
 
-// callbacks issues payments for so long, and measures how fast all of them are
-// credited.
-func (r *rig) callbacks(ctx context.Context, duration time.Duration) (rate float64, err error) {
+// callbacks issues payments, and measures how fast all of them are credited. What
+// the first load has left to be copied into the file is paid for by the second,
+// as in a load that goes on.
+func (r *rig) callbacks(ctx context.Context) (rate float64, err error) {
 	for _, kind := range []string{platform.MessageCheckDeposit, platform.MessageCallback} {
-		loaded, err := r.load(ctx, bare{}, kind, shape{connections: r.b.connections, duration: duration})
+		loaded, err := r.load(ctx, bare{}, kind, shape{connections: r.b.connections, duration: r.b.duration})
 		if err == nil {
 			err = loaded.clean()
 		}

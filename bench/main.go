@@ -34,7 +34,7 @@ type bench struct {
 
 	duration    time.Duration // of each load
 	soakTime    time.Duration
-	rounds      int // how often each is measured, in turns
+	rounds      int // how often each is measured, in turns; see also turns
 	connections int
 	customers   int
 	profile     string // of the first server that is started
@@ -75,7 +75,7 @@ func run() (err error) {
 	b := bench{out: os.Stdout, progress: os.Stderr, only: map[string]bool{}}
 	flag.DurationVar(&b.duration, "duration", 2*time.Second, "how long each load runs")
 	flag.DurationVar(&b.soakTime, "soak", 20*time.Minute, "of soak: how long")
-	flag.IntVar(&b.rounds, "rounds", 5, "how often each is measured, in turns")
+	flag.IntVar(&b.rounds, "rounds", 5, "how often each is measured, in turns; whole servers twice as often")
 	flag.IntVar(&b.connections, "connections", 32, "keep-alive connections, and concurrent writers")
 	flag.IntVar(&b.customers, "customers", 1000, "customers who top up")
 	flag.StringVar(&b.profile, "profile", "", "write a processor profile of the first server to this file")

@@ -29,7 +29,7 @@ func (b *bench) overload(ctx context.Context) (err error) {
 	}
 	var tops []float64
 	for range b.rounds {
-		rate, err := r.callbacks(ctx, b.duration)
+		rate, err := r.callbacks(ctx)
 		if err != nil {
 			return err
 		}
@@ -49,7 +49,7 @@ func (b *bench) overload(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	recovered, err := r.callbacks(ctx, b.duration)
+	recovered, err := r.callbacks(ctx)
 	if err != nil {
 		return fmt.Errorf("afterwards: %w", err)
 	}

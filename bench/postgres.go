@@ -95,7 +95,7 @@ func (b *bench) postgresRate(ctx context.Context, server *pgtest.Server, limits 
 	var rates []float64
 	for round := range b.rounds {
 		b.say("  round %d of %d", round+1, b.rounds)
-		rate, err := r.callbacks(ctx, b.duration)
+		rate, err := r.callbacks(ctx)
 		if err != nil {
 			return "", err
 		}
