@@ -28,12 +28,18 @@ func (b *bench) overload(ctx context.Context) (err error) {
 		return err
 	}
 	var tops []float64
-	for range b.rounds {
-		rate, err := r.callbacks(ctx)
-		if err != nil {
-			return err
+	measureTop := func() error {
+		for range b.rounds {
+			rate, err := r.callbacks(ctx)
+			if err != nil {
+				return err
+			}
+			tops = append(tops, rate)
 		}
-		tops = append(tops, rate)
+		return nil
+	}
+	if err := measureTop(); err != nil {
+		return err
 	}
 	top := median(tops)
 	normal, err := r.atHalf(ctx, platform.MessageCallback, top)
@@ -53,6 +59,11 @@ func (b *bench) overload(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("afterwards: %w", err)
 	}
+	// A shared machine is not as fast as it was two minutes ago: the rate at once
+	// afterwards is compared with the top rates of before and later.
+	if err := measureTop(); err != nil {
+		return fmt.Errorf("later: %w", err)
+	}
 	if err := r.tolem.stop(); err != nil {
 		return err
 	}
@@ -60,23 +71,26 @@ func (b *bench) overload(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	b.printOverload(s, top, normal, flooded, recovered)
+	b.printOverload(s, normal, flooded, tops, recovered)
 	fmt.Fprintln(b.out, note)
 	return nil
 }
 
-func (b *bench) printOverload(s shape, top float64, normal spread, flooded result, recovered float64) {
+// printOverload prints the results; half of tops were measured before, half later.
+func (b *bench) printOverload(s shape, normal spread, flooded result, tops []float64, recovered float64) {
 	fmt.Fprintf(b.out, "%s\n\n", machine())
 	over := func(n int) string { return perSecond(float64(n) / flooded.elapsed.Seconds()) }
 	accepted, refused := percentile(flooded.times(), .99), percentile(flooded.refused, .99)
 	g := newGrid("callbacks", "a second", "p50", "p99")
-	g.row("the top rate, 32 connections", perSecond(top), "", "")
+	before, later := tops[:len(tops)/2], tops[len(tops)/2:]
+	g.row("the top rate, 32 connections", perSecond(median(before)), "", "")
 	g.row("half of it: normal", perSecond(normal.asked), millis(normal.p50), millis(normal.p99))
 	g.row(fmt.Sprintf("offered over %d connections", s.connections), perSecond(s.rate), "", "")
 	g.row("sent: a connection was free", over(flooded.count()+len(flooded.refused)), "", "")
 	g.row("accepted: 200, credited and on disk", over(flooded.count()), millis(percentile(flooded.times(), .5)), millis(accepted))
 	g.row("refused: 503 with Retry-After", over(len(flooded.refused)), millis(percentile(flooded.refused, .5)), millis(refused))
 	g.row("at once afterwards, 32 connections", perSecond(recovered), "", "")
+	g.row("later", perSecond(median(later)), "", "")
 	g.print(b.out)
 	reached := goals{newGrid("goal", "reached", "ratio", "wanted", "met"), b}
 	reached.atMost("p99 of the accepted / normal p99", millis(accepted)+" / "+millis(normal.p99), float64(accepted)/float64(normal.p99), mostAccepted)
@@ -85,6 +99,7 @@ func (b *bench) printOverload(s shape, top float64, normal spread, flooded resul
 	} else {
 		reached.atMost("p99 of the refused / p99 of the accepted", millis(refused)+" / "+millis(accepted), float64(refused)/float64(max(1, accepted)), 1)
 	}
-	reached.atLeast("rate at once afterwards / top rate", perSecond(recovered)+" / "+perSecond(top), recovered/top, leastRecovered)
+	top := median(tops)
+	reached.atLeast("rate at once afterwards / top rate before and later", perSecond(recovered)+" / "+perSecond(top), recovered/top, leastRecovered)
 	reached.grid.print(b.out)
 }
