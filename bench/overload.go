@@ -27,21 +27,11 @@ func (b *bench) overload(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	var tops []float64
-	measureTop := func() error {
-		for range b.rounds {
-			rate, err := r.callbacks(ctx)
-			if err != nil {
-				return err
-			}
-			tops = append(tops, rate)
-		}
-		return nil
-	}
-	if err := measureTop(); err != nil {
+	before, err := r.tops(ctx)
+	if err != nil {
 		return err
 	}
-	top := median(tops)
+	top := median(before)
 	normal, err := r.atHalf(ctx, platform.MessageCallback, top)
 	if err != nil {
 		return err
@@ -59,9 +49,8 @@ func (b *bench) overload(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("afterwards: %w", err)
 	}
-	// A shared machine is not as fast as it was two minutes ago: the rate at once
-	// afterwards is compared with the top rates of before and later.
-	if err := measureTop(); err != nil {
+	later, err := r.tops(ctx)
+	if err != nil {
 		return fmt.Errorf("later: %w", err)
 	}
 	if err := r.tolem.stop(); err != nil {
@@ -71,26 +60,36 @@ func (b *bench) overload(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	b.printOverload(s, normal, flooded, tops, recovered)
+	b.printOverload(s, top, normal, flooded, recovered, median(later))
 	fmt.Fprintln(b.out, note)
 	return nil
 }
 
-// printOverload prints the results; half of tops were measured before, half later.
-func (b *bench) printOverload(s shape, normal spread, flooded result, tops []float64, recovered float64) {
+// tops measures the top rate several times.
+func (r *rig) tops(ctx context.Context) (rates []float64, err error) {
+	for range r.b.rounds {
+		rate, err := r.callbacks(ctx)
+		if err != nil {
+			return nil, err
+		}
+		rates = append(rates, rate)
+	}
+	return rates, nil
+}
+
+func (b *bench) printOverload(s shape, top float64, normal spread, flooded result, recovered, later float64) {
 	fmt.Fprintf(b.out, "%s\n\n", machine())
 	over := func(n int) string { return perSecond(float64(n) / flooded.elapsed.Seconds()) }
 	accepted, refused := percentile(flooded.times(), .99), percentile(flooded.refused, .99)
 	g := newGrid("callbacks", "a second", "p50", "p99")
-	before, later := tops[:len(tops)/2], tops[len(tops)/2:]
-	g.row("the top rate, 32 connections", perSecond(median(before)), "", "")
+	g.row("the top rate, 32 connections", perSecond(top), "", "")
 	g.row("half of it: normal", perSecond(normal.asked), millis(normal.p50), millis(normal.p99))
 	g.row(fmt.Sprintf("offered over %d connections", s.connections), perSecond(s.rate), "", "")
 	g.row("sent: a connection was free", over(flooded.count()+len(flooded.refused)), "", "")
 	g.row("accepted: 200, credited and on disk", over(flooded.count()), millis(percentile(flooded.times(), .5)), millis(accepted))
 	g.row("refused: 503 with Retry-After", over(len(flooded.refused)), millis(percentile(flooded.refused, .5)), millis(refused))
 	g.row("at once afterwards, 32 connections", perSecond(recovered), "", "")
-	g.row("later", perSecond(median(later)), "", "")
+	g.row("the top rate again: how fast the machine is by now", perSecond(later), "", "")
 	g.print(b.out)
 	reached := goals{newGrid("goal", "reached", "ratio", "wanted", "met"), b}
 	reached.atMost("p99 of the accepted / normal p99", millis(accepted)+" / "+millis(normal.p99), float64(accepted)/float64(normal.p99), mostAccepted)
@@ -99,7 +98,6 @@ func (b *bench) printOverload(s shape, normal spread, flooded result, tops []flo
 	} else {
 		reached.atMost("p99 of the refused / p99 of the accepted", millis(refused)+" / "+millis(accepted), float64(refused)/float64(max(1, accepted)), 1)
 	}
-	top := median(tops)
-	reached.atLeast("rate at once afterwards / top rate before and later", perSecond(recovered)+" / "+perSecond(top), recovered/top, leastRecovered)
+	reached.atLeast("rate at once afterwards / top rate", perSecond(recovered)+" / "+perSecond(top), recovered/top, leastRecovered)
 	reached.grid.print(b.out)
 }
