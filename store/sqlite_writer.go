@@ -23,7 +23,7 @@ type sqliteLane struct {
 	orm                     *gorm.DB
 	stmts                   writeStatements
 	begin, commitTx, revert hot
-	callers                 float64 // at once, as far as this lane has met them
+	callers                 crowd
 }
 
 func openSQLiteLane(ctx context.Context, path string, w *writer) (*sqliteLane, error) {
@@ -81,7 +81,7 @@ func (l *sqliteLane) exclusive() bool { return true }
 // fails its neighbours.
 func (l *sqliteLane) commit(batch []*write) []*write {
 	batch, failed, err := l.attempt(l.gather(batch, maxBatch), l.share())
-	l.met(len(batch) + len(l.queue))
+	l.callers.met(len(batch) + len(l.queue))
 	if err == nil {
 		return batch
 	}
@@ -134,14 +134,27 @@ func (l *sqliteLane) attempt(batch []*write, most int) (all []*write, failed boo
 // callers. With fewer there are more commits, each of which costs the disk and the
 // processors the same; with more, few callers are left to make use of the
 // processors while the disk works.
-func (l *sqliteLane) share() int { return min(int(l.callers+1)/2, maxBatch) }
+func (l *sqliteLane) share() int { return min((l.callers.size()+1)/2, maxBatch) }
 
-// met tells how many writes were there at once, which is how many callers there
-// are at least. Those that left are forgotten slowly.
-func (l *sqliteLane) met(writes int) {
-	there := float64(writes)
-	l.callers = max(there, l.callers-(l.callers-there)/64)
+// crowd is how many callers there are at least: the most writes that were there
+// at once, in the batches of this round and of the one before. So a crowd that
+// has left is forgotten within a tenth of a second of load.
+type crowd struct {
+	now, before int
+	batches     int // of this round
 }
+
+// crowdRound is so many batches.
+const crowdRound = 32
+
+func (c *crowd) met(writes int) {
+	c.now = max(c.now, writes)
+	if c.batches++; c.batches == crowdRound {
+		*c = crowd{before: c.now}
+	}
+}
+
+func (c *crowd) size() int { return max(c.now, c.before) }
 
 func (l *sqliteLane) rollback() error {
 	if err := l.revert.put(); err != nil {

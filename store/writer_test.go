@@ -263,17 +263,50 @@ func TestABatchTakesWhatComesMeanwhileUpToHalfOfTheCallers(t *testing.T) {
 		t.Skip("its lanes do not wait for one disk")
 	}
 	s, committed := mustOpenCounted(t)
+	issueAtOnce(t, s, 20) // from which the writer learns how many callers there are
+	committed()
+
+	issueDuringAWrite(t, s, 19)
+	if batches := committed(); len(batches) != 2 || batches[0] != 10 || batches[1] != 10 {
+		t.Errorf("20 callers, one of them first, took commits of %v writes, want 10 and 10", batches)
+	}
+}
+
+func TestCallersThatHaveLeftAreForgotten(t *testing.T) {
+	if onPostgres {
+		t.Skip("its lanes do not wait for one disk")
+	}
+	s, committed := mustOpenCounted(t)
+	issueAtOnce(t, s, 200)
+	for range 64 { // an overload is over, and one caller is left
+		mustIssue(t, s)
+	}
+	committed()
+
+	issueDuringAWrite(t, s, 5)
+	if batches := committed(); len(batches) != 2 || batches[0] != 1 || batches[1] != 5 {
+		t.Errorf("five callers came during a lone one's write, and the commits were of %v writes, want 1 and 5", batches)
+	}
+}
+
+// issueAtOnce issues payments for so many callers that wait at the same time.
+func issueAtOnce(t *testing.T, s *store.Store, callers int) {
+	t.Helper()
 	var wg sync.WaitGroup
 	release := s.HoldWriter()
 	defer release()
-	for range 20 { // callers at once, from which the writer learns how many there are
+	for range callers {
 		wg.Go(func() { mustIssue(t, s) })
 	}
-	waitFor(t, "20 writes in the queue", func() bool { return s.QueueDepth() == 20 })
+	waitForQueue(t, s, callers)
 	release()
 	wg.Wait()
-	committed()
+}
 
+// issueDuringAWrite issues payments for callers that come while a write runs.
+func issueDuringAWrite(t *testing.T, s *store.Store, callers int) {
+	t.Helper()
+	var wg sync.WaitGroup
 	running, goOn := make(chan struct{}), make(chan struct{})
 	wg.Go(func() {
 		if err := s.Raw(context.Background(), func(func(string, ...any) error) error {
@@ -285,14 +318,15 @@ func TestABatchTakesWhatComesMeanwhileUpToHalfOfTheCallers(t *testing.T) {
 		}
 	})
 	<-running
-	for range 19 {
+	for range callers {
 		wg.Go(func() { mustIssue(t, s) })
 	}
-	waitFor(t, "19 writes in the queue", func() bool { return s.QueueDepth() == 19 })
+	waitForQueue(t, s, callers)
 	close(goOn)
 	wg.Wait()
-	batches := committed()
-	if len(batches) != 2 || batches[0] != 10 || batches[1] != 10 {
-		t.Errorf("20 callers, one of them first, took commits of %v writes, want 10 and 10", batches)
-	}
+}
+
+func waitForQueue(t *testing.T, s *store.Store, depth int) {
+	t.Helper()
+	waitFor(t, fmt.Sprint(depth, " writes in the queue"), func() bool { return s.QueueDepth() == depth })
 }
