@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	"tolem/platform"
@@ -36,7 +37,8 @@ type rig struct {
 
 	customers          int
 	verifies, deposits []*request
-	ids                []string // issued, and without a callback yet
+	ids                []string   // issued, and no callback is made yet
+	untold             []*request // callbacks that are made and not acknowledged
 }
 
 // newRig starts both servers, tolem on a new SQLite file; close it, also after
@@ -87,8 +89,9 @@ func (r *rig) close() error {
 	return errors.Join(r.tolem.stop(), r.empty.stop(), r.remove())
 }
 
-// load posts one kind of message. Callbacks are those of the payments that
-// were issued before; when they are used up, the load ends.
+// load posts one kind of message. Callbacks are those of the payments that were
+// issued before, first those that were refused; when they are used up, the load
+// ends.
 func (r *rig) load(ctx context.Context, g generator, kind string, s shape) (result, error) {
 	target, from, err := r.source(kind)
 	if err != nil {
@@ -108,18 +111,15 @@ func (r *rig) load(ctx context.Context, g generator, kind string, s shape) (resu
 		}
 	case platform.MessageCallback:
 		callbacks := from.(*list)
+		var again []*request
 		callbacks.keep = func(q *request, a answer) {
 			if a.status == 200 {
 				r.said.credit(q.id)
 				return
 			}
-			r.ids = append(r.ids, q.id) // to be told again
+			again = append(again, q)
 		}
-		defer func() { // what was not sent is not forgotten
-			for _, q := range callbacks.left {
-				r.ids = append(r.ids, q.id)
-			}
-		}()
+		defer func() { r.untold = slices.Concat(again, callbacks.left) }()
 	}
 	runtime.GC() // what making the requests has left is not collected during the load
 	loaded, err := g.load(ctx, target.address, s, from)
@@ -138,9 +138,9 @@ func (r *rig) source(kind string) (*process, source, error) {
 	case platform.MessageCheckDeposit:
 		return r.tolem, &cycle{all: r.deposits}, nil
 	}
-	callbacks, err := r.sender.callbacks(r.ids)
+	made, err := r.sender.callbacks(r.ids)
 	r.ids = nil
-	return r.tolem, &list{left: callbacks}, err
+	return r.tolem, &list{left: append(r.untold, made...)}, err
 }
 
 // measured is what turns of one kind of message came to.
@@ -315,7 +315,7 @@ func (r *rig) atHalf(ctx context.Context, kind string, top float64) (spread, err
 
 // stock issues the payments that a load of callbacks needs.
 func (r *rig) stock(ctx context.Context, need int) error {
-	for len(r.ids) < need {
+	for len(r.ids)+len(r.untold) < need {
 		if _, err := r.load(ctx, bare{}, platform.MessageCheckDeposit, shape{connections: r.b.connections, duration: time.Second}); err != nil {
 			return err
 		}
