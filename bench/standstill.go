@@ -83,7 +83,7 @@ func (s stood) String() string {
 	sorted := slices.Sorted(slices.Values(s.Times))
 	text := fmt.Sprintf("the machine stood still for %.1f %% of the time, %s each", 100*s.share(), millis(sorted[len(sorted)/2]))
 	if least := s.least(.99); least > 0 {
-		text += ": no server of this top rate has a p99 below " + millis(least)
+		text += ": a server of this top rate that meets them has no p99 below " + millis(least)
 	}
 	return text
 }

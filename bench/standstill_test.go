@@ -58,7 +58,7 @@ func TestAStandstillIsSaidInWords(t *testing.T) {
 		{stood{}, "whether the machine stood still was not seen"},
 		{stood{Elapsed: time.Second}, "the machine never stood still"},
 		{stood{[]time.Duration{5 * time.Millisecond}, time.Second}, "the machine stood still for 0.5 % of the time, 5.00 ms each"},
-		{stood{[]time.Duration{50 * time.Millisecond}, time.Second}, "the machine stood still for 5.0 % of the time, 50.00 ms each: no server of this top rate has a p99 below 45.00 ms"},
+		{stood{[]time.Duration{50 * time.Millisecond}, time.Second}, "the machine stood still for 5.0 % of the time, 50.00 ms each: a server of this top rate that meets them has no p99 below 45.00 ms"},
 	} {
 		if got := c.stood.String(); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)
