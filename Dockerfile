@@ -10,6 +10,10 @@
 # from nowhere else: -e TOLEM_ADMIN__LISTEN=0.0.0.0:8081 -p 127.0.0.1:8081:8081
 #
 # Other commands run beside the server: docker exec CONTAINER /tolem ledger check
+#
+# It is built without C, so SQLite is the driver in pure Go: slower than the one
+# of docs/performance.md, and without the guard for a failed sync that
+# docs/operations.md tells of ("The program"). On PostgreSQL neither matters.
 FROM golang:1.26-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./
