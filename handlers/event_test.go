@@ -214,6 +214,14 @@ func TestWhatWasSignedAsSomethingElseIsNoMovement(t *testing.T) {
 			`{"account":{"number":"7;` + lines + `;payment:type:purchase"},` + decline,
 			`{"account":{"number":"7"},` + strings.TrimSuffix(movement, "}") + `,"type":"purchase;operation:id:28;operation:status:decline;payment:id:payment_47;payment:status:decline;project_id:1234"}}`,
 		},
+		"the parameters of a Payment Page": {
+			`{"close_on_missclick":true,"customer_phone":"0;` + lines + `","payment_amount":2035,"payment_id":"X03936","project_id":1234}`,
+			`{"close_on_missclick":true,"customer_phone":"0",` + movement + `,"payment_amount":2035,"payment_id":"X03936","project_id":1234}`,
+		},
+		"the parameters of a Payment Page, hidden in a member of their own": {
+			`{"close_on_missclick":true,"customer_phone":"0;` + lines + `;project_id:1234;z:","payment_amount":2035,"payment_id":"X03936","project_id":1234}`,
+			`{"close_on_missclick":true,"customer_phone":"0",` + movement + `,"project_id":1234,"z":";payment_amount:2035;payment_id:X03936;project_id:1234"}`,
+		},
 		"an answer of ours to verify": {
 			`{"code":0,"currency":"KZT","additional_customer_id":"A;` + lines + `;project_id:1234;z:"}`,
 			`{"additional_customer_id":"A",` + movement + `,"project_id":1234,"z":";code:0;currency:KZT"}`,

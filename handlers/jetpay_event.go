@@ -44,16 +44,20 @@ func eventOf(b *signing.Body, p *project, c claim) topup.Event {
 // typed, ";operation:id:1;…", can have lines signed that fit a movement too.
 //
 // Cut from a request, or from an answer of ours where answers are signed, the
-// signed string begins with that message's first name. Cut from another
-// callback, the lines that stood there are hidden in a value. Such a movement
-// moves no money; somebody must look.
+// signed string begins with that message's first name. Cut from the parameters
+// of a Payment Page, which the merchant signs with the same secret and the
+// payer's browser carries, it has the payment_id and payment_amount of those.
+// Cut from another callback, the lines that stood there are hidden in a value,
+// as those of a Payment Page may be. Such a movement moves no money; somebody
+// must look.
 func mayBeForged(b *signing.Body) bool {
 	for _, first := range [...]string{"customer_id", "amount", "additional_customer_id", "code"} {
 		if b.SignedBeginsWith(first) {
 			return true
 		}
 	}
-	return b.HidesLine("payment", "operation")
+	return b.Has("payment_id") || b.Has("payment_amount") ||
+		b.HidesLine("payment", "operation", "payment_id", "payment_amount")
 }
 
 // members are the members of a callback that we look at. One that is missing
