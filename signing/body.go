@@ -17,7 +17,7 @@ type Body struct {
 
 	siblings []sibling // the members so far of the objects that are being read, innermost last
 	simple   bool      // all names are simple: see link
-	unfolded int       // how long the lines are together, but for their values
+	unfolded int       // what the members come to, but for their values
 
 	joined  []byte // the string to sign
 	ready   bool   // joined holds the natural order

@@ -216,7 +216,7 @@ func (b *Body) child(parent, name, nameEnd uint32) uint32 {
 	if parent != root {
 		pathLen += p.pathLen + 1
 	}
-	b.unfolded += int(pathLen) + 2
+	b.unfolded += int(pathLen) + perMember
 	// Field by field: a literal would be built aside and copied, at the price
 	// of a stall on bytes that are still on their way to memory. The other
 	// fields are zero, since reset leaves them so.
@@ -228,7 +228,7 @@ func (b *Body) child(parent, name, nameEnd uint32) uint32 {
 }
 
 func unfoldsTooFar(pos int) error {
-	return fmt.Errorf("%w: its lines unfold to more than %d bytes, at byte %d", ErrTooLarge, maxUnfolded, pos)
+	return fmt.Errorf("%w: its members unfold to more than %d bytes, at byte %d", ErrTooLarge, maxUnfolded, pos)
 }
 
 // member reads the name whose opening quote stands at pos, adds its node, and
