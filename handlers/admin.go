@@ -45,7 +45,7 @@ func (s *Server) putAccount(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := x.readBody(); err != nil {
+	if err := x.readBody(nil); err != nil {
 		return err
 	}
 	account, err := s.recordOf(x.body, customerID)

@@ -63,6 +63,49 @@ func TestMoreThanTheServerCanCarryIsRefusedAtOnceAndNothingIsLost(t *testing.T) 
 	}
 }
 
+// TestLargeMessagesDoNotCrowdTheServer holds the database, so that large
+// callbacks which are let in stay there: the others are refused and come again,
+// and ordinary messages are answered meanwhile.
+func TestLargeMessagesDoNotCrowdTheServer(t *testing.T) {
+	const more = 3
+	r := newRig(t)
+	large := `{"x":"` + strings.Repeat("a", handlers.LargeBody) + `",`
+	bodies := make(map[string]string)
+	for i := range handlers.MaxLarge + more {
+		id := r.issue()
+		body := strings.Replace(callbackFor(t, id, strconv.Itoa(900+i)), "{", large, 1)
+		bodies[id] = signed(t, body, demoSecret)
+	}
+	release := storetest.Hold(r.t, r.database)
+	answers := make(chan answer, len(bodies))
+	var wait sync.WaitGroup
+	for _, body := range bodies {
+		wait.Go(func() { answers <- r.post(body) })
+	}
+	for range more {
+		checkUnavailable(t, "one large message too many", <-answers)
+	}
+	if got := r.send(verifyBody); got.status != http.StatusOK || got.code(t) != 0 {
+		t.Errorf("a verify meanwhile: got %d %s", got.status, got.body)
+	}
+	release()
+	wait.Wait()
+	close(answers)
+	for got := range answers {
+		if got.status != http.StatusOK {
+			t.Errorf("one that was let in: got %d %s", got.status, got.body)
+		}
+	}
+	for id, body := range bodies {
+		if got := r.post(body); got.status != http.StatusOK {
+			t.Errorf("sent again: got %d %s", got.status, got.body)
+		}
+		if r.payment(id).Credit == nil {
+			t.Error("sent again, and not credited")
+		}
+	}
+}
+
 // TestWhoSendsSlowlyKeepsNobodyOut opens as many requests as are let in, and
 // sends their bodies only half.
 func TestWhoSendsSlowlyKeepsNobodyOut(t *testing.T) {

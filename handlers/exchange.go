@@ -41,6 +41,7 @@ type exchange struct {
 	reason    signatureReason
 	dialect   string // in which an alert was signed, to be told once
 	failure   error  // for the operator's eyes: why the answer is a 5xx
+	large     bool   // it has a place among the large messages
 
 	body   []byte      // of the request
 	answer []byte      // under construction
@@ -54,6 +55,9 @@ func (s *Server) takeExchange(c echo.Context) *exchange {
 }
 
 func (s *Server) giveBack(x *exchange) {
+	if x.large {
+		s.largeUnderWay.Add(-1)
+	}
 	clear(x.fields)
 	*x = exchange{body: x.body, answer: x.answer, fields: x.fields}
 	if cap(x.body) > maxPooled {
@@ -136,8 +140,10 @@ func harmless(id string) bool {
 }
 
 // readBody reads the request's body into x.body: signing.MaxBody bytes at most,
-// however it is transferred, and errTooLarge when there are more.
-func (x *exchange) readBody() error {
+// however it is transferred, and errTooLarge when there are more. Unless it is
+// nil, mayBeLarge is asked before more than largeBody bytes are read; errBusy
+// when it says no.
+func (x *exchange) readBody(mayBeLarge func() bool) error {
 	r := x.Request()
 	if r.ContentLength > signing.MaxBody {
 		return errTooLarge
@@ -147,11 +153,21 @@ func (x *exchange) readBody() error {
 		// growing. What is announced is not yet there: start small.
 		x.body = make([]byte, 0, min(need, maxPooled))
 	}
+	most := signing.MaxBody + 1
+	if mayBeLarge != nil {
+		most = largeBody
+	}
 	for {
+		if len(x.body) == most {
+			if !mayBeLarge() {
+				return errBusy
+			}
+			most = signing.MaxBody + 1
+		}
 		if len(x.body) == cap(x.body) {
 			x.body = append(x.body, 0)[:len(x.body)]
 		}
-		room := x.body[len(x.body):min(cap(x.body), signing.MaxBody+1)]
+		room := x.body[len(x.body):min(cap(x.body), most)]
 		n, err := r.Body.Read(room)
 		x.body = x.body[:len(x.body)+n]
 		if len(x.body) > signing.MaxBody {

@@ -68,5 +68,10 @@ func PayinHash(body []byte) []byte {
 	return hashOf(asked)
 }
 
-// MaxUnderWay is how many messages of providers are let in at once.
-const MaxUnderWay = maxUnderWay
+// MaxUnderWay is how many messages of providers are let in at once, MaxLarge how
+// many of more than LargeBody bytes.
+const (
+	MaxUnderWay = maxUnderWay
+	MaxLarge    = maxLarge
+	LargeBody   = largeBody
+)

@@ -51,7 +51,7 @@ func (s *Server) receive(x *exchange) (*signing.Body, error) {
 	if s.draining.Load() {
 		return nil, errDraining
 	}
-	if err := x.readBody(); err != nil {
+	if err := x.readBody(func() bool { return s.enterLarge(x) }); err != nil {
 		return nil, err
 	}
 	if !s.enter() {

@@ -26,7 +26,7 @@ func (s *Server) createPayin(c echo.Context) error {
 	if s.draining.Load() {
 		return errDraining
 	}
-	if err := x.readBody(); err != nil {
+	if err := x.readBody(nil); err != nil {
 		return err
 	}
 	asked, err := payinOf(x.body)

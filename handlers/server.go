@@ -73,11 +73,12 @@ type Server struct {
 	watcher   *watch.Watcher
 	tokens    []token
 
-	draining  atomic.Bool
-	underWay  atomic.Int64 // messages of providers
-	idPrefix  string
-	lastID    atomic.Uint64
-	exchanges sync.Pool
+	draining      atomic.Bool
+	underWay      atomic.Int64 // messages of providers
+	largeUnderWay atomic.Int64 // large ones among them, from before they are read
+	idPrefix      string
+	lastID        atomic.Uint64
+	exchanges     sync.Pool
 
 	public, admin, merchant *echo.Echo
 }
