@@ -163,14 +163,20 @@ func (c *Client) Payin(ctx context.Context, r PayinRequest) (Answer, error) {
 }
 
 // Info asks what became of a pay-in. It changes nothing and is repeated where
-// that may help.
-func (c *Client) Info(ctx context.Context, paymentID string) (Info, error) {
+// that may help. Beside what the answer says it returns all of it, as it came, so
+// that it can be stored.
+func (c *Client) Info(ctx context.Context, paymentID string) (info Info, raw []byte, err error) {
 	op := c.about("info", PathInfo, paymentID)
 	op.repeat = mayHelp
-	return call(ctx, c, op, op.enquiry(), func(raw []byte) (Info, Answer, error) {
-		info, err := parseInfo(raw)
+	info, err = call(ctx, c, op, op.enquiry(), func(answer []byte) (Info, Answer, error) {
+		raw = answer
+		info, err := parseInfo(answer)
 		return info, info.Answer, err
 	})
+	if err != nil {
+		return Info{}, nil, err
+	}
+	return info, raw, nil
 }
 
 // Confirm confirms the payment of a pay-in whose method has that. The answer is

@@ -102,7 +102,7 @@ func TestACallHasOneOfFewOutcomes(t *testing.T) {
 	}
 }
 
-func TestAskGivesTheAnswerAsItCame(t *testing.T) {
+func TestInfoGivesTheAnswerAsItCame(t *testing.T) {
 	answer := ` {"status":"success","payment_id":"id","new":1,"payment_info":{"amount":700,"currency":"KGS","method":"card-p2p"}}` + "\n"
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) }))
 	t.Cleanup(server.Close)
@@ -114,7 +114,7 @@ func TestAskGivesTheAnswerAsItCame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	info, raw, err := client.Ask(context.Background(), "id")
+	info, raw, err := client.Info(context.Background(), "id")
 	if err != nil || string(raw) != answer {
 		t.Fatalf("got %q %v", raw, err)
 	}
@@ -122,7 +122,7 @@ func TestAskGivesTheAnswerAsItCame(t *testing.T) {
 		t.Errorf("got %+v", s)
 	}
 	server.Close()
-	if _, raw, err := client.Ask(context.Background(), "id"); err == nil || raw != nil {
+	if _, raw, err := client.Info(context.Background(), "id"); err == nil || raw != nil {
 		t.Errorf("got %q %v", raw, err)
 	}
 }

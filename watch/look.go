@@ -37,7 +37,7 @@ func (w *Watcher) Look(ctx context.Context, y *store.Payin) (store.Recorded, err
 		return store.Recorded{}, w.unanswered(ctx, y, errNoProject)
 	}
 	started := time.Now()
-	info, raw, err := client.Ask(ctx, y.Payment.ID)
+	info, raw, err := client.Info(ctx, y.Payment.ID)
 	w.o.OnCall(highhelp.Provider, "info", highhelp.CallOutcome(err), time.Since(started))
 	if ctx.Err() != nil {
 		return store.Recorded{}, ctx.Err()
