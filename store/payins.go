@@ -382,10 +382,16 @@ func scanPayin(row *sql.Row) (*Payin, error) {
 }
 
 // DuePayins returns the pay-ins that the provider should be asked about now,
-// those that wait longest first.
-func (s *Store) DuePayins(ctx context.Context, now time.Time, limit int) (due []*Payin, err error) {
+// those that wait longest first, from behind a place on: that of a pay-in as it
+// was when this returned it, nil for the start.
+func (s *Store) DuePayins(ctx context.Context, after *Payin, now time.Time, limit int) (due []*Payin, err error) {
+	at, created, paymentID := int64(-1), int64(0), ""
+	if after != nil {
+		at, created, paymentID = micros(after.NextLook), micros(after.CreatedAt), after.Payment.ID
+	}
 	rows, err := s.raw(ctx, payinSQL+`WHERE y.next_look_at IS NOT NULL AND y.next_look_at <= ?
-		ORDER BY y.next_look_at LIMIT ?`, micros(now), limit).Rows()
+			AND (y.next_look_at, y.created_at, y.payment_id) > (?, ?, ?)
+		ORDER BY y.next_look_at, y.created_at, y.payment_id LIMIT ?`, micros(now), at, created, paymentID, limit).Rows()
 	if err != nil {
 		return nil, fmt.Errorf("look for due pay-ins: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -73,7 +74,7 @@ func refusalOf(err error) topup.Kind {
 
 func due(t testing.TB, s *store.Store, at time.Time) []string {
 	t.Helper()
-	list, err := s.DuePayins(ctx, at, 100)
+	list, err := s.DuePayins(ctx, nil, at, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -447,7 +448,7 @@ func TestAClosedStoreNotesNothing(t *testing.T) {
 	_, flagging := s.FlagOutcomeUnknown(ctx, id)
 	_, reading := s.Payin(ctx, id)
 	_, prior := s.PriorPayin(ctx, newPayin(keyed("k", "h")).Key)
-	_, listing := s.DuePayins(ctx, time.Now(), 1)
+	_, listing := s.DuePayins(ctx, nil, time.Now(), 1)
 	_, pending := s.PendingPayments(ctx, "jetpay", store.Mark{}, time.Now(), 1)
 	_, mark := s.WatchMark(ctx, "x")
 	_, _, stats := s.PayinStats(ctx)
@@ -501,6 +502,48 @@ func TestPendingPaymentsArePagedThroughByTheirMarks(t *testing.T) {
 	}
 	if mark, err := s.WatchMark(ctx, "15m"); err != nil || mark != (store.Mark{}) {
 		t.Errorf("a mark that was never set: got %v %v", mark, err)
+	}
+}
+
+func TestDuePayinsArePagedThroughEachOnce(t *testing.T) {
+	now := newClock()
+	s := mustOpen(t, func(o *store.Options) { o.Now = now.Now })
+	var want []string
+	for range 3 {
+		same := []string{mustOpenPayin(t, s), mustOpenPayin(t, s), mustOpenPayin(t, s)} // at the same microsecond
+		slices.Sort(same)
+		want = append(want, same...)
+		now.Add(time.Second)
+	}
+	// One that a dispute has opened again waits longest.
+	again := want[4]
+	mustRecord(t, s, told(again, topup.OutcomeDeclined, "decline"))
+	mustRecord(t, s, told(again, topup.OutcomeDisputed, "dispute:no_payment"))
+	want = append([]string{again}, slices.Delete(want, 4, 5)...)
+	until := now.Now().Add(time.Minute)
+	now.Add(time.Hour)
+	mustOpenPayin(t, s) // not due yet
+
+	var got []string
+	var last *store.Payin
+	for {
+		page, err := s.DuePayins(ctx, last, until, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		for _, y := range page {
+			got, last = append(got, y.Payment.ID), y
+			// What follows it is the same, wherever it goes.
+			if err := s.NotePayinLook(ctx, y.Payment.ID, store.Look{Next: until.Add(time.Second)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 

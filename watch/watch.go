@@ -13,6 +13,7 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -21,16 +22,16 @@ import (
 
 	"tolem/highhelp"
 	"tolem/store"
+	"tolem/topup"
 )
 
 const (
-	// batch bounds how many pay-ins one round asks about; the next round takes
-	// the rest.
+	// batch bounds how many pay-ins a round reads at once.
 	batch = 100
 	// gap bounds the rate: at most this often a provider is asked.
 	gap = 50 * time.Millisecond
-	// patience is how many failures in a row end a round: a provider that is
-	// away is not asked about every payment there is.
+	// patience is how many failures in a row are enough for a round: a provider
+	// that is away is not asked about every payment there is.
 	patience = 3
 	// maxBackoff bounds the time between two looks at one pay-in.
 	maxBackoff = time.Hour
@@ -73,7 +74,7 @@ const (
 	LookAnswered = "answered" // the provider said where it stands
 	LookResult   = "result"   // … and that is a result that had not reached us
 	LookAbsent   = "absent"   // the provider does not know of it
-	LookFailed   = "failed"   // no answer
+	LookFailed   = "failed"   // no answer, or none that can be used
 	LookReview   = "review"   // open for too long: handed to a person
 )
 
@@ -157,34 +158,56 @@ func (w *Watcher) ours(ctx context.Context) bool {
 }
 
 // Round asks about the pay-ins that are due now, if this process is the one
-// that does.
+// that does. A project whose pay-ins cannot be asked about holds up no other.
 func (w *Watcher) Round(ctx context.Context) {
 	if !w.ours(ctx) {
 		return
 	}
-	due, err := w.o.Store.DuePayins(ctx, w.o.Now(), batch)
-	if err != nil {
-		w.complain(ctx, "look for pay-ins to ask about", err)
+	var (
+		now      = w.o.Now() // what becomes due later is for the next round
+		failures = make(map[string]int)
+		last     *store.Payin // it only goes forward, so that a round has an end
+		asked    bool
+	)
+	for {
+		due, err := w.o.Store.DuePayins(ctx, last, now, batch)
+		if err != nil {
+			w.complain(ctx, "look for pay-ins to ask about", err)
+			return
+		}
+		for _, y := range due {
+			if failures[y.Payment.Project] == patience {
+				continue // it stays due
+			}
+			if asked && (!pause(ctx) || !w.ours(ctx)) {
+				return
+			}
+			_, err := w.Look(ctx, y)
+			if ctx.Err() != nil {
+				return
+			}
+			asked = !errors.Is(err, errNoProject)
+			w.tally(failures, y.Payment, err)
+		}
+		if len(due) < batch {
+			return
+		}
+		last = due[len(due)-1]
+	}
+}
+
+// tally counts the failures in a row of a pay-in's project, and logs them.
+func (w *Watcher) tally(failures map[string]int, p *topup.Payment, err error) {
+	if err == nil {
+		failures[p.Project] = 0
 		return
 	}
-	failures := 0
-	for i, y := range due {
-		if i > 0 && (!pause(ctx) || !w.ours(ctx)) {
-			return
-		}
-		_, err := w.Look(ctx, y)
-		if ctx.Err() != nil {
-			return
-		}
-		if err == nil {
-			failures = 0
-			continue
-		}
-		w.o.Log.Warn("a pay-in could not be asked about", zap.String("payment_id", y.Payment.ID), zap.Error(err))
-		if failures++; failures == patience {
-			w.o.Log.Warn("this round of asking ends early", zap.Int("left", len(due)-i-1))
-			return
-		}
+	w.o.Log.Warn("a pay-in could not be asked about", zap.String("payment_id", p.ID), zap.Error(err))
+	if errors.Is(err, errNoProject) {
+		return // nobody was asked, and nobody has failed
+	}
+	if failures[p.Project]++; failures[p.Project] == patience {
+		w.o.Log.Warn("this round asks no more about the pay-ins of a project", zap.String("project", p.Project))
 	}
 }
 

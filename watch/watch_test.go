@@ -28,6 +28,7 @@ import (
 
 const (
 	project = "57aff4db"
+	other   = "00000000" // another project
 	maxAge  = 72 * time.Hour
 )
 
@@ -61,17 +62,6 @@ func newRig(t testing.TB, change ...func(*watch.Options)) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = r.store.Close() })
-	signer, err := signing.NewHMACSigner("secret")
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := highhelp.NewClient(highhelp.Options{
-		BaseURL: r.server.URL, ProjectID: project, Signer: signer, Dialect: signing.DefaultRequestDialect(),
-		Timeout: 2 * time.Second, Attempts: 1, Now: r.Now,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	gate, err := watch.NewGate(config.JetPay{GateURL: r.server.URL + "/", Projects: []config.Project{
 		{ID: 1234, Secrets: []config.Secret{config.NewSecret("first"), config.NewSecret("second")}},
 	}})
@@ -80,7 +70,7 @@ func newRig(t testing.TB, change ...func(*watch.Options)) *rig {
 	}
 	core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(r), zapcore.DebugLevel)
 	o := watch.Options{
-		Store: r.store, Clients: map[string]*highhelp.Client{project: client}, Gate: gate, MaxOver: 10,
+		Store: r.store, Clients: map[string]*highhelp.Client{project: r.client(project), other: r.client(other)}, Gate: gate, MaxOver: 10,
 		Interval: time.Minute, MaxAge: maxAge, Log: zap.New(core), Now: r.Now, Jitter: func() float64 { return 0.5 },
 		OnCall: func(provider, op, outcome string, _ time.Duration) {
 			if !slices.Contains(watch.Calls, watch.Call{Provider: provider, Op: op}) || !slices.Contains(highhelp.CallOutcomes, outcome) {
@@ -101,6 +91,23 @@ func newRig(t testing.TB, change ...func(*watch.Options)) *rig {
 	}
 	r.watcher = watch.New(o)
 	return r
+}
+
+// client is what asks HighHelp about a project's pay-ins.
+func (r *rig) client(project string) *highhelp.Client {
+	r.t.Helper()
+	signer, err := signing.NewHMACSigner("secret")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	client, err := highhelp.NewClient(highhelp.Options{
+		BaseURL: r.server.URL, ProjectID: project, Signer: signer, Dialect: signing.DefaultRequestDialect(),
+		Timeout: 2 * time.Second, Attempts: 1, Now: r.Now,
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return client
 }
 
 func (r *rig) Write(p []byte) (int, error) {
@@ -186,7 +193,9 @@ const (
 	decline    = `{"status":"decline","project_id":"57aff4db","payment_id":"ID"}`
 )
 
-func (r *rig) open() string {
+func (r *rig) open() string { return r.openFor(project) }
+
+func (r *rig) openFor(project string) string {
 	r.t.Helper()
 	id, _, err := r.store.OpenPayin(r.t.Context(), store.NewPayin{
 		Project: project, CustomerID: "c", ContractID: "e1", ContractNumber: "N", Money: topup.Money{Amount: 1000, Currency: "KZT"},
@@ -427,6 +436,65 @@ func TestARoundEndsEarlyWhereTheProviderIsAway(t *testing.T) {
 	slices.Sort(asked)
 	if len(slices.Compact(asked)) != 7 {
 		t.Errorf("one was asked about twice: %v", asked)
+	}
+}
+
+func TestARoundGoesOnUntilNothingIsDue(t *testing.T) {
+	r := newRig(t)
+	r.replies(200, processing)
+	var gone []string
+	for range 120 { // more than are read at once
+		gone = append(gone, r.openFor("gone"))
+	}
+	r.pass(time.Second)
+	last := r.open()
+	r.pass(time.Minute)
+	r.round()
+	for _, id := range gone {
+		if y := r.payin(id); y.Looks != 1 {
+			t.Fatalf("looked %d times at one, want once", y.Looks)
+		}
+	}
+	if asked := r.takeAsked(); !slices.Equal(asked, []string{last}) {
+		t.Errorf("asked about %v, want %s", asked, last)
+	}
+	r.round()
+	if asked := r.takeAsked(); len(asked) != 0 {
+		t.Errorf("asked again about %v", asked)
+	}
+}
+
+func TestAProjectThatFailsHoldsUpNoOther(t *testing.T) {
+	r := newRig(t)
+	r.answers(func(w http.ResponseWriter, q *http.Request) {
+		asked, _ := io.ReadAll(q.Body)
+		if strings.Contains(string(asked), `"`+other+`"`) {
+			w.WriteHeader(500)
+			return
+		}
+		io.WriteString(w, strings.ReplaceAll(success, "ID", idIn(string(asked))))
+	})
+	for range 120 { // more than are read at once
+		r.openFor(other)
+	}
+	r.pass(time.Second)
+	first, second := r.open(), r.open()
+	r.pass(time.Minute)
+	r.round()
+	for _, id := range []string{first, second} {
+		if p := r.payin(id).Payment; p.Status != topup.StatusSucceeded {
+			t.Errorf("got %s", p.Status)
+		}
+	}
+	asked := r.takeAsked()
+	if len(asked) != 5 {
+		t.Errorf("asked %d times, want 3 of the project that fails, and 2", len(asked))
+	}
+	r.round()
+	for _, id := range r.takeAsked() {
+		if slices.Contains(asked, id) {
+			t.Errorf("asked again about %s, while others wait", id)
+		}
 	}
 }
 
