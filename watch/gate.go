@@ -17,6 +17,7 @@ import (
 	"tolem/config"
 	"tolem/highhelp"
 	"tolem/signing"
+	"tolem/store"
 	"tolem/topup"
 )
 
@@ -35,6 +36,10 @@ const (
 // gateAges are the ages at which a payment that is still pending is asked
 // about: ever more seldom, since nearly all of these were never paid.
 var gateAges = []time.Duration{5 * time.Minute, 30 * time.Minute, 3 * time.Hour, 12 * time.Hour, 48 * time.Hour, 168 * time.Hour}
+
+// errUnusable says that the Gate has answered, and that the answer tells nothing
+// of the payment that it was asked about.
+var errUnusable = errors.New("the answer cannot be used")
 
 // GateStatus is what the platform knows of a payment.
 type GateStatus string
@@ -81,6 +86,9 @@ func NewGate(c config.JetPay) (*Gate, error) {
 	return g, nil
 }
 
+// knows reports whether a project is configured.
+func (g *Gate) knows(project string) bool { return g.keys[project] != nil }
+
 // Close closes the connections that are kept open.
 func (g *Gate) Close() { g.http.CloseIdleConnections() }
 
@@ -95,7 +103,9 @@ type gateGeneral struct {
 	Signature string      `json:"signature,omitempty"`
 }
 
-// Status asks for a payment's status. Its errors hold nothing of the answer.
+// Status asks for a payment's status. The error is errUnusable where that may be
+// the payment's fault, another one where the Gate is not there to answer. Neither
+// holds anything of the answer.
 func (g *Gate) Status(ctx context.Context, project, paymentID string) (GateStatus, error) {
 	key := g.keys[project]
 	if key == nil {
@@ -150,16 +160,24 @@ func readGate(status int, answer []byte, paymentID string) (GateStatus, error) {
 		}
 	}
 	switch {
-	case status != http.StatusOK:
+	case !isGateAnswer(status):
 		return "", fmt.Errorf("gate status: HTTP status %d", status)
+	case status != http.StatusOK:
+		return "", fmt.Errorf("gate status: HTTP status %d: %w", status, errUnusable)
 	case word("payment:status") == "":
-		return "", errors.New("gate status: the answer has no payment.status")
+		return "", fmt.Errorf("gate status: %w: it has no payment.status", errUnusable)
 	case b.Has("payment:id") && word("payment:id") != paymentID:
-		return "", errors.New("gate status: the answer is about another payment")
+		return "", fmt.Errorf("gate status: %w: it is about another payment", errUnusable)
 	case word("payment:status") == "success":
 		return GateSucceeded, nil
 	}
 	return GateOther, nil
+}
+
+// isGateAnswer reports whether a status can be about the payment: not one of a
+// Gate that fails, or is busy, or elsewhere.
+func isGateAnswer(status int) bool {
+	return status == http.StatusOK || status >= 400 && status <= 499 && status != http.StatusTooManyRequests
 }
 
 // gateWatch is how the Gate behaved. One goroutine uses it.
@@ -175,41 +193,42 @@ func (w *Watcher) GateRound(ctx context.Context) {
 	if w.o.Gate == nil || w.o.Now().Before(w.gate.resume) {
 		return
 	}
-	for _, age := range gateAges {
+	var failure error
+	for i := range gateAges {
 		if !w.ours(ctx) {
 			return
 		}
-		if err := w.gateAge(ctx, age); err != nil {
-			if ctx.Err() != nil {
-				return
-			}
-			w.gate.resume = w.o.Now().Add(w.backoff(w.gate.failures))
-			w.gate.failures++
-			w.o.Log.Warn("JetPay's Gate could not be asked about payments", zap.Error(err))
+		err := w.gateAge(ctx, i)
+		if ctx.Err() != nil {
 			return
 		}
+		if err == nil {
+			continue
+		}
+		failure = err
+		if !errors.Is(err, errUnusable) {
+			break // it would answer about no other age either
+		}
 	}
-	w.gate.failures = 0
+	if failure == nil {
+		w.gate.failures = 0
+		return
+	}
+	w.gate.resume = w.o.Now().Add(w.backoff(w.gate.failures))
+	w.gate.failures++
+	w.o.Log.Warn("JetPay's Gate could not be asked about payments", zap.Error(failure))
 }
 
-// gateAge asks about the payments that have reached one age since the last
-// round. How far it came is kept, so that a restart forgets none.
-func (w *Watcher) gateAge(ctx context.Context, age time.Duration) (err error) {
-	name := gateProvider + ":" + age.String()
-	mark, err := w.o.Store.WatchMark(ctx, name)
+// gateAge asks about the payments that have reached one of gateAges since the
+// last round. How far it came is kept, so that a restart forgets none.
+func (w *Watcher) gateAge(ctx context.Context, i int) (err error) {
+	name := gateProvider + ":" + gateAges[i].String()
+	now := w.o.Now()
+	mark, err := w.gateMark(ctx, name, now, i)
 	if err != nil {
 		return err
 	}
-	until := w.o.Now().Add(-age)
-	if mark.At.IsZero() {
-		// The first round of all: the watch begins here. What came before
-		// reaches the next age in its time.
-		mark.At = until.Add(-w.o.Interval)
-		if err := w.o.Store.SetWatchMark(ctx, name, mark); err != nil {
-			return err
-		}
-	}
-	pending, err := w.o.Store.PendingPayments(ctx, gateProvider, mark, until, gateBatch)
+	pending, err := w.o.Store.PendingPayments(ctx, gateProvider, mark, now.Add(-gateAges[i]), gateBatch)
 	if err != nil || len(pending) == 0 {
 		return err
 	}
@@ -219,30 +238,63 @@ func (w *Watcher) gateAge(ctx context.Context, age time.Duration) (err error) {
 			err = errors.Join(err, w.o.Store.SetWatchMark(context.WithoutCancel(ctx), name, reached))
 		}
 	}()
+	unusable := 0 // answers in a row
 	for _, p := range pending {
-		if !p.Payment.Flags.Has(topup.FlagOutcomeUnknown) {
-			if !pause(ctx) {
-				return ctx.Err()
-			}
-			if !w.ours(ctx) {
-				return nil // another process goes on from the mark
-			}
-			if err := w.gateLook(ctx, p.Payment); err != nil {
-				return err
+		if p.Payment.Flags.Has(topup.FlagOutcomeUnknown) || !w.o.Gate.knows(p.Payment.Project) {
+			continue
+		}
+		if !pause(ctx) {
+			return ctx.Err()
+		}
+		if !w.ours(ctx) {
+			return nil // another process goes on from the mark
+		}
+		err := w.gateLook(ctx, p.Payment)
+		if errors.Is(err, errUnusable) {
+			w.o.Log.Warn("JetPay's Gate tells nothing of a payment", zap.String("payment_id", p.Payment.ID), zap.Error(err))
+			// One such payment is passed over. After several in a row the Gate
+			// itself is in doubt, and the mark stays before the first of them.
+			if unusable++; unusable < patience {
+				continue
 			}
 		}
-		reached = p.Mark
+		if err != nil {
+			return err
+		}
+		unusable, reached = 0, p.Mark
 	}
+	reached = pending[len(pending)-1].Mark
 	return nil
+}
+
+// gateMark is how far the watch has come at one of gateAges.
+func (w *Watcher) gateMark(ctx context.Context, name string, now time.Time, i int) (store.Mark, error) {
+	mark, err := w.o.Store.WatchMark(ctx, name)
+	if err != nil {
+		return store.Mark{}, err
+	}
+	if mark.At.IsZero() {
+		// The first round of all: the watch begins here. What came before
+		// reaches the next age in its time.
+		mark.At = now.Add(-gateAges[i] - w.o.Interval)
+		if err := w.o.Store.SetWatchMark(ctx, name, mark); err != nil {
+			return store.Mark{}, err
+		}
+	}
+	if i+1 < len(gateAges) {
+		// What has reached the next age is asked about there, so that payments of
+		// which nothing can be learned do not keep those behind them waiting.
+		if next := now.Add(-gateAges[i+1]); mark.At.Before(next) {
+			mark = store.Mark{At: next}
+		}
+	}
+	return mark, nil
 }
 
 // gateLook asks about one payment.
 func (w *Watcher) gateLook(ctx context.Context, p *topup.Payment) error {
 	started := time.Now()
 	status, err := w.o.Gate.Status(ctx, p.Project, p.ID)
-	if errors.Is(err, errNoProject) {
-		return nil
-	}
 	outcome := highhelp.CallOK
 	if err != nil {
 		outcome = highhelp.CallUnknown

@@ -724,12 +724,10 @@ func TestAGateThatIsAwayIsAskedEverMoreSeldomAndForgetsNothing(t *testing.T) {
 	r.gateRound()
 	first, second := r.issue(), r.issue()
 	for name, answer := range map[string]http.HandlerFunc{
-		"failure":   func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500); io.WriteString(w, `{}`) },
-		"garbage":   func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `CANARY`) },
-		"no status": func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"payment":{}}`) },
-		"another payment": func(w http.ResponseWriter, _ *http.Request) {
-			io.WriteString(w, `{"payment":{"id":"x","status":"success"}}`)
-		},
+		"failure":    func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500); io.WriteString(w, `{}`) },
+		"busy":       func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429); io.WriteString(w, `{}`) },
+		"elsewhere":  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(302); io.WriteString(w, `{}`) },
+		"garbage":    func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `CANARY`) },
 		"a redirect": func(w http.ResponseWriter, q *http.Request) { http.Redirect(w, q, "/", http.StatusFound) },
 		"cut short": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
@@ -743,8 +741,8 @@ func TestAGateThatIsAwayIsAskedEverMoreSeldomAndForgetsNothing(t *testing.T) {
 		r.answers(answer)
 		r.pass(3 * time.Hour)
 		r.gateRound()
-		if asked := r.takeAsked(); len(asked) == 0 {
-			t.Errorf("%s: not asked", name)
+		if asked := r.takeAsked(); len(asked) != 1 {
+			t.Errorf("%s: asked %d times, want once", name, len(asked))
 		}
 		r.gateRound()
 		if asked := r.takeAsked(); len(asked) != 0 {
@@ -761,6 +759,121 @@ func TestAGateThatIsAwayIsAskedEverMoreSeldomAndForgetsNothing(t *testing.T) {
 		if asked := r.asked; !slices.Contains(asked, id) {
 			t.Errorf("%s was forgotten: asked about %v", id, asked)
 		}
+	}
+}
+
+// oddAnswers are those of a Gate that is there, about a payment whose answer cannot be
+// used.
+var oddAnswers = map[string]struct {
+	status int
+	body   string
+}{
+	"another code":    {400, `{"status":"error","code":"CANARY"}`},
+	"not found":       {404, `{"errors":[{"code":1}]}`},
+	"no status":       {200, `{"payment":{}}`},
+	"another payment": {200, `{"payment":{"id":"CANARY","status":"success"}}`},
+}
+
+// answersOddly makes the Gate give an odd answer about some payments, and say of
+// the others that they were paid.
+func (r *rig) answersOddly(status int, body string, about ...string) {
+	r.answers(func(w http.ResponseWriter, q *http.Request) {
+		asked, _ := io.ReadAll(q.Body)
+		if slices.Contains(about, idIn(string(asked))) {
+			w.WriteHeader(status)
+			io.WriteString(w, body)
+			return
+		}
+		io.WriteString(w, `{"payment":{"status":"success"}}`)
+	})
+}
+
+func (r *rig) flagged(id string) bool {
+	r.t.Helper()
+	p, err := r.store.Payment(r.t.Context(), id)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return p.Flags.Has(topup.FlagOutcomeUnknown)
+}
+
+func TestOnePaymentWithAnOddAnswerHoldsUpNoOther(t *testing.T) {
+	for name, tc := range oddAnswers {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.gateRound()
+			before, strange, behind := r.issue(), r.issue(), r.issue()
+			last := r.issue()
+			r.answersOddly(tc.status, tc.body, strange, last)
+			r.pass(6 * time.Minute)
+			r.gateRound()
+			if asked := r.takeAsked(); len(asked) != 4 || !r.flagged(before) || !r.flagged(behind) || r.flagged(strange) {
+				t.Errorf("asked %d times, want 4", len(asked))
+			}
+			if got := r.takeSeen(); strings.Count(got, "failed") != 2 || !strings.Contains(r.log(), strange) || strings.Contains(r.log(), "CANARY") {
+				t.Errorf("looks: %s; log: %s", got, r.log())
+			}
+			next := r.issue()
+			for range 10 {
+				r.pass(time.Minute)
+				r.gateRound()
+			}
+			if asked := r.takeAsked(); !slices.Equal(asked, []string{next}) {
+				t.Errorf("then asked about %v, want %s", asked, next)
+			}
+			r.pass(20 * time.Minute)
+			r.gateRound()
+			if asked := r.takeAsked(); !slices.Contains(asked, strange) || !slices.Contains(asked, last) {
+				t.Errorf("at the next age asked about %v, want %s and %s", asked, strange, last)
+			}
+		})
+	}
+}
+
+func TestAGateWhoseAnswersAreAllOddForgetsNothing(t *testing.T) {
+	for name, tc := range oddAnswers {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.gateRound()
+			ids := []string{r.issue(), r.issue(), r.issue(), r.issue(), r.issue()}
+			r.answersOddly(tc.status, tc.body, ids...)
+			r.pass(6 * time.Minute)
+			r.gateRound()
+			if asked := r.takeAsked(); !slices.Equal(asked, ids[:3]) {
+				t.Errorf("asked about %v, want %v", asked, ids[:3])
+			}
+			r.gateRound()
+			if asked := r.takeAsked(); len(asked) != 0 {
+				t.Errorf("asked again at once about %v", asked)
+			}
+			r.answersOddly(tc.status, tc.body)
+			r.pass(time.Minute)
+			r.gateRound()
+			if asked := r.takeAsked(); !slices.Equal(asked, ids) {
+				t.Errorf("then asked about %v, want %v", asked, ids)
+			}
+		})
+	}
+}
+
+func TestSeveralPaymentsWithOddAnswersHoldUpOthersNotForEver(t *testing.T) {
+	r := newRig(t)
+	r.gateRound()
+	older := r.issue()
+	r.pass(25 * time.Minute)
+	strange := []string{r.issue(), r.issue(), r.issue()}
+	r.answersOddly(404, `{}`, strange...)
+	r.pass(time.Minute)
+	behind := r.issue()
+	r.pass(5 * time.Minute)
+	r.gateRound()
+	if !r.flagged(older) || r.flagged(behind) {
+		t.Errorf("asked about %v, want %s of another age, and not yet %s", r.takeAsked(), older, behind)
+	}
+	r.pass(25 * time.Minute)
+	r.gateRound()
+	if !r.flagged(behind) {
+		t.Errorf("asked about %v, want %s, too", r.takeAsked(), behind)
 	}
 }
 
