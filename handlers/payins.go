@@ -140,7 +140,7 @@ func (s *Server) askForPayin(x *exchange, project *highhelpProject, request high
 	case errors.As(err, &failed) && !failed.Unknown:
 		return s.payinRefused(ctx, x, failed)
 	}
-	unknown := outcomeUnknown(x.paymentID, err)
+	unknown := outcomeUnknown(x.paymentID, "ask for the payment, or send the same request with its Idempotency-Key", err)
 	return withNote(unknown, s.store.PayinOutcomeUnknown(ctx, x.paymentID, s.now().Add(askAgain), err.Error()))
 }
 
@@ -245,9 +245,9 @@ func (s *Server) answerPrior(x *exchange, prior *store.Prior, err error) error {
 
 // answerPayin answers with a pay-in as it now is. If its outcome is unknown and
 // ask is set, the provider is asked first; that this brings nothing is no
-// failure.
+// failure, nor is a caller that has gone away.
 func (s *Server) answerPayin(x *exchange, status int, paymentID string, ask bool) error {
-	ctx := x.Request().Context()
+	ctx := context.WithoutCancel(x.Request().Context())
 	y, err := s.payin(ctx, paymentID)
 	if err != nil {
 		return err
@@ -269,9 +269,10 @@ func (s *Server) payin(ctx context.Context, paymentID string) (*store.Payin, err
 	return s.store.Payin(ctx, paymentID)
 }
 
-// look asks the provider about a pay-in, and records what it says.
+// look asks the provider about a pay-in, and records what it says, also when the
+// caller goes away meanwhile.
 func (s *Server) look(ctx context.Context, y *store.Payin) (store.Recorded, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.highhelp.timeout+storeTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.highhelp.timeout+storeTimeout)
 	defer cancel()
 	return s.watcher.Look(ctx, y)
 }
@@ -391,14 +392,15 @@ func providerError(paymentID string, err error) error {
 	case !errors.As(err, &failed):
 		return err
 	case failed.Unknown:
-		return outcomeUnknown(paymentID, err)
+		return outcomeUnknown(paymentID, "ask for the pay-in with refresh=true", err)
 	}
 	return refusedByProvider(paymentID, failed)
 }
 
-func outcomeUnknown(paymentID string, cause error) *providerFailure {
+// outcomeUnknown tells the caller how to learn the outcome.
+func outcomeUnknown(paymentID, learn string, cause error) *providerFailure {
 	return &providerFailure{http.StatusGatewayTimeout, paymentID,
-		"HighHelp gave no answer that could be read, so that the outcome is unknown; ask for the payment, or send the same request with its Idempotency-Key, to learn it", cause}
+		"HighHelp gave no answer that could be read, so that the outcome is unknown; " + learn + ", to learn it", cause}
 }
 
 func refusedByProvider(paymentID string, failed *highhelp.Error) *providerFailure {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
@@ -732,6 +733,79 @@ func TestACallerThatGoesAwayDoesNotMakeTheOutcomeUnknown(t *testing.T) {
 	eventually(t, "the form is noted", func() bool { return r.payin(id)["form_url"] != nil })
 	if got := r.payment(id).Flags; got != 0 {
 		t.Errorf("got %v", got.Names())
+	}
+}
+
+func TestACallerThatGoesAwayIsNoFailure(t *testing.T) {
+	for op, tc := range map[string]struct{ method, path, route string }{
+		"info":    {http.MethodGet, "?refresh=true", `"route":"/api/v1/payins/:payment_id"`},
+		"confirm": {http.MethodPost, "/confirm", `"route":"/api/v1/payins/:payment_id/confirm"`},
+	} {
+		t.Run(op, func(t *testing.T) {
+			r := newPayinRig(t)
+			id := r.open(mobileBody)
+			arrived, left, release := make(chan struct{}), make(chan struct{}), make(chan struct{})
+			r.provider.answer(op, func(w http.ResponseWriter, q *http.Request) {
+				close(arrived)
+				<-release
+				io.WriteString(w, info(id, "success", "", 1500000, "KZT"))
+			})
+			admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+				context.AfterFunc(q.Context(), func() { close(left) })
+				r.server.Admin().ServeHTTP(w, q)
+			}))
+			t.Cleanup(admin.Close)
+			ctx, leave := context.WithCancel(t.Context())
+			request := r.request(tc.method, admin.URL+"/api/v1/payins/"+id+tc.path, "").WithContext(ctx)
+			request.Header.Set("Authorization", "Bearer "+shopToken)
+			gone := make(chan error, 1)
+			go func() {
+				response, err := http.DefaultClient.Do(request)
+				if err == nil {
+					_ = response.Body.Close()
+				}
+				gone <- err
+			}()
+			<-arrived
+			leave()
+			if err := <-gone; err == nil {
+				t.Fatal("the caller did not go away")
+			}
+			<-left
+			close(release)
+			eventually(t, "the request ends", func() bool { return strings.Contains(r.logs.String(), tc.route) })
+			if log := r.logs.String(); strings.Contains(log, `"level":"error"`) || strings.Contains(log, `"outcome":"failed"`) {
+				t.Errorf("log: %s", log)
+			}
+			if op == "info" && r.payment(id).Status != topup.StatusSucceeded {
+				t.Error("what the provider said was not recorded")
+			}
+			r.checked()
+		})
+	}
+}
+
+func TestWhoeverHearsThatTheOutcomeIsUnknownHearsHowToLearnIt(t *testing.T) {
+	r := newPayinRig(t, slow)
+	id := r.open(mobileBody)
+	for _, op := range []string{"payin", "info", "confirm", "cancel"} {
+		r.provider.answer(op, cutOff)
+	}
+	const byKey, byRefresh = "Idempotency-Key", "refresh=true"
+	path := "/api/v1/payins/" + id
+	for name, tc := range map[string]struct {
+		answer    answer
+		want, not string
+	}{
+		"create":  {r.createWith("k", payinBody), byKey, byRefresh},
+		"refresh": {r.askAs(shopToken, http.MethodGet, path+"?refresh=true", ""), byRefresh, byKey},
+		"confirm": {r.askAs(shopToken, http.MethodPost, path+"/confirm", ""), byRefresh, byKey},
+		"cancel":  {r.askAs(shopToken, http.MethodPost, path+"/cancel", ""), byRefresh, byKey},
+	} {
+		detail, _ := tc.answer.json(t)["detail"].(string)
+		if tc.answer.status != http.StatusGatewayTimeout || !strings.Contains(detail, tc.want) || strings.Contains(detail, tc.not) {
+			t.Errorf("%s: got %d %q", name, tc.answer.status, detail)
+		}
 	}
 }
 
