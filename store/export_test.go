@@ -18,6 +18,16 @@ func (s *Store) Raw(ctx context.Context, fn func(exec func(query string, args ..
 	})
 }
 
+// RawShared is Raw for a write that shares its transaction with others on
+// PostgreSQL, too, as those that every payment makes do.
+func (s *Store) RawShared(ctx context.Context, fn func(exec func(query string, args ...any) error) error) error {
+	return s.writer.wait(ctx, &write{hot: hotIssue, fn: func(tx *wtx) error {
+		return fn(func(query string, args ...any) error {
+			return tx.gorm().Exec(query, args...).Error
+		})
+	}})
+}
+
 // HoldWriter keeps the writer from starting a batch until release is called,
 // once or more.
 func (s *Store) HoldWriter() (release func()) {

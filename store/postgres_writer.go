@@ -315,6 +315,7 @@ func (l *pgLane) transact(ctx context.Context, round []*write) error {
 	}
 	tx := &wtx{work: w, ctx: ctx, now: l.now, entropy: l.entropy, orm: l.orm, stmts: l.stmts}
 	for _, op := range round {
+		tx.dirty = false
 		op.err = tx.call(op.fn)
 		if op.err != nil && (!isRefusal(op.err) || tx.dirty) {
 			return op.err

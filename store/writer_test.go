@@ -87,7 +87,7 @@ func TestOneBadWriteDoesNotFailItsNeighbours(t *testing.T) {
 	boom := errors.New("boom")
 	bad := map[string]func() error{
 		"an error after writing": func() error {
-			return s.Raw(ctx, func(exec func(string, ...any) error) error {
+			return s.RawShared(ctx, func(exec func(string, ...any) error) error {
 				if err := exec(`INSERT INTO meta (key, value) VALUES ('half', 'done')`); err != nil {
 					return err
 				}
@@ -95,16 +95,16 @@ func TestOneBadWriteDoesNotFailItsNeighbours(t *testing.T) {
 			})
 		},
 		"an error of the database": func() error {
-			return s.Raw(ctx, func(exec func(string, ...any) error) error { return exec(`INSERT INTO nowhere VALUES (1)`) })
+			return s.RawShared(ctx, func(exec func(string, ...any) error) error { return exec(`INSERT INTO nowhere VALUES (1)`) })
 		},
 		"a panic": func() error {
-			return s.Raw(ctx, func(func(string, ...any) error) error { panic("boom") })
+			return s.RawShared(ctx, func(func(string, ...any) error) error { panic("boom") })
 		},
 		"a refusal": func() error {
-			return s.Raw(ctx, func(func(string, ...any) error) error { return topup.Conflict("no") })
+			return s.RawShared(ctx, func(func(string, ...any) error) error { return topup.Conflict("no") })
 		},
 		"a refusal after writing": func() error {
-			return s.Raw(ctx, func(exec func(string, ...any) error) error {
+			return s.RawShared(ctx, func(exec func(string, ...any) error) error {
 				if err := exec(`INSERT INTO meta (key, value) VALUES ('half', 'done')`); err != nil {
 					return err
 				}
@@ -123,8 +123,9 @@ func TestOneBadWriteDoesNotFailItsNeighbours(t *testing.T) {
 			for i := range ids {
 				wg.Go(func() { ids[i] = mustIssue(t, s) })
 			}
-			wg.Go(func() { badErr = write() })
-			waitFor(t, "the queue", func() bool { return s.QueueDepth() == 9 })
+			waitForQueue(t, s, 8)
+			wg.Go(func() { badErr = write() }) // behind what has written
+			waitForQueue(t, s, 9)
 			release()
 			wg.Wait()
 			if badErr == nil {
