@@ -317,6 +317,9 @@ func (l *pgLane) transact(ctx context.Context, round []*write) error {
 	for _, op := range round {
 		tx.dirty = false
 		op.err = tx.call(op.fn)
+		if w.failure != nil {
+			return w.failure // the cause of what the write has met after it
+		}
 		if op.err != nil && (!isRefusal(op.err) || tx.dirty) {
 			return op.err
 		}
