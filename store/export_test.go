@@ -59,6 +59,10 @@ func WithShortWAL(s *Store, pages int) {
 	go c.run()
 }
 
+// LockAccounts is the first number of the lock of who changes accounts on
+// PostgreSQL.
+const LockAccounts = pgLockAccounts
+
 // QuietTicks is after how many ticks without a write the WAL is copied.
 const QuietTicks = quietTicks
 

@@ -34,9 +34,10 @@ const (
 	// transaction, as a multiple of what that took. SQLite's lock is not fair:
 	// who waits for it asks again at intervals, and must meet it free.
 	yieldFactor = 2
-	// importAttempts is how often a write that found the database busy is
-	// tried; each attempt waits for it for five seconds.
-	importAttempts = 8
+	// importAttempts is how often a write that found the database busy is tried.
+	// Each attempt waits for it for some seconds; all of them for longer than a
+	// process that hangs can hold its locks on PostgreSQL.
+	importAttempts = 12
 	retryPause     = 100 * time.Millisecond
 	// sweepWindow is how many account rows are looked at in one read.
 	sweepWindow = 5000

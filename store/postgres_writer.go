@@ -24,6 +24,15 @@ const (
 	// pgAttempts is how often a write is tried when the server asks for it, or
 	// the connection is lost before the commit.
 	pgAttempts = 5
+	// batchPatience is how long the writes of a batch wait in vain for locks, all
+	// together. Who holds a lock for long must hold up neither the others of the
+	// batch nor the lane, behind which callers give up: the platform asks again.
+	batchPatience = 3 * time.Second
+	// Of that, a transaction of several writes takes at most sharedPatience, and one
+	// of a lone hot write hotPatience. When all is used up, leastPatience is left.
+	sharedPatience = 500 * time.Millisecond
+	hotPatience    = time.Second
+	leastPatience  = 10 * time.Millisecond
 	// pgWriteTimeout bounds one transaction, and finding out what became of one.
 	pgWriteTimeout = 20 * time.Second
 	// totalShards is how many parts the totals of an account have at most that
@@ -68,6 +77,8 @@ type pgLane struct {
 	conn *sql.Conn
 	raw  *pgx.Conn // the same
 	orm  *gorm.DB  // on the same
+	// patience is what is left of the batch's batchPatience.
+	patience time.Duration
 	// warned is set by a warning of the server, in the lane's own goroutine.
 	warned bool
 	// refusal is why the last attempt to connect failed.
@@ -177,6 +188,7 @@ func (l *pgLane) close() error {
 // another one writes, and every other write in a transaction of its own.
 func (l *pgLane) commit(batch []*write) []*write {
 	batch = l.gather(batch, maxBatch)
+	l.patience = batchPatience
 	for left := batch; len(left) > 0; {
 		var round []*write
 		round, left = nextRound(left)
@@ -235,9 +247,6 @@ func (l *pgLane) commitRound(round []*write) {
 			return
 		}
 		again, connected := retriable(err)
-		if refused := (*pgconn.PgError)(nil); round[0].hot != cold && errors.As(err, &refused) && refused.Code == "55P03" {
-			again = false // somebody holds it for long
-		}
 		if len(round) > 1 && connected {
 			for i := range round {
 				l.commitRound(round[i : i+1])
@@ -267,13 +276,23 @@ func retriable(err error) (again, connected bool) {
 	if errors.Is(err, errConflict) {
 		return true, true
 	}
-	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) {
-		switch refused.Code {
-		case "40001", "40P01", "55P03", "23505", "25006": // serialization, deadlock, lock time-out, unique key, a primary that was demoted
-			return true, true
-		}
+	switch codeOf(err) {
+	case "40001", "40P01", "23505", "25006": // serialization, deadlock, unique key, a primary that was demoted
+		return true, true
 	}
 	return false, true
+}
+
+// lockNotAvailable is PostgreSQL's code for a lock that somebody holds for too
+// long.
+const lockNotAvailable = "55P03"
+
+// codeOf is PostgreSQL's code for an error, "" if it is none of its.
+func codeOf(err error) string {
+	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) {
+		return refused.Code
+	}
+	return ""
 }
 
 // attempt runs the writes in one transaction and commits it. After an error
@@ -284,9 +303,12 @@ func (l *pgLane) attempt(round []*write) error {
 	if err := l.connect(ctx); err != nil {
 		return errors.Join(errAway, err)
 	}
-	started := l.now()
+	started, waited := l.now(), time.Now()
 	err := l.transact(ctx, round)
 	if err != nil {
+		if codeOf(err) == lockNotAvailable {
+			l.patience -= time.Since(waited)
+		}
 		if !errors.Is(err, errUnresolved) && l.raw != nil && l.raw.IsClosed() {
 			err = errors.Join(errLost, err)
 		}
@@ -411,7 +433,7 @@ func (w *pgWork) begin(round []*write) error {
 	batch.Queue(`UPDATE writers SET batch = $2, seen_at = $3 WHERE id = $1
 		RETURNING (SELECT base FROM feed) + 256 * CAST(CAST(pg_current_xact_id() AS TEXT) AS BIGINT), current_setting('fsync'), current_setting('full_page_writes'),
 			set_config('synchronous_commit', current_setting('synchronous_commit'), true), set_config('lock_timeout', $4, true)`,
-		l.id, l.batch, micros(l.now()), patienceOf(round)).
+		l.id, l.batch, micros(l.now()), l.lockTimeout(round)).
 		QueryRow(func(row pgx.Row) error {
 			var fsync, pages, commit string
 			if err := row.Scan(&w.place, &fsync, &pages, &commit, nil); err != nil {
@@ -485,18 +507,17 @@ func (w *pgWork) account(_ *wtx, customerID string) (*topup.Account, error) {
 	return row.value()
 }
 
-// patienceOf is how long a transaction waits for a lock. Who holds a payment for
-// long must not hold up the others of its batch, nor the lane: the platform asks
-// again.
-func patienceOf(round []*write) string {
+// lockTimeout is how long the transaction of a round waits for a lock, as the
+// setting of that name.
+func (l *pgLane) lockTimeout(round []*write) string {
+	most := batchPatience
 	switch {
-	case round[0].hot == cold:
-		return "5s"
 	case len(round) > 1:
-		return "500ms"
-	default:
-		return "1s"
+		most = sharedPatience
+	case round[0].hot != cold:
+		most = hotPatience
 	}
+	return fmt.Sprintf("%dms", max(leastPatience, min(most, l.patience)).Milliseconds())
 }
 
 const (
