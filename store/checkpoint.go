@@ -116,8 +116,8 @@ func (c *checkpointer) err() error {
 	return nil
 }
 
-// tick makes a checkpoint, if it is time for one. All is well when one was made,
-// or everything was copied before.
+// tick makes a checkpoint, if it is time for one and nobody else does. All is
+// well when one was made, or everything was copied before.
 func (c *checkpointer) tick(ctx context.Context) (well bool, err error) {
 	w, err := c.checkpoint(ctx, "NOOP") // which only asks
 	if err != nil {
@@ -131,8 +131,9 @@ func (c *checkpointer) tick(ctx context.Context) (well bool, err error) {
 		return w.copied == w.frames, nil
 	}
 	c.copiedAt = time.Now()
-	if _, err := c.checkpoint(ctx, "PASSIVE"); err != nil || !full || time.Now().Before(c.notBefore) {
-		return true, err
+	w, err = c.checkpoint(ctx, "PASSIVE")
+	if err != nil || w.busy || !full || time.Now().Before(c.notBefore) {
+		return !w.busy, err // another process makes one, and may fail
 	}
 	if err := c.catchUp(ctx); err != nil {
 		return false, err

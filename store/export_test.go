@@ -74,7 +74,8 @@ func HoldCheckpoints(s *Store) (tick func() (copied bool, err error), release fu
 	<-c.done
 	c.copiedAt = time.Now()
 	tick = func() (bool, error) {
-		if _, err := c.tick(context.Background()); err != nil {
+		well, err := c.tick(context.Background())
+		if c.note(well, err); err != nil {
 			return false, err
 		}
 		w, err := c.checkpoint(context.Background(), "NOOP")
