@@ -191,11 +191,17 @@ func (c *checkpointer) checkpoint(ctx context.Context, mode string) (w walState,
 	return w, nil
 }
 
-// close ends the loop and makes a last checkpoint, so that the file alone holds everything.
-func (c *checkpointer) close() error {
+// close ends the loop. The server, who then has the database for itself, makes a
+// last checkpoint, so that the file alone holds everything. Everybody else leaves
+// the WAL alone: truncating it takes the server's turn to write for as long as the
+// disk takes, and gives away what restart keeps. When there is no server, SQLite
+// itself does the same when the last connection is closed.
+func (c *checkpointer) close(server bool) (err error) {
 	close(c.stop)
 	<-c.done
-	_, err := c.checkpoint(context.Background(), "TRUNCATE")
+	if server {
+		_, err = c.checkpoint(context.Background(), "TRUNCATE")
+	}
 	return errors.Join(err, c.conn.Close(), c.pool.Close())
 }
 

@@ -79,7 +79,7 @@ func TestAFailedSyncOfTheDatabaseIsNeverForgotten(t *testing.T) {
 // serveOnAFaultyDisk issues payments, waits until a checkpoint has failed, and
 // closes.
 func serveOnAFaultyDisk(t *testing.T, path string) {
-	s, err := store.Open(context.Background(), store.Options{Path: path})
+	s, err := store.Open(context.Background(), store.Options{Path: path, Exclusive: true})
 	if err != nil {
 		t.Fatal(err)
 	}

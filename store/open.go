@@ -290,7 +290,8 @@ func assertPragmas(ctx context.Context, conn *sql.Conn) error {
 // Path returns the SQLite file's name, "" on PostgreSQL.
 func (s *Store) Path() string { return s.path }
 
-// Close drains the writer, checkpoints, and closes every connection. Writes
+// Close drains the writer and closes every connection; an exclusive store on
+// SQLite makes a last checkpoint, any other one if nobody else has it open. Writes
 // that come later are refused as unavailable. A second Close does nothing.
 func (s *Store) Close() error {
 	if s.closed.Swap(true) {
@@ -302,7 +303,7 @@ func (s *Store) Close() error {
 	}
 	s.releaseSweeps()
 	if s.checkpoints != nil {
-		errs = append(errs, s.checkpoints.close())
+		errs = append(errs, s.checkpoints.close(s.lock != nil))
 	}
 	if s.readers != nil {
 		errs = append(errs, s.readers.close())
