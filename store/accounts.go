@@ -217,14 +217,15 @@ func (s *Store) PutAccount(ctx context.Context, account *topup.Account) (created
 	if err != nil {
 		return false, err
 	}
+	var isNew bool
 	err = s.writer.do(ctx, func(tx *wtx) (err error) {
-		created, err = tx.putAccount(put, s.normalize)
+		isNew, err = tx.putAccount(put, s.normalize)
 		return err
 	})
 	if err != nil {
 		return false, fmt.Errorf("put an account: %w", err)
 	}
-	return created, nil
+	return isNew, nil
 }
 
 // clean returns a checked copy of a record, normalised and compacted.

@@ -47,14 +47,15 @@ func (s *Store) SeedDemo(ctx context.Context, accounts, payments io.Reader, expi
 	if err := demo.readPayments(payments); err != nil {
 		return false, fmt.Errorf("demo payments: %w", err)
 	}
+	var done bool
 	err = s.writer.do(ctx, func(tx *wtx) (err error) {
-		seeded, err = tx.seed(demo, s.normalize, expiresAfter)
+		done, err = tx.seed(demo, s.normalize, expiresAfter)
 		return err
 	})
 	if err != nil {
 		return false, fmt.Errorf("seed demo data: %w", err)
 	}
-	return seeded, nil
+	return done, nil
 }
 
 // DemoSeeded reports whether demo data were ever put into this database.

@@ -72,8 +72,9 @@ func (s *Store) SetWatchMark(ctx context.Context, name string, m Mark) error {
 // result that never reached us, and reports whether it was not flagged before.
 // It credits nothing: that is for the message itself, or an operator.
 func (s *Store) FlagOutcomeUnknown(ctx context.Context, paymentID string) (flagged bool, err error) {
+	var isNew bool
 	err = s.writer.do(ctx, func(tx *wtx) error {
-		flagged = false
+		isNew = false
 		p, err := tx.payment(paymentID)
 		if err != nil {
 			return err
@@ -81,12 +82,12 @@ func (s *Store) FlagOutcomeUnknown(ctx context.Context, paymentID string) (flagg
 		if p.Status != topup.StatusPending || p.Flags.Has(topup.FlagOutcomeUnknown) {
 			return nil
 		}
-		flagged = true
+		isNew = true
 		p.Flags |= topup.FlagOutcomeUnknown
 		return tx.savePayment(p)
 	})
 	if err != nil {
 		return false, fmt.Errorf("flag payment %s: %w", paymentID, err)
 	}
-	return flagged, nil
+	return isNew, nil
 }
