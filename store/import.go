@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -410,12 +411,8 @@ func (im *importer) begin(ctx context.Context) error {
 		dead, err = im.take(tx)
 		return err
 	})
-	if err != nil {
-		im.claim = 0 // it was not taken: somebody else may have that number
+	if err != nil || !dead {
 		return err
-	}
-	if !dead {
-		return nil
 	}
 	if err := im.sweep(ctx, PhaseClear, abandonedSQL); err != nil {
 		return fmt.Errorf("clear up after an import that died: %w", err)
@@ -433,10 +430,18 @@ func (im *importer) take(tx *wtx) (dead bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if im.claim != 0 && c.claim == im.claim { // an earlier try was committed, and its answer lost
+		return c.staging.Int64 != im.revision, nil
+	}
 	if age := im.s.now().Sub(fromMicros(c.heartbeat.Int64)).Abs(); c.staging.Valid && age < importSilence {
 		return false, topup.Conflict("another import is under way, it was active %d s ago: wait for it", int(age.Seconds()))
 	}
-	im.claim = c.claim + 1
+	// A step of any length makes it a number that no other import has.
+	var step [4]byte
+	if _, err := io.ReadFull(tx.entropy, step[:]); err != nil {
+		return false, fmt.Errorf("take the staging: %w", err)
+	}
+	im.claim, im.revision = c.claim+1+int64(binary.BigEndian.Uint32(step[:])), 0
 	err = tx.gorm().Exec(`UPDATE catalogue SET claim = ?, heartbeat_at = ? WHERE id = 1`, im.claim, micros(im.s.now())).Error
 	if err != nil {
 		return false, fmt.Errorf("take the staging: %w", err)
@@ -506,8 +511,9 @@ func (im *importer) giveUp(ctx context.Context) error {
 }
 
 // write runs one short write, and then leaves the database to others for
-// longer than it has taken it. Its outcome is always known: a write that has
-// begun is not given up when ctx ends.
+// longer than it has taken it. A write that has begun is not given up when ctx
+// ends. One of which nobody can tell whether it was committed is tried again: fn
+// must know its own work when it meets that.
 func (im *importer) write(ctx context.Context, fn func(*wtx) error) error {
 	for attempt := 1; ; attempt++ {
 		if err := ctx.Err(); err != nil {
@@ -620,11 +626,19 @@ func (c *stageChunk) full(rows int) bool { return len(c.rows) >= rows || c.bytes
 
 // stage writes a chunk, and a sign of life, and empties it.
 func (im *importer) stage(ctx context.Context, chunk *stageChunk) error {
+	tried := false
 	im.staged = true
 	err := im.write(ctx, func(tx *wtx) error {
 		if _, err := im.beat(tx); err != nil {
 			return err
 		}
+		if tried && len(chunk.rows) > 0 {
+			done, err := tx.isStaged(chunk.rows[0])
+			if err != nil || done {
+				return err // an earlier try was committed, and its answer lost
+			}
+		}
+		tried = true
 		return tx.insertAccounts(chunk.rows)
 	})
 	if err != nil {
@@ -633,6 +647,16 @@ func (im *importer) stage(ctx context.Context, chunk *stageChunk) error {
 	clear(chunk.rows)
 	chunk.rows, chunk.bytes, im.alive = chunk.rows[:0], 0, im.s.now()
 	return nil
+}
+
+// isStaged reports whether an account's record is there: a chunk is staged whole
+// or not at all.
+func (tx *wtx) isStaged(row *encodedAccount) (is bool, err error) {
+	err = tx.raw(`SELECT EXISTS (SELECT 1 FROM accounts WHERE customer_id = ? AND revision = ?)`, row.customerID, row.revision).Row().Scan(&is)
+	if err != nil {
+		return false, fmt.Errorf("look for staged accounts: %w", err)
+	}
+	return is, nil
 }
 
 func (tx *wtx) insertAccounts(rows []*encodedAccount) error {

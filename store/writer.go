@@ -24,7 +24,9 @@ const (
 	maxBatch = 256
 )
 
-// errUnavailable is what a caller hears when nothing was written.
+// errUnavailable is what a caller hears who may come again: nothing was written,
+// or nobody can tell, because the caller did not wait for it or the answer to a
+// commit was lost.
 func errUnavailable(cause error) error {
 	refusal := topup.Unavailable("temporarily unavailable")
 	if cause == nil {
@@ -170,8 +172,10 @@ func (w *writer) slice() {
 
 // do queues fn and waits until its effect is on disk. It returns fn's error,
 // or an error of KindUnavailable when the queue is full, the store is draining
-// or the database cannot commit; then nothing was written. When ctx ends first,
-// the outcome is unknown to the caller: fn may still be committed.
+// or the database cannot commit; then nothing was written. It is of that kind,
+// too, when nobody can tell what became of the commit, and when ctx ends first:
+// fn may still be committed then, and may run when do has returned already. So
+// the caller does not touch what fn sets unless do has returned nil.
 func (w *writer) do(ctx context.Context, fn func(*wtx) error) error {
 	return w.wait(ctx, &write{fn: fn})
 }
@@ -254,10 +258,9 @@ func (w *writer) gather(batch []*write, most int) []*write {
 	return batch
 }
 
-// wrapFailure keeps refusals as they are and makes everything else unavailable:
-// nothing was written, and the caller may come again.
+// wrapFailure keeps refusals as they are and makes everything else unavailable.
 func wrapFailure(err error) error {
-	if refusal := (*topup.Error)(nil); errors.As(err, &refusal) {
+	if isRefusal(err) {
 		return err
 	}
 	return errUnavailable(err)

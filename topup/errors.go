@@ -13,7 +13,8 @@ const (
 	KindNotFound Kind = "not_found"
 	// KindConflict: it exists, but not in a state that allows this.
 	KindConflict Kind = "conflict"
-	// KindUnavailable: nothing was done and nothing was lost; try again.
+	// KindUnavailable: nothing was done, or nobody can tell whether it was. Nothing
+	// was lost; try again.
 	KindUnavailable Kind = "unavailable"
 )
 
@@ -47,7 +48,7 @@ func Conflict(format string, args ...any) *Error {
 	return &Error{Kind: KindConflict, Message: fmt.Sprintf(format, args...)}
 }
 
-// Unavailable says that nothing was done and the caller should come again.
+// Unavailable says that the caller should come again.
 func Unavailable(format string, args ...any) *Error {
 	return &Error{Kind: KindUnavailable, Message: fmt.Sprintf(format, args...)}
 }
