@@ -158,7 +158,7 @@ func TestTheErrorOfARefusedConnectionDoesNotShowThePassword(t *testing.T) {
 	}
 }
 
-// TestALostAnswerToACommit proves both halves of "resolved by reading back":
+// TestALostConnectionDuringACommitIsResolvedByReadingBack proves both halves of "resolved by reading back":
 // what was committed is not done again, and what was not is done.
 func TestALostConnectionDuringACommitIsResolvedByReadingBack(t *testing.T) {
 	for name, lose := range map[string]func(*pgtest.Proxy) <-chan struct{}{
