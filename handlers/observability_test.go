@@ -63,6 +63,7 @@ func TestNoLogLineTellsWhatItMustNot(t *testing.T) {
 		r.askAs(token, http.MethodGet, "/metrics", "")
 	}
 	r.do(r.request(http.MethodGet, r.public.URL+"/CANARYpath?CANARYquery", ""))
+	metrics := r.askAs("", http.MethodGet, "/metrics", "").body
 	if err := r.closeStore(); err != nil {
 		t.Fatal(err)
 	}
@@ -71,6 +72,12 @@ func TestNoLogLineTellsWhatItMustNot(t *testing.T) {
 	r.send(edit(t, verifyBody, "7123456789", customer))
 	r.ask(http.MethodGet, escaped, "")
 	r.ask(http.MethodPut, escaped, record)
+	r.ask(http.MethodGet, "/api/v1/payments/CANARYpayment", "")
+	r.ask(http.MethodGet, "/api/v1/payments?customer_id="+customer+"&q=CANARYq", "")
+	r.ask(http.MethodGet, "/api/v1/payins/CANARYpayin", "")
+	r.ask(http.MethodPost, "/api/v1/payins/CANARYpayin/cancel", "")
+	r.ask(http.MethodGet, "/api/v1/ledger/balances?prefix=customers:"+customer, "")
+	metrics += r.askAs("", http.MethodGet, "/metrics", "").body
 
 	log := r.logs.String()
 	for _, secret := range []string{"CANARY", demoSecret, otherSecret, "older-secret", adminToken, readToken, shopToken, "John", "123456789", "terminal/kaspi"} {
@@ -81,8 +88,30 @@ func TestNoLogLineTellsWhatItMustNot(t *testing.T) {
 	if !strings.Contains(log, id) {
 		t.Error("the log does not have our payment's id")
 	}
-	if metrics := newRig(t).askAs("", http.MethodGet, "/metrics", "").body; strings.Contains(metrics, "CANARY") {
-		t.Error("the metrics tell what they must not")
+	for _, secret := range []string{"CANARY", id} {
+		if strings.Contains(metrics, secret) {
+			t.Errorf("the metrics have %q", secret)
+		}
+	}
+	if counted := `outcome="credited",route="/jetpay"`; !strings.Contains(metrics, counted) {
+		t.Errorf("the metrics lack %s: they are not of these requests", counted)
+	}
+}
+
+func TestAWriteThatFailsIsLoggedWithoutWhatTheMessageSaid(t *testing.T) {
+	storetest.OnlySQLite(t, "on PostgreSQL the whole batch fails, and its error is of no message")
+	r := newRig(t)
+	id := r.issue()
+	r.raw(func(db storetest.DB) error {
+		_, err := db.Exec(`CREATE TRIGGER broken BEFORE INSERT ON operations BEGIN SELECT RAISE(ABORT, 'the table is broken'); END`)
+		return err
+	})
+	const operation = "471147114711"
+	if got := r.send(callbackFor(t, id, operation)); got.status != http.StatusServiceUnavailable {
+		t.Fatalf("got %d %s, want 503", got.status, got.body)
+	}
+	if log := r.logs.String(); !strings.Contains(log, "the table is broken") || strings.Contains(log, operation) {
+		t.Errorf("the log must tell why, and no id of the provider's:\n%s", log)
 	}
 }
 

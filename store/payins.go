@@ -364,7 +364,7 @@ func (tx *wtx) payin(paymentID string) (*Payin, error) {
 func (s *Store) Payin(ctx context.Context, paymentID string) (*Payin, error) {
 	y, err := scanPayin(s.raw(ctx, payinSQL+`WHERE y.payment_id = ?`, paymentID).Row())
 	if err != nil {
-		return nil, fmt.Errorf("read pay-in %s: %w", paymentID, err)
+		return nil, fmt.Errorf("read a pay-in: %w", err)
 	}
 	return y, nil
 }

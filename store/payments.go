@@ -183,7 +183,8 @@ func (s *Store) Payment(ctx context.Context, paymentID string) (*topup.Payment, 
 	var row paymentRow
 	found, err := s.readOne(ctx, readPayment, row.places(), paymentID)
 	if err != nil {
-		return nil, fmt.Errorf("read payment %s: %w", paymentID, err)
+		// Not the id: what was asked for may be anything, and a log must not tell it.
+		return nil, fmt.Errorf("read a payment: %w", err)
 	}
 	if !found {
 		return nil, topup.NotFound("payment does not exist")

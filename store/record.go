@@ -151,7 +151,7 @@ func (tx *wtx) claimOperation(e topup.Event, seq int64) error {
 	err := tx.put(tx.stmts.insertOperation, e.Operation, e.Provider, e.Project, seq, e.Reference,
 		e.Sum.Amount, e.Sum.Currency, e.Initial.Amount, e.Initial.Currency)
 	if err != nil {
-		return fmt.Errorf("claim operation %s: %w", e.Operation, err)
+		return fmt.Errorf("claim the operation: %w", err)
 	}
 	return nil
 }

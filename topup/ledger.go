@@ -69,7 +69,7 @@ func CheckPostings(postings []Posting) error {
 	}
 	for i, p := range postings {
 		if p.Amount == 0 {
-			return fmt.Errorf("posting to %s: the amount is zero", p.Account)
+			return fmt.Errorf("posting %d: the amount is zero", i+1)
 		}
 		sum := int64(0)
 		first := true

@@ -2,6 +2,7 @@ package topup_test
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"tolem/topup"
@@ -75,7 +76,7 @@ func TestPostingsMustBalanceInEachCurrency(t *testing.T) {
 	bad := map[string][]topup.Posting{
 		"nothing":                  nil,
 		"one alone":                kzt[:1],
-		"a zero":                   {{Account: "a", Currency: "KZT"}, {Account: "b", Currency: "KZT"}},
+		"a zero":                   {{Account: "customers:7123456789:1", Currency: "KZT"}, {Account: "b", Currency: "KZT"}},
 		"a sum that is not zero":   {{Account: "a", Amount: 2, Currency: "KZT"}, {Account: "b", Amount: -1, Currency: "KZT"}},
 		"currencies that offset":   {{Account: "a", Amount: 1, Currency: "KZT"}, {Account: "b", Amount: -1, Currency: "KGS"}},
 		"the second currency":      append(append([]topup.Posting{}, kzt...), kgs[0]),
@@ -84,6 +85,8 @@ func TestPostingsMustBalanceInEachCurrency(t *testing.T) {
 	for name, postings := range bad {
 		if err := topup.CheckPostings(postings); err == nil {
 			t.Errorf("%s: no error", name)
+		} else if strings.Contains(err.Error(), "7123456789") {
+			t.Errorf("%s: the error goes to the log and names a customer: %v", name, err)
 		}
 	}
 }
