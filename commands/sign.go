@@ -25,12 +25,20 @@ type keyFlags struct {
 	Secret   *string `xor:"key" placeholder:"S" help:"The secret itself; no configuration is read then. It stays in the shell's history: prefer --project."`
 }
 
+// Validate is called by kong: an empty secret is no secret.
+func (f keyFlags) Validate() error {
+	if f.Secret != nil && *f.Secret == "" {
+		return errors.New("--secret must not be empty")
+	}
+	return nil
+}
+
 // keys are the live secrets, the signing one first.
 func (f keyFlags) keys(p *program) ([]*signing.Key, error) {
 	if f.Secret != nil {
 		key, err := signing.NewKey(*f.Secret)
 		if err != nil {
-			return nil, wrongUsage("--secret must not be empty")
+			return nil, err
 		}
 		return []*signing.Key{key}, nil
 	}
