@@ -39,7 +39,7 @@ func (ledgerReverseCommand) Help() string {
 
 Example:
 
-  tolem ledger reverse tr_01KAM3Y8S2K9YH3GB2M3Y7E1QZ --reason "credited to the wrong contract, ticket 4711"`
+  tolem ledger reverse t_01KAM3Y8S2K9YH3GB2M3Y7E1QZ --reason "credited to the wrong contract, ticket 4711"`
 }
 
 // Run reverses.

@@ -84,7 +84,7 @@ func (suspenseAssignCommand) Help() string {
 
 Example:
 
-  tolem suspense assign tr_01KAM3Y8S2K9YH3GB2M3Y7E1QZ --customer 7123456789 --entity 12345 --reason "the payer called, ticket 4711"`
+  tolem suspense assign t_01KAM3Y8S2K9YH3GB2M3Y7E1QZ --customer 7123456789 --entity 12345 --reason "the payer called, ticket 4711"`
 }
 
 // Run assigns.
@@ -107,7 +107,7 @@ func (suspenseReturnCommand) Help() string {
 
 Example:
 
-  tolem suspense return tr_01KAM3Y8S2K9YH3GB2M3Y7E1QZ --reason "refunded by JetPay, letter of 12 November"`
+  tolem suspense return t_01KAM3Y8S2K9YH3GB2M3Y7E1QZ --reason "refunded by JetPay, letter of 12 November"`
 }
 
 // Run returns it.

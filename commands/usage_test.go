@@ -1,6 +1,7 @@
 package commands_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -61,6 +62,11 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 			t.Errorf("%s: exit code %d, %q", command, got.code, got.err)
 		}
 		contains(t, command, got.out, "Usage: tolem "+command, "Example:", "tolem "+command, "--config=FILE")
+		for _, id := range regexp.MustCompile(`\b[a-z]+_[0-9A-Z]{26}\b`).FindAllString(got.out, -1) {
+			if !strings.HasPrefix(id, "p_") && !strings.HasPrefix(id, "t_") {
+				t.Errorf("%s: the example %s is no id of a payment or a ledger transaction", command, id)
+			}
+		}
 	}
 }
 
