@@ -43,7 +43,7 @@ func (serveCommand) Help() string {
 
 In development an empty database is filled with the configured demo data first. Production refuses a database that ever was.
 
-SIGINT or SIGTERM: no new connections, requests under way are answered, everything is on disk, exit code 0. A second signal ends the program at once; what was acknowledged is on disk even then.
+SIGINT or SIGTERM: no new connections, requests under way are answered, everything is on disk, exit code 0; so too while it still starts. A second signal ends the program at once; what was acknowledged is on disk even then.
 
 Example:
 
@@ -62,7 +62,8 @@ const threadsInC = 2
 // work for a callback, and stays far below 150 MB.
 const gcPercent = 400
 
-// Run serves until ctx ends.
+// Run serves until ctx ends. When that is before it serves, it has been stopped,
+// and has not failed.
 func (serveCommand) Run(ctx context.Context, p *program) error {
 	cfg, warnings, err := config.Load(p.configFile(), p.env)
 	if err != nil {
@@ -74,6 +75,10 @@ func (serveCommand) Run(ctx context.Context, p *program) error {
 		log.Warn("configuration", zap.String("warning", warning))
 	}
 	s, err := startServer(ctx, cfg, log)
+	if err != nil && ctx.Err() != nil {
+		log.Info("stopped before it served", zap.Error(err))
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package commands_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"tolem/commands"
 	"tolem/platform"
 	"tolem/signing"
 	"tolem/storetest"
@@ -172,6 +174,23 @@ func TestAStopAnswersTheRequestUnderWay(t *testing.T) {
 	if info, err := os.Stat(s.database.Path + "-wal"); err == nil && info.Size() > 0 {
 		t.Errorf("the write-ahead log was not flushed into the database: %d bytes", info.Size())
 	}
+}
+
+func TestAStopWhileTheServerStartsIsNoFailure(t *testing.T) {
+	s := newShop(t)
+	s.use(storetest.Empty(t)) // there is something to migrate
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	var said bytes.Buffer
+	stdio := commands.Stdio{In: strings.NewReader(""), Out: io.Discard, Err: &said}
+	if err := commands.Run(stopped, []string{"serve", "--config", s.config}, s.env, stdio); err != nil {
+		t.Errorf("got %v, want exit code 0", err)
+	}
+	contains(t, "the log", said.String(), "stopped before it served")
+	if strings.Contains(said.String(), "tolem: ") {
+		t.Errorf("an error is printed:\n%s", &said)
+	}
+	s.serve(t) // nothing was left locked or half-done
 }
 
 func TestProductionRefusesADatabaseThatHadDemoData(t *testing.T) {
