@@ -11,6 +11,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"golang.org/x/term"
 
@@ -180,13 +181,11 @@ func (t *table) flush() error {
 
 // printable keeps control characters away from a terminal.
 func printable(text string) string {
-	for _, r := range text {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			quoted := fmt.Sprintf("%q", text)
-			return quoted[1 : len(quoted)-1]
-		}
+	if !strings.ContainsFunc(text, unicode.IsControl) {
+		return text
 	}
-	return text
+	quoted := fmt.Sprintf("%q", text)
+	return quoted[1 : len(quoted)-1]
 }
 
 // terminal reports whether progress may be drawn on Err.

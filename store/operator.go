@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"tolem/topup"
@@ -48,10 +49,8 @@ func checkNote(field, text string, most int) error {
 	if !utf8.ValidString(text) {
 		return topup.Invalid(field, "must be valid UTF-8")
 	}
-	for _, r := range text {
-		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
-			return topup.Invalid(field, "must not contain control characters")
-		}
+	if strings.ContainsFunc(text, unicode.IsControl) {
+		return topup.Invalid(field, "must not contain control characters")
 	}
 	return nil
 }

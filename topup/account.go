@@ -3,6 +3,8 @@ package topup
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -102,10 +104,8 @@ func checkText(text string) error {
 	if !utf8.ValidString(text) {
 		return fmt.Errorf("must be valid UTF-8")
 	}
-	for _, r := range text {
-		if r < ' ' || r == 0x7f {
-			return fmt.Errorf("must not contain control characters")
-		}
+	if strings.ContainsFunc(text, unicode.IsControl) {
+		return fmt.Errorf("must not contain control characters")
 	}
 	return nil
 }

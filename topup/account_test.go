@@ -102,6 +102,21 @@ func TestAccountCheckNamesEveryFieldThatBreaksARule(t *testing.T) {
 	}
 }
 
+func TestNoTextOfARecordHasControlCharacters(t *testing.T) {
+	for _, control := range []string{"\x00", "\n", "\x1f", "\x7f", "\u0080", "\u009b", "\u009f"} {
+		a := account()
+		a.AdditionalCustomerID, a.Contracts[0].Number = "a"+control+"b", control
+		if problems := a.Check(); len(problems) != 2 {
+			t.Errorf("with %q: got %v, want two problems", control, problems)
+		}
+	}
+	a := account()
+	a.AdditionalCustomerID, a.Contracts[0].Number = "Әсел", "№\u00a07 — “а”"
+	if problems := a.Check(); len(problems) != 0 {
+		t.Errorf("text without control characters: got %v", problems)
+	}
+}
+
 func TestPayable(t *testing.T) {
 	a := account()
 	if !a.Payable() {

@@ -46,7 +46,7 @@ func (f *Fingerprint) Sum() []byte {
 // characters, for people to read. Nothing is decided by it.
 func Shown(text string) string {
 	text = strings.ToValidUTF8(text, "\ufffd")
-	if strings.IndexFunc(text, unicode.IsControl) >= 0 {
+	if strings.ContainsFunc(text, unicode.IsControl) {
 		text = strings.Map(func(r rune) rune {
 			if unicode.IsControl(r) {
 				return -1
