@@ -89,3 +89,12 @@ func HoldCheckpoints(s *Store) (tick func() (copied bool, err error), release fu
 
 // FailCheckpoint lets the last checkpoint of a SQLite store have failed.
 func FailCheckpoint(s *Store, err error) { s.checkpoints.note(false, err) }
+
+// Shards are the parts of the totals that the lanes of a store on PostgreSQL
+// add to.
+func (s *Store) Shards() (shards []int64) {
+	for _, l := range s.writer.lanes {
+		shards = append(shards, shardOf(l.(*pgLane).id))
+	}
+	return shards
+}

@@ -332,6 +332,77 @@ func TestServersThatShareADatabaseCreditEachPaymentOnce(t *testing.T) {
 	checked(t, servers[0])
 }
 
+// TestCallbacksThatWaitShareATransaction asks the database itself: what one
+// transaction has written carries its number.
+func TestCallbacksThatWaitShareATransaction(t *testing.T) {
+	address := postgresDatabase(t)
+	s := openAt(t, address)
+	mustAccounts(t, s)
+	ids := make([]string, 40)
+	for i := range ids {
+		ids[i] = mustIssue(t, s)
+	}
+	release := s.HoldWriter()
+	defer release()
+	var wg sync.WaitGroup
+	for i, id := range ids {
+		wg.Go(func() { mustRecord(t, s, paid(id, fmt.Sprint(i))) })
+	}
+	waitForQueue(t, s, len(ids))
+	release()
+	wg.Wait()
+	db := shell(t, address)
+	if n := count(t, db, `SELECT count(*) FROM transactions WHERE kind = 'credit'`); n != int64(len(ids)) {
+		t.Errorf("%d payments are credited, want %d", n, len(ids))
+	}
+	lanes := int64(len(s.Shards()))
+	if n := count(t, db, `SELECT count(DISTINCT CAST(xmin AS TEXT)) FROM transactions`); n > lanes {
+		t.Errorf("%d callbacks that waited took %d transactions, want one for each of %d lanes at most", len(ids), n, lanes)
+	}
+	checked(t, s)
+}
+
+// TestACreditWaitsForNoTotalsOfAnotherProcess is about the totals of settlement
+// and suspense, to which every payment adds: no row of them is everybody's.
+func TestACreditWaitsForNoTotalsOfAnotherProcess(t *testing.T) {
+	address := postgresDatabase(t)
+	one, other := openAt(t, address), openAt(t, address)
+	shared := func(shard int64) bool { return slices.Contains(one.Shards(), shard) }
+	for slices.ContainsFunc(other.Shards(), shared) { // parts are drawn
+		other = openAt(t, address)
+	}
+	mustAccounts(t, one)
+	mustRecord(t, one, paid(mustIssue(t, one), "1"))
+	mustRecord(t, one, paid("theirs-1", "2"))
+
+	// All rows that there are, as a transaction of the one has its own that does
+	// not end.
+	running, err := shell(t, address).Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer running.Rollback()
+	held, err := running.Exec(`SELECT 1 FROM ledger_totals FOR UPDATE`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := held.RowsAffected(); err != nil || n < 3 {
+		t.Fatalf("%d rows are held, %v; want those of a customer, of settlement and of suspense", n, err)
+	}
+
+	id := mustIssue(t, other, func(n *store.NewPayment) { n.CustomerID, n.ContractID = "7000000000", "1" })
+	if r := mustRecord(t, other, paid(id, "3")); r.Disposition != topup.DispositionCredited {
+		t.Errorf("got %s, want a credit", r.Disposition)
+	}
+	if r := mustRecord(t, other, paid("theirs-2", "4")); r.Disposition != topup.DispositionSuspended {
+		t.Errorf("got %s, want money in suspense", r.Disposition)
+	}
+	if err := running.Rollback(); err != nil {
+		t.Error(err)
+	}
+	checked(t, one)
+}
+
 func TestOperatorsOfSeveralServersAndCallbacksCreditOnce(t *testing.T) {
 	address := postgresDatabase(t)
 	servers := []*store.Store{openAt(t, address), openAt(t, address)}

@@ -102,14 +102,16 @@ func openPostgresLane(ctx context.Context, config *pgx.ConnConfig, w *writer) (*
 	if err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
-	shard := 1 + int64(hash32(id))&0x7fffffff%totalShards
-	l.pool, l.pooled, l.id, l.bulks = pool, orm, id, newBulks(shard)
+	l.pool, l.pooled, l.id, l.bulks = pool, orm, id, newBulks(shardOf(id))
 	l.stmts = l.bulks.statements()
 	if err := l.connect(ctx); err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
 	return l, nil
 }
+
+// shardOf is the part of the totals that a lane adds to: 1 to totalShards.
+func shardOf(lane string) int64 { return 1 + int64(hash32(lane)%totalShards) }
 
 // connect takes a connection, asserts that it is as durable as the promises
 // need, and signs the lane in.
