@@ -2,6 +2,7 @@ package commands_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	crand "crypto/rand"
 	"encoding/json"
@@ -92,7 +93,8 @@ func eachBuild(t *testing.T, test func(t *testing.T, programs ...string)) {
 type victim struct {
 	process *exec.Cmd
 	client  *platform.Client
-	admin   string // URL
+	admin   string   // URL
+	late    chan int // gets what answeredLate says when the server is gone
 }
 
 // start starts a server on the shop's database and waits until it serves.
@@ -117,16 +119,35 @@ func (s *shop) start(t *testing.T, program string, env ...string) *victim {
 		if json.Unmarshal(lines.Bytes(), &line) != nil || line.Msg != "serving" {
 			continue
 		}
-		go func() { _, _ = io.Copy(io.Discard, said) }()
+		late := make(chan int, 1)
+		go func() {
+			late <- answeredLate(lines)
+			_, _ = io.Copy(io.Discard, said) // behind a line that is too long
+		}()
 		client, err := platform.NewClient("http://"+line.Listen, platform.ClientOptions{Connections: 256})
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(client.Close)
-		return &victim{process, client, "http://" + line.Admin}
+		return &victim{process, client, "http://" + line.Admin, late}
 	}
 	t.Fatalf("the server ended instead of serving: %v", process.Wait())
 	return nil
+}
+
+// answeredLate reads a server's log to its end and counts the messages that were
+// done after it had begun to drain: they were under way when it was asked to
+// stop.
+func answeredLate(log *bufio.Scanner) (n int) {
+	draining := false
+	for log.Scan() {
+		line := log.Bytes()
+		draining = draining || bytes.Contains(line, []byte(`"msg":"draining"`))
+		if draining && bytes.Contains(line, []byte(`"msg":"request"`)) && bytes.Contains(line, []byte(`"status":200`)) {
+			n++
+		}
+	}
+	return n
 }
 
 // kill is kill -9. It returns when the process is gone.

@@ -37,6 +37,7 @@ type traffic struct {
 	retried int
 	lost    chan struct{} // told when somebody was not answered
 	ending  bool
+	late    int // messages that were under way when their server was asked to stop, and were done
 }
 
 // send posts a message until it is acknowledged, and returns the payment's id
@@ -141,6 +142,12 @@ func (f *traffic) serve(ctx context.Context, v *victim, enough <-chan struct{}) 
 	if err := v.process.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
+	select {
+	case late := <-v.late:
+		f.late += late
+	case <-ctx.Done():
+		return fmt.Errorf("the server does not stop: %w", ctx.Err())
+	}
 	if err := v.process.Wait(); err != nil {
 		return fmt.Errorf("the server ended with %w, want exit code 0", err)
 	}
@@ -196,7 +203,10 @@ func TestAServerThatIsRestartedUnderTrafficLosesNothing(t *testing.T) {
 		if f.retried < restarts {
 			t.Errorf("%d messages were sent again, want one at least for each of %d restarts", f.retried, restarts)
 		}
-		t.Logf("%d messages, %d sent again", len(f.memory.sent), f.retried)
+		if f.late < restartPayers {
+			t.Errorf("%d messages were under way at all %d stops, want at least %d: the servers were not loaded", f.late, restarts, restartPayers)
+		}
+		t.Logf("%d messages, %d under way at a stop and done, %d sent again", len(f.memory.sent), f.late, f.retried)
 	})
 }
 
