@@ -524,6 +524,41 @@ func TestADeclineThatADisputeHadReopenedIsBelievedWhenWeAsk(t *testing.T) {
 	r.checked()
 }
 
+// TestANoThatComesAfterMaxAgeEndsTheReview: the pay-in went to review for its
+// age alone, so that nothing is left to look at.
+func TestANoThatComesAfterMaxAgeEndsTheReview(t *testing.T) {
+	for name, says := range map[string]func(*payinRig, string){
+		"an alert of decline": func(r *payinRig, id string) { r.accepted(alertBody(id, "decline", "", 1500000, "KZT")) },
+		"an alert of error":   func(r *payinRig, id string) { r.accepted(alertBody(id, "error", "", 1500000, "KZT")) },
+		"an answer to info": func(r *payinRig, id string) {
+			r.provider.says("decline", "", 1500000, "KZT")
+			if got := r.askAs(shopToken, http.MethodGet, "/api/v1/payins/"+id+"?refresh=true", ""); got.status != http.StatusOK {
+				t.Errorf("refresh: got %d %s", got.status, got.body)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newPayinRig(t)
+			id := r.open(payinBody)
+			r.provider.says("processing", "paid", 1500000, "KZT")
+			r.clock.Add(r.config.Watch.MaxAge)
+			r.server.Watcher().Round(t.Context())
+			if got := r.payment(id).Status; got != topup.StatusReview {
+				t.Fatalf("past max_age: got %s", got)
+			}
+			says(r, id)
+			if p := r.payment(id); p.Status != topup.StatusDeclined || p.Flags != 0 {
+				t.Errorf("got %s %v", p.Status, p.Flags.Names())
+			}
+			r.accepted(alertBody(id, "success", "", 1500000, "KZT"))
+			if p := r.payment(id); p.Status != topup.StatusSucceeded || p.Flags != topup.FlagLate || r.balance("7011112233") != 1500000 {
+				t.Errorf("money that comes all the same: got %s %v", p.Status, p.Flags.Names())
+			}
+			r.checked()
+		})
+	}
+}
+
 func TestAPayoutCreditsNobody(t *testing.T) {
 	r := newPayinRig(t)
 	id := r.open(payinBody)

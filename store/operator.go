@@ -420,13 +420,12 @@ func (tx *wtx) moveItem(p *topup.Payment, m itemMove) error {
 // statusAfter is the status of a payment one of whose suspense items has just
 // reached a state. A payment that succeeded stays so.
 func statusAfter(p *topup.Payment, item string) topup.Status {
-	const leavesOpen = topup.FlagUnreadable | topup.FlagRefund | topup.FlagReversal
 	switch {
 	case p.Status == topup.StatusSucceeded || item == SuspenseAssigned:
 		return topup.StatusSucceeded
 	case item == SuspenseOpen:
 		return topup.StatusReview
-	case p.Status == topup.StatusReview && p.InSuspense == 0 && p.Credit == nil && p.Flags&leavesOpen == 0:
+	case p.Status == topup.StatusReview && p.NothingOpen():
 		return topup.StatusDeclined
 	default:
 		return p.Status

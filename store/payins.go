@@ -257,8 +257,8 @@ type RefusedPayin struct {
 }
 
 // PayinRefused notes that the provider does not have the pay-in: its payment is
-// declined, so that nobody waits for it. Money that comes all the same still
-// credits. An answer without a status is not stored.
+// declined, so that nobody waits for it, nor looks at it for its age. Money that
+// comes all the same still credits. An answer without a status is not stored.
 func (s *Store) PayinRefused(ctx context.Context, paymentID string, r RefusedPayin, a Answer) error {
 	return s.settlePayin(ctx, "note the refused", paymentID, a, func(tx *wtx, y *Payin) error {
 		if r.FreesKey {
@@ -268,7 +268,7 @@ func (s *Store) PayinRefused(ctx context.Context, paymentID string, r RefusedPay
 		}
 		p := y.Payment
 		p.Flags &^= topup.FlagOutcomeUnknown
-		if p.Status != topup.StatusPending {
+		if p.Status != topup.StatusPending && (p.Status != topup.StatusReview || !p.NothingOpen()) {
 			return tx.savePayment(p) // an alert knows better
 		}
 		p.Status = topup.StatusDeclined
@@ -437,7 +437,8 @@ func (s *Store) NotePayinLook(ctx context.Context, paymentID string, l Look) err
 }
 
 // ReviewPayin hands a pay-in that stays open to a person: its payment goes to
-// review, if it is still pending. Money that comes later still credits.
+// review, if it is still pending. Money that comes later still credits, and a no
+// of the provider ends the review.
 func (s *Store) ReviewPayin(ctx context.Context, paymentID string) error {
 	return s.settlePayin(ctx, "hand over", paymentID, Answer{}, func(tx *wtx, y *Payin) error {
 		if y.Payment.Status != topup.StatusPending {

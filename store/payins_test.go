@@ -387,6 +387,50 @@ func TestAPayinIsAskedAboutExactlyWhileItsPaymentIsPending(t *testing.T) {
 	checked(t, s)
 }
 
+// TestANoOfTheProviderEndsAReviewForAge: nobody else would ever end it. A review
+// in which money, or an outcome, is open goes on.
+func TestANoOfTheProviderEndsAReviewForAge(t *testing.T) {
+	type step func(*store.Store, string) error
+	says := func(outcome topup.Outcome, status string, change ...func(*topup.Event)) step {
+		return func(s *store.Store, id string) error {
+			_, err := s.Record(ctx, told(id, outcome, status, change...), []byte(`{}`))
+			return err
+		}
+	}
+	absurd := says(topup.OutcomePaid, "success", func(e *topup.Event) { e.Sum.Amount = 10*hundred.Amount + 1 })
+	unreadable := says(topup.OutcomePaid, "success", func(e *topup.Event) { e.Complete = false })
+	dispute, decline := says(topup.OutcomeDisputed, "dispute:no_payment"), says(topup.OutcomeDeclined, "decline")
+	refused := func(s *store.Store, id string) error {
+		return s.PayinRefused(ctx, id, store.RefusedPayin{}, store.Answer{})
+	}
+	tooOld := func(s *store.Store, id string) error { return s.ReviewPayin(ctx, id) }
+	for name, tc := range map[string]struct {
+		steps []step
+		want  topup.Status
+	}{
+		"a decline":                 {[]step{tooOld, decline}, topup.StatusDeclined},
+		"a decline after a dispute": {[]step{dispute, tooOld, decline}, topup.StatusDeclined},
+		"a decline after money that lies in suspense":     {[]step{absurd, tooOld, decline}, topup.StatusReview},
+		"a decline after a success that cannot be read":   {[]step{tooOld, unreadable, decline}, topup.StatusReview},
+		"it does not have the pay-in":                     {[]step{tooOld, refused}, topup.StatusDeclined},
+		"it does not have the pay-in, and has sent money": {[]step{tooOld, absurd, refused}, topup.StatusReview},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := mustOpen(t)
+			id := mustOpenPayin(t, s)
+			for _, step := range tc.steps {
+				if err := step(s, id); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := mustPayment(t, s, id).Status; got != tc.want {
+				t.Errorf("got %s, want %s", got, tc.want)
+			}
+			checked(t, s)
+		})
+	}
+}
+
 func TestALookIsNoted(t *testing.T) {
 	now := newClock()
 	s := mustOpen(t, func(o *store.Options) { o.Now = now.Now })

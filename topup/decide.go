@@ -139,7 +139,7 @@ func decideStatus(s State, e Event) Decision {
 	}
 	switch e.Outcome {
 	case OutcomeDeclined:
-		if d.Status != StatusSucceeded && d.Status != StatusReview {
+		if d.Status != StatusSucceeded && (d.Status != StatusReview || s.Payment.NothingOpen()) {
 			d.Status = StatusDeclined
 		}
 	case OutcomeDisputed:

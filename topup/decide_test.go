@@ -38,6 +38,10 @@ func creditReversed(p *topup.Payment) {
 }
 func inSuspense(p *topup.Payment) { p.InSuspense = 1 }
 
+func flagged(flags topup.Flags) func(*topup.Payment) {
+	return func(p *topup.Payment) { p.Flags |= flags }
+}
+
 // opened is a payment of our own id, for money under an id we never issued.
 func opened(p *topup.Payment) {
 	p.CustomerID, p.ContractID = "", ""
@@ -140,7 +144,11 @@ func TestRulesForMoney(t *testing.T) {
 		{"decline: pending becomes declined", topup.State{Payment: payment(pending)}, movement(outcome(topup.OutcomeDeclined)), noted, declined, noFlags, false},
 		{"decline: expired becomes declined", topup.State{Payment: payment(expired)}, movement(outcome(topup.OutcomeDeclined)), noted, declined, noFlags, false},
 		{"decline: succeeded stays", topup.State{Payment: payment(succeeded, credited)}, movement(outcome(topup.OutcomeDeclined)), noted, succeeded, noFlags, false},
-		{"decline: review stays", topup.State{Payment: payment(review, inSuspense)}, movement(outcome(topup.OutcomeDeclined)), noted, review, noFlags, false},
+		{"decline: review stays while money is in suspense", topup.State{Payment: payment(review, inSuspense)}, movement(outcome(topup.OutcomeDeclined)), noted, review, noFlags, false},
+		{"decline: review stays after a movement that could not be read", topup.State{Payment: payment(review, flagged(topup.FlagUnreadable))}, movement(outcome(topup.OutcomeDeclined)), noted, review, noFlags, false},
+		{"decline: review stays after a refund", topup.State{Payment: payment(review, flagged(topup.FlagRefund))}, movement(outcome(topup.OutcomeDeclined)), noted, review, noFlags, false},
+		{"decline: review stays after a reversal", topup.State{Payment: payment(review, flagged(topup.FlagReversal))}, movement(outcome(topup.OutcomeDeclined)), noted, review, noFlags, false},
+		{"decline: review stays beside a credit", topup.State{Payment: payment(review, creditReversed)}, movement(outcome(topup.OutcomeDeclined)), noted, review, noFlags, false},
 		{"decline with an incomplete body still declines", topup.State{Payment: payment(pending)}, movement(outcome(topup.OutcomeDeclined), unreadable), noted, declined, noFlags, false},
 		{"refund of a credit is flagged", topup.State{Payment: payment(succeeded, credited)}, movement(outcome(topup.OutcomeRefunded)), noted, succeeded, topup.FlagRefund, false},
 		{"refund of what was never credited goes to review", topup.State{Payment: payment(pending)}, movement(outcome(topup.OutcomeRefunded)), noted, review, topup.FlagRefund, false},
@@ -180,7 +188,6 @@ func alert(change ...func(*topup.Event)) topup.Event {
 // send another sum than was asked (HighHelp, "Alerts").
 func TestReceivedAmountsAreCredited(t *testing.T) {
 	kzt := func(amount int64) func(*topup.Event) { return sum(topup.Money{Amount: amount, Currency: "KZT"}) }
-	outcomeUnknown := func(p *topup.Payment) { p.Flags |= topup.FlagOutcomeUnknown }
 	before := &topup.PostedOperation{Reference: "p_1", Sum: asked, Initial: asked}
 	tests := []struct {
 		name  string
@@ -216,9 +223,19 @@ func TestReceivedAmountsAreCredited(t *testing.T) {
 			topup.Decision{Disposition: topup.DispositionNoted, Status: topup.StatusPending, Flags: topup.FlagDispute}},
 		{"a dispute does not touch a credit", topup.State{Payment: payment(topup.StatusSucceeded, credited)}, alert(outcome(topup.OutcomeDisputed)),
 			topup.Decision{Disposition: topup.DispositionNoted, Status: topup.StatusSucceeded, Flags: topup.FlagDispute}},
+		{"a decline ends a review for age alone", topup.State{Payment: payment(topup.StatusReview)}, alert(outcome(topup.OutcomeDeclined)),
+			topup.Decision{Disposition: topup.DispositionNoted, Status: topup.StatusDeclined}},
+		{"a decline ends it after a dispute, too", topup.State{Payment: payment(topup.StatusReview, flagged(topup.FlagDispute))}, alert(outcome(topup.OutcomeDeclined)),
+			topup.Decision{Disposition: topup.DispositionNoted, Status: topup.StatusDeclined}},
+		{"a decline ends it where the outcome was unknown, too", topup.State{Payment: payment(topup.StatusReview, flagged(topup.FlagOutcomeUnknown))}, alert(outcome(topup.OutcomeDeclined)),
+			topup.Decision{Disposition: topup.DispositionNoted, Status: topup.StatusDeclined, Settled: topup.FlagOutcomeUnknown}},
+		{"processing leaves a review", topup.State{Payment: payment(topup.StatusReview)}, alert(outcome(topup.OutcomeOpen)),
+			topup.Decision{Disposition: topup.DispositionNoted, Status: topup.StatusReview}},
+		{"a dispute leaves a review", topup.State{Payment: payment(topup.StatusReview)}, alert(outcome(topup.OutcomeDisputed)),
+			topup.Decision{Disposition: topup.DispositionNoted, Status: topup.StatusReview, Flags: topup.FlagDispute}},
 		{"processing after a decline leaves it declined", topup.State{Payment: payment(topup.StatusDeclined)}, alert(outcome(topup.OutcomeOpen)),
 			topup.Decision{Disposition: topup.DispositionNoted, Status: topup.StatusDeclined}},
-		{"any message settles what was unknown", topup.State{Payment: payment(topup.StatusPending, outcomeUnknown)}, alert(outcome(topup.OutcomeOpen)),
+		{"any message settles what was unknown", topup.State{Payment: payment(topup.StatusPending, flagged(topup.FlagOutcomeUnknown))}, alert(outcome(topup.OutcomeOpen)),
 			topup.Decision{Disposition: topup.DispositionNoted, Status: topup.StatusPending, Settled: topup.FlagOutcomeUnknown}},
 	}
 	for _, tt := range tests {

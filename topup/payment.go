@@ -137,6 +137,15 @@ type Credit struct {
 // opened it ourselves for money that came under an unknown one.
 func (p *Payment) Issued() bool { return p.CustomerID != "" }
 
+// NothingOpen reports whether there is nothing of the payment that somebody must
+// deal with: no credit, no money in suspense, and no message that told of money
+// that nobody could book. A review of such a payment is over when the provider
+// says no: it was for the payment's age alone, or what it was for is gone.
+func (p *Payment) NothingOpen() bool {
+	const told = FlagUnreadable | FlagRefund | FlagReversal
+	return p.Credit == nil && p.InSuspense == 0 && p.Flags&told == 0
+}
+
 // CustomerAccount names the ledger account that holds what was credited to a
 // contract.
 func CustomerAccount(customerID, contractID string) string {

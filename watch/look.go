@@ -99,13 +99,14 @@ func (w *Watcher) unanswered(ctx context.Context, y *store.Payin, cause error) e
 
 // neverCreated reports whether the answer means that the request to create the
 // pay-in never arrived: it brought no answer then, the provider does not know
-// of it now, and has had time enough.
+// of it now, and has had time enough. That it is in review for its age by now
+// changes nothing.
 func (w *Watcher) neverCreated(y *store.Payin, cause error) bool {
 	var failed *highhelp.Error
 	if !errors.As(cause, &failed) || failed.HTTPStatus != http.StatusNotFound {
 		return false
 	}
-	unproven := y.State == store.PayinCreating || y.State == store.PayinUnknown
+	unproven := y.State == store.PayinCreating || y.Payment.Flags.Has(topup.FlagOutcomeUnknown)
 	return unproven && y.Payment.ProviderStatus == "" && w.o.Now().Sub(y.CreatedAt) >= grace
 }
 

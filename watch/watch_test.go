@@ -316,6 +316,30 @@ func TestWhatNobodyAnswersGoesToReviewToo(t *testing.T) {
 	}
 }
 
+// TestThatItWasNeverCreatedEndsAReviewForAge: the provider failed until the
+// pay-in was too old, and then says that it does not know of it.
+func TestThatItWasNeverCreatedEndsAReviewForAge(t *testing.T) {
+	r := newRig(t)
+	r.replies(503, `down`)
+	id := r.open()
+	r.unknown(id)
+	for range 100 {
+		r.pass(time.Hour)
+		r.round()
+	}
+	if p := r.payin(id).Payment; p.Status != topup.StatusReview || p.Flags != topup.FlagOutcomeUnknown {
+		t.Fatalf("got %s %v", p.Status, p.Flags.Names())
+	}
+	r.replies(404, ``)
+	if _, err := r.watcher.Look(t.Context(), r.payin(id)); err != nil {
+		t.Error(err)
+	}
+	if y := r.payin(id); y.Payment.Status != topup.StatusDeclined || y.Payment.Flags != 0 || y.State != store.PayinRefused {
+		t.Errorf("got %s %v %s", y.Payment.Status, y.Payment.Flags.Names(), y.State)
+	}
+	r.checked()
+}
+
 func TestAPayinThatNobodyKnowsWasNeverCreated(t *testing.T) {
 	for name, tc := range map[string]struct {
 		prepare func(*rig, string)
