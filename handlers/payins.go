@@ -51,12 +51,13 @@ func (s *Server) createPayin(c echo.Context) error {
 	if prior, err := s.store.PriorPayin(ctx, key); err != nil || prior != nil {
 		return s.answerPrior(x, prior, err)
 	}
-	request, opening, err := s.checkPayin(ctx, asked)
+	request, err := s.checkPayin(asked)
 	if err != nil {
 		return err
 	}
-	opening.Key = key
-	id, prior, err := s.store.OpenPayin(ctx, opening)
+	id, prior, err := s.store.OpenPayin(ctx, asked.CustomerID, key, func(account *topup.Account) (store.NewPayin, error) {
+		return s.acceptPayin(account, asked, request.Payment.Lifetime)
+	})
 	if err != nil || prior != nil {
 		return s.answerPrior(x, prior, err)
 	}
@@ -66,36 +67,33 @@ func (s *Server) createPayin(c echo.Context) error {
 	return s.askForPayin(x, project, request)
 }
 
-// checkPayin applies every rule that can be checked before anything is sent:
-// those of the provider and its methods, then those of the account.
-func (s *Server) checkPayin(ctx context.Context, asked payinRequest) (highhelp.PayinRequest, store.NewPayin, error) {
-	var none highhelp.PayinRequest
+// checkPayin applies the rules of the provider and its methods, which can be
+// checked before anybody looks at the account. The request lacks the payment's id.
+func (s *Server) checkPayin(asked payinRequest) (highhelp.PayinRequest, error) {
 	for field, id := range map[string]string{"customer_id": asked.CustomerID, "entity_id": asked.EntityID} {
 		if err := topup.CheckID(id); err != nil {
-			return none, store.NewPayin{}, topup.Invalid(field, "%s", err)
+			return highhelp.PayinRequest{}, topup.Invalid(field, "%s", err)
 		}
 	}
-	request, err := s.highhelp.catalogue.Check(asked.forProvider(s.highhelp.alertsURL))
-	if err != nil {
-		return none, store.NewPayin{}, err
-	}
-	account, err := s.store.Account(ctx, asked.CustomerID)
-	if err != nil {
-		return none, store.NewPayin{}, err
-	}
+	return s.highhelp.catalogue.Check(asked.forProvider(s.highhelp.alertsURL))
+}
+
+// acceptPayin applies the rules of the account. The writer asks it, perhaps after
+// the request has been given up.
+func (s *Server) acceptPayin(account *topup.Account, asked payinRequest, lifetime int64) (store.NewPayin, error) {
 	if account.Payable() && account.Contract(asked.EntityID) == nil {
-		return none, store.NewPayin{}, topup.NotFound("contract does not exist in this account")
+		return store.NewPayin{}, topup.NotFound("contract does not exist in this account")
 	}
 	money := topup.Money{Amount: asked.Amount, Currency: asked.Currency}
 	contract, err := topup.CheckDeposit(account, topup.Deposit{ContractID: asked.EntityID, Money: money, Method: asked.WidgetMethod},
 		topup.DepositRules{Methods: []string{asked.WidgetMethod}, MaxAmount: s.maxAmount})
 	if err != nil {
-		return none, store.NewPayin{}, err
+		return store.NewPayin{}, err
 	}
-	return request, store.NewPayin{
+	return store.NewPayin{
 		Project: asked.ProjectID, CustomerID: account.CustomerID, ContractID: contract.ID, ContractNumber: contract.Number,
 		Money: money, WidgetMethod: asked.WidgetMethod, Method: s.highhelp.methodName(asked), RedirectURL: asked.RedirectURL,
-		Lifetime: time.Duration(request.Payment.Lifetime) * time.Second, AnsweredWithin: s.highhelp.timeout + storeTimeout,
+		Lifetime: time.Duration(lifetime) * time.Second, AnsweredWithin: s.highhelp.timeout + storeTimeout,
 	}, nil
 }
 

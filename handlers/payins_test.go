@@ -500,9 +500,12 @@ func TestTooManyRequestsAtOnceAreRefusedAndNotKept(t *testing.T) {
 func TestACrashBetweenOpeningAndTheAnswerForgetsNothing(t *testing.T) {
 	r := newPayinRig(t)
 	// What a server that died there has left behind.
-	id, _, err := r.store.OpenPayin(t.Context(), store.NewPayin{
-		Project: hhProject, CustomerID: "7011112233", ContractID: "e1", ContractNumber: "N-1", Money: topup.Money{Amount: 1500000, Currency: "KZT"},
-		Lifetime: 5 * time.Minute, AnsweredWithin: 25 * time.Second, Key: store.IdempotencyKey{Token: "shop", Key: "k", Hash: handlers.PayinHash([]byte(payinBody))},
+	key := store.IdempotencyKey{Token: "shop", Key: "k", Hash: handlers.PayinHash([]byte(payinBody))}
+	id, _, err := r.store.OpenPayin(t.Context(), "7011112233", key, func(a *topup.Account) (store.NewPayin, error) {
+		return store.NewPayin{
+			Project: hhProject, CustomerID: a.CustomerID, ContractID: "e1", ContractNumber: "N-1", Money: topup.Money{Amount: 1500000, Currency: a.Currency},
+			Lifetime: 5 * time.Minute, AnsweredWithin: 25 * time.Second,
+		}, nil
 	})
 	if err != nil {
 		t.Fatal(err)

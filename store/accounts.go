@@ -301,6 +301,19 @@ func (tx *wtx) visibleAccount(customerID string) (*accountRow, error) {
 	return &row, nil
 }
 
+// customer returns a customer's account inside a write; the error is of
+// KindNotFound when there is none.
+func (tx *wtx) customer(customerID string) (*topup.Account, error) {
+	row, err := tx.visibleAccount(customerID)
+	if err != nil {
+		return nil, err
+	}
+	if row == nil {
+		return nil, topup.NotFound("account does not exist")
+	}
+	return row.value()
+}
+
 // query is a cold query, inside a write (wtx.raw) or outside.
 type query func(sql string, args ...any) *gorm.DB
 

@@ -83,7 +83,7 @@ func account(customer, currency string) *topup.Account {
 	}
 }
 
-func mustPutIn(t *testing.T, s *store.Store, customer, currency string) {
+func mustPutIn(t testing.TB, s *store.Store, customer, currency string) {
 	t.Helper()
 	if _, err := s.PutAccount(context.Background(), account(customer, currency)); err != nil {
 		t.Fatal(err)

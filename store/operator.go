@@ -200,14 +200,7 @@ func (tx *wtx) assign(i suspended, customerID, contractID string, by By) (posted
 // owns refuses a contract that does not exist, or that is kept in another
 // currency than the money.
 func (tx *wtx) owns(customerID, contractID string, money topup.Money) error {
-	row, err := tx.visibleAccount(customerID)
-	if err != nil {
-		return err
-	}
-	if row == nil {
-		return topup.NotFound("account does not exist")
-	}
-	account, err := row.value()
+	account, err := tx.customer(customerID)
 	if err != nil {
 		return err
 	}

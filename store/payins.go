@@ -102,7 +102,7 @@ type Prior struct {
 	Answer Answer
 }
 
-// NewPayin is a pay-in that is about to be asked for.
+// NewPayin is a pay-in that was accepted, and is about to be asked for.
 type NewPayin struct {
 	Project                string
 	CustomerID, ContractID string
@@ -115,7 +115,6 @@ type NewPayin struct {
 	// AnsweredWithin bounds how long the request to the provider, and storing
 	// what came of it, can take. After that its outcome counts as unknown.
 	AnsweredWithin time.Duration
-	Key            IdempotencyKey
 }
 
 const priorSQL = `SELECT payment_id, request_hash, running_until, created_at, http_status, answer FROM idempotency WHERE token = ? AND key = ? AND created_at > ?`
@@ -154,28 +153,42 @@ func (s *Store) PriorPayin(ctx context.Context, k IdempotencyKey) (*Prior, error
 	return scanPrior(row, k, now, s.servedSince)
 }
 
-// OpenPayin stores a pending payment, the pay-in and the idempotency key, in
-// one write, before the provider is asked: no alert can overtake them and no
-// crash forget them. If the key is known already nothing is written, and what
-// came of the earlier request is returned instead of an id; the errors are
-// those of [Store.PriorPayin].
-func (s *Store) OpenPayin(ctx context.Context, n NewPayin) (paymentID string, prior *Prior, err error) {
+// OpenPayin shows accept the account of a customer, and stores the pending payment
+// and the pay-in that it returns, and the idempotency key, in one write, before
+// the provider is asked: no alert can overtake them and no crash forget them. The
+// id is normalised first. What accept has seen holds until the payment is on disk,
+// as with [Store.Deposit]. accept may be asked several times; its error refuses
+// the pay-in, and the error is of KindNotFound when there is no account.
+//
+// If the key is known already, nobody looks at the account and nothing is
+// written: what came of the earlier request is returned instead of an id. The
+// errors are then those of [Store.PriorPayin].
+func (s *Store) OpenPayin(ctx context.Context, customerID string, key IdempotencyKey, accept func(*topup.Account) (NewPayin, error)) (paymentID string, prior *Prior, err error) {
+	customerID = s.normalize.Apply(customerID)
 	err = s.writer.do(ctx, func(tx *wtx) (err error) {
 		paymentID, prior = "", nil
 		now := tx.now()
 		if err := tx.shareCatalogue(); err != nil {
 			return err
 		}
-		if !n.Key.IsZero() {
-			if err := tx.lockKey(n.Key.Token, n.Key.Key); err != nil {
+		if !key.IsZero() {
+			if err := tx.lockKey(key.Token, key.Key); err != nil {
 				return err
 			}
-			row := tx.raw(priorSQL, n.Key.Token, n.Key.Key, micros(now.Add(-keyLifetime))).Row()
-			if prior, err = scanPrior(row, n.Key, now, s.servedSince); err != nil || prior != nil {
+			row := tx.raw(priorSQL, key.Token, key.Key, micros(now.Add(-keyLifetime))).Row()
+			if prior, err = scanPrior(row, key, now, s.servedSince); err != nil || prior != nil {
 				return err
 			}
 		}
-		paymentID, err = tx.openPayin(n, now)
+		account, err := tx.customer(customerID)
+		if err != nil {
+			return err
+		}
+		n, err := accept(account)
+		if err != nil {
+			return err
+		}
+		paymentID, err = tx.openPayin(n, key, now)
 		return err
 	})
 	if err != nil {
@@ -184,7 +197,7 @@ func (s *Store) OpenPayin(ctx context.Context, n NewPayin) (paymentID string, pr
 	return paymentID, prior, nil
 }
 
-func (tx *wtx) openPayin(n NewPayin, now time.Time) (string, error) {
+func (tx *wtx) openPayin(n NewPayin, key IdempotencyKey, now time.Time) (string, error) {
 	p := topup.Payment{
 		Provider: payinProvider, Project: n.Project, CustomerID: n.CustomerID, ContractID: n.ContractID,
 		ContractNumber: n.ContractNumber, Money: n.Money, Method: n.WidgetMethod,
@@ -201,13 +214,13 @@ func (tx *wtx) openPayin(n NewPayin, now time.Time) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("insert pay-in: %w", err)
 	}
-	if n.Key.IsZero() {
+	if key.IsZero() {
 		return id, nil
 	}
 	// A key that is older than its lifetime, and not swept yet, is free again.
 	err = tx.gorm().Exec(`INSERT INTO idempotency (token, key, request_hash, payment_id, running_until, created_at)
 		VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (token, key) DO UPDATE SET request_hash = excluded.request_hash, payment_id = excluded.payment_id,
-		running_until = excluded.running_until, http_status = 0, answer = NULL, created_at = excluded.created_at`, n.Key.Token, n.Key.Key, n.Key.Hash, id, micros(answered), micros(now)).Error
+		running_until = excluded.running_until, http_status = 0, answer = NULL, created_at = excluded.created_at`, key.Token, key.Key, key.Hash, id, micros(answered), micros(now)).Error
 	if err != nil {
 		return "", fmt.Errorf("insert idempotency key: %w", err)
 	}

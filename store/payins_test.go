@@ -15,27 +15,32 @@ import (
 
 var ctx = context.Background()
 
-func newPayin(change ...func(*store.NewPayin)) store.NewPayin {
-	n := store.NewPayin{
+// newPayin is a pay-in of an account that accepts it, whatever the account is.
+func newPayin() store.NewPayin {
+	return store.NewPayin{
 		Project: "57aff4db", CustomerID: "7123456789", ContractID: "12345", ContractNumber: "A-1",
 		Money: hundred, WidgetMethod: "payin-p2p-card", Method: "kz-bank-transfer", RedirectURL: "https://shop.example.kz/1",
 		Lifetime: 5 * time.Minute, AnsweredWithin: 25 * time.Second,
 	}
-	for _, c := range change {
-		c(&n)
-	}
-	return n
 }
 
-func keyed(key, hash string) func(*store.NewPayin) {
-	return func(n *store.NewPayin) {
-		n.Key = store.IdempotencyKey{Token: "shop", Key: key, Hash: []byte(hash)}
-	}
+func keyed(key, hash string) store.IdempotencyKey {
+	return store.IdempotencyKey{Token: "shop", Key: key, Hash: []byte(hash)}
 }
 
-func mustOpenPayin(t testing.TB, s *store.Store, change ...func(*store.NewPayin)) string {
+// openPayin opens a pay-in under a key, none if it is left out.
+func openPayin(s *store.Store, key ...store.IdempotencyKey) (string, *store.Prior, error) {
+	n := newPayin()
+	return s.OpenPayin(ctx, n.CustomerID, append(key, store.IdempotencyKey{})[0], func(*topup.Account) (store.NewPayin, error) { return n, nil })
+}
+
+// mustOpenPayin is openPayin for a customer that has an account from then on.
+func mustOpenPayin(t testing.TB, s *store.Store, key ...store.IdempotencyKey) string {
 	t.Helper()
-	id, prior, err := s.OpenPayin(ctx, newPayin(change...))
+	if _, err := s.Account(ctx, newPayin().CustomerID); err != nil {
+		mustPutIn(t, s, newPayin().CustomerID, hundred.Currency)
+	}
+	id, prior, err := openPayin(s, key...)
 	if err != nil || prior != nil {
 		t.Fatalf("open a pay-in: %v %v", prior, err)
 	}
@@ -114,9 +119,8 @@ func TestAnIdempotencyKeyHasItsEffectOnce(t *testing.T) {
 
 	attempt := func(key, hash string) (*store.Prior, error) {
 		t.Helper()
-		n := newPayin(keyed(key, hash))
-		read, readErr := s.PriorPayin(ctx, n.Key)
-		opened, prior, err := s.OpenPayin(ctx, n)
+		read, readErr := s.PriorPayin(ctx, keyed(key, hash))
+		opened, prior, err := openPayin(s, keyed(key, hash))
 		if opened != "" {
 			t.Fatalf("a second payment was opened: %s", opened)
 		}
@@ -149,9 +153,7 @@ func TestAnIdempotencyKeyHasItsEffectOnce(t *testing.T) {
 	if other := mustOpenPayin(t, s, keyed("K", "h")); other == id {
 		t.Error("another key: got the same payment")
 	}
-	if other := mustOpenPayin(t, s, func(n *store.NewPayin) {
-		n.Key = store.IdempotencyKey{Token: "other shop", Key: "k", Hash: []byte("h")}
-	}); other == id {
+	if other := mustOpenPayin(t, s, store.IdempotencyKey{Token: "other shop", Key: "k", Hash: []byte("h")}); other == id {
 		t.Error("another token's key: got the same payment")
 	}
 	if first, second := mustOpenPayin(t, s), mustOpenPayin(t, s); first == second {
@@ -170,8 +172,84 @@ func TestAnIdempotencyKeyHasItsEffectOnce(t *testing.T) {
 	}
 }
 
+func TestAPayinIsShownTheAccountOrRefused(t *testing.T) {
+	s := mustOpen(t, func(o *store.Options) { o.Normalize = topup.NormalizeKZPhone })
+	mustPutIn(t, s, "7071234567", "KZT")
+	open := func(customer, key string, refusal error) (string, *store.Prior, error) {
+		return s.OpenPayin(ctx, customer, keyed(key, "h"), func(account *topup.Account) (store.NewPayin, error) {
+			n := newPayin()
+			n.CustomerID, n.Money.Currency = account.CustomerID, account.Currency
+			return n, refusal
+		})
+	}
+	id, _, err := open("+7 707 123-45-67", "k", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := mustPayment(t, s, id); p.CustomerID != "7071234567" || p.Status != topup.StatusPending {
+		t.Errorf("got %+v", p)
+	}
+	if _, _, err := open("7079999999", "k2", nil); kindOf(err) != topup.KindNotFound {
+		t.Errorf("nobody's account: got %v", err)
+	}
+	no := topup.Invalid("amount", "is too much")
+	if _, _, err := open("7071234567", "k2", no); !errors.Is(err, no) {
+		t.Errorf("got %v, want the refusal", err)
+	}
+	if prior, err := s.PriorPayin(ctx, keyed("k2", "h")); prior != nil || err != nil {
+		t.Errorf("what was refused has taken its key: %+v %v", prior, err)
+	}
+	// What was asked before is answered, whatever the account would say now.
+	for _, customer := range []string{"7071234567", "7079999999"} {
+		if _, prior, err := open(customer, "k", no); err != nil || prior == nil || prior.PaymentID != id {
+			t.Errorf("again, of %s: got %+v %v", customer, prior, err)
+		}
+	}
+	if n := queryInt(t, rawOpen(t, s), `SELECT count(*) FROM payments`); n != 1 {
+		t.Errorf("%d payments, want 1", n)
+	}
+}
+
+// TestNothingComesBetweenAPayinAndItsAccount: the currency of an account is
+// changed at the same moment. Whichever is first, the payment is in the currency
+// that the account has afterwards.
+func TestNothingComesBetweenAPayinAndItsAccount(t *testing.T) {
+	s := mustOpen(t)
+	for n := range 60 {
+		customer := fmt.Sprintf("c%d", n)
+		mustPutIn(t, s, customer, "KZT")
+		var both sync.WaitGroup
+		var id string
+		both.Go(func() {
+			var err error
+			id, _, err = s.OpenPayin(ctx, customer, keyed(customer, "h"), func(account *topup.Account) (store.NewPayin, error) {
+				n := newPayin()
+				n.CustomerID, n.Money.Currency = account.CustomerID, account.Currency
+				return n, nil
+			})
+			if err != nil {
+				t.Errorf("open: %v", err)
+			}
+		})
+		both.Go(func() {
+			if _, err := s.PutAccount(ctx, account(customer, "KGS")); err != nil && kindOf(err) != topup.KindInvalid {
+				t.Errorf("put: %v", err)
+			}
+		})
+		both.Wait()
+		now, err := s.Account(ctx, customer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p := mustPayment(t, s, id); p.Money.Currency != now.Currency {
+			t.Fatalf("%s: a payment in %s for an account in %s", customer, p.Money.Currency, now.Currency)
+		}
+	}
+}
+
 func TestOfManyEqualRequestsAtOnceOneOpensAPayment(t *testing.T) {
 	s := mustOpen(t)
+	mustPutIn(t, s, newPayin().CustomerID, hundred.Currency)
 	var (
 		mu     sync.Mutex
 		opened []string
@@ -179,7 +257,7 @@ func TestOfManyEqualRequestsAtOnceOneOpensAPayment(t *testing.T) {
 	)
 	for range 64 {
 		wg.Go(func() {
-			id, prior, err := s.OpenPayin(ctx, newPayin(keyed("k", "h")))
+			id, prior, err := openPayin(s, keyed("k", "h"))
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil && prior == nil {
@@ -224,7 +302,7 @@ func TestACrashBetweenOpeningAndTheAnswerIsRemembered(t *testing.T) {
 	if got := mustPayin(t, s, id); got.State != store.PayinCreating || got.Payment.Status != topup.StatusPending {
 		t.Errorf("got %+v", got)
 	}
-	key := newPayin(keyed("k", "h")).Key
+	key := keyed("k", "h")
 	if prior, err := s.PriorPayin(ctx, key); err != nil || !prior.Running {
 		t.Errorf("at once: got %+v, %v", prior, err)
 	}
@@ -236,7 +314,7 @@ func TestACrashBetweenOpeningAndTheAnswerIsRemembered(t *testing.T) {
 		t.Errorf("to a server started since: got %+v, %v", prior, err)
 	}
 	now.Add(time.Minute)
-	if prior, err := s.PriorPayin(ctx, newPayin(keyed("k", "h")).Key); err != nil || prior.PaymentID != id || prior.Answer.Body != nil {
+	if prior, err := s.PriorPayin(ctx, key); err != nil || prior.PaymentID != id || prior.Answer.Body != nil {
 		t.Errorf("later: got %+v %v", prior, err)
 	}
 	if got := due(t, s, now.Now()); len(got) != 1 {
@@ -487,11 +565,11 @@ func TestAClosedStoreNotesNothing(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, _, opening := s.OpenPayin(ctx, newPayin())
+	_, _, opening := openPayin(s)
 	_, sweeping := s.SweepIdempotency(ctx)
 	_, flagging := s.FlagOutcomeUnknown(ctx, id)
 	_, reading := s.Payin(ctx, id)
-	_, prior := s.PriorPayin(ctx, newPayin(keyed("k", "h")).Key)
+	_, prior := s.PriorPayin(ctx, keyed("k", "h"))
 	_, listing := s.DuePayins(ctx, nil, time.Now(), 1)
 	_, pending := s.PendingPayments(ctx, "jetpay", store.Mark{}, time.Now(), 1)
 	_, mark := s.WatchMark(ctx, "x")

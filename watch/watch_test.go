@@ -62,6 +62,10 @@ func newRig(t testing.TB, change ...func(*watch.Options)) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = r.store.Close() })
+	account := topup.Account{CustomerID: "c", AdditionalCustomerID: "A", Currency: "KZT", Contracts: []topup.Contract{{ID: "e1", Number: "N"}}}
+	if _, err := r.store.PutAccount(t.Context(), &account); err != nil {
+		t.Fatal(err)
+	}
 	gate, err := watch.NewGate(config.JetPay{GateURL: r.server.URL + "/", Projects: []config.Project{
 		{ID: 1234, Secrets: []config.Secret{config.NewSecret("first"), config.NewSecret("second")}},
 	}})
@@ -197,9 +201,11 @@ func (r *rig) open() string { return r.openFor(project) }
 
 func (r *rig) openFor(project string) string {
 	r.t.Helper()
-	id, _, err := r.store.OpenPayin(r.t.Context(), store.NewPayin{
-		Project: project, CustomerID: "c", ContractID: "e1", ContractNumber: "N", Money: topup.Money{Amount: 1000, Currency: "KZT"},
-		Lifetime: 5 * time.Minute, AnsweredWithin: 25 * time.Second,
+	id, _, err := r.store.OpenPayin(r.t.Context(), "c", store.IdempotencyKey{}, func(a *topup.Account) (store.NewPayin, error) {
+		return store.NewPayin{
+			Project: project, CustomerID: a.CustomerID, ContractID: "e1", ContractNumber: "N", Money: topup.Money{Amount: 1000, Currency: a.Currency},
+			Lifetime: 5 * time.Minute, AnsweredWithin: 25 * time.Second,
+		}, nil
 	})
 	if err != nil {
 		r.t.Fatal(err)
