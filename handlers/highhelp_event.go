@@ -27,9 +27,10 @@ func saidOf(b *signing.Body, project string) highhelp.Said {
 		At:          momentOf(at("payment_info:updated_date"), at("payment_info:created_date")),
 	}
 	said.Amount, _ = amountOf(at("payment_info:amount"))
-	if b.HidesLine("general", "payment_info", "status") {
+	if b.HidesLine("general", "payment_info", "status") || b.HasColonInName() {
 		// The lines may have been signed as another alert's, cut elsewhere: the
-		// scheme does not escape values. Then no sum of it is believed.
+		// scheme escapes neither values nor a ':' in a name, which no alert of theirs
+		// has. Then no sum of it is believed.
 		said.Amount = 0
 	}
 	return said

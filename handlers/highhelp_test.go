@@ -268,6 +268,56 @@ func TestASignedAlertThatCannotBeReadIsStoredAndPostsNothing(t *testing.T) {
 	r.checked()
 }
 
+// As of callbacks, the values of what is signed are not escaped, and neither is
+// a ':' in a name. Whoever has a text of his own signed, such as the URL that the
+// customer is sent back to, can cut an alert anew: the second body of each pair
+// carries the signature of the first. None may credit anybody.
+func TestWhatWasSignedAsAnotherAlertCreditsNobody(t *testing.T) {
+	// OURS stands for the id of the payment.
+	const start = `{"project_id":"` + hhProject + `","status":{"status":"success"},`
+	for name, bodies := range map[string]struct{ signed, forged string }{
+		"another sum, the signed one under a name with a colon": {
+			start + `"general":{"payment_id":"OURS"},"integration":{"redirect_url":"https://shop/?r=;payment_info:amount:1000000"},"payment_info":{"amount":999,"currency":"KZT"}}`,
+			start + `"general":{"payment_id":"OURS"},"integration":{"redirect_url":"https://shop/?r="},"payment_info":{"amount":1000000,"currency":"KZT"},"payment_info:amount":999}`,
+		},
+		"another sum, the signed one in a text": {
+			start + `"general":{"payment_id":"OURS"},"integration":{"redirect_url":"https://shop/?r=;payment_info:amount:1000000;payment_info:b:"},"payment_info":{"amount":999,"currency":"KZT"}}`,
+			start + `"general":{"payment_id":"OURS"},"integration":{"redirect_url":"https://shop/?r="},"payment_info":{"amount":1000000,"b":";payment_info:amount:999","currency":"KZT"}}`,
+		},
+		"another currency, the signed one under a name with a colon": {
+			start + `"general":{"payment_id":"OURS"},"integration":{"redirect_url":"https://shop/?r=;payment_info:amount:999;payment_info:currency:KZT"},"payment_info":{"currency":"UZS"}}`,
+			start + `"general":{"payment_id":"OURS"},"integration":{"redirect_url":"https://shop/?r="},"payment_info":{"amount":999,"currency":"KZT"},"payment_info:currency":"UZS"}`,
+		},
+		"another payment, the signed one under a name with a colon": {
+			start + `"customer":{"id":"c;general:payment_id:OURS"},"general":{"payment_id":"theirs"},"payment_info":{"amount":999,"currency":"KZT"}}`,
+			start + `"customer":{"id":"c"},"general":{"payment_id":"OURS"},"general:payment_id":"theirs","payment_info":{"amount":999,"currency":"KZT"}}`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newPayinRig(t)
+			id := r.open(payinBody)
+			sign := func(body string) string {
+				signature, err := alertSigner.Sign([]byte(body), alertTimestamp, signing.DefaultRequestDialect())
+				if err != nil {
+					t.Fatal(err)
+				}
+				return signature
+			}
+			signed, forged := strings.ReplaceAll(bodies.signed, "OURS", id), strings.ReplaceAll(bodies.forged, "OURS", id)
+			if sign(signed) != sign(forged) {
+				t.Fatal("the forged body does not have the signature of the other")
+			}
+			if got := r.alertWith(forged, sign(signed), alertTimestamp); got.status != http.StatusOK {
+				t.Errorf("got %d %s", got.status, got.body)
+			}
+			if p := r.payment(id); p.Credit != nil || p.InSuspense != 0 || p.Status != topup.StatusReview || p.Flags != topup.FlagUnreadable {
+				t.Errorf("got %s %v, credit %v, %d in suspense", p.Status, p.Flags.Names(), p.Credit, p.InSuspense)
+			}
+			r.checked()
+		})
+	}
+}
+
 func TestBadJSONIsLookedAtBeforeTheSignature(t *testing.T) {
 	r := newPayinRig(t)
 	good := alertBody("x", "success", "", 1, "KZT")

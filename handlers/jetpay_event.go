@@ -48,8 +48,9 @@ func eventOf(b *signing.Body, p *project, c claim) topup.Event {
 // of a Payment Page, which the merchant signs with the same secret and the
 // payer's browser carries, it has the payment_id and payment_amount of those.
 // Cut from another callback, the lines that stood there are hidden in a value,
-// as those of a Payment Page may be. Such a movement moves no money; somebody
-// must look.
+// as those of a Payment Page may be: a ':' in a name is doubled, so that they
+// cannot stand elsewhere as lines. Such a movement moves no money; somebody must
+// look.
 func mayBeForged(b *signing.Body) bool {
 	for _, first := range [...]string{"customer_id", "amount", "additional_customer_id", "code"} {
 		if b.SignedBeginsWith(first) {

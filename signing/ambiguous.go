@@ -2,10 +2,16 @@ package signing
 
 import "bytes"
 
-// The scheme joins names and values without escaping the values, so two
+// The schemes join names and values without escaping the values, so two
 // different bodies can have one string to sign. Whoever can have a text of his
 // own signed, an account number that he typed, say, can have lines signed in it
 // and cut the signed string anew. What follows lets a caller see it.
+//
+// Where a line of his is read in the place of one that was signed, the latter
+// must have gone elsewhere, for no object has a name twice. Either it stands in
+// the middle of a line, and then a name or a text hides it; or it is a line still,
+// and then its names are cut otherwise. The Gate doubles a ':' in a name, so that
+// its lines have one cut only, up to the value. HighHelp does not.
 
 // SignedBeginsWith reports whether the string whose signature was verified
 // begins with a line whose first name is this one. It is false before a
@@ -22,6 +28,19 @@ func (b *Body) HidesLine(names ...string) bool {
 	for i := 1; i < len(b.nodes); i++ {
 		n := &b.nodes[i]
 		if hidesLine(b.arena[n.name:n.nameEnd], names) || hidesLine(b.arena[n.text:n.textEnd], names) {
+			return true
+		}
+	}
+	return false
+}
+
+// HasColonInName reports whether a name in the body holds a ':'. HighHelp signs
+// {"a:b":1} and {"a":{"b":1}} as one line: with such a name, a line that was
+// signed is put out of the way of another one.
+func (b *Body) HasColonInName() bool {
+	for i := 1; i < len(b.nodes); i++ {
+		n := &b.nodes[i]
+		if bytes.IndexByte(b.arena[n.name:n.nameEnd], ':') >= 0 {
 			return true
 		}
 	}
