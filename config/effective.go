@@ -66,6 +66,10 @@ func shortDurations(section *yaml.Node, typ reflect.Type) {
 			value.Value = shortDuration(value.Value)
 		case isSection(field.Type):
 			shortDurations(value, field.Type)
+		case field.Type.Kind() == reflect.Slice && isSection(field.Type.Elem()):
+			for _, element := range value.Content {
+				shortDurations(element, field.Type.Elem())
+			}
 		}
 	}
 }

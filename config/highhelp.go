@@ -30,6 +30,7 @@ type HighHelpProject struct {
 	RequestDialect RequestDialect `yaml:"request_dialect"`
 	AlertDialect   AlertDialect   `yaml:"alert_dialect"`
 	AlertHeaders   AlertHeaders   `yaml:"alert_headers"`
+	AlertWindow    time.Duration  `yaml:"alert_window" validate:"min=0"` // an alert signed further from now than this is refused; 0: none is
 
 	// AccessToken is unset where the request key's SPKI DER in Base64url is to be sent. It is public with RSA, but not
 	// with HMAC.

@@ -149,6 +149,20 @@ func TestWhatAHighHelpProjectLeavesOutIsTheDefault(t *testing.T) {
 	}
 }
 
+func TestAnAlertWindowIsOffUnlessItIsGiven(t *testing.T) {
+	if got := mustLoad(t, hmacComplete, nil).HighHelp.Projects[0].AlertWindow; got != 0 {
+		t.Errorf("got %s, want none", got)
+	}
+	given := mustLoad(t, hmacComplete+"      alert_window: 5m\n", nil)
+	if got, want := given.HighHelp.Projects[0].AlertWindow, 5*time.Minute; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	effective, err := given.Effective()
+	if err != nil || !strings.Contains(string(effective), "      alert_window: 5m\n") {
+		t.Errorf("got %v\n%s", err, effective)
+	}
+}
+
 func TestADialectsWordsMayStandWithoutQuotes(t *testing.T) {
 	got := mustLoad(t, hmacComplete+"      alert_dialect: {null_as: null, padding: off}\n      request_dialect: {null_as: null, padding: on}\n", nil).HighHelp.Projects[0]
 	if got, want := got.AlertDialect, (config.AlertDialect{NullAs: "null", Padding: "off", Digest: "auto"}); got != want {
@@ -407,6 +421,8 @@ func TestBadHighHelpValuesAreNamed(t *testing.T) {
 		{"an empty header", inProject("alert_headers: {signature: ''}"), "highhelp.projects[0].alert_headers.signature: must be the name of an HTTP header that has no other meaning, such as x-access-signature (line 8)"},
 		{"a header with a colon", inProject("alert_headers: {timestamp: 'a:'}"), "highhelp.projects[0].alert_headers.timestamp: must be the name of an HTTP header that has no other meaning, such as x-access-signature (line 8)"},
 		{"a header that is taken", inProject("alert_headers: {timestamp: Content-Length}"), "highhelp.projects[0].alert_headers.timestamp: must be the name of an HTTP header that has no other meaning, such as x-access-signature (line 8)"},
+		{"an alert_window below 0", inProject("alert_window: -1s"), "highhelp.projects[0].alert_window: must not be shorter than 0 (line 8)"},
+		{"an alert_window without a unit", inProject("alert_window: 300"), "highhelp.projects[0].alert_window: must be a duration such as 288h or 10s (line 8)"},
 		{"one header for both", inProject("alert_headers: {signature: X-Access-Timestamp}"), "highhelp.projects[0].alert_headers: names the same header twice; the signature and the timestamp need one each (line 8)"},
 
 		// methods

@@ -134,6 +134,8 @@ func sentence(field validator.FieldError) string {
 		return "is an empty list; name at least one, or remove the key to use the default"
 	case tag == "gt" && field.Type() == durationType:
 		return "must be longer than 0"
+	case tag == "min" && field.Type() == durationType:
+		return "must not be shorter than 0"
 	case tag == "min":
 		return "must be " + field.Param() + " or more"
 	case tag == "max":

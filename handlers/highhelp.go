@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -66,6 +67,7 @@ type highhelpProject struct {
 	key      signing.AlertKey // zero: there is none, every alert is refused
 	dialect  signing.Dialect
 	headers  config.AlertHeaders
+	window   time.Duration // how far from now an alert may have been signed; 0: any time
 	counters projectCounters
 
 	mu   sync.Mutex
@@ -97,7 +99,7 @@ func newHighHelp(c *config.Config, m *Metrics, now func() time.Time) (*highhelpS
 		}
 		h.only = &highhelpProject{
 			id: project.ID, client: client, key: key, dialect: highhelp.AlertDialectOf(project.AlertDialect),
-			headers: project.AlertHeaders, counters: m.project(project.ID), told: make(map[signing.Dialect]bool),
+			headers: project.AlertHeaders, window: project.AlertWindow, counters: m.project(project.ID), told: make(map[signing.Dialect]bool),
 		}
 		h.projects[project.ID] = h.only
 	}
@@ -150,8 +152,21 @@ func (h *highhelpSide) sender(x *exchange, b *signing.Body) (*highhelpProject, e
 	if err != nil {
 		return nil, &signatureError{reasonOf(err)}
 	}
+	if !project.inWindow(timestamp[0], x.started) {
+		return nil, &signatureError{reasonOutOfWindow}
+	}
 	project.tell(x, dialect)
 	return project, nil
+}
+
+// inWindow reports whether a timestamp, which was signed and so is Unix seconds,
+// is near enough to the moment at which its alert came.
+func (p *highhelpProject) inWindow(timestamp string, came time.Time) bool {
+	if p.window == 0 {
+		return true
+	}
+	seconds, err := strconv.ParseInt(timestamp, 10, 64)
+	return err == nil && came.Sub(time.Unix(seconds, 0)).Abs() <= p.window
 }
 
 // tell notes for the log in which dialect an alert was signed, where that was

@@ -7,9 +7,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"tolem/config"
 	"tolem/signing"
@@ -371,6 +373,44 @@ func TestBadJSONIsLookedAtBeforeTheSignature(t *testing.T) {
 	twice.Header.Set("x-access-timestamp", alertTimestamp)
 	if got := r.do(twice); got.status != http.StatusUnauthorized {
 		t.Errorf("two signatures: got %d", got.status)
+	}
+}
+
+func TestAnAlertFromOutsideOfItsWindowIsRefused(t *testing.T) {
+	const window = 5 * time.Minute
+	r := newPayinRig(t, func(c *config.Config, _ *store.Options) { c.HighHelp.Projects[0].AlertWindow = window })
+	id := r.open(payinBody)
+	body := alertBody(id, "processing", "paid", 1500000, "KZT")
+	for name, tc := range map[string]struct {
+		off    time.Duration // from now
+		key    string
+		status int
+		reason string
+	}{
+		"now":                            {0, alertSecret, 200, ""},
+		"as old as may be":               {-window, alertSecret, 200, ""},
+		"too old":                        {-window - time.Second, alertSecret, 401, "out_of_window"},
+		"as far ahead as may be":         {window, alertSecret, 200, ""},
+		"too far ahead":                  {window + time.Second, alertSecret, 401, "out_of_window"},
+		"of another age of the world":    {200 * 365 * 24 * time.Hour, alertSecret, 401, "out_of_window"},
+		"too old, and of another signer": {-window - time.Second, requestSecret, 401, "no_match"},
+	} {
+		signer, err := signing.NewHMACSigner(tc.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		timestamp := strconv.FormatInt(r.clock.Now().Add(tc.off).Unix(), 10)
+		signature, err := signer.Sign([]byte(body), timestamp, signing.DefaultRequestDialect())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.alertWith(body, signature, timestamp); got.status != tc.status {
+			t.Errorf("%s: got %d %s", name, got.status, got.body)
+		}
+		lines := r.logs.lines(t)
+		if reason, _ := lines[len(lines)-1]["reason"].(string); reason != tc.reason {
+			t.Errorf("%s: the log says %q, want %q", name, reason, tc.reason)
+		}
 	}
 }
 

@@ -136,11 +136,12 @@ const (
 	reasonUnknownProject                 // it names a project that is not configured
 	reasonNoKey                          // it names a project that has no key for alerts
 	reasonNoProject                      // it names no project, and not exactly one has made the signature
+	reasonOutOfWindow                    // it was signed further from now than alert_window
 
 	reasons // how many there are
 )
 
-var reasonNames = [reasons]string{"", "not_signed", "no_match", "unknown_project", "no_key", "no_project"}
+var reasonNames = [reasons]string{"", "not_signed", "no_match", "unknown_project", "no_key", "no_project", "out_of_window"}
 
 func (r signatureReason) String() string { return reasonNames[r] }
 
