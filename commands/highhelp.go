@@ -39,7 +39,7 @@ func (c *signCommand) runHighHelp(p *program) error {
 	} else {
 		var project *config.HighHelpProject
 		if project, err = c.highHelpProject(p); err == nil {
-			o, err = highhelp.OptionsOf(config.HighHelp{}, *project)
+			o, err = highhelp.OptionsOf("", config.HighHelp{}, *project)
 		}
 	}
 	if err != nil {

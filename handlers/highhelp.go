@@ -84,7 +84,7 @@ func newHighHelp(c *config.Config, m *Metrics, now func() time.Time) (*highhelpS
 		timeout:   c.HighHelp.Timeout,
 	}
 	for _, project := range c.HighHelp.Projects {
-		options, err := highhelp.OptionsOf(c.HighHelp, project)
+		options, err := highhelp.OptionsOf(c.Environment, c.HighHelp, project)
 		if err != nil {
 			return nil, err
 		}

@@ -86,7 +86,7 @@ func FuzzParseInfo(f *testing.F) {
 		if got.Payment.Amount != amount || amount < 0 {
 			t.Errorf("got amount %d, want %d", got.Payment.Amount, amount)
 		}
-		if got.FormURL != "" && !strings.HasPrefix(strings.ToLower(got.FormURL), "http") || len(got.FormURL) > 2048 {
+		if utf8.RuneCountInString(got.FormURL) > 2048 {
 			t.Errorf("got form %q", got.FormURL)
 		}
 	})

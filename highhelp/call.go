@@ -129,6 +129,9 @@ func attempt[T any](ctx context.Context, c *Client, op operation, body []byte, p
 	if err == nil {
 		err = answer.isAbout(op)
 	}
+	if err == nil && answer.FormURL != "" && !c.o.isURL(answer.FormURL) { // the payer is sent there
+		err = errForm
+	}
 	switch {
 	case err != nil:
 		failed = &Error{Op: op.name, HTTPStatus: status, Unknown: true, reason: "the answer cannot be read: " + err.Error(), cause: err}
@@ -143,7 +146,10 @@ func attempt[T any](ctx context.Context, c *Client, op operation, body []byte, p
 
 const reasonRefused = "the provider refuses"
 
-var errOther = errors.New("it is about another payment")
+var (
+	errOther = errors.New("it is about another payment")
+	errForm  = errors.New("integration:form_url is not an https URL")
+)
 
 // isAbout refuses an answer about something else. What an answer leaves out, it
 // is taken to be about.

@@ -33,7 +33,8 @@ const MaxAnswer = signing.MaxBody
 
 // Options make a client for one project, which is one cash register.
 type Options struct {
-	BaseURL         string          // https, or http on a loopback address
+	Environment     string          // of the configuration; config.Development allows http on loopback addresses
+	BaseURL         string          // https
 	ProjectID       string          // goes into bodies
 	MerchantID      string          // goes into a header; empty: ProjectID
 	Signer          signing.Signer  // the merchant's own key
@@ -107,8 +108,8 @@ func (o Options) withDefaults() Options {
 
 func (o Options) check() error {
 	base, err := url.Parse(o.BaseURL)
-	if err != nil || !isURL(o.BaseURL, true) || base.User != nil || strings.ContainsAny(o.BaseURL, "?#") {
-		return errors.New("the base URL must be https (http for loopback addresses), without user, query and fragment")
+	if err != nil || !o.isURL(o.BaseURL) || base.User != nil || strings.ContainsAny(o.BaseURL, "?#") {
+		return errors.New("the base URL must be https (http for loopback addresses, in development only), without user, query and fragment")
 	}
 	if !isID(o.ProjectID) {
 		return errors.New("the project id must be 1 to 255 characters")
@@ -121,6 +122,8 @@ func (o Options) check() error {
 	}
 	return nil
 }
+
+func (o Options) isURL(text string) bool { return isURL(text, o.Environment == config.Development) }
 
 // newHTTP makes the one way out. Certificates are always verified. No header
 // that makes net/http repeat a request by itself (Idempotency-Key) may ever be

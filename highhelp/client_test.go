@@ -203,8 +203,8 @@ func TestTheOutcomeOfACreate(t *testing.T) {
 		{"200 with a name twice", say(200, `{"status":"success","status":"processing",`+block+"}"), outcome{true, false, 200, " ", "malformed body"}},
 		{"200 about another payment", say(200, strings.Replace(accepted, paymentID, "c4nary-echo", 1)), outcome{true, false, 200, "processing ", "HighHelp payin: HTTP status 200, processing:requisites: the answer cannot be read: it is about another payment; the outcome is unknown"}},
 		{"200 about another project", say(200, strings.Replace(accepted, projectID, "c4nary-echo", 1)), outcome{true, false, 200, "processing ", "HighHelp payin: HTTP status 200, processing:requisites: the answer cannot be read: it is about another payment; the outcome is unknown"}},
-		{"200 with a form that is a script", say(200, strings.Replace(accepted, "https://ppage", "javascript://ppage", 1)), outcome{true, false, 200, " ", "HighHelp payin: HTTP status 200: the answer cannot be read: integration:form_url is not an https URL; the outcome is unknown"}},
-		{"200 with a form over http", say(200, strings.Replace(accepted, "https://ppage", "http://ppage", 1)), outcome{true, false, 200, " ", "HighHelp payin: HTTP status 200: the answer cannot be read: integration:form_url is not an https URL; the outcome is unknown"}},
+		{"200 with a form that is a script", say(200, strings.Replace(accepted, "https://ppage", "javascript://ppage", 1)), outcome{true, false, 200, "processing ", "HighHelp payin: HTTP status 200, processing:requisites: the answer cannot be read: integration:form_url is not an https URL; the outcome is unknown"}},
+		{"200 with a form over http", say(200, strings.Replace(accepted, "https://ppage", "http://ppage", 1)), outcome{true, false, 200, "processing ", "HighHelp payin: HTTP status 200, processing:requisites: the answer cannot be read: integration:form_url is not an https URL; the outcome is unknown"}},
 		{"200 that is too large", say(200, `{"status":"processing","x":"`+strings.Repeat("x", 1<<20)+`"}`), outcome{true, false, 200, " ", "HighHelp payin: HTTP status 200: the answer cannot be read: body too large: more than 1048576 bytes; the outcome is unknown"}},
 		{"204", func(w http.ResponseWriter, _ *provider) { w.WriteHeader(204) }, outcome{true, false, 204, " ", "HighHelp payin: HTTP status 204: the answer cannot be read: malformed body: "}},
 		{"a redirect", func(w http.ResponseWriter, _ *provider) {
@@ -696,6 +696,7 @@ func TestNewClientRefusesWhatCannotWork(t *testing.T) {
 	}
 	for name, spoil := range map[string]func(*highhelp.Options){
 		"http":            func(o *highhelp.Options) { o.BaseURL = "http://api.hh-processing.com" },
+		"http, loopback":  func(o *highhelp.Options) { o.BaseURL, o.Environment = "http://127.0.0.1:1", config.Production },
 		"no URL":          func(o *highhelp.Options) { o.BaseURL = "" },
 		"a user":          func(o *highhelp.Options) { o.BaseURL = "https://u:c4nary-secret@api.hh-processing.com" },
 		"a query":         func(o *highhelp.Options) { o.BaseURL = "https://api.hh-processing.com?a" },
@@ -712,6 +713,28 @@ func TestNewClientRefusesWhatCannotWork(t *testing.T) {
 			continue
 		}
 		noCanary(t, err)
+	}
+}
+
+func TestAFormOnALoopbackAddressIsForDevelopment(t *testing.T) {
+	answer := strings.Replace(accepted, "https://ppage.hh-processing.com", "http://127.0.0.1:8090", 1)
+	p := newProvider(t, say(200, answer))
+	p.StartTLS()
+	trusted := x509.NewCertPool()
+	trusted.AddCert(p.Certificate())
+	for environment, want := range map[string]string{config.Development: "http://127.0.0.1:8090/widget/24a9", config.Production: "", "": ""} {
+		o := options(t, p.URL)
+		o.RootCAs, o.Environment = trusted, environment
+		got, err := client(t, o).Payin(t.Context(), request())
+		if got.FormURL != want {
+			t.Errorf("%q: got the form %q, want %q", environment, got.FormURL, want)
+		}
+		if (err == nil) != (want != "") {
+			t.Errorf("%q: got error %v", environment, err)
+		}
+		if err != nil && (!failure(t, err).Unknown || !strings.Contains(err.Error(), "form_url is not an https URL")) {
+			t.Errorf("%q: got %v, want an outcome that is unknown", environment, err)
+		}
 	}
 }
 
@@ -742,12 +765,12 @@ func TestOptionsComeFromTheConfiguration(t *testing.T) {
 	project.MerchantID, project.AlgorithmHeader, project.AccessToken = "m", "RSA", config.NewSecret("t")
 	project.RequestKey = config.RequestKey{Algorithm: "rsa", PrivateKey: config.NewSecret(string(private))}
 	project.AlertKey = config.AlertKey{Algorithm: "rsa", PublicKey: string(public)}
-	o, err := highhelp.OptionsOf(h, project)
+	o, err := highhelp.OptionsOf(config.Production, h, project)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if o.Signer.Algorithm() != "rsa" || o.BaseURL != "https://api.hh-processing.com" || o.Timeout != 10*time.Second || o.ProjectID != projectID || o.MerchantID != "m" ||
-		o.AlgorithmHeader != "RSA" || !o.AccessToken.Equal("t") || o.Dialect != signing.DefaultRequestDialect() {
+		o.AlgorithmHeader != "RSA" || !o.AccessToken.Equal("t") || o.Environment != config.Production || o.Dialect != signing.DefaultRequestDialect() {
 		t.Errorf("got %+v", o)
 	}
 	client(t, o)
@@ -763,7 +786,7 @@ func TestOptionsComeFromTheConfiguration(t *testing.T) {
 	if signer, err := highhelp.SignerOf(config.RequestKey{Algorithm: "hmac", Secret: config.NewSecret("s")}); err != nil || signer.Algorithm() != "hmac" {
 		t.Errorf("got %v, %v", signer.Algorithm(), err)
 	}
-	if _, err := highhelp.OptionsOf(h, config.NewHighHelpProject("p")); err == nil {
+	if _, err := highhelp.OptionsOf(config.Production, h, config.NewHighHelpProject("p")); err == nil {
 		t.Error("got options without a key")
 	}
 	if got, want := highhelp.AlertDialectOf(project.AlertDialect), signing.DefaultAlertDialect(); got != want {

@@ -18,12 +18,13 @@ func AlertsURL(publicURL string) string {
 }
 
 // OptionsOf are the options of a project's client as they are configured.
-func OptionsOf(h config.HighHelp, p config.HighHelpProject) (Options, error) {
+func OptionsOf(environment string, h config.HighHelp, p config.HighHelpProject) (Options, error) {
 	signer, err := SignerOf(p.RequestKey)
 	if err != nil {
 		return Options{}, fmt.Errorf("HighHelp project %s: %w", p.ID, err)
 	}
 	return Options{
+		Environment:     environment,
 		BaseURL:         h.BaseURL,
 		Timeout:         h.Timeout,
 		ProjectID:       p.ID,

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"tolem/config"
 	"tolem/highhelp"
 	"tolem/signing"
 	"tolem/topup"
@@ -110,7 +111,7 @@ func TestInfoGivesTheAnswerAsItCame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := highhelp.NewClient(highhelp.Options{BaseURL: server.URL, ProjectID: "p", Signer: signer, Dialect: signing.DefaultRequestDialect()})
+	client, err := highhelp.NewClient(highhelp.Options{Environment: config.Development, BaseURL: server.URL, ProjectID: "p", Signer: signer, Dialect: signing.DefaultRequestDialect()})
 	if err != nil {
 		t.Fatal(err)
 	}

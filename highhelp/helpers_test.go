@@ -71,7 +71,7 @@ func rsaSigner(t testing.TB) signing.Signer {
 // options are for a server at that URL. Retries do not wait.
 func options(t testing.TB, url string) highhelp.Options {
 	return highhelp.Options{
-		BaseURL: url, ProjectID: projectID, MerchantID: "8b03432e-385b-4670-8d06-064591096795",
+		Environment: config.Development, BaseURL: url, ProjectID: projectID, MerchantID: "8b03432e-385b-4670-8d06-064591096795",
 		Signer: hmacSigner(t), Dialect: signing.DefaultRequestDialect(), AccessToken: config.NewSecret("c4nary-token"),
 		Timeout: 10 * time.Second, RetryDelay: time.Nanosecond,
 		Now: func() time.Time { return time.Unix(instant, 0) },

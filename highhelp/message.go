@@ -75,7 +75,7 @@ type Answer struct {
 	RequestID         string // the provider's id of the pay-in
 	ProjectID         string
 	PaymentID         string
-	FormURL           string // where the payer pays; https, or http on a loopback address
+	FormURL           string // where the payer pays; https, in development also http on a loopback address
 	RedirectURL       string
 }
 

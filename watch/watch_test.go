@@ -105,7 +105,7 @@ func (r *rig) client(project string) *highhelp.Client {
 		r.t.Fatal(err)
 	}
 	client, err := highhelp.NewClient(highhelp.Options{
-		BaseURL: r.server.URL, ProjectID: project, Signer: signer, Dialect: signing.DefaultRequestDialect(),
+		Environment: config.Development, BaseURL: r.server.URL, ProjectID: project, Signer: signer, Dialect: signing.DefaultRequestDialect(),
 		Timeout: 2 * time.Second, Attempts: 1, Now: r.Now,
 	})
 	if err != nil {
