@@ -822,9 +822,28 @@ func TestWhatCannotBeNotedIsNotLost(t *testing.T) {
 		io.WriteString(w, flat(nameIn(string(body)), "processing", "new", ""))
 	})
 	got := r.createWith("k", payinBody)
-	if got.status != http.StatusServiceUnavailable || got.json(t)["payment_id"] == nil {
-		t.Errorf("got %d %s", got.status, got.body)
+	id, _ := got.json(t)["payment_id"].(string)
+	if got.status != http.StatusServiceUnavailable || id == "" {
+		t.Fatalf("got %d %s", got.status, got.body)
 	}
+	r.start()
+	if p := r.payment(id); p.Status != topup.StatusPending || p.Money != (topup.Money{Amount: 1500000, Currency: "KZT"}) {
+		t.Errorf("after a restart: got %+v", p)
+	}
+	r.provider.says("processing", "requisites", 1500000, "KZT")
+	r.clock.Add(time.Minute) // the first request is over, whatever became of it
+	again := r.createWith("k", payinBody)
+	if got := again.json(t); again.status != http.StatusOK || got["payment_id"] != id || got["form_url"] != "https://ppage.example.kz/widget/"+id {
+		t.Errorf("the same key again: got %d %s", again.status, again.body)
+	}
+	if sent := r.provider.made("payin"); len(sent) != 1 {
+		t.Errorf("%d requests were sent, want 1", len(sent))
+	}
+	r.accepted(alertBody(id, "success", "", 1500000, "KZT"))
+	if p := r.payment(id); p.Status != topup.StatusSucceeded || p.Flags != 0 || r.balance("7011112233") != 1500000 {
+		t.Errorf("paid: got %s %v", p.Status, p.Flags.Names())
+	}
+	r.checked()
 }
 
 func TestNoLogLineTellsOfAPayerOrAKey(t *testing.T) {

@@ -66,29 +66,13 @@ func newRig(t testing.TB, options ...rigOption) *rig {
 		{Name: "eye", Role: config.RoleRead, Token: config.NewSecret(readToken)},
 		{Name: "shop", Role: config.RoleMerchant, Token: config.NewSecret(shopToken)},
 	}
-	r := &rig{t: t, config: c, logs: &logBuffer{}, metrics: handlers.NewMetrics()}
-	o := storetest.New(t)
-	o.OnCommit = r.metrics.ObserveCommit
-	r.database = o
+	r := &rig{t: t, config: c, logs: &logBuffer{}}
+	r.database = storetest.New(t)
 	for _, option := range options {
-		option(c, &o)
+		option(c, &r.database)
 	}
-	o.Normalize = topup.Normalizer(c.Accounts.Normalize)
-	var err error
-	if r.store, err = store.Open(context.Background(), o); err != nil {
-		t.Fatal(err)
-	}
-	r.closeStore = sync.OnceValue(r.store.Close)
-	t.Cleanup(func() { _ = r.closeStore() })
-	r.server, err = handlers.New(handlers.Options{
-		Config: c, Store: r.store, Log: r.logs.logger(), Metrics: r.metrics, Now: o.Now, Version: "v0.0.0-test",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.public, r.admin = httptest.NewServer(r.server.Public()), httptest.NewServer(r.server.Admin())
-	t.Cleanup(r.public.Close)
-	t.Cleanup(r.admin.Close)
+	r.database.Normalize = topup.Normalizer(c.Accounts.Normalize)
+	r.start()
 	r.putAccount(`{"customer_id":"7123456789","additional_customer_id":"ABCDE12345","currency":"KZT","entities":[
 		{"id":"12345","number":"1234_ABC/01-01-2025/Abcdef12","min_payment":100000,"payment":100000,"info":{"total_debt":500000,"z":1.50,"customer_name":"John <Doe>"}},
 		{"id":"67890","number":"5678_ABC/01-01-2025/Abcdef34","payment":150000},
@@ -97,6 +81,29 @@ func newRig(t testing.TB, options ...rigOption) *rig {
 	r.putAccount(`{"customer_id":"closed","additional_customer_id":"GHI","currency":"KZT","closed":true,"entities":[{"id":"c1","number":"N-2"}]}`)
 	r.putAccount(`{"customer_id":"hollow","additional_customer_id":"JKL","currency":"KZT","entities":[{"id":"c1","number":"N-3","closed":true}]}`)
 	return r
+}
+
+// start starts a server on the database, as it was left.
+func (r *rig) start() {
+	r.t.Helper()
+	r.metrics = handlers.NewMetrics()
+	o := r.database
+	o.OnCommit = r.metrics.ObserveCommit
+	var err error
+	if r.store, err = store.Open(context.Background(), o); err != nil {
+		r.t.Fatal(err)
+	}
+	r.closeStore = sync.OnceValue(r.store.Close)
+	r.t.Cleanup(func() { _ = r.closeStore() })
+	r.server, err = handlers.New(handlers.Options{
+		Config: r.config, Store: r.store, Log: r.logs.logger(), Metrics: r.metrics, Now: o.Now, Version: "v0.0.0-test",
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.public, r.admin = httptest.NewServer(r.server.Public()), httptest.NewServer(r.server.Admin())
+	r.t.Cleanup(r.public.Close)
+	r.t.Cleanup(r.admin.Close)
 }
 
 func mirrored(c *config.Config, _ *store.Options) { c.JetPay.ErrorStatus = config.ErrorStatusMirror }
