@@ -273,8 +273,8 @@ func TestASignedAlertThatCannotBeReadIsStoredAndPostsNothing(t *testing.T) {
 // As of callbacks, the values of what is signed are not escaped, and neither is
 // a ':' in a name. Whoever has a text of his own signed, such as the URL that the
 // customer is sent back to, can cut an alert anew: the second body of each pair
-// carries the signature of the first. None may credit anybody.
-func TestWhatWasSignedAsAnotherAlertCreditsNobody(t *testing.T) {
+// carries the signature of the first. None may move money.
+func TestWhatWasSignedAsAnotherAlertMovesNothing(t *testing.T) {
 	// OURS stands for the id of the payment.
 	const start = `{"project_id":"` + hhProject + `","status":{"status":"success"},`
 	for name, bodies := range map[string]struct{ signed, forged string }{
@@ -289,6 +289,10 @@ func TestWhatWasSignedAsAnotherAlertCreditsNobody(t *testing.T) {
 		"another currency, the signed one under a name with a colon": {
 			start + `"general":{"payment_id":"OURS"},"integration":{"redirect_url":"https://shop/?r=;payment_info:amount:999;payment_info:currency:KZT"},"payment_info":{"currency":"UZS"}}`,
 			start + `"general":{"payment_id":"OURS"},"integration":{"redirect_url":"https://shop/?r="},"payment_info":{"amount":999,"currency":"KZT"},"payment_info:currency":"UZS"}`,
+		},
+		"a payment that nobody knows, whose id goes on into the next line": {
+			start + `"general":{"payment_id":"OURS"},"integration":{"redirect_url":"https://shop/"},"payment_info":{"amount":999,"currency":"KZT"}}`,
+			start + `"general":{"payment_id":"OURS;integration:redirect_url:https://shop/"},"payment_info":{"amount":999,"currency":"KZT"}}`,
 		},
 		"another payment, the signed one under a name with a colon": {
 			start + `"customer":{"id":"c;general:payment_id:OURS"},"general":{"payment_id":"theirs"},"payment_info":{"amount":999,"currency":"KZT"}}`,
@@ -312,8 +316,9 @@ func TestWhatWasSignedAsAnotherAlertCreditsNobody(t *testing.T) {
 			if got := r.alertWith(forged, sign(signed), alertTimestamp); got.status != http.StatusOK {
 				t.Errorf("got %d %s", got.status, got.body)
 			}
-			if p := r.payment(id); p.Credit != nil || p.InSuspense != 0 || p.Status != topup.StatusReview || p.Flags != topup.FlagUnreadable {
-				t.Errorf("got %s %v, credit %v, %d in suspense", p.Status, p.Flags.Names(), p.Credit, p.InSuspense)
+			books, err := r.store.Balances(t.Context(), store.BalanceFilter{})
+			if err != nil || len(books.Accounts) != 0 {
+				t.Errorf("booked %+v %v", books.Accounts, err)
 			}
 			r.checked()
 		})
