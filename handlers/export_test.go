@@ -32,6 +32,16 @@ func EventOf(body []byte, projectID string, callbackMethods ...string) (topup.Ev
 	return eventOf(b, &project{id: projectID, callbackMethods: callbackMethods}, claimOf(b)), nil
 }
 
+// AlertEventOf translates an alert of a project, whoever has signed it.
+func AlertEventOf(body []byte, projectID string) (topup.Event, error) {
+	b, err := signing.Parse(body)
+	if err != nil {
+		return topup.Event{}, fmt.Errorf("parse: %w", err)
+	}
+	defer b.Release()
+	return saidOf(b, projectID).Event(topup.SourceAlert, 10), nil
+}
+
 // Problem returns the status and the broken fields of an admin answer.
 func Problem(err error) (status int, detail string, fields []string) {
 	p := problemOf(err)
