@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"tolem/store"
+	"tolem/topup"
 )
 
 // TestACallerThatHasLeftSharesNothingWithItsWrite proves, under the race
@@ -32,6 +33,12 @@ func TestACallerThatHasLeftSharesNothingWithItsWrite(t *testing.T) {
 		},
 		"a payment": func(s *store.Store, _ string) error {
 			_, err := s.Issue(left, store.NewPayment{Provider: "jetpay", Project: "1", CustomerID: "c", ContractID: "e", Money: hundred})
+			return err
+		},
+		"a pay-in": func(s *store.Store, _ string) error {
+			_, _, err := s.OpenPayin(left, "c1", store.IdempotencyKey{}, func(*topup.Account) (store.NewPayin, error) {
+				return store.NewPayin{}, topup.Invalid("x", "no")
+			})
 			return err
 		},
 		"an operator's credit": func(s *store.Store, paymentID string) error {

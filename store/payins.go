@@ -165,8 +165,10 @@ func (s *Store) PriorPayin(ctx context.Context, k IdempotencyKey) (*Prior, error
 // errors are then those of [Store.PriorPayin].
 func (s *Store) OpenPayin(ctx context.Context, customerID string, key IdempotencyKey, accept func(*topup.Account) (NewPayin, error)) (paymentID string, prior *Prior, err error) {
 	customerID = s.normalize.Apply(customerID)
+	var opened string
+	var earlier *Prior
 	err = s.writer.do(ctx, func(tx *wtx) (err error) {
-		paymentID, prior = "", nil
+		opened, earlier = "", nil
 		now := tx.now()
 		if err := tx.shareCatalogue(); err != nil {
 			return err
@@ -176,7 +178,7 @@ func (s *Store) OpenPayin(ctx context.Context, customerID string, key Idempotenc
 				return err
 			}
 			row := tx.raw(priorSQL, key.Token, key.Key, micros(now.Add(-keyLifetime))).Row()
-			if prior, err = scanPrior(row, key, now, s.servedSince); err != nil || prior != nil {
+			if earlier, err = scanPrior(row, key, now, s.servedSince); err != nil || earlier != nil {
 				return err
 			}
 		}
@@ -188,13 +190,13 @@ func (s *Store) OpenPayin(ctx context.Context, customerID string, key Idempotenc
 		if err != nil {
 			return err
 		}
-		paymentID, err = tx.openPayin(n, key, now)
+		opened, err = tx.openPayin(n, key, now)
 		return err
 	})
 	if err != nil {
 		return "", nil, fmt.Errorf("open a pay-in: %w", err)
 	}
-	return paymentID, prior, nil
+	return opened, earlier, nil
 }
 
 func (tx *wtx) openPayin(n NewPayin, key IdempotencyKey, now time.Time) (string, error) {
