@@ -203,8 +203,8 @@ func TestAServerThatIsRestartedUnderTrafficLosesNothing(t *testing.T) {
 		if f.retried < restarts {
 			t.Errorf("%d messages were sent again, want one at least for each of %d restarts", f.retried, restarts)
 		}
-		if f.late < restartPayers {
-			t.Errorf("%d messages were under way at all %d stops, want at least %d: the servers were not loaded", f.late, restarts, restartPayers)
+		if f.late < restarts {
+			t.Errorf("%d messages were under way at the %d stops together: the servers were not loaded", f.late, restarts)
 		}
 		t.Logf("%d messages, %d under way at a stop and done, %d sent again", len(f.memory.sent), f.late, f.retried)
 	})
