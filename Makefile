@@ -12,7 +12,7 @@ lint: # formatting, vet and staticcheck alone
 bench: # the goals for speed and how far they are reached, as ratios within one run; on a quiet machine
 	go run ./bench
 
-bench-large: # the same server with 10^3 to 10^7 payments: half an hour and 30 GB of disk
+bench-large: # the same server with 10^3 to 10^7 payments: 40 minutes and 30 GB of disk
 	go run ./bench large
 
 DURATION = 20m
