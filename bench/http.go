@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 	"time"
 
 	"tolem/platform"
@@ -38,7 +37,8 @@ type rig struct {
 	customers          int
 	verifies, deposits []*request
 	ids                []string   // issued, and no callback is made yet
-	untold             []*request // callbacks that are made and not acknowledged
+	untold             []*request // callbacks that are made and were not sent
+	refused            []*request // callbacks that were sent and refused
 }
 
 // newRig starts both servers, tolem on a new SQLite file; close it, also after
@@ -90,7 +90,7 @@ func (r *rig) close() error {
 }
 
 // load posts one kind of message. Callbacks are those of the payments that were
-// issued before, first those that were refused; when they are used up, the load
+// issued before, in the order in which they were; when they are used up, the load
 // ends.
 func (r *rig) load(ctx context.Context, g generator, kind string, s shape) (result, error) {
 	target, from, err := r.source(kind)
@@ -111,15 +111,14 @@ func (r *rig) load(ctx context.Context, g generator, kind string, s shape) (resu
 		}
 	case platform.MessageCallback:
 		callbacks := from.(*list)
-		var again []*request
 		callbacks.keep = func(q *request, a answer) {
 			if a.status == 200 {
 				r.said.credit(q.id)
 				return
 			}
-			again = append(again, q)
+			r.refused = append(r.refused, q)
 		}
-		defer func() { r.untold = slices.Concat(again, callbacks.left) }()
+		defer func() { r.untold = callbacks.left }()
 	}
 	runtime.GC() // what making the requests has left is not collected during the load
 	loaded, err := g.load(ctx, target.address, s, from)
