@@ -50,6 +50,7 @@ type checkpointer struct {
 	full      int                   // pages of a WAL that starts afresh
 	frames    int                   // in the WAL at the last tick
 	quiet     int                   // ticks since it was another number
+	restarted int                   // pages in the WAL when it was last let start afresh
 	copiedAt  time.Time             // when a checkpoint was last made
 	notBefore time.Time             // of the next restart
 	pause     time.Duration         // after the last one that was not allowed, 0 after one that was
@@ -124,6 +125,9 @@ func (c *checkpointer) tick(ctx context.Context) (well bool, err error) {
 		return false, err
 	}
 	full := w.frames >= c.full
+	if full && w.frames == c.restarted && w.copied == w.frames {
+		return true, nil // it starts afresh with the next write, and is as long as it was until then
+	}
 	if c.quiet++; w.frames != c.frames {
 		c.frames, c.quiet = w.frames, 0
 	}
@@ -152,7 +156,7 @@ func (c *checkpointer) restart(ctx context.Context) error {
 			return err
 		}
 		if !w.busy {
-			c.pause = 0
+			c.pause, c.restarted = 0, w.frames
 			return nil
 		}
 		if time.Since(held) > restartPatience {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"tolem/store"
 )
@@ -143,4 +144,45 @@ func TestTheWALIsCopiedWhenNothingIsWrittenForAWhile(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestAWALThatMayStartAfreshIsLeftAlone: it does so with the next write. Until
+// then it is as long as before, which is no reason to hold the writer again.
+func TestAWALThatMayStartAfreshIsLeftAlone(t *testing.T) {
+	if onPostgres {
+		t.Skip("the WAL is SQLite's")
+	}
+	s := mustOpen(t)
+	store.WithShortWAL(s, 1)
+	tick, release := store.HoldCheckpoints(s)
+	defer release()
+	for range 2 {
+		mustIssue(t, s)
+		first := begun(t, s)
+		if copied, err := tick(); err != nil || !copied {
+			t.Fatalf("copied: %v, %v", copied, err)
+		}
+		releaseWriter := s.HoldWriter()
+		again := make(chan error, 1)
+		go func() {
+			_, err := tick()
+			again <- err
+		}()
+		select {
+		case err := <-again:
+			if err != nil {
+				t.Error(err)
+			}
+			releaseWriter()
+		case <-time.After(10 * time.Second):
+			t.Error("it waits for the writer")
+			releaseWriter()
+			<-again
+		}
+		mustIssue(t, s)
+		if now := begun(t, s); now != first+1 {
+			t.Errorf("the WAL has started afresh %d times, want once", now-first)
+		}
+	}
+	checked(t, s)
 }
