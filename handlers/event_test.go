@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"reflect"
 	"strings"
 	"testing"
@@ -43,6 +44,7 @@ func TestTheStatusTable(t *testing.T) {
 		declined = topup.OutcomeDeclined
 		refunded = topup.OutcomeRefunded
 		reversed = topup.OutcomeReversed
+		status   = topup.OutcomePaidStatus
 		open     = topup.OutcomeOpen
 	)
 	for _, tc := range []struct {
@@ -51,14 +53,16 @@ func TestTheStatusTable(t *testing.T) {
 	}{
 		// a movement needs all three
 		{"success", "sale", "success", "0", paid},
-		{"success", "sale", "processing", "0", open},
-		{"success", "sale", "decline", "0", open},
+		{"success", "sale", "processing", "0", status},
+		{"success", "sale", "decline", "0", status},
 		{"processing", "sale", "success", "0", open},
-		{"success", "auth", "success", "0", open},
-		{"success", "", "success", "0", open},
+		{"success", "auth", "success", "0", status},
+		{"success", "capture", "success", "0", status},
+		{"success", "recurring", "success", "0", status},
+		{"success", "", "success", "0", status},
 		{"", "sale", "success", "0", open},
 		{"Success", "sale", "success", "0", open},
-		{"success", "SALE", "success", "0", open},
+		{"success", "SALE", "success", "0", status},
 		{"success ", "sale", "success", "0", open},
 		// payment.status decides, operation.status alone decides nothing
 		{"decline", "sale", "decline", "20000", declined},
@@ -79,9 +83,11 @@ func TestTheStatusTable(t *testing.T) {
 		// money that goes back
 		{"refunded", "sale", "success", "0", refunded},
 		{"partially refunded", "refund", "success", "0", refunded},
+		{"partially refunded", "sale", "success", "0", refunded},
+		{"refunded", "", "", "", refunded},
 		{"success", "refund", "success", "0", refunded},
-		{"success", "partial refund", "decline", "20000", refunded},
-		{"decline", "refund", "decline", "20000", refunded},
+		{"success", "partial refund", "success", "0", refunded},
+		{"decline", "refund", "success", "0", refunded},
 		{"reversed", "reversal", "success", "0", reversed},
 		{"partially reversed", "sale", "success", "0", reversed},
 		{"success", "reversal", "success", "0", reversed},
@@ -89,6 +95,20 @@ func TestTheStatusTable(t *testing.T) {
 		{"success", "cancel", "success", "0", reversed},
 		{"success", "chargeback", "success", "0", reversed},
 		{"decline", "reversal", "success", "0", reversed},
+		{"partially reversed", "reversal", "success", "0", reversed},
+		{"reversed", "", "", "", reversed},
+		// money that did not go back: a payment that is paid is still paid
+		{"success", "refund", "decline", "20000", status},
+		{"success", "partial refund", "decline", "20000", status},
+		{"success", "refund", "processing", "", status},
+		{"success", "refund", "", "", status},
+		{"success", "reversal", "decline", "20000", status},
+		{"success", "chargeback", "awaiting", "", status},
+		{"processing", "refund", "processing", "", open},
+		{"decline", "refund", "decline", "20000", open},
+		{"partially refunded", "refund", "decline", "20000", open},
+		{"partially refunded", "refund", "processing", "", open},
+		{"partially reversed", "reversal", "error", "20000", open},
 		// anything else
 		{"awaiting customer action", "sale", "", "", open},
 		{"awaiting 3ds result", "sale", "success", "0", open},
@@ -116,19 +136,7 @@ func TestAMovementThatCannotBeReadIsNotComplete(t *testing.T) {
 		"project missing":            {`"project_id":1234,`, ``},
 		"project a fraction":         {`"project_id":1234`, `"project_id":1234.0`},
 		"project with leading zero":  {`"project_id":1234`, `"project_id":"01234"`},
-		"payment.id missing":         {`"id":"payment_47",`, ``},
-		"payment.id empty":           {`"payment_47"`, `""`},
-		"payment.id null":            {`"payment_47"`, `null`},
-		"payment.id true":            {`"payment_47"`, `true`},
-		"payment.id an object":       {`"payment_47"`, `{}`},
-		"payment.id a fraction":      {`"payment_47"`, `4.5`},
-		"payment.id negative":        {`"payment_47"`, `-4`},
-		"payment.id 20 digits":       {`"payment_47"`, `12345678901234567890`},
-		"payment.id with blank":      {`"payment_47"`, `"payment 47"`},
-		"payment.id with colon":      {`"payment_47"`, `"payment:47"`},
 		"payment.id with semicolon":  {`"payment_47"`, `"payment;47"`},
-		"payment.id with NUL":        {`"payment_47"`, `"payment\u000047"`},
-		"payment.id too long":        {`"payment_47"`, `"` + strings.Repeat("p", 256) + `"`},
 		"operation.id missing":       {`"id":28,`, ``},
 		"operation.id a word":        {`"id":28`, `"id":"op28"`},
 		"operation.id leading zero":  {`"id":28`, `"id":"028"`},
@@ -161,6 +169,79 @@ func TestAMovementThatCannotBeReadIsNotComplete(t *testing.T) {
 		}
 		if e.Fingerprint != nil {
 			t.Errorf("%s: it must not be taken for a repeat", name)
+		}
+		if cut := name == "payment.id with semicolon"; e.MaybeCut != cut {
+			t.Errorf("%s: may be cut: got %t, want %t", name, e.MaybeCut, cut)
+		}
+	}
+}
+
+// The id may be anything, but the money is there: under a reference that shows
+// what can be shown, and that is never an id of ours.
+func TestAMovementThatIsReadableButForItsPaymentIDIsMoneyUnderAnUnknownID(t *testing.T) {
+	tooLong := strings.Repeat("p", 256)
+	for name, tc := range map[string]struct{ from, to, want string }{
+		"missing":               {`"id":"payment_47",`, ``, "operation 28"},
+		"empty":                 {`"payment_47"`, `""`, "operation 28"},
+		"null":                  {`"payment_47"`, `null`, "operation 28"},
+		"true":                  {`"payment_47"`, `true`, "operation 28"},
+		"an object":             {`"payment_47"`, `{"id":"payment_47"}`, "operation 28"},
+		"an empty array":        {`"payment_47"`, `[]`, "operation 28"},
+		"blanks alone":          {`"payment_47"`, `"  "`, "operation 28"},
+		"nothing visible":       {`"payment_47"`, `"\u200b\u0000"`, "operation 28"},
+		"with a blank":          {`"payment_47"`, `"KASPI 1"`, "KASPI 1"},
+		"with a colon":          {`"payment_47"`, `"payment:47"`, "payment:47"},
+		"a fraction":            {`"payment_47"`, `4.5`, "4.5 (number)"},
+		"negative":              {`"payment_47"`, `-4`, "-4 (number)"},
+		"a number too long":     {`"payment_47"`, `12345678901234567890`, "12345678901234567890 (number)"},
+		"with NUL":              {`"payment_47"`, `"payment\u0000_47"`, "payment_47 (#"},
+		"with an invisible":     {`"payment_47"`, `"payment\u200b_47"`, "payment_47 (#"},
+		"too long":              {`"payment_47"`, `"` + tooLong + `"`, tooLong[:239] + " (#"},
+		"too long, of Cyrillic": {`"payment_47"`, `"` + strings.Repeat("ж", 200) + `"`, strings.Repeat("ж", 119) + " (#"},
+	} {
+		e := eventOf(t, edit(t, callbackBody, tc.from, tc.to))
+		if e.Outcome != topup.OutcomePaid || !e.Complete || e.MaybeCut || e.Operation != "28" || e.Sum.Amount != 10000 {
+			t.Errorf("%s: got %+v", name, e)
+		}
+		if e.Reference != tc.want && !(strings.HasSuffix(tc.want, "(#") && strings.HasPrefix(e.Reference, tc.want)) {
+			t.Errorf("%s: reference: got %q, want %q", name, e.Reference, tc.want)
+		}
+		if topup.CheckID(e.Reference) == nil || len(e.Reference) > topup.MaxIDBytes || !utf8.ValidString(e.Reference) {
+			t.Errorf("%s: reference %q may be of a payment that was issued, or does not fit", name, e.Reference)
+		}
+		if len(e.Fingerprint) != 16 {
+			t.Errorf("%s: it could not be taken for a repeat", name)
+		}
+	}
+	one := eventOf(t, edit(t, callbackBody, `"payment_47"`, `"`+tooLong+`1"`)).Reference
+	if two := eventOf(t, edit(t, callbackBody, `"payment_47"`, `"`+tooLong+`2"`)).Reference; one == two {
+		t.Errorf("two ids have the reference %q", one)
+	}
+}
+
+// An operator books by hand what no message could be booked of: he needs all
+// that could be read.
+func TestWhatCanBeReadOfAMessageIsKeptWhateverBecomesOfIt(t *testing.T) {
+	asked, left := topup.Money{Amount: 10000, Currency: "KZT"}, topup.Money{Amount: 4000, Currency: "KZT"}
+	for name, tc := range map[string]struct {
+		pairs        []string
+		sum, initial topup.Money
+		operation    string
+		cut          bool
+	}{
+		"without operation.id":      {[]string{`"id":28`, `"id":null`}, asked, asked, "", false},
+		"without payment.sum":       {[]string{`,"sum":{"amount":10000,"currency":"KZT"}`, ``}, topup.Money{}, asked, "28", false},
+		"without an initial sum":    {[]string{`"sum_initial":{"amount":10000,"currency":"KZT"},`, ``}, asked, topup.Money{}, "28", false},
+		"of another method":         {[]string{`"kaspi"`, `"card"`}, asked, asked, "28", false},
+		"a refund of a part":        {[]string{`"sale"`, `"refund"`, `"sum":{"amount":10000`, `"sum":{"amount":4000`}, left, asked, "28", false},
+		"perhaps cut from another":  {[]string{`"payment_47"`, `"p;account:number:7"`}, asked, asked, "28", true},
+		"perhaps a Payment Page's":  {[]string{`"project_id":1234`, `"project_id":1234,"payment_id":"X1"`}, asked, asked, "28", true},
+		"a status that may be one":  {[]string{`"status":"success"`, `"status":"decline"`, `"project_id":1234`, `"project_id":1234,"payment_id":"X1"`}, asked, asked, "28", true},
+		"paid without an operation": {[]string{`"operation":{`, `"operations":{`}, asked, topup.Money{}, "", false},
+	} {
+		e := eventOf(t, edit(t, callbackBody, tc.pairs...))
+		if e.Reference == "" || e.Sum != tc.sum || e.Initial != tc.initial || e.Operation != tc.operation || e.MaybeCut != tc.cut {
+			t.Errorf("%s: got %+v", name, e)
 		}
 	}
 }
@@ -239,7 +320,7 @@ func TestWhatWasSignedAsSomethingElseIsNoMovement(t *testing.T) {
 			if got, err := signing.Sign([]byte(bodies.forged), key); err != nil || got != signature {
 				t.Fatalf("the forged body does not have the signature of the other: %v", err)
 			}
-			if e := eventOf(t, bodies.forged); e.Outcome != topup.OutcomePaid || e.Complete {
+			if e := eventOf(t, bodies.forged); e.Outcome != topup.OutcomePaid || e.Complete || !e.MaybeCut {
 				t.Errorf("got %+v", e)
 			}
 		})
@@ -298,6 +379,22 @@ func TestARepeatIsWhatTheRulesCallOne(t *testing.T) {
 		if bytes.Equal(e.Fingerprint, base) || e.Fingerprint == nil {
 			t.Errorf("%s: it is no repeat; fingerprint %x", name, e.Fingerprint)
 		}
+	}
+	// Movements of years ago may be sent again after any upgrade.
+	if got, want := hex.EncodeToString(base), "5eb01de7ffd4087b8e732b30169bf27f"; got != want {
+		t.Errorf("the fingerprint of a movement: got %s, want %s as ever", got, want)
+	}
+	coded := func(code string) []byte {
+		return eventOf(t, edit(t, callbackBody, `"status":"success"`, `"status":"decline"`, `"code":"0"`, code)).Fingerprint
+	}
+	open := coded(`"code":"20802"`)
+	for name, code := range map[string]string{"another": `"code":"20000"`, "an empty": `"code":""`, "a null": `"code":null`} {
+		if bytes.Equal(coded(code), open) {
+			t.Errorf("a decline with %s code is no repeat", name)
+		}
+	}
+	if !bytes.Equal(coded(`"code":20802`), open) {
+		t.Error("a code that is a number is the same code")
 	}
 	none := eventOf(t, edit(t, callbackBody, `"status":"success"`, ``+`"status":"processing"`, `"id":"payment_47",`, ``))
 	if none.Fingerprint != nil {

@@ -27,13 +27,12 @@ func saidOf(b *signing.Body, project string) highhelp.Said {
 		At:          momentOf(at("payment_info:updated_date"), at("payment_info:created_date")),
 	}
 	said.Amount, _ = amountOf(at("payment_info:amount"))
-	if b.HidesLine("general", "integration", "payment_info", "project_id", "recipient_requisites", "status") || b.HasColonInName() {
-		// The lines may have been signed as another alert's, cut elsewhere: the
-		// scheme escapes neither values nor a ':' in a name, which no alert of theirs
-		// has. Then no sum of it is believed. The members that we do not read are named
-		// as well, since the payment's id could go on into theirs.
-		said.Amount = 0
-	}
+	// The lines may have been signed as another alert's, cut elsewhere: the scheme
+	// escapes neither values nor a ':' in a name, which no alert of theirs has. The
+	// members that we do not read are named as well, since the payment's id could
+	// go on into theirs.
+	said.MaybeCut = b.HasColonInName() ||
+		b.HidesLine("general", "integration", "payment_info", "project_id", "recipient_requisites", "status")
 	return said
 }
 

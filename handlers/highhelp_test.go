@@ -670,16 +670,55 @@ func TestAPayoutCreditsNobody(t *testing.T) {
 }
 
 func TestAnOperatorsCreditTakesTheSuccessThatComesLater(t *testing.T) {
-	for amount, flags := range map[int64]topup.Flags{1500000: 0, 1400000: topup.FlagAmountDiffers | topup.FlagConflict} {
+	r := newPayinRig(t)
+	id := r.open(payinBody)
+	if _, err := r.store.CreditPayment(t.Context(), id, store.By{Actor: "anna", Reason: "the provider says so"}); err != nil {
+		t.Fatal(err)
+	}
+	r.accepted(alertBody(id, "success", "", 1500000, "KZT"))
+	p := r.payment(id)
+	if p.Status != topup.StatusSucceeded || p.Flags != 0 || p.InSuspense != 0 || r.balance("7011112233") != 1500000 {
+		t.Errorf("got %s %v, %d in suspense, balance %d", p.Status, p.Flags.Names(), p.InSuspense, r.balance("7011112233"))
+	}
+	r.checked()
+}
+
+func TestAnOperatorsCreditDoesNotSwallowASuccessOfAnotherSum(t *testing.T) {
+	by := store.By{Actor: "anna", Reason: "the provider says so"}
+	for _, tc := range []struct {
+		amount int64
+		flags  topup.Flags
+	}{
+		{1400000, topup.FlagAmountDiffers | topup.FlagConflict},
+		{1600000, topup.FlagAmountDiffers | topup.FlagConflict},
+		{1500000 * 11, topup.FlagAmountDiffers | topup.FlagConflict},
+	} {
 		r := newPayinRig(t)
 		id := r.open(payinBody)
-		if _, err := r.store.CreditPayment(t.Context(), id, store.By{Actor: "anna", Reason: "the provider says so"}); err != nil {
+		credit, err := r.store.CreditPayment(t.Context(), id, by)
+		if err != nil {
 			t.Fatal(err)
 		}
-		r.accepted(alertBody(id, "success", "", amount, "KZT"))
+		success := alertBody(id, "success", "", tc.amount, "KZT")
+		r.accepted(success)
+		r.accepted(success)
 		p := r.payment(id)
-		if p.Status != topup.StatusSucceeded || p.Flags != flags || p.InSuspense != 0 || r.balance("7011112233") != 1500000 {
-			t.Errorf("%d: got %s %v, %d in suspense, balance %d", amount, p.Status, p.Flags.Names(), p.InSuspense, r.balance("7011112233"))
+		if p.Status != topup.StatusSucceeded || p.Flags != tc.flags || p.InSuspense != 1 || r.balance("7011112233") != 1500000 {
+			t.Errorf("%d: got %s %v, %d in suspense, balance %d", tc.amount, p.Status, p.Flags.Names(), p.InSuspense, r.balance("7011112233"))
+		}
+		// The operator was wrong: what was received is the customer's.
+		if _, err := r.store.Reverse(t.Context(), credit.ID, by); err != nil {
+			t.Fatal(err)
+		}
+		made, err := r.store.Transactions(t.Context(), 0, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.store.AssignSuspense(t.Context(), made[1].ID, "7011112233", "e1", by); err != nil {
+			t.Fatal(err)
+		}
+		if p := r.payment(id); p.InSuspense != 0 || r.balance("7011112233") != tc.amount {
+			t.Errorf("%d: assigned: %d in suspense, balance %d", tc.amount, p.InSuspense, r.balance("7011112233"))
 		}
 		r.checked()
 	}

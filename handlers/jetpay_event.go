@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ func eventOf(b *signing.Body, p *project, c claim) topup.Event {
 		Project:     p.id,
 		Source:      topup.SourceCallback,
 		Amounts:     topup.AmountExact,
-		Reference:   referenceOf(m.paymentID),
+		MaybeCut:    mayBeCut(b, m.paymentID),
 		Operation:   operationOf(m.operationID),
 		Outcome:     outcomeOf(m),
 		Sum:         sum,
@@ -33,12 +34,16 @@ func eventOf(b *signing.Body, p *project, c claim) topup.Event {
 		ReceiptID:   shown(m.receiptID),
 		EffectiveAt: dateOf(m.operationDate, m.paymentDate),
 	}
-	e.Complete = c.readable && !mayBeForged(b) && e.Reference != "" && e.Operation != "" && sumOK && initialOK
+	e.Complete = c.readable && !e.MaybeCut && e.Operation != "" && sumOK && initialOK
+	e.Reference = referenceOf(m.paymentID)
+	if e.Reference == "" && e.Outcome == topup.OutcomePaid && e.Complete {
+		e.Reference = topup.UnnamedReference(e.Operation)
+	}
 	e.Fingerprint = fingerprint(e, m)
 	return e
 }
 
-// mayBeForged reports whether the platform may have signed other lines than
+// mayBeCut reports whether the platform may have signed other lines than
 // these. The signature joins names and values without escaping the values, so
 // whoever has a text of his own signed, such as the account number that he
 // typed, ";operation:id:1;…", can have lines signed that fit a movement too.
@@ -50,8 +55,12 @@ func eventOf(b *signing.Body, p *project, c claim) topup.Event {
 // Cut from another callback, the lines that stood there are hidden in a value,
 // as those of a Payment Page may be: a ':' in a name is doubled, so that they
 // cannot stand elsewhere as lines. Such a movement moves no money; somebody must
-// look.
-func mayBeForged(b *signing.Body) bool {
+// look. Nor does one whose payment.id has a ';' in it: none of ours has, and what
+// follows it may be any line.
+func mayBeCut(b *signing.Body, paymentID signing.Value) bool {
+	if paymentID.Kind() == signing.KindString && bytes.IndexByte(paymentID.Bytes(), ';') >= 0 {
+		return true
+	}
 	for _, first := range [...]string{"customer_id", "amount", "additional_customer_id", "code"} {
 		if b.SignedBeginsWith(first) {
 			return true
@@ -105,18 +114,34 @@ func word(v signing.Value) string {
 
 // outcomeOf is the status table (JetPay Gate, "Rules for money"): the payment's
 // status and the operation's type decide. The operation's status alone decides
-// nothing, except that a movement needs it to be a success.
+// nothing, except that a movement, a refund or a reversal needs it to be a
+// success.
 func outcomeOf(m members) topup.Outcome {
-	typ, status := word(m.operationType), word(m.paymentStatus)
+	typ, status, operation := word(m.operationType), word(m.paymentStatus), word(m.operationStatus)
+	refund := strings.Contains(typ, "refund")
+	reversal := !refund && takesBack(typ)
 	switch {
-	case typ == "sale" && word(m.operationStatus) == "success" && status == "success":
+	case typ == "sale" && operation == "success" && status == "success":
 		return topup.OutcomePaid
-	case status == "refunded", status == "partially refunded", strings.Contains(typ, "refund"):
+	case (refund || reversal) && operation != "success" && operation != "":
+		// It was declined or is under way. What the payment's status says of
+		// earlier ones, their own messages have said.
+		return paidOrOpen(status)
+	case status == "refunded", status == "partially refunded", refund && operation == "success":
 		return topup.OutcomeRefunded
-	case status == "reversed", status == "partially reversed", takesBack(typ):
+	case status == "reversed", status == "partially reversed", reversal && operation == "success":
 		return topup.OutcomeReversed
 	case isDecline(status) && !leavesOpen(m.code):
 		return topup.OutcomeDeclined
+	}
+	return paidOrOpen(status)
+}
+
+// paidOrOpen is the outcome of a message that is no movement, and reports
+// nothing but the payment's status.
+func paidOrOpen(status string) topup.Outcome {
+	if status == "success" {
+		return topup.OutcomePaidStatus
 	}
 	return topup.OutcomeOpen
 }
@@ -150,13 +175,19 @@ func leavesOpen(code signing.Value) bool {
 	return false
 }
 
-// referenceOf returns the payment's id, or nothing when it is no id.
+// referenceOf returns the payment's id; of what is no id, what can be shown of
+// it, which is nothing for a value that is neither text nor number.
 func referenceOf(v signing.Value) string {
-	id, ok := idOf(v)
-	if !ok || topup.CheckID(id) != nil {
-		return ""
+	if id, ok := idOf(v); ok && topup.CheckID(id) == nil {
+		return id
 	}
-	return id
+	switch v.Kind() {
+	case signing.KindString:
+		return topup.ShownReference(v.Text())
+	case signing.KindNumber:
+		return topup.ShownReference(v.Text() + " (number)")
+	}
+	return ""
 }
 
 // operationOf returns the operation's digits, or nothing.
@@ -199,19 +230,28 @@ func shown(v signing.Value) string {
 
 // fingerprint is equal for a message and its repeats: what it covers is what
 // makes a repeat (JetPay Gate, "Rules for money"), as the text that was kept,
-// so that 1 and "1" are the same. A message without a readable payment.id, and
-// a movement that cannot be read, has none: it is never taken for a repeat.
+// so that 1 and "1" are the same. A message that names no payment, and a movement
+// that cannot be read, has none: it is never taken for a repeat.
+//
+// The code counts but for a movement: a decline that may still be paid and then
+// becomes final is news. What a movement's fingerprint is made of can never
+// change: those of years ago are stored, and the platform may send them again.
 func fingerprint(e topup.Event, m members) []byte {
 	if e.Reference == "" || e.Outcome == topup.OutcomePaid && !e.Complete {
 		return nil
 	}
+	parts := [...]signing.Value{
+		m.paymentID, m.paymentStatus, m.operationID, m.operationStatus, m.operationType,
+		m.sum.amount, m.sum.currency, m.initial.amount, m.initial.currency, m.code,
+	}
+	counts := parts[:]
+	if e.Outcome == topup.OutcomePaid {
+		counts = parts[:len(parts)-1]
+	}
 	var f topup.Fingerprint
 	f.AddText(e.Provider)
 	f.AddText(e.Project)
-	for _, v := range [...]signing.Value{
-		m.paymentID, m.paymentStatus, m.operationID, m.operationStatus, m.operationType,
-		m.sum.amount, m.sum.currency, m.initial.amount, m.initial.currency,
-	} {
+	for _, v := range counts {
 		if v.Kind() == signing.KindString || v.Kind() == signing.KindNumber {
 			f.Add(v.Bytes())
 		} else {

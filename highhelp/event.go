@@ -25,6 +25,7 @@ type Said struct {
 	Method      string
 	Type        string
 	At          time.Time // when it became so
+	MaybeCut    bool      // it may have been signed as another alert, cut elsewhere
 }
 
 // SaidOf is what an answer to info says. The answer carries no time of its own,
@@ -45,17 +46,19 @@ func SaidOf(projectID string, i Info, read time.Time) Said {
 // that somebody looks at it.
 func (s Said) Event(source topup.Source, maxOver int64) topup.Event {
 	e := topup.Event{
-		Provider:    Provider,
-		Project:     s.ProjectID,
-		Source:      source,
-		Amounts:     topup.AmountReceived,
-		MaxOver:     min(max(maxOver, 1), topup.MaxOverLimit),
-		Outcome:     s.outcome(),
-		TopUp:       s.Type == "" || s.Type == typePayin,
-		Method:      topup.Shown(s.Method),
-		Status:      topup.Shown(StatusText(s.Status, s.SubStatus)),
-		Message:     topup.Shown(s.Description),
-		EffectiveAt: s.At,
+		Provider:     Provider,
+		Project:      s.ProjectID,
+		Source:       source,
+		Amounts:      topup.AmountReceived,
+		MaxOver:      min(max(maxOver, 1), topup.MaxOverLimit),
+		Outcome:      s.outcome(),
+		MaybeCut:     s.MaybeCut,
+		ReportsState: true,
+		TopUp:        s.Type == "" || s.Type == typePayin,
+		Method:       topup.Shown(s.Method),
+		Status:       topup.Shown(StatusText(s.Status, s.SubStatus)),
+		Message:      topup.Shown(s.Description),
+		EffectiveAt:  s.At,
 	}
 	if len(s.PaymentID) <= topup.MaxIDBytes && utf8.ValidString(s.PaymentID) {
 		e.Reference = s.PaymentID
@@ -65,7 +68,7 @@ func (s Said) Event(source topup.Source, maxOver int64) topup.Event {
 		e.Sum, e.Complete = s.money()
 		e.Initial = e.Sum
 		// Money of another type than a pay-in goes the other way.
-		e.Complete = e.Complete && s.Status != "" && e.Reference != "" && e.TopUp
+		e.Complete = e.Complete && s.Status != "" && e.Reference != "" && e.TopUp && !e.MaybeCut
 	}
 	if source == topup.SourceInfo && e.Outcome == topup.OutcomeDeclined {
 		// What we ask for is how it stands now: a decline that a dispute had

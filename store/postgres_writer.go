@@ -537,11 +537,11 @@ const (
 		JOIN payments p ON p.provider_reference = u.reference AND p.provider = u.provider AND p.project = u.project AND p.customer_id = ''
 		WHERE u.reference <> '' ORDER BY p.payment_id FOR UPDATE OF p`
 	// pgMetSQL is asked once the locks are held, of a moment after that. LATERAL
-	// and LIMIT keep PostgreSQL from collecting all messages in memory.
-	pgMetSQL = `SELECT u.n, m.met IS NOT NULL,
+	// and the aggregate keep PostgreSQL from collecting all messages in memory.
+	pgMetSQL = `SELECT u.n, m.repeats,
 		o.reference, o.sum_amount, o.sum_currency, o.initial_amount, o.initial_currency
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[]) WITH ORDINALITY AS u (reference, provider, project, operation, fingerprint, n)
-		LEFT JOIN LATERAL (SELECT 1 AS met FROM messages s WHERE s.reference = u.reference AND s.fingerprint = u.fingerprint LIMIT 1) m ON true
+		CROSS JOIN LATERAL (SELECT ` + repeatsSQL + ` AS repeats FROM messages s WHERE s.reference = u.reference AND s.fingerprint = u.fingerprint) m
 		LEFT JOIN operations o ON o.operation = u.operation AND o.provider = u.provider AND o.project = u.project`
 )
 
@@ -612,16 +612,15 @@ func scanHeld(rows pgx.Rows, state func(i int) *topup.State) error {
 func scanMet(rows pgx.Rows, state func(i int) *topup.State) error {
 	for rows.Next() {
 		var (
-			n                           int64
-			repeat                      bool
+			n, repeats                  int64
 			reference, sumIn, initialIn sql.NullString
 			sum, initial                sql.NullInt64
 		)
-		if err := rows.Scan(&n, &repeat, &reference, &sum, &sumIn, &initial, &initialIn); err != nil {
+		if err := rows.Scan(&n, &repeats, &reference, &sum, &sumIn, &initial, &initialIn); err != nil {
 			return err
 		}
 		s := state(int(n - 1))
-		s.Repeat = repeat
+		noteRepeats(s, repeats)
 		if reference.Valid {
 			s.Posted = &topup.PostedOperation{
 				Reference: reference.String,

@@ -9,8 +9,10 @@ import (
 )
 
 const (
-	// seenSQL tells whether an equal message is stored.
-	seenSQL = `SELECT EXISTS (SELECT 1 FROM messages WHERE reference = ? AND fingerprint = ?)`
+	// seenSQL tells whether equal messages are stored: see repeatsSQL.
+	seenSQL = `SELECT ` + repeatsSQL + ` FROM messages s WHERE s.reference = ? AND s.fingerprint = ?`
+	// repeatsSQL is 0 for no message, 1 for foreign ones alone, else 2.
+	repeatsSQL = `coalesce(max(CASE WHEN s.disposition = 'foreign' THEN 1 ELSE 2 END), 0)`
 	// postedSQL tells what the event's operation did before.
 	postedSQL = `SELECT reference, sum_amount, sum_currency, initial_amount, initial_currency
 		FROM operations WHERE operation = ? AND provider = ? AND project = ?`
@@ -35,6 +37,11 @@ type Recorded struct {
 	PaymentID   string // the payment that it concerns, if any
 	Status      topup.Status
 	Flags       topup.Flags // those that this message added
+}
+
+// noteRepeats puts what repeatsSQL says into the state.
+func noteRepeats(state *topup.State, repeats int64) {
+	state.Repeat, state.RepeatsForeign = repeats == 2, repeats == 1
 }
 
 // Record stores a verified message with its raw body, decides what it means
@@ -167,7 +174,8 @@ func showEvent(p *topup.Payment, d topup.Decision, e topup.Event) {
 	if p.Credit != nil && e.Outcome == topup.OutcomePaid && !behindCredit {
 		return // a second operation: its item in suspense shows it
 	}
-	contradicts := e.Outcome == topup.OutcomeDeclined || e.Outcome == topup.OutcomeOpen || e.Outcome == topup.OutcomeDisputed
+	contradicts := e.Outcome == topup.OutcomeDeclined || e.Outcome == topup.OutcomeOpen || e.Outcome == topup.OutcomeDisputed ||
+		e.Outcome == topup.OutcomePaidStatus
 	if p.Credit != nil && contradicts {
 		return
 	}

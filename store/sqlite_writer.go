@@ -189,9 +189,11 @@ func (w *sqliteWork) assertDurable(ctx context.Context) error { return assertPra
 func (w *sqliteWork) state(tx *wtx, e *topup.Event) (state topup.State, err error) {
 	stmts := tx.stmts
 	if len(e.Fingerprint) > 0 {
-		if _, err := stmts.seen.hot.one([]any{&state.Repeat}, e.Reference, e.Fingerprint); err != nil {
+		var repeats int64
+		if _, err := stmts.seen.hot.one([]any{&repeats}, e.Reference, e.Fingerprint); err != nil {
 			return state, err
 		}
+		noteRepeats(&state, repeats)
 	}
 	var posted topup.PostedOperation
 	found, err := stmts.posted.hot.one([]any{&posted.Reference, &posted.Sum.Amount, &posted.Sum.Currency, &posted.Initial.Amount, &posted.Initial.Currency},

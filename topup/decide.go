@@ -2,8 +2,11 @@ package topup
 
 // State is what an event meets.
 type State struct {
-	// Repeat is true when an equal message is stored already.
+	// Repeat is true when an equal message is stored already, and was not foreign.
 	Repeat bool
+	// RepeatsForeign is true when the equal messages that are stored were foreign.
+	// That was judged by the settings of then.
+	RepeatsForeign bool
 	// Payment is the payment that the event names, if it was issued to the
 	// event's project, or else the one that was opened for earlier money under
 	// the same unknown id; nil when there is neither.
@@ -17,6 +20,9 @@ type PostedOperation struct {
 	Reference string
 	Sum       Money
 	Initial   Money
+	// ByOperator is true when an operator entered the operation, so that what the
+	// provider says of it may differ.
+	ByOperator bool
 }
 
 // Disposition says what became of a message. It is stored with it.
@@ -57,10 +63,26 @@ type Decision struct {
 // for, closed or not; a suspense posting is of the event's Sum.
 func Decide(s State, e Event) Decision {
 	d := decide(s, e)
-	if s.Payment != nil && !s.Repeat {
+	if d.Disposition == DispositionForeign && s.RepeatsForeign {
+		d.Disposition = DispositionRepeat
+	}
+	if s.Payment != nil && ends(e, d.Disposition) {
 		d.Settled = s.Payment.Flags & FlagOutcomeUnknown
 	}
 	return d
+}
+
+// ends reports whether the message ends that the outcome of its payment is
+// unknown. A provider that says it is under way does not: it may have called the
+// payment paid before.
+func ends(e Event, d Disposition) bool {
+	switch d {
+	case DispositionCredited, DispositionSuspended, DispositionBound:
+		return true
+	case DispositionNoted:
+		return e.Outcome == OutcomeDeclined || e.ReportsState
+	}
+	return e.ReportsState && d != DispositionRepeat
 }
 
 func decide(s State, e Event) Decision {
@@ -75,19 +97,12 @@ func decide(s State, e Event) Decision {
 		return decidePosted(s, e)
 	case s.Payment == nil || !s.Payment.Issued():
 		return decideUnknown(s, e)
+	case s.Payment.Credit != nil:
+		return decideCredited(s, e)
 	}
 	p := s.Payment
-	exact := e.Sum == p.Money && e.Initial == p.Money
 	switch {
-	case awaitsOperation(p.Credit) && (exact || e.credits(p.Money)):
-		d := decided(s, DispositionBound)
-		if e.Sum != p.Credit.Money {
-			d.Flags = FlagAmountDiffers | FlagConflict
-		}
-		return d
-	case p.Credit != nil:
-		return suspend(s, FlagSecondOperation)
-	case exact || e.credits(p.Money):
+	case e.Sum == p.Money && e.Initial == p.Money, e.credits(p.Money):
 		d := Decision{Disposition: DispositionCredited, Status: StatusSucceeded}
 		if p.Status == StatusDeclined || p.Status == StatusExpired {
 			d.Flags |= FlagLate
@@ -100,6 +115,27 @@ func decide(s State, e Event) Decision {
 		return suspend(s, FlagCurrencyDiffers)
 	default:
 		return suspend(s, FlagAmountDiffers)
+	}
+}
+
+// decideCredited: a fresh movement of a payment whose one credit is taken, be it
+// reversed or recalled by now. It is what an operator had credited ahead of it, or
+// money that comes on top.
+func decideCredited(s State, e Event) Decision {
+	c := s.Payment.Credit
+	switch {
+	case !awaitsOperation(c):
+		return suspend(s, FlagSecondOperation)
+	case e.Sum == c.Money && e.Initial == c.Money:
+		return decided(s, DispositionBound)
+	case e.Amounts != AmountReceived:
+		return suspend(s, FlagSecondOperation)
+	case e.Sum.Currency != c.Money.Currency:
+		return suspend(s, FlagCurrencyDiffers|FlagConflict)
+	default:
+		// What was received is not what the operator credited: both are kept, and
+		// he can reverse his credit and assign what came.
+		return suspend(s, FlagAmountDiffers|FlagConflict)
 	}
 }
 
@@ -139,7 +175,8 @@ func decideStatus(s State, e Event) Decision {
 	}
 	switch e.Outcome {
 	case OutcomeDeclined:
-		if d.Status != StatusSucceeded && (d.Status != StatusReview || s.Payment.NothingOpen()) {
+		over := e.ReportsState && s.Payment.NothingOpen()
+		if d.Status != StatusSucceeded && (d.Status != StatusReview || over) {
 			d.Status = StatusDeclined
 		}
 	case OutcomeDisputed:
@@ -151,17 +188,28 @@ func decideStatus(s State, e Event) Decision {
 		d.Flags, d.Status = FlagRefund, reviewUnlessCredited(s.Payment)
 	case OutcomeReversed:
 		d.Flags, d.Status = FlagReversal, reviewUnlessCredited(s.Payment)
+	case OutcomePaidStatus:
+		// The platform may be set to report payments in a form that is no movement:
+		// what it calls paid must not expire in silence.
+		if s.Payment.Issued() && s.Payment.Status != StatusSucceeded {
+			d.Flags, d.Status = FlagOutcomeUnknown, StatusReview
+		}
 	}
 	return d
 }
 
 // decidePosted: the operation has had its effect, and never has another. When
-// it now tells another story, the payment that it names is flagged.
+// the message contradicts that, the payment that it names is flagged; and when the
+// effect was what an operator had entered, the money of that payment may be what
+// was entered elsewhere: somebody must look.
 func decidePosted(s State, e Event) Decision {
 	d := decided(s, DispositionPosted)
 	same := s.Posted.Reference == e.Reference && s.Posted.Sum == e.Sum && s.Posted.Initial == e.Initial
 	if s.Payment != nil && !same {
 		d.Flags = FlagConflict
+		if s.Posted.ByOperator {
+			d.Status = reviewUnlessCredited(s.Payment)
+		}
 	}
 	return d
 }
@@ -186,8 +234,8 @@ func suspend(s State, flag Flags) Decision {
 }
 
 func reviewUnlessCredited(p *Payment) Status {
-	if p.Credit != nil || p.Status == StatusSucceeded {
-		return p.Status
+	if p.Status == StatusSucceeded {
+		return StatusSucceeded
 	}
 	return StatusReview
 }

@@ -3,6 +3,7 @@ package topup
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -54,12 +55,49 @@ func Shown(text string) string {
 			return r
 		}, text)
 	}
-	if len(text) <= maxShown {
+	return cutText(text, maxShown)
+}
+
+// checksumBytes is how much of a SHA-256 tells apart the ids of which a
+// reference shows only a part.
+const checksumBytes = 6
+
+// ShownReference returns what can be shown of a payment's id that is not one of
+// ours: see [CheckID]. It never equals an id of ours, so that money under it is
+// never taken for a payment that was issued. An id of which a part cannot be
+// shown, because it is too long or invisible, ends in a checksum of all of it, so
+// that two different ids have two references. Of an id without anything visible
+// nothing can be shown.
+func ShownReference(id string) string {
+	visible := strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsGraphic(r) {
+			return -1
+		}
+		return r
+	}, id)
+	if strings.TrimSpace(visible) == "" {
+		return ""
+	}
+	if visible == id && len(id) <= MaxIDBytes && CheckID(id) != nil {
+		return id
+	}
+	sum := sha256.Sum256([]byte(id))
+	checksum := fmt.Sprintf(" (#%x)", sum[:checksumBytes]) // its blank keeps it from being an id of ours
+	return cutText(visible, MaxIDBytes-len(checksum)) + checksum
+}
+
+// UnnamedReference is the reference of money that came without any id of a
+// payment: one of its own for each operation, and no id of ours, for the blank
+// in it.
+func UnnamedReference(operation string) string { return "operation " + operation }
+
+// cutText cuts valid text to at most that many bytes.
+func cutText(text string, most int) string {
+	if len(text) <= most {
 		return text
 	}
-	cut := maxShown
-	for !utf8.RuneStart(text[cut]) {
-		cut--
+	for !utf8.RuneStart(text[most]) {
+		most--
 	}
-	return text[:cut]
+	return text[:most]
 }
