@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -15,22 +16,22 @@ import (
 const (
 	maxActorBytes  = 255
 	maxReasonBytes = 500
+	// maxBook bounds the ledger transactions of a payment that are read for an
+	// operator's step. Every movement under an id that was not issued is one.
+	maxBook = 100_000
 )
 
-// States of a suspense item.
-const (
-	SuspenseOpen     = "open"     // nobody has resolved it
-	SuspenseAssigned = "assigned" // given to a contract
-	SuspenseReturned = "returned" // sent back to the platform
-	SuspenseReversed = "reversed" // the suspense transaction itself was mirrored
-)
-
-// By says who does something to the ledger, and why. Both are written into the
-// transaction and can never be changed.
+// By says who does something to the ledger, why, and as of which day. Actor and
+// reason are written down with what was done and can never be changed.
 type By struct {
 	Actor  string // 1 to 255 bytes
 	Reason string // 1 to 500 bytes
+	// Effective is the day on which the step counts; the zero Day is today.
+	Effective Day
 }
+
+// Day is a day on the calendar: from its first instant to that of the next day.
+type Day struct{ Start, End time.Time }
 
 func (b By) check() error {
 	if err := checkNote("actor", b.Actor, maxActorBytes); err != nil {
@@ -55,117 +56,164 @@ func checkNote(field, text string, most int) error {
 	return nil
 }
 
+// effectiveAt is when a step counts: the first instant of its day, now for
+// today, and never before what it undoes or carries on, nor in a closed period.
+func (tx *wtx) effectiveAt(by By, earliest time.Time) (time.Time, error) {
+	now, day := tx.now(), by.Effective
+	at := now
+	switch {
+	case day.Start.IsZero():
+	case day.Start.After(now):
+		return at, topup.Invalid("effective", "must not be in the future")
+	case !now.Before(day.End): // a day of the past
+		if at = day.Start; at.Before(earliest) && earliest.Before(day.End) {
+			at = earliest // the same day, later
+		}
+		if at.Before(earliest) {
+			return at, topup.Invalid("effective", "must not be before %s, when that happened which this step undoes or carries on", earliest.UTC().Format(time.RFC3339))
+		}
+	}
+	closed, err := tx.closedUntil()
+	if err != nil {
+		return at, err
+	}
+	if at.Before(closed) {
+		return at, topup.Conflict("the books are closed until %s: give a later effective day, or none for today", closed.UTC().Format(time.RFC3339))
+	}
+	return at, nil
+}
+
 // operate runs an operator's step as one write, and returns the ledger
 // transaction that it made. step returns refusals before it writes anything.
 func (s *Store) operate(ctx context.Context, by By, step func(*wtx) (posted, error)) (topup.Transaction, error) {
-	var made topup.Transaction
-	if err := by.check(); err != nil {
-		return made, err
-	}
-	err := s.writer.do(ctx, func(tx *wtx) error {
+	made, err := s.operateEach(ctx, by, nil, func(tx *wtx) ([]posted, error) {
 		p, err := step(tx)
-		if err != nil {
-			return err
-		}
-		t, err := tx.transaction(`t.seq = ?`, p.seq)
-		if err != nil {
-			return err
-		}
-		made = t.Transaction
-		return nil
+		return []posted{p}, err
 	})
 	if err != nil {
 		return topup.Transaction{}, err
 	}
+	return made[0], nil
+}
+
+// operateEach is operate for a step of several transactions. about is a message
+// whose state the step depends on, nil for none.
+func (s *Store) operateEach(ctx context.Context, by By, about *topup.Event, step func(*wtx) ([]posted, error)) ([]topup.Transaction, error) {
+	var made []topup.Transaction
+	if err := by.check(); err != nil {
+		return nil, err
+	}
+	err := s.writer.wait(ctx, &write{event: about, fn: func(tx *wtx) error {
+		list, err := step(tx)
+		if err != nil {
+			return err
+		}
+		done := make([]topup.Transaction, len(list))
+		for i, p := range list {
+			if done[i], err = tx.transaction(`t.seq = ?`, p.seq); err != nil {
+				return err
+			}
+		}
+		made = done
+		return nil
+	}})
+	if err != nil {
+		return nil, err
+	}
 	return made, nil
+}
+
+// onBook reads a payment's book, lets decide judge it, and carries the step out.
+func (s *Store) onBook(ctx context.Context, paymentID string, by By, decide func(topup.Book) (topup.Step, error)) (topup.Transaction, error) {
+	return s.operate(ctx, by, func(tx *wtx) (posted, error) {
+		book, err := tx.book(paymentID)
+		if err != nil {
+			return posted{}, err
+		}
+		step, err := decide(book)
+		if err != nil {
+			return posted{}, err
+		}
+		return tx.carryOut(book, step, by)
+	})
 }
 
 // CreditPayment credits a payment whose callback never came: the issued amount
 // to the contract that it was issued for. It takes the payment's one credit; a
-// callback that comes later is bound to it and posts nothing (JetPay Gate,
-// "Rules for money").
+// callback that comes later is bound to it and posts nothing. The rules are
+// those of [topup.DecideCredit].
 //
-// It can be credited although money of it was assigned to another contract: the
-// credit is free then, and what was sent astray is the operator's to judge.
-//
-// Refusals: KindNotFound when there is no such payment; KindConflict when it
-// has had its credit (a credit that was reversed stays taken), while money of
-// it lies in suspense, and when it names no contract.
+// Errors: KindNotFound when there is no such payment; KindConflict when it
+// cannot be credited.
 func (s *Store) CreditPayment(ctx context.Context, paymentID string, by By) (topup.Transaction, error) {
-	made, err := s.operate(ctx, by, func(tx *wtx) (posted, error) {
-		p, err := tx.payment(paymentID)
-		if err != nil {
-			return posted{}, err
-		}
-		if err := creditable(p); err != nil {
-			return posted{}, err
-		}
-		made, err := tx.post(entry{
-			kind: topup.KindManualCredit, paymentID: p.ID, takesCredit: true,
-			actor: by.Actor, reason: by.Reason, effectiveAt: tx.now(),
-			postings: topup.Transfer(topup.SettlementAccount(p.Provider, p.Project), topup.CustomerAccount(p.CustomerID, p.ContractID), p.Money),
-		})
-		if err != nil {
-			return posted{}, err
-		}
-		p.Credit = &topup.Credit{Seq: made.seq, TransactionID: made.id, Money: p.Money, At: made.at, ByOperator: true}
-		p.Status = topup.StatusSucceeded
-		return made, tx.savePayment(p)
-	})
+	made, err := s.onBook(ctx, paymentID, by, topup.DecideCredit)
 	if err != nil {
 		return made, fmt.Errorf("credit payment %s: %w", paymentID, err)
 	}
 	return made, nil
 }
 
-// errInSuspense refuses a credit ahead of its money when that has come: the
-// customer would have both.
-func errInSuspense() error {
-	return topup.Conflict("money of this payment lies in suspense: use suspense assign")
+// RecallPayment takes what stands of a payment's credit back into suspense, from
+// where it is assigned or returned; the rules are those of [topup.DecideRecall].
+//
+// Errors: KindNotFound when there is no such payment; KindConflict when nothing
+// of it is credited.
+func (s *Store) RecallPayment(ctx context.Context, paymentID string, by By) (topup.Transaction, error) {
+	made, err := s.onBook(ctx, paymentID, by, topup.DecideRecall)
+	if err != nil {
+		return made, fmt.Errorf("recall payment %s: %w", paymentID, err)
+	}
+	return made, nil
 }
 
-func creditable(p *topup.Payment) error {
-	switch {
-	case p.Credit != nil && p.Credit.Reversed && p.InSuspense > 0:
-		return topup.Conflict("the payment had its one credit, which was reversed by an operator, and money of it lies in suspense: use suspense assign")
-	case p.Credit != nil && p.Credit.Reversed:
-		return topup.Conflict("the payment had its one credit, which was reversed by an operator: reverse that reversal instead")
-	case p.Credit != nil:
-		return topup.Conflict("the payment has been credited")
-	case p.InSuspense > 0:
-		return errInSuspense()
-	case !p.Issued():
-		return topup.Conflict("the payment names no contract: its money can only be assigned from suspense")
+// ClosePayment ends a review in which nothing is credited and nothing lies in
+// suspense: the payment becomes declined. The rules are those of
+// [topup.DecideClose].
+//
+// Errors: KindNotFound when there is no such payment; KindConflict when there is
+// nothing to close.
+func (s *Store) ClosePayment(ctx context.Context, paymentID string, by By) error {
+	if err := by.check(); err != nil {
+		return err
+	}
+	err := s.writer.do(ctx, func(tx *wtx) error {
+		book, err := tx.book(paymentID)
+		if err != nil {
+			return err
+		}
+		if err := topup.DecideClose(book); err != nil {
+			return err
+		}
+		if _, err := tx.effectiveAt(by, time.Time{}); err != nil {
+			return err
+		}
+		book.Payment.Status = topup.StatusDeclined
+		book.Payment.Flags &^= topup.FlagOutcomeUnknown
+		if err := tx.savePayment(book.Payment); err != nil {
+			return err
+		}
+		return tx.noteStep(stepNote{action: stepClose, payment: paymentID}, by)
+	})
+	if err != nil {
+		return fmt.Errorf("close payment %s: %w", paymentID, err)
 	}
 	return nil
 }
 
-// AssignSuspense gives the money of a suspense item to a contract. The item is
-// named by the transaction that put the money into suspense. A closed account
-// or contract is accepted: the money is owed to the customer all the same.
+// AssignSuspense gives the money of a suspense item to a contract; the rules are
+// those of [topup.DecideAssign]. The item is named by the transaction that put
+// the money into suspense.
 //
-// When the payment's one credit is free, and the contract is the payment's own
-// or the payment has none, the assignment takes that credit, bound to the
-// operation that brought the money. Otherwise it posts without it.
-//
-// Refusals: KindNotFound when the item, the account or the contract does not
+// Errors: KindNotFound when the item, the account or the contract does not
 // exist; KindInvalid when the account has another currency; KindConflict when
 // the item is not open.
 func (s *Store) AssignSuspense(ctx context.Context, item, customerID, contractID string, by By) (topup.Transaction, error) {
-	customerID = s.normalize.Apply(customerID)
 	made, err := s.operate(ctx, by, func(tx *wtx) (posted, error) {
 		// The account that the money goes to keeps its currency meanwhile.
 		if err := tx.lockCatalogue(); err != nil {
 			return posted{}, err
 		}
-		i, err := tx.openItem(item)
-		if err != nil {
-			return posted{}, err
-		}
-		if err := tx.owns(customerID, contractID, i.money); err != nil {
-			return posted{}, err
-		}
-		return tx.assign(i, customerID, contractID, by)
+		return tx.assign(Assignment{item, customerID, contractID}, s.normalize, by)
 	})
 	if err != nil {
 		return made, fmt.Errorf("assign suspense item %s: %w", item, err)
@@ -173,66 +221,127 @@ func (s *Store) AssignSuspense(ctx context.Context, item, customerID, contractID
 	return made, nil
 }
 
-func (tx *wtx) assign(i suspended, customerID, contractID string, by By) (posted, error) {
-	p := i.payment
-	own := !p.Issued() || (customerID == p.CustomerID && contractID == p.ContractID)
-	takesCredit := own && p.Credit == nil
-	if takesCredit && i.Operation == "" {
-		// A credit without its operation would swallow the next callback.
-		return posted{}, fmt.Errorf("the operation that brought this money is not on record")
+// Assignment asks for a suspense item to be given to a contract.
+type Assignment struct{ Item, CustomerID, ContractID string }
+
+// MaxAssignments bounds the items that are assigned in one step: on PostgreSQL a
+// transaction has no more places in the feed.
+const MaxAssignments = 250
+
+// AssignError is a refusal of one assignment of several.
+type AssignError struct {
+	Index int // in the list
+	Err   error
+}
+
+func (e AssignError) Error() string { return e.Err.Error() }
+func (e AssignError) Unwrap() error { return e.Err }
+
+// AssignAll is AssignSuspense for a list, all or nothing. When any is refused
+// nothing is written, and the error joins an [AssignError] for each.
+func (s *Store) AssignAll(ctx context.Context, list []Assignment, by By) ([]topup.Transaction, error) {
+	if len(list) > MaxAssignments {
+		return nil, topup.Invalid("items", "must be at most %d: split the file", MaxAssignments)
 	}
-	made, err := tx.post(entry{
-		kind: topup.KindAssignment, paymentID: p.ID, takesCredit: takesCredit, resolves: i.Seq,
-		actor: by.Actor, reason: by.Reason, effectiveAt: tx.now(),
-		postings: topup.Transfer(i.account, topup.CustomerAccount(customerID, contractID), i.money),
+	return s.operateEach(ctx, by, nil, func(tx *wtx) ([]posted, error) {
+		if err := tx.lockCatalogue(); err != nil {
+			return nil, err
+		}
+		if err := tx.lockItems(list); err != nil {
+			return nil, err
+		}
+		var made []posted
+		var refusals []error
+		for i, a := range list {
+			p, err := tx.assign(a, s.normalize, by)
+			switch {
+			case err == nil:
+				made = append(made, p)
+			case isRefusal(err):
+				refusals = append(refusals, AssignError{i, err})
+			default:
+				return nil, err
+			}
+		}
+		return made, errors.Join(refusals...)
 	})
+}
+
+// lockItems locks the payments of a list of items in the order of their ids,
+// as everybody does who locks several.
+func (tx *wtx) lockItems(list []Assignment) error {
+	items := make([]string, len(list))
+	for i, a := range list {
+		items[i] = a.Item
+	}
+	rows, err := tx.raw(`SELECT DISTINCT payment_id FROM transactions WHERE transaction_id IN (?) ORDER BY payment_id`, items).Rows()
+	if err != nil {
+		return fmt.Errorf("read the payments of the items: %w", err)
+	}
+	payments, err := scanTexts(rows)
+	if err != nil {
+		return fmt.Errorf("read the payments of the items: %w", err)
+	}
+	for _, p := range payments {
+		if err := tx.lockPayment(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func scanTexts(rows *sql.Rows) (list []string, err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return nil, err
+		}
+		list = append(list, text)
+	}
+	return list, rows.Err()
+}
+
+func (tx *wtx) assign(a Assignment, normalize topup.Normalizer, by By) (posted, error) {
+	book, err := tx.bookOfItem(a.Item)
 	if err != nil {
 		return posted{}, err
 	}
-	if takesCredit {
-		p.Credit = &topup.Credit{
-			Seq: made.seq, TransactionID: made.id, Money: i.money, At: made.at, ByOperator: true, Operation: i.Operation,
-		}
+	account, err := tx.customer(normalize.Apply(a.CustomerID))
+	if err != nil && kindOfRefusal(err) != topup.KindNotFound {
+		return posted{}, err
 	}
-	return made, tx.moveItem(p, itemMove{seq: i.Seq, from: SuspenseOpen, to: SuspenseAssigned, by: made.seq})
-}
-
-// owns refuses a contract that does not exist, or that is kept in another
-// currency than the money.
-func (tx *wtx) owns(customerID, contractID string, money topup.Money) error {
-	account, err := tx.customer(customerID)
 	if err != nil {
-		return err
+		account = nil
 	}
-	if account.Contract(contractID) == nil {
-		return topup.NotFound("contract does not exist in this account")
+	step, err := topup.DecideAssign(book, a.Item, account, a.ContractID)
+	if err != nil {
+		return posted{}, err
 	}
-	if account.Currency != money.Currency {
-		return topup.Invalid("currency", "of the money is %s, the account's is %s", money.Currency, account.Currency)
+	if step.TakesCredit && step.Operation == "" {
+		// A credit without its operation would be bound to the next callback.
+		return posted{}, fmt.Errorf("the operation that brought this money is not on record")
 	}
-	return nil
+	return tx.carryOut(book, step, by)
 }
 
 // ReturnSuspense books that the money of a suspense item goes back to the
 // platform: it owes us that much less. When nothing of the payment is left in
 // suspense and nothing else about it is open, the payment becomes declined.
 //
-// Refusals: KindNotFound when there is no such item, KindConflict when it is
+// Errors: KindNotFound when there is no such item, KindConflict when it is
 // not open.
 func (s *Store) ReturnSuspense(ctx context.Context, item string, by By) (topup.Transaction, error) {
 	made, err := s.operate(ctx, by, func(tx *wtx) (posted, error) {
-		i, err := tx.openItem(item)
+		book, err := tx.bookOfItem(item)
 		if err != nil {
 			return posted{}, err
 		}
-		made, err := tx.post(entry{
-			kind: topup.KindReturn, paymentID: i.payment.ID, resolves: i.Seq,
-			actor: by.Actor, reason: by.Reason, effectiveAt: tx.now(), postings: topup.Mirror(i.Postings),
-		})
+		step, err := topup.DecideReturn(book, item)
 		if err != nil {
 			return posted{}, err
 		}
-		return made, tx.moveItem(i.payment, itemMove{seq: i.Seq, from: SuspenseOpen, to: SuspenseReturned, by: made.seq})
+		return tx.carryOut(book, step, by)
 	})
 	if err != nil {
 		return made, fmt.Errorf("return suspense item %s: %w", item, err)
@@ -240,27 +349,28 @@ func (s *Store) ReturnSuspense(ctx context.Context, item string, by By) (topup.T
 	return made, nil
 }
 
-// Reverse posts the mirror of a ledger transaction, once. It undoes what the
-// transaction did to its payment: a credit no longer counts (but stays taken),
-// a resolved suspense item is open again, money put into suspense is no longer
-// there. Reversing a reversal does all of that again.
+// Reverse posts the mirror of an operator's ledger transaction, once, and undoes
+// what it did to its payment; reversing a reversal does all of that again. The
+// rules are those of [topup.DecideReverse].
 //
-// Refusals: KindNotFound when there is no such transaction; KindConflict when
-// it has been reversed; when a suspense item is not in the state that the
-// reversal would undo: then its resolution is to be reversed first; and when a
-// credit would count again while money of its payment lies in suspense: see
-// CreditPayment.
+// Errors: KindNotFound when there is no such transaction; KindConflict when a
+// provider's message made it, when it has been reversed, and when something
+// rests on it that must be undone first.
 func (s *Store) Reverse(ctx context.Context, transactionID string, by By) (topup.Transaction, error) {
 	made, err := s.operate(ctx, by, func(tx *wtx) (posted, error) {
 		target, err := tx.transaction(`t.transaction_id = ?`, transactionID)
 		if err != nil {
 			return posted{}, err
 		}
-		r, err := tx.planReversal(target)
+		book, err := tx.book(target.PaymentID)
 		if err != nil {
 			return posted{}, err
 		}
-		return tx.reverse(target, r, by)
+		step, err := topup.DecideReverse(book, transactionID)
+		if err != nil {
+			return posted{}, err
+		}
+		return tx.carryOut(book, step, by)
 	})
 	if err != nil {
 		return made, fmt.Errorf("reverse transaction %s: %w", transactionID, err)
@@ -268,195 +378,228 @@ func (s *Store) Reverse(ctx context.Context, transactionID string, by By) (topup
 	return made, nil
 }
 
-// reversal is what reversing a transaction means for its payment.
-type reversal struct {
-	// root is the transaction at the end of a chain of reversals, undo tells
-	// whether it stops counting or counts again.
-	root    journalRow
-	undo    bool
-	payment *topup.Payment
-	item    *itemMove // nil when no suspense item is concerned
-}
-
-// planReversal reads and refuses; it writes nothing.
-func (tx *wtx) planReversal(target journalRow) (reversal, error) {
-	var none reversal
-	r := reversal{root: target, undo: true}
-	// From here on nobody else changes what is read: reversals and suspense
-	// items belong to the payment, whose lock this takes.
-	payment, err := tx.payment(target.PaymentID)
+// carryOut posts a step and brings everything in line with it that hangs on the
+// payment. What it writes first can still be refused: by a closed period, or an
+// operation that was entered again.
+func (tx *wtx) carryOut(book topup.Book, step topup.Step, by By) (posted, error) {
+	p := book.Payment
+	effective, err := tx.effectiveAt(by, step.Earliest)
 	if err != nil {
-		return none, err
+		return posted{}, err
 	}
-	r.payment = payment
-	var reversed bool
-	err = tx.raw(`SELECT EXISTS (SELECT 1 FROM transactions WHERE reverses = ?)`, target.Seq).Row().Scan(&reversed)
-	if err != nil {
-		return none, err
-	}
-	if reversed {
-		return none, topup.Conflict("this transaction has been reversed")
-	}
-	for r.root.reverses != 0 {
-		if r.root, err = tx.transaction(`t.seq = ?`, r.root.reverses); err != nil {
-			return none, err
+	seq := func(id string) int64 {
+		for i := range book.Transactions {
+			if book.Transactions[i].ID == id {
+				return book.Transactions[i].Seq
+			}
 		}
-		r.undo = !r.undo
+		return 0
 	}
-	if !r.undo && r.root.credits() {
-		if err := tx.refuseSecondCredit(r.payment); err != nil {
-			return none, err
+	if step.Retakes != "" {
+		if err := tx.refuseTaken(seq(step.Retakes)); err != nil {
+			return posted{}, err
 		}
 	}
-	if r.item = itemReversed(r.root, r.undo); r.item == nil {
-		return r, nil
-	}
-	state, err := tx.itemState(r.item.seq)
-	if err != nil {
-		return none, err
-	}
-	if state != r.item.from {
-		return none, topup.Conflict("the suspense item is %s: reverse what was done to it first", state)
-	}
-	return r, nil
-}
-
-// refuseSecondCredit refuses to let a reversed credit count again when money of
-// its payment lies in suspense, or was given to a contract out of it: the
-// customer would have both.
-func (tx *wtx) refuseSecondCredit(p *topup.Payment) error {
-	if p.InSuspense > 0 {
-		return errInSuspense()
-	}
-	var assigned bool
-	err := tx.raw(`SELECT EXISTS (SELECT 1 FROM suspense_items WHERE payment_id = ? AND state = ?)`,
-		p.ID, SuspenseAssigned).Row().Scan(&assigned)
-	if err != nil {
-		return err
-	}
-	if assigned {
-		return topup.Conflict("money of this payment was assigned to a contract out of suspense: reverse that assignment first, if it was wrong")
-	}
-	return nil
-}
-
-// itemReversed is how a suspense item moves when root is undone or done again,
-// nil when root concerns none.
-func itemReversed(root journalRow, undo bool) *itemMove {
-	var m itemMove
-	switch root.Kind {
-	case topup.KindSuspense:
-		m = itemMove{seq: root.Seq, from: SuspenseReversed, to: SuspenseOpen}
-	case topup.KindAssignment:
-		m = itemMove{seq: root.resolves, from: SuspenseOpen, to: SuspenseAssigned, by: root.Seq}
-	case topup.KindReturn:
-		m = itemMove{seq: root.resolves, from: SuspenseOpen, to: SuspenseReturned, by: root.Seq}
-	default:
-		return nil
-	}
-	if undo {
-		m.from, m.to, m.by = m.to, m.from, 0
-	}
-	return &m
-}
-
-func (tx *wtx) reverse(target journalRow, r reversal, by By) (posted, error) {
 	made, err := tx.post(entry{
-		kind: topup.KindReversal, paymentID: target.PaymentID, reverses: target.Seq,
-		actor: by.Actor, reason: by.Reason, effectiveAt: tx.now(), postings: topup.Mirror(target.Postings),
+		kind: step.Kind, paymentID: p.ID, takesCredit: step.TakesCredit,
+		reverses: seq(step.Reverses), resolves: seq(step.Resolves), takes: seq(step.Takes),
+		actor: by.Actor, reason: by.Reason, effectiveAt: effective, postings: step.Postings,
 	})
 	if err != nil {
 		return posted{}, err
 	}
-	if c := r.payment.Credit; c != nil && c.Seq == r.root.Seq {
-		c.Reversed = r.undo
-		r.payment.Flags &^= topup.FlagReversed
-		if r.undo {
-			r.payment.Flags |= topup.FlagReversed
+	book.Transactions = append(book.Transactions, topup.Transaction{
+		Seq: made.seq, ID: made.id, Kind: step.Kind, PaymentID: p.ID, Actor: by.Actor, Reason: by.Reason,
+		Reverses: step.Reverses, Resolves: step.Resolves, Takes: step.Takes, Postings: step.Postings,
+		EffectiveAt: effective, RecordedAt: made.at,
+	})
+	if step.TakesCredit {
+		_, money := receiverOf(step.Postings)
+		p.Credit = &topup.Credit{
+			Seq: made.seq, TransactionID: made.id, Money: money, At: made.at, ByOperator: true, Operation: step.Operation,
+		}
+		p.Flags &^= topup.FlagOutcomeUnknown
+	}
+	if p.Credit != nil {
+		p.Credit.Reversed = book.Undone(p.Credit.TransactionID)
+	}
+	if step.Kind.OpensItem() {
+		if err := tx.put(tx.stmts.insertItem, made.seq, p.ID); err != nil {
+			return posted{}, fmt.Errorf("list money of payment %s in suspense: %w", p.ID, err)
 		}
 	}
-	if r.item == nil {
-		return made, tx.savePayment(r.payment)
+	if step.Item != nil {
+		if err := tx.moveItem(*step.Item, seq, made.seq); err != nil {
+			return posted{}, err
+		}
 	}
-	if r.item.to == SuspenseReversed {
-		r.item.by = made.seq
+	if step.Frees != "" {
+		if err := tx.freeOperations(seq(step.Frees), made.seq); err != nil {
+			return posted{}, err
+		}
 	}
-	return made, tx.moveItem(r.payment, *r.item)
+	if step.Retakes != "" {
+		if err := tx.retakeOperations(seq(step.Retakes)); err != nil {
+			return posted{}, err
+		}
+	}
+	book.Settle()
+	return made, tx.savePayment(p)
 }
 
-// itemMove is a step of a suspense item from one state to another.
-type itemMove struct {
-	seq      int64
-	from, to string
-	by       int64 // the transaction that resolved it, 0 when it is open again
+func receiverOf(postings []topup.Posting) (string, topup.Money) {
+	for _, p := range postings {
+		if p.Amount < 0 {
+			return p.Account, topup.Money{Amount: -p.Amount, Currency: p.Currency}
+		}
+	}
+	return "", topup.Money{}
 }
 
-// moveItem moves a suspense item and tells its payment, which it saves.
-func (tx *wtx) moveItem(p *topup.Payment, m itemMove) error {
-	done := tx.gorm().Exec(`UPDATE suspense_items SET state = ?, resolved_by = ? WHERE seq = ? AND state = ?`, m.to, nullID(m.by), m.seq, m.from)
+// moveItem moves a suspense item from one state to another. by is the seq of the
+// transaction that the step has made.
+func (tx *wtx) moveItem(m topup.ItemMove, seq func(string) int64, by int64) error {
+	switch {
+	case m.To == topup.ItemOpen:
+		by = 0
+	case m.ByEarlier != "":
+		by = seq(m.ByEarlier)
+	}
+	done := tx.gorm().Exec(`UPDATE suspense_items SET state = ?, resolved_by = ? WHERE seq = ? AND state = ?`,
+		string(m.To), nullID(by), seq(m.Item), string(m.From))
 	if done.Error != nil {
 		return fmt.Errorf("move suspense item: %w", done.Error)
 	}
 	if done.RowsAffected != 1 {
-		return fmt.Errorf("move suspense item: it is not %s", m.from)
+		return fmt.Errorf("move suspense item: it is not %s", m.From)
 	}
-	if m.from == SuspenseOpen {
-		p.InSuspense--
-	}
-	if m.to == SuspenseOpen {
-		p.InSuspense++
-	}
-	p.Status = statusAfter(p, m.to)
-	return tx.savePayment(p)
+	return nil
 }
 
-// statusAfter is the status of a payment one of whose suspense items has just
-// reached a state. A payment that succeeded stays so.
-func statusAfter(p *topup.Payment, item string) topup.Status {
-	switch {
-	case p.Status == topup.StatusSucceeded || item == SuspenseAssigned:
-		return topup.StatusSucceeded
-	case item == SuspenseOpen:
-		return topup.StatusReview
-	case p.Status == topup.StatusReview && p.NothingOpen():
-		return topup.StatusDeclined
-	default:
-		return p.Status
+// operationColumns are those of operations and freed_operations alike.
+const operationColumns = `operation, provider, project, seq, reference, sum_amount, sum_currency, initial_amount, initial_currency, entered`
+
+// freeOperations lets the operations of a transaction be entered again, since a
+// reversal has undone it.
+func (tx *wtx) freeOperations(seq, reversal int64) error {
+	err := tx.gorm().Exec(`INSERT INTO freed_operations (`+operationColumns+`, freed_by)
+		SELECT `+operationColumns+`, CAST(? AS BIGINT) FROM operations WHERE seq = ?`, reversal, seq).Error
+	if err == nil {
+		err = tx.gorm().Exec(`DELETE FROM operations WHERE seq = ?`, seq).Error
 	}
+	if err != nil {
+		return fmt.Errorf("free the operation: %w", err)
+	}
+	return nil
 }
 
-// journalRow is a ledger transaction with the places that it points to.
-type journalRow struct {
-	topup.Transaction
-	reverses, resolves int64 // seq, 0 for none
+// newestFreedSQL are the operations that the newest reversal of a transaction
+// has freed.
+const newestFreedSQL = ` FROM freed_operations f WHERE f.seq = ? AND f.freed_by = (SELECT max(n.freed_by) FROM freed_operations n WHERE n.seq = f.seq)`
+
+// refuseTaken refuses to let a transaction count again whose operation was
+// entered again, or has posted, meanwhile.
+func (tx *wtx) refuseTaken(seq int64) error {
+	var taken sql.NullString
+	err := tx.raw(`SELECT min(o.operation) FROM operations o WHERE EXISTS (SELECT 1`+newestFreedSQL+`
+		AND f.operation = o.operation AND f.provider = o.provider AND f.project = o.project)`, seq).Row().Scan(&taken)
+	if err != nil {
+		return fmt.Errorf("look for the operation: %w", err)
+	}
+	if taken.Valid {
+		return topup.Conflict("its operation %s has been entered again, or has posted, since it was reversed", taken.String)
+	}
+	return nil
 }
 
-// credits reports whether the transaction credited its payment, other than from
-// suspense.
-func (t journalRow) credits() bool {
-	return t.Kind == topup.KindCredit || t.Kind == topup.KindManualCredit
+// retakeOperations makes the operations of a transaction count as posted again.
+func (tx *wtx) retakeOperations(seq int64) error {
+	err := tx.gorm().Exec(`INSERT INTO operations (`+operationColumns+`) SELECT `+operationColumns+newestFreedSQL, seq).Error
+	if err != nil {
+		return fmt.Errorf("take the operation again: %w", err)
+	}
+	return nil
+}
+
+// Actions of operators that are written down beside, or instead of, a ledger
+// transaction.
+const (
+	stepRecord  = "record"
+	stepClose   = "close"
+	stepSuspend = "suspend"
+	stepDismiss = "dismiss"
+)
+
+// stepNote is what is written down about an operator's step.
+type stepNote struct {
+	action    string
+	payment   string // empty for none
+	message   int64  // 0 for none
+	seq       int64  // 0 for none
+	operation string
+}
+
+func (tx *wtx) noteStep(n stepNote, by By) error {
+	err := tx.gorm().Exec(`INSERT INTO operator_steps (at, action, payment_id, message_id, seq, operation, actor, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		micros(tx.now()), n.action, nullText(n.payment), nullID(n.message), nullID(n.seq), n.operation, by.Actor, by.Reason).Error
+	if err != nil {
+		return fmt.Errorf("write down the operator's step: %w", err)
+	}
+	return nil
 }
 
 // transaction reads one ledger transaction inside a write.
-func (tx *wtx) transaction(where string, arg any) (journalRow, error) {
-	rows, err := tx.raw(fmt.Sprintf(transactionsSQL, where), arg, 1).Rows()
+func (tx *wtx) transaction(where string, arg any) (topup.Transaction, error) {
+	list, err := tx.transactions(where, arg, 1)
 	if err != nil {
-		return journalRow{}, fmt.Errorf("read ledger transaction: %w", err)
+		return topup.Transaction{}, err
+	}
+	if len(list) == 0 {
+		return topup.Transaction{}, topup.NotFound("ledger transaction does not exist")
+	}
+	return list[0], nil
+}
+
+func (tx *wtx) transactions(where string, arg any, most int) ([]topup.Transaction, error) {
+	rows, err := tx.raw(fmt.Sprintf(transactionsSQL, where), arg, most).Rows()
+	if err != nil {
+		return nil, fmt.Errorf("read ledger transactions: %w", err)
 	}
 	list, err := scanTransactions(rows)
 	if err != nil {
-		return journalRow{}, fmt.Errorf("read ledger transaction: %w", err)
+		return nil, fmt.Errorf("read ledger transactions: %w", err)
 	}
-	if len(list) == 0 {
-		return journalRow{}, topup.NotFound("ledger transaction does not exist")
-	}
-	row := journalRow{Transaction: list[0]}
-	err = tx.raw(`SELECT coalesce(reverses, 0), coalesce(resolves, 0) FROM transactions WHERE seq = ?`, row.Seq).
-		Row().Scan(&row.reverses, &row.resolves)
+	return list, nil
+}
+
+// book reads all that an operator's step on a payment is decided on. From here
+// on nobody else changes it: it hangs on the payment, whose lock this takes.
+func (tx *wtx) book(paymentID string) (topup.Book, error) {
+	p, err := tx.payment(paymentID)
 	if err != nil {
-		return journalRow{}, fmt.Errorf("read ledger transaction: %w", err)
+		return topup.Book{}, err
 	}
-	return row, nil
+	expireInTime(p, tx.now())
+	list, err := tx.transactions(`t.payment_id = ?`, paymentID, maxBook)
+	if err != nil {
+		return topup.Book{}, err
+	}
+	if len(list) == maxBook {
+		return topup.Book{}, topup.Conflict("the payment has %d ledger transactions or more, which is too many to work on", maxBook)
+	}
+	return topup.Book{Payment: p, Transactions: list}, nil
+}
+
+// bookOfItem is book for the payment of a suspense item.
+func (tx *wtx) bookOfItem(item string) (topup.Book, error) {
+	t, err := tx.transaction(`t.transaction_id = ?`, item)
+	if isRefusal(err) || (err == nil && !t.Kind.OpensItem()) {
+		return topup.Book{}, topup.NotFound("suspense item does not exist")
+	}
+	if err != nil {
+		return topup.Book{}, err
+	}
+	return tx.book(t.PaymentID)
 }
 
 // payment reads a payment inside a write that may change it, or what hangs on
@@ -476,51 +619,9 @@ func (tx *wtx) payment(paymentID string) (*topup.Payment, error) {
 	return row.value(), nil
 }
 
-// suspended is an open suspense item: its transaction, its payment, and the
-// money that lies on the suspense account.
-type suspended struct {
-	journalRow
-	payment *topup.Payment
-	account string
-	money   topup.Money
-}
-
-// openItem reads a suspense item by its transaction's id, and refuses one that
-// is not open.
-func (tx *wtx) openItem(item string) (suspended, error) {
-	var i suspended
-	row, err := tx.transaction(`t.transaction_id = ?`, item)
-	if refusal := (*topup.Error)(nil); errors.As(err, &refusal) || (err == nil && row.Kind != topup.KindSuspense) {
-		return i, topup.NotFound("suspense item does not exist")
+func kindOfRefusal(err error) topup.Kind {
+	if refusal := (*topup.Error)(nil); errors.As(err, &refusal) {
+		return refusal.Kind
 	}
-	if err != nil {
-		return i, err
-	}
-	// The payment first: its lock keeps the item as it is read.
-	if i.payment, err = tx.payment(row.PaymentID); err != nil {
-		return i, err
-	}
-	state, err := tx.itemState(row.Seq)
-	if err != nil {
-		return i, err
-	}
-	if state != SuspenseOpen {
-		return i, topup.Conflict("this suspense item is already %s", state)
-	}
-	i.journalRow = row
-	for _, p := range row.Postings {
-		if p.Amount < 0 {
-			i.account, i.money = p.Account, topup.Money{Amount: -p.Amount, Currency: p.Currency}
-		}
-	}
-	return i, nil
-}
-
-func (tx *wtx) itemState(seq int64) (string, error) {
-	var state string
-	err := tx.raw(`SELECT state FROM suspense_items WHERE seq = ?`, seq).Row().Scan(&state)
-	if err != nil {
-		return "", fmt.Errorf("read suspense item: %w", err)
-	}
-	return state, nil
+	return ""
 }

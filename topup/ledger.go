@@ -10,10 +10,11 @@ type TransactionKind string
 
 const (
 	KindCredit       TransactionKind = "credit"        // a provider's movement, credited to its contract
-	KindSuspense     TransactionKind = "suspense"      // a provider's movement that belongs to nobody yet
+	KindSuspense     TransactionKind = "suspense"      // money that is credited to nobody yet: by a provider's message, or by an operator from a stored one
 	KindManualCredit TransactionKind = "manual_credit" // an operator credited a payment
 	KindAssignment   TransactionKind = "assignment"    // an operator gave suspended money to a contract
 	KindReturn       TransactionKind = "return"        // an operator sent suspended money back
+	KindRecall       TransactionKind = "recall"        // an operator took a credit back into suspense
 	KindReversal     TransactionKind = "reversal"      // an operator mirrored another transaction
 )
 
@@ -36,6 +37,7 @@ type Transaction struct {
 	Operation   string // the provider's operation, empty for an operator's
 	Reverses    string // the transaction that this one mirrors
 	Resolves    string // the suspense item that this one resolves
+	Takes       string // the credit or assignment from which this one takes
 	Actor       string // who, for an operator's
 	Reason      string // why, for an operator's
 	EffectiveAt time.Time

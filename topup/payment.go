@@ -115,8 +115,14 @@ type Payment struct {
 	ProviderTime      time.Time
 
 	// Credit is the payment's one credit, nil until it is taken. It stays
-	// taken when an operator reverses it.
+	// taken when an operator reverses or recalls it.
 	Credit *Credit
+	// Credited is what the payment's own contract has of its money now, nil for
+	// nothing.
+	Credited *Credited
+	// Recorded is set when an operator opened the payment for money that no
+	// message told of.
+	Recorded bool
 	// InSuspense is the number of suspense items of the payment that nobody
 	// has resolved.
 	InSuspense int
@@ -137,13 +143,15 @@ type Credit struct {
 // opened it ourselves for money that came under an unknown one.
 func (p *Payment) Issued() bool { return p.CustomerID != "" }
 
+// flagsTold are set by messages that told of money that nobody could book.
+const flagsTold = FlagUnreadable | FlagRefund | FlagReversal
+
 // NothingOpen reports whether there is nothing of the payment that somebody must
 // deal with: no credit, no money in suspense, and no message that told of money
 // that nobody could book. A review of such a payment is over when the provider
 // says no: it was for the payment's age alone, or what it was for is gone.
 func (p *Payment) NothingOpen() bool {
-	const told = FlagUnreadable | FlagRefund | FlagReversal
-	return p.Credit == nil && p.InSuspense == 0 && p.Flags&told == 0
+	return p.Credit == nil && p.InSuspense == 0 && p.Flags&flagsTold == 0
 }
 
 // CustomerAccount names the ledger account that holds what was credited to a

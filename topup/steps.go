@@ -1,0 +1,334 @@
+package topup
+
+import "time"
+
+// Step is what an operator's decision comes to: one ledger transaction, and what
+// goes with it. The functions below decide; the store carries out. Each refuses
+// with a [KindConflict] that says what to do instead.
+type Step struct {
+	Kind TransactionKind
+	// TakesCredit claims the payment's one credit, with the operation that
+	// brought the money, empty for none.
+	TakesCredit bool
+	Operation   string
+	// Reverses, Resolves and Takes are transactions, empty for none.
+	Reverses, Resolves, Takes string
+	Postings                  []Posting
+	// Earliest is when that happened which the step undoes or carries on: the
+	// step must not be dated before. Zero: there is no such thing.
+	Earliest time.Time
+	// Item is how a suspense item moves, nil for none. A step that puts money
+	// into suspense opens an item of its own beside it.
+	Item *ItemMove
+	// Frees is a transaction whose operations may be entered again, Retakes one
+	// whose operations count as posted again; empty for none.
+	Frees, Retakes string
+}
+
+// ItemMove is a step of a suspense item from one state to another.
+type ItemMove struct {
+	Item     string // the transaction that put the money into suspense
+	From, To ItemState
+	// ByEarlier names the earlier transaction by which the item is resolved
+	// again; empty: the step's own transaction is it, or the item is open.
+	ByEarlier string
+}
+
+// DecideCredit credits a payment whose message never came: what was issued, to
+// the contract that it was issued for.
+func DecideCredit(b Book) (Step, error) {
+	p := b.Payment
+	switch {
+	case p.InSuspense > 0:
+		// A credit ahead of its money, when that has come, would give it twice.
+		return Step{}, Conflict("money of this payment lies in suspense: use suspense assign")
+	case b.Credited() != nil:
+		return Step{}, Conflict("the payment has been credited")
+	case p.Credit != nil && p.Credit.Reversed:
+		return Step{}, Conflict("the payment had its one credit, which was reversed by an operator: reverse that reversal, or use payments record for other money")
+	case p.Credit != nil:
+		return Step{}, Conflict("the payment had its one credit, which was recalled: reverse what became of the recalled money instead")
+	case b.elsewhere():
+		return Step{}, Conflict("money of this payment was assigned to another contract: if that was wrong, reverse that assignment, then use suspense assign")
+	case !p.Issued():
+		return Step{}, Conflict("the payment names no contract: its money can only be assigned from suspense")
+	}
+	return Step{
+		Kind: KindManualCredit, TakesCredit: true,
+		Postings: Transfer(SettlementAccount(p.Provider, p.Project), CustomerAccount(p.CustomerID, p.ContractID), p.Money),
+	}, nil
+}
+
+// DecideAssign gives the money of a suspense item to a contract of an account,
+// closed or not: it is owed to the customer all the same. A nil account does not
+// exist.
+//
+// When the payment's one credit is free, and the contract is the payment's own
+// or the payment has none, the assignment takes that credit, bound to the
+// operation that brought the money.
+func DecideAssign(b Book, item string, account *Account, contractID string) (Step, error) {
+	i, err := b.openItem(item)
+	if err != nil {
+		return Step{}, err
+	}
+	switch {
+	case account == nil:
+		return Step{}, NotFound("account does not exist")
+	case account.Contract(contractID) == nil:
+		return Step{}, NotFound("contract does not exist in this account")
+	case account.Currency != i.Money.Currency:
+		return Step{}, Invalid("currency", "of the money is %s, the account's is %s", i.Money.Currency, account.Currency)
+	}
+	to := CustomerAccount(account.CustomerID, contractID)
+	s := Step{
+		Kind: KindAssignment, Resolves: item, Earliest: i.Transaction.EffectiveAt,
+		Postings: Transfer(i.Account, to, i.Money),
+		Item:     &ItemMove{Item: item, From: ItemOpen, To: ItemAssigned},
+	}
+	if b.own(to) && b.Payment.Credit == nil {
+		s.TakesCredit, s.Operation = true, i.Transaction.Operation
+	}
+	return s, nil
+}
+
+// DecideReturn books that the money of a suspense item goes back to the
+// platform, which owes that much less.
+func DecideReturn(b Book, item string) (Step, error) {
+	i, err := b.openItem(item)
+	if err != nil {
+		return Step{}, err
+	}
+	p := b.Payment
+	return Step{
+		Kind: KindReturn, Resolves: item, Earliest: i.Transaction.EffectiveAt,
+		Postings: Transfer(i.Account, SettlementAccount(p.Provider, p.Project), i.Money),
+		Item:     &ItemMove{Item: item, From: ItemOpen, To: ItemReturned},
+	}, nil
+}
+
+func (b Book) openItem(item string) (*Item, error) {
+	i := b.item(item)
+	if i == nil {
+		return nil, NotFound("suspense item does not exist")
+	}
+	if i.State != ItemOpen {
+		return nil, Conflict("this suspense item is already %s", i.State)
+	}
+	return i, nil
+}
+
+// DecideRecall takes what stands of a payment's credit back into suspense: it
+// went to the wrong contract. The credit stays taken: no message and no
+// payments credit has it again. When several stand, it takes the newest.
+func DecideRecall(b Book) (Step, error) {
+	p := b.Payment
+	credited := b.Credited()
+	if credited == nil {
+		switch {
+		case p.InSuspense > 0:
+			return Step{}, Conflict("nothing of this payment is credited to its contract; its money lies in suspense: use suspense assign or suspense return")
+		case b.elsewhere():
+			return Step{}, Conflict("nothing of this payment is credited to its own contract: use ledger reverse on the assignment to the other one")
+		default:
+			return Step{}, Conflict("nothing of this payment is credited")
+		}
+	}
+	for _, s := range b.Standing() {
+		if s.Transaction.ID != credited.Transaction.ID {
+			continue
+		}
+		return Step{
+			Kind: KindRecall, Takes: s.Transaction.ID, Earliest: s.Transaction.EffectiveAt,
+			Postings: Transfer(s.Account, SuspenseAccount(p.Provider, p.Project), s.Left),
+		}, nil
+	}
+	return Step{}, Conflict("nothing of this payment is credited")
+}
+
+// DecideReverse mirrors an operator's transaction, once, and undoes what it did;
+// reversing a reversal does it again. What a provider's message posted is not
+// undone this way: the books would deny money that the platform holds.
+func DecideReverse(b Book, transaction string) (Step, error) {
+	t := b.find(transaction)
+	if t == nil {
+		return Step{}, NotFound("ledger transaction does not exist")
+	}
+	if b.reversalOf(t) != nil {
+		return Step{}, Conflict("this transaction has been reversed")
+	}
+	root, undoes := b.root(t)
+	s := Step{Kind: KindReversal, Reverses: t.ID, Postings: Mirror(t.Postings), Earliest: t.EffectiveAt}
+	var err error
+	if undoes {
+		err = b.undo(root, &s)
+	} else {
+		err = b.redo(root, t, &s)
+	}
+	return s, err
+}
+
+func (b Book) undo(root *Transaction, s *Step) error {
+	switch {
+	case root.Kind == KindCredit:
+		return Conflict("a provider's own credit cannot be reversed: money in the wrong place is taken back with payments recall, and then assigned or returned from suspense")
+	case root.Kind == KindSuspense && root.ByProvider():
+		return Conflict("what a provider put into suspense cannot be reversed: use suspense assign or suspense return")
+	case root.Kind.credits() && b.takenFrom(root) > 0:
+		return Conflict("money of it was recalled: reverse the recall first")
+	}
+	switch root.Kind {
+	case KindManualCredit:
+		s.Frees = root.ID
+	case KindAssignment:
+		s.Item = &ItemMove{Item: root.Resolves, From: ItemAssigned, To: ItemOpen}
+	case KindReturn:
+		s.Item = &ItemMove{Item: root.Resolves, From: ItemReturned, To: ItemOpen}
+	case KindSuspense, KindRecall:
+		s.Item = &ItemMove{Item: root.ID, From: ItemOpen, To: ItemReversed}
+		if root.Kind == KindSuspense {
+			s.Frees = root.ID
+		}
+	}
+	return b.movable(s.Item)
+}
+
+// redo lets root count again; t is the reversal that is reversed for it.
+func (b Book) redo(root, t *Transaction, s *Step) error {
+	switch root.Kind {
+	case KindCredit, KindManualCredit:
+		if err := b.refuseSecondCredit(t); err != nil {
+			return err
+		}
+		if root.Kind == KindManualCredit {
+			s.Retakes = root.ID
+		}
+	case KindAssignment:
+		s.Item = &ItemMove{Item: root.Resolves, From: ItemOpen, To: ItemAssigned, ByEarlier: root.ID}
+	case KindReturn:
+		s.Item = &ItemMove{Item: root.Resolves, From: ItemOpen, To: ItemReturned, ByEarlier: root.ID}
+	case KindSuspense:
+		s.Item = &ItemMove{Item: root.ID, From: ItemReversed, To: ItemOpen}
+		if !root.ByProvider() {
+			s.Retakes = root.ID
+		}
+	case KindRecall:
+		s.Item = &ItemMove{Item: root.ID, From: ItemReversed, To: ItemOpen}
+		if err := b.stillThere(root); err != nil {
+			return err
+		}
+	}
+	return b.movable(s.Item)
+}
+
+// movable refuses a move of an item that is in another state by now.
+func (b Book) movable(m *ItemMove) error {
+	if m == nil {
+		return nil
+	}
+	if i := b.item(m.Item); i == nil || i.State != m.From {
+		state := ItemState("gone")
+		if i != nil {
+			state = i.State
+		}
+		return Conflict("the suspense item is %s: reverse what was done to it first", state)
+	}
+	return nil
+}
+
+// refuseSecondCredit refuses to let a reversed credit count again when money of
+// its payment lies in suspense, was given to a contract out of it, or came since
+// the reversal: the customer would have both.
+func (b Book) refuseSecondCredit(reversal *Transaction) error {
+	if b.Payment.InSuspense > 0 {
+		return Conflict("money of this payment lies in suspense: use suspense assign")
+	}
+	if len(b.Standing()) > 0 {
+		return Conflict("money of this payment was assigned to a contract out of suspense: reverse that assignment first, if it was wrong")
+	}
+	for i := range b.Transactions {
+		t := &b.Transactions[i]
+		if t.Seq > reversal.Seq && t.Kind == KindSuspense {
+			return Conflict("money of this payment has come since its credit was reversed: use suspense assign")
+		}
+	}
+	return nil
+}
+
+// stillThere refuses to recall again what has been recalled meanwhile.
+func (b Book) stillThere(recall *Transaction) error {
+	_, taken := recall.receiver()
+	for _, s := range b.Standing() {
+		if s.Transaction.ID == recall.Takes && s.Left.Amount >= taken.Amount {
+			return nil
+		}
+	}
+	return Conflict("what was recalled is not credited any more: see payments show")
+}
+
+// DecideClose ends a review in which nothing is credited and nothing lies in
+// suspense. It moves no money.
+func DecideClose(b Book) error {
+	switch {
+	case b.Payment.Status != StatusReview:
+		return Conflict("the payment is %s: only a review can be closed", b.Payment.Status)
+	case b.Payment.InSuspense > 0:
+		return Conflict("money of this payment lies in suspense: use suspense assign or suspense return")
+	case len(b.Standing()) > 0:
+		return Conflict("money of this payment is credited to a contract")
+	}
+	return nil
+}
+
+// RecordRequest asks for a payment for money that the platform took and that no
+// message told of.
+type RecordRequest struct {
+	Provider, Project      string
+	CustomerID, ContractID string
+	Money                  Money
+	// Operation is the platform's id of the movement, where its movements have
+	// one (JetPay); Reference its id of the payment, where they have not
+	// (HighHelp). One of the two.
+	Operation, Reference string
+	// Anyway records although a payment of the same contract and sum waits.
+	Anyway bool
+}
+
+// RecordState is what a record depends on.
+type RecordState struct {
+	Account *Account // of the request's customer, nil for none
+	// Posted is what the operation did before, nil for nothing.
+	Posted *PostedOperation
+	// Known is the payment that the platform's reference names, nil for none.
+	Known *Payment
+	// Waiting is a payment of the same contract and sum that is not credited,
+	// empty for none.
+	Waiting string
+}
+
+// DecideRecord credits money that no message told of, as a payment of our own.
+func DecideRecord(r RecordRequest, s RecordState) (Step, error) {
+	switch {
+	case (r.Operation == "") == (r.Reference == ""):
+		return Step{}, Invalid("operation", "or a reference must be given, and not both")
+	case r.Money.Amount < 1 || r.Money.Amount > MaxAmount:
+		return Step{}, Invalid("amount", "must be between 1 and %d minor units", MaxAmount)
+	case s.Account == nil:
+		return Step{}, NotFound("account does not exist")
+	case s.Account.Contract(r.ContractID) == nil:
+		return Step{}, NotFound("contract does not exist in this account")
+	case s.Account.Currency != r.Money.Currency:
+		return Step{}, Invalid("currency", "is %s, the account's is %s", r.Money.Currency, s.Account.Currency)
+	case s.Posted != nil:
+		return Step{}, Conflict("operation %s has posted already: find it with payments list --q", r.Operation)
+	case s.Known != nil && s.Known.Issued() && s.Known.Credit == nil:
+		return Step{}, Conflict("payment %s has this reference: use payments credit", s.Known.ID)
+	case s.Known != nil && !(s.Known.Recorded && s.Known.Credit != nil && s.Known.Credit.Reversed && s.Known.Credit.Operation == "" && s.Known.InSuspense == 0):
+		return Step{}, Conflict("money under this reference has posted already: see payments show %s", s.Known.ID)
+	case s.Waiting != "" && !r.Anyway:
+		return Step{}, Conflict("payment %s of the same contract and sum waits for its result: if this money is its, use payments credit; if not, record with --anyway", s.Waiting)
+	}
+	return Step{
+		Kind: KindManualCredit, TakesCredit: true, Operation: r.Operation,
+		Postings: Transfer(SettlementAccount(r.Provider, r.Project), CustomerAccount(s.Account.CustomerID, r.ContractID), r.Money),
+	}, nil
+}
