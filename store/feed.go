@@ -23,10 +23,11 @@ const (
 // posting, in feed order. The journal itself does not name the provider's
 // operation: it stands on the message that made the transaction.
 const transactionsSQL = `SELECT x.seq, x.transaction_id, x.kind, x.payment_id, x.actor, x.reason, x.effective_at, x.recorded_at,
-	coalesce(x.operation, ''), coalesce(r.transaction_id, ''), coalesce(v.transaction_id, ''), e.amount, a.name, a.currency
+	coalesce(x.operation, ''), coalesce(r.transaction_id, ''), coalesce(v.transaction_id, ''), coalesce(k.transaction_id, ''), e.amount, a.name, a.currency
 	FROM (SELECT t.*, ` + operationOfSQL + ` AS operation FROM transactions t WHERE %s ORDER BY t.seq LIMIT ?) x
 	LEFT JOIN transactions r ON r.seq = x.reverses
 	LEFT JOIN transactions v ON v.seq = x.resolves
+	LEFT JOIN transactions k ON k.seq = x.takes
 	LEFT JOIN entries e ON e.seq = x.seq
 	LEFT JOIN ledger_accounts a ON a.id = e.account_id
 	ORDER BY x.seq, e.n`
@@ -34,10 +35,12 @@ const transactionsSQL = `SELECT x.seq, x.transaction_id, x.kind, x.payment_id, x
 // referenceSQL is the id under which the provider names payment p.
 const referenceSQL = `CASE WHEN p.customer_id = '' THEN p.provider_reference ELSE p.payment_id END`
 
-// operationOfSQL is the provider's operation that made transaction t. It goes
-// by way of the message, because an index from a transaction to its operation
-// would cost every callback.
-const operationOfSQL = `CASE WHEN t.kind IN ('credit', 'suspense') THEN (SELECT m.operation
+// operationOfSQL is the provider's operation that made transaction t, or that an
+// operator entered with it. It goes by way of the message, because an index from
+// a transaction to its operation would cost every callback.
+const operationOfSQL = `CASE
+	WHEN t.actor <> '' AND t.kind IN ('suspense', 'manual_credit') THEN (SELECT s.operation FROM operator_steps s WHERE s.seq = t.seq)
+	WHEN t.kind IN ('credit', 'suspense') THEN (SELECT m.operation
 	FROM payments p JOIN messages m ON m.reference = ` + referenceSQL + `
 	WHERE p.payment_id = t.payment_id AND m.seq = t.seq LIMIT 1) END`
 
@@ -53,7 +56,7 @@ func scanTransactions(rows *sql.Rows) (list []topup.Transaction, err error) {
 			account, currency   sql.NullString
 		)
 		err := rows.Scan(&t.Seq, &t.ID, (*string)(&t.Kind), &t.PaymentID, &t.Actor, &t.Reason, &effective, &recorded,
-			&t.Operation, &t.Reverses, &t.Resolves, &amount, &account, &currency)
+			&t.Operation, &t.Reverses, &t.Resolves, &t.Takes, &amount, &account, &currency)
 		if err != nil {
 			return nil, err
 		}

@@ -10,11 +10,11 @@ import (
 
 const (
 	lastSeqSQL           = `SELECT coalesce(max(seq), 0) FROM transactions`
-	insertTransactionSQL = `INSERT INTO transactions (seq, transaction_id, kind, payment_id, slot, reverses, resolves, actor, reason, effective_at, recorded_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertTransactionSQL = `INSERT INTO transactions (seq, transaction_id, kind, payment_id, slot, reverses, resolves, takes, actor, reason, effective_at, recorded_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	insertEntrySQL     = `INSERT INTO entries (seq, n, account_id, amount) VALUES (?, ?, ?, ?)`
-	insertOperationSQL = `INSERT INTO operations (operation, provider, project, seq, reference, sum_amount, sum_currency, initial_amount, initial_currency)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertOperationSQL = `INSERT INTO operations (operation, provider, project, seq, reference, sum_amount, sum_currency, initial_amount, initial_currency, entered)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	insertItemSQL        = `INSERT INTO suspense_items (seq, payment_id, state) VALUES (?, ?, 'open')`
 	ledgerAccountSQL     = `SELECT id FROM ledger_accounts WHERE name = ? AND currency = ?`
 	openLedgerAccountSQL = `INSERT INTO ledger_accounts (name, currency) VALUES (?, ?) RETURNING id`
@@ -45,6 +45,7 @@ type entry struct {
 	takesCredit bool
 	reverses    int64 // seq, 0 for none
 	resolves    int64 // seq, 0 for none
+	takes       int64 // seq, 0 for none
 	actor       string
 	reason      string
 	effectiveAt time.Time
@@ -78,7 +79,7 @@ func (tx *wtx) post(e entry) (posted, error) {
 		slot = 0
 	}
 	err = tx.put(tx.stmts.insertTransaction, seq, id, string(e.kind), e.paymentID, slot,
-		nullID(e.reverses), nullID(e.resolves), e.actor, e.reason, micros(e.effectiveAt), micros(now))
+		nullID(e.reverses), nullID(e.resolves), nullID(e.takes), e.actor, e.reason, micros(e.effectiveAt), micros(now))
 	if err != nil {
 		return posted{}, fmt.Errorf("insert ledger transaction: %w", err)
 	}

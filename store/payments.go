@@ -12,7 +12,7 @@ import (
 const paymentColumns = `p.id, p.payment_id, p.provider, p.project, p.customer_id, p.entity_id, p.contract_number,
 	p.amount, p.currency, p.method, p.status, p.flags, p.created_at, p.expires_at,
 	p.provider_status, p.provider_code, p.provider_message, p.provider_reference, p.provider_payment_id, p.operation_id, p.provider_time,
-	p.credit_seq, p.credit_transaction, p.credit_amount, p.credit_currency, p.credit_at, p.credit_by_operator, p.credit_operation, p.credit_reversed, p.open_items`
+	p.credit_seq, p.credit_transaction, p.credit_amount, p.credit_currency, p.credit_at, p.credit_by_operator, p.credit_operation, p.credit_reversed, p.open_items, p.recorded`
 
 const paymentSQL = `SELECT ` + paymentColumns + ` FROM payments p WHERE p.payment_id = ?`
 
@@ -43,6 +43,7 @@ type paymentRow struct {
 	creditByOperator  bool
 	creditOperation   string
 	creditReversed    bool
+	recorded          bool
 }
 
 // places are where paymentColumns are scanned to, in their order.
@@ -52,7 +53,7 @@ func (r *paymentRow) places() []any {
 		&p.Money.Amount, &p.Money.Currency, &p.Method, (*string)(&p.Status), (*uint32)(&p.Flags), &r.createdAt, &r.expiresAt,
 		&p.ProviderStatus, &p.ProviderCode, &p.ProviderMessage, &p.ProviderReference, &r.receipt, &p.OperationID, &r.time,
 		&r.creditSeq, &r.creditTransaction, &r.creditAmount, &r.creditCurrency, &r.creditAt, &r.creditByOperator, &r.creditOperation, &r.creditReversed,
-		&p.InSuspense}
+		&p.InSuspense, &r.recorded}
 }
 
 // value returns the scanned payment.
@@ -62,6 +63,7 @@ func (r *paymentRow) value() *topup.Payment {
 	p.ExpiresAt = fromMicros(r.expiresAt.Int64)
 	p.ProviderPaymentID = r.receipt.String
 	p.ProviderTime = fromMicros(r.time.Int64)
+	p.Recorded = r.recorded
 	if r.creditTransaction.Valid {
 		p.Credit = &topup.Credit{
 			Seq:           r.creditSeq.Int64,
@@ -71,6 +73,9 @@ func (r *paymentRow) value() *topup.Payment {
 			ByOperator:    r.creditByOperator,
 			Operation:     r.creditOperation,
 			Reversed:      r.creditReversed,
+		}
+		if !r.creditReversed {
+			p.Credited = &topup.Credited{Money: p.Credit.Money, TransactionID: p.Credit.TransactionID, At: p.Credit.At}
 		}
 	}
 	return p
@@ -189,7 +194,43 @@ func (s *Store) Payment(ctx context.Context, paymentID string) (*topup.Payment, 
 	if !found {
 		return nil, topup.NotFound("payment does not exist")
 	}
-	return row.value(), nil
+	p := row.value()
+	if err := s.readCredited(ctx, p); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// flagsMoved are those of which one is set on every payment whose own contract
+// has something else of its money than the payment's one credit.
+const flagsMoved = topup.FlagReversed | topup.FlagAmountDiffers | topup.FlagCurrencyDiffers | topup.FlagUnknownPayment |
+	topup.FlagSecondOperation | topup.FlagConflict | topup.FlagUnreadable
+
+// readCredited reads, of those payments that need it, what stands of their money
+// on their contract now.
+func (s *Store) readCredited(ctx context.Context, payments ...*topup.Payment) error {
+	books := make(map[string]*topup.Book)
+	var ids []string
+	for _, p := range payments {
+		if p.Flags&flagsMoved != 0 {
+			books[p.ID], ids = &topup.Book{Payment: p}, append(ids, p.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	list, err := s.transactions(ctx, maxBook, `t.payment_id IN ?`, ids)
+	if err != nil {
+		return err
+	}
+	for _, t := range list {
+		b := books[t.PaymentID]
+		b.Transactions = append(b.Transactions, t)
+	}
+	for _, b := range books {
+		b.Payment.Credited = b.Credited()
+	}
+	return nil
 }
 
 func nullText(text string) sql.NullString { return sql.NullString{String: text, Valid: text != ""} }

@@ -205,11 +205,11 @@ func newBulks(shard int64) *bulks {
 				credit_operation, credit_reversed, open_items, payment_id)
 			WHERE p.payment_id = u.payment_id`),
 		ledgerAccounts: ledgerAccounts,
-		insertTransaction: newBulk("itttiIIttii", `INSERT INTO transactions (seq, transaction_id, kind, payment_id, slot, reverses, resolves,
+		insertTransaction: newBulk("itttiIIIttii", `INSERT INTO transactions (seq, transaction_id, kind, payment_id, slot, reverses, resolves, takes,
 			actor, reason, effective_at, recorded_at) SELECT * FROM %s ON CONFLICT DO NOTHING`),
 		insertEntry: newBulk("iitti", `INSERT INTO entries (seq, n, account_id, amount) SELECT u.seq, u.n, a.id, u.amount
 			FROM %s AS u (seq, n, name, currency, amount) JOIN ledger_accounts a ON a.name = u.name AND a.currency = u.currency ON CONFLICT DO NOTHING`),
-		insertOperation: newBulk("tttititit", `INSERT INTO operations (operation, provider, project, seq, reference, sum_amount, sum_currency, initial_amount, initial_currency)
+		insertOperation: newBulk("tttitititi", `INSERT INTO operations (operation, provider, project, seq, reference, sum_amount, sum_currency, initial_amount, initial_currency, entered)
 			SELECT * FROM %s ORDER BY 1, 2, 3 ON CONFLICT DO NOTHING`),
 		insertItem: newBulk("it", `INSERT INTO suspense_items (seq, payment_id, state) SELECT u.seq, u.payment_id, 'open'
 			FROM %s AS u (seq, payment_id) ON CONFLICT DO NOTHING`),

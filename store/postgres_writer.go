@@ -420,6 +420,7 @@ type pgWork struct {
 	failure error // the first; the transaction cannot be committed any more
 
 	place, message, placesEnd int64
+	closed                    time.Time // the end of the closed period
 	known                     map[*topup.Event]*topup.State
 	accounts                  map[string]*accountRow
 	totals                    map[accountKey]*totals
@@ -434,11 +435,11 @@ func (w *pgWork) begin(round []*write) error {
 	batch.Queue("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
 	batch.Queue(`UPDATE writers SET batch = $2, seen_at = $3 WHERE id = $1
 		RETURNING (SELECT base FROM feed) + 256 * CAST(CAST(pg_current_xact_id() AS TEXT) AS BIGINT), current_setting('fsync'), current_setting('full_page_writes'),
-			set_config('synchronous_commit', current_setting('synchronous_commit'), true), set_config('lock_timeout', $4, true)`,
+			set_config('synchronous_commit', current_setting('synchronous_commit'), true), coalesce((`+closedPeriodSQL+`), ''), set_config('lock_timeout', $4, true)`,
 		l.id, l.batch, micros(l.now()), l.lockTimeout(round)).
 		QueryRow(func(row pgx.Row) error {
-			var fsync, pages, commit string
-			if err := row.Scan(&w.place, &fsync, &pages, &commit, nil); err != nil {
+			var fsync, pages, commit, closed string
+			if err := row.Scan(&w.place, &fsync, &pages, &commit, &closed, nil); err != nil {
 				if errors.Is(err, pgx.ErrNoRows) {
 					return nil
 				}
@@ -447,7 +448,9 @@ func (w *pgWork) begin(round []*write) error {
 			if fsync != "on" || pages != "on" || (commit != "on" && commit != "remote_apply") {
 				return fmt.Errorf("the PostgreSQL server is not durable any more: fsync is %s, full_page_writes %s, synchronous_commit %s", fsync, pages, commit)
 			}
-			return nil
+			var err error
+			_, w.closed, err = parseClosedPeriod(closed)
+			return err
 		})
 	if slices.ContainsFunc(round, func(op *write) bool { return op.hot == hotIssue }) {
 		batch.Queue(`SELECT pg_advisory_xact_lock_shared($1, 0)`, pgLockAccounts)
@@ -536,10 +539,13 @@ const (
 	pgUnknownSQL = `SELECT u.n, ` + paymentColumns + ` FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS u (reference, provider, project, n)
 		JOIN payments p ON p.provider_reference = u.reference AND p.provider = u.provider AND p.project = u.project AND p.customer_id = ''
 		WHERE u.reference <> '' ORDER BY p.payment_id FOR UPDATE OF p`
+	pgRecordedSQL = `SELECT u.n, ` + paymentColumns + ` FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS u (reference, provider, project, n)
+		JOIN payments p ON p.provider_reference = u.reference AND p.provider_reference <> '' AND p.customer_id <> '' AND p.provider = u.provider AND p.project = u.project AND p.recorded <> 0
+		ORDER BY p.credit_reversed DESC, p.id FOR UPDATE OF p`
 	// pgMetSQL is asked once the locks are held, of a moment after that. LATERAL
 	// and the aggregate keep PostgreSQL from collecting all messages in memory.
 	pgMetSQL = `SELECT u.n, m.repeats,
-		o.reference, o.sum_amount, o.sum_currency, o.initial_amount, o.initial_currency
+		o.reference, o.sum_amount, o.sum_currency, o.initial_amount, o.initial_currency, o.entered
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[]) WITH ORDINALITY AS u (reference, provider, project, operation, fingerprint, n)
 		CROSS JOIN LATERAL (SELECT ` + repeatsSQL + ` AS repeats FROM messages s WHERE s.reference = u.reference AND s.fingerprint = u.fingerprint) m
 		LEFT JOIN operations o ON o.operation = u.operation AND o.provider = u.provider AND o.project = u.project`
@@ -577,6 +583,12 @@ func (w *pgWork) readAhead(batch *pgx.Batch, events []*topup.Event) {
 		}
 		return &states[i]
 	}))
+	batch.Queue(pgRecordedSQL, references, providers, projects).Query(take(func(i int) *topup.State {
+		if p := states[i].Payment; p != nil && !p.Recorded {
+			return nil // issued, or unknown
+		}
+		return &states[i] // the last one counts
+	}))
 	batch.Queue(pgMetSQL, references, providers, projects, operations, fingerprints).Query(func(rows pgx.Rows) error {
 		return scanMet(rows, at)
 	})
@@ -587,7 +599,7 @@ func scanHeld(rows pgx.Rows, state func(i int) *topup.State) error {
 	for rows.Next() {
 		var n int64
 		var row paymentRow
-		var byOperator, reversed int64
+		var byOperator, reversed, recorded int64
 		places := append([]any{&n}, row.places()...)
 		for i, place := range places {
 			switch place {
@@ -595,12 +607,14 @@ func scanHeld(rows pgx.Rows, state func(i int) *topup.State) error {
 				places[i] = &byOperator
 			case any(&row.creditReversed):
 				places[i] = &reversed
+			case any(&row.recorded):
+				places[i] = &recorded
 			}
 		}
 		if err := rows.Scan(places...); err != nil {
 			return err
 		}
-		row.creditByOperator, row.creditReversed = byOperator != 0, reversed != 0
+		row.creditByOperator, row.creditReversed, row.recorded = byOperator != 0, reversed != 0, recorded != 0
 		if s := state(int(n - 1)); s != nil {
 			s.Payment = row.value()
 		}
@@ -614,9 +628,9 @@ func scanMet(rows pgx.Rows, state func(i int) *topup.State) error {
 		var (
 			n, repeats                  int64
 			reference, sumIn, initialIn sql.NullString
-			sum, initial                sql.NullInt64
+			sum, initial, entered       sql.NullInt64
 		)
-		if err := rows.Scan(&n, &repeats, &reference, &sum, &sumIn, &initial, &initialIn); err != nil {
+		if err := rows.Scan(&n, &repeats, &reference, &sum, &sumIn, &initial, &initialIn, &entered); err != nil {
 			return err
 		}
 		s := state(int(n - 1))
@@ -626,6 +640,8 @@ func scanMet(rows pgx.Rows, state func(i int) *topup.State) error {
 				Reference: reference.String,
 				Sum:       topup.Money{Amount: sum.Int64, Currency: sumIn.String},
 				Initial:   topup.Money{Amount: initial.Int64, Currency: initialIn.String},
+
+				ByOperator: entered.Int64 != 0,
 			}
 		}
 	}
@@ -656,6 +672,8 @@ func (w *pgWork) state(_ *wtx, e *topup.Event) (topup.State, error) {
 	}
 	return *known, nil
 }
+
+func (w *pgWork) closedUntil() (time.Time, error) { return w.closed, nil }
 
 func (w *pgWork) takeSeq() (int64, error) { return w.take(&w.place) }
 

@@ -14,7 +14,7 @@ const (
 	// repeatsSQL is 0 for no message, 1 for foreign ones alone, else 2.
 	repeatsSQL = `coalesce(max(CASE WHEN s.disposition = 'foreign' THEN 1 ELSE 2 END), 0)`
 	// postedSQL tells what the event's operation did before.
-	postedSQL = `SELECT reference, sum_amount, sum_currency, initial_amount, initial_currency
+	postedSQL = `SELECT reference, sum_amount, sum_currency, initial_amount, initial_currency, entered
 		FROM operations WHERE operation = ? AND provider = ? AND project = ?`
 	// issuedSQL finds the payment that the event names, if it was issued to
 	// the event's own project.
@@ -24,6 +24,11 @@ const (
 	// id that was not issued to the project.
 	unknownSQL = `SELECT ` + paymentColumns + ` FROM payments p
 		WHERE p.provider_reference = ? AND p.provider = ? AND p.project = ? AND p.customer_id = ''`
+	// recordedSQL finds the payment that an operator recorded under the provider's
+	// reference: the one whose credit stands, else the newest.
+	recordedSQL = `SELECT ` + paymentColumns + ` FROM payments p
+		WHERE p.provider_reference = ? AND p.provider_reference <> '' AND p.customer_id <> '' AND p.provider = ? AND p.project = ? AND p.recorded <> 0
+		ORDER BY p.credit_reversed, p.id DESC LIMIT 1`
 
 	lastMessageSQL   = `SELECT coalesce(max(id), 0) FROM messages`
 	insertMessageSQL = `INSERT INTO messages (id, received_at, provider, project, source, reference, fingerprint, payment_id, disposition, seq, status, operation, code, receipt)
@@ -118,9 +123,9 @@ func (tx *wtx) apply(d topup.Decision, p *topup.Payment, e topup.Event) (Recorde
 // move posts what the decision says, and notes it on the payment.
 func (tx *wtx) move(d topup.Decision, p *topup.Payment, e topup.Event) (int64, error) {
 	settlement := topup.SettlementAccount(e.Provider, e.Project)
-	effective := e.EffectiveAt
-	if effective.IsZero() {
-		effective = tx.now()
+	effective, err := tx.dateOf(e, d.Disposition)
+	if err != nil {
+		return 0, err
 	}
 	switch d.Disposition {
 	case topup.DispositionCredited:
@@ -131,6 +136,7 @@ func (tx *wtx) move(d topup.Decision, p *topup.Payment, e topup.Event) (int64, e
 		if err != nil {
 			return 0, fmt.Errorf("credit payment %s: %w", p.ID, err)
 		}
+		p.Credited = &topup.Credited{Money: e.Sum, TransactionID: made.id, At: made.at}
 		p.Credit = &topup.Credit{Seq: made.seq, TransactionID: made.id, Money: e.Sum, At: made.at, Operation: e.Operation}
 		return made.seq, tx.claimOperation(e, made.seq)
 	case topup.DispositionSuspended:
@@ -153,10 +159,44 @@ func (tx *wtx) move(d topup.Decision, p *topup.Payment, e topup.Event) (int64, e
 	return 0, nil
 }
 
-// claimOperation makes the event's operation posted, for ever.
+// dateOf is the accounting date of what an event posts: the provider's, or, where
+// that is in a closed period, the first instant that is open.
+func (tx *wtx) dateOf(e topup.Event, d topup.Disposition) (time.Time, error) {
+	at := e.EffectiveAt
+	if at.IsZero() {
+		at = tx.now()
+	}
+	if d != topup.DispositionCredited && d != topup.DispositionSuspended {
+		return at, nil
+	}
+	closed, err := tx.closedUntil()
+	if err != nil {
+		return at, err
+	}
+	if at.Before(closed) {
+		return closed, nil
+	}
+	return at, nil
+}
+
+// claimOperation makes the event's operation posted.
 func (tx *wtx) claimOperation(e topup.Event, seq int64) error {
-	err := tx.put(tx.stmts.insertOperation, e.Operation, e.Provider, e.Project, seq, e.Reference,
-		e.Sum.Amount, e.Sum.Currency, e.Initial.Amount, e.Initial.Currency)
+	return tx.claim(claim{operation: e.Operation, provider: e.Provider, project: e.Project, seq: seq, reference: e.Reference, sum: e.Sum, initial: e.Initial})
+}
+
+// claim is an operation that posts, or that counts as posted.
+type claim struct {
+	operation, provider, project string
+	seq                          int64
+	reference                    string
+	sum, initial                 topup.Money
+	entered                      bool // by an operator
+}
+
+// claim makes an operation posted: a second time is refused by its key.
+func (tx *wtx) claim(c claim) error {
+	err := tx.put(tx.stmts.insertOperation, c.operation, c.provider, c.project, c.seq, c.reference,
+		c.sum.Amount, c.sum.Currency, c.initial.Amount, c.initial.Currency, c.entered)
 	if err != nil {
 		return fmt.Errorf("claim the operation: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -180,6 +181,21 @@ type sqliteWork struct {
 	nextMessage int64                // next free messages.id, 0 until asked
 	accounts    map[accountKey]int64 // ledger accounts met in this batch
 	balances    map[int64]*totals    // what this batch adds to them
+	closed      *time.Time           // the end of the closed period, nil until asked
+}
+
+// closedUntil reads the end of the closed period, once a batch.
+func (w *sqliteWork) closedUntil() (time.Time, error) {
+	if w.closed != nil {
+		return *w.closed, nil
+	}
+	var value string
+	if _, err := w.lane.stmts.closedPeriod.hot.one([]any{&value}); err != nil {
+		return time.Time{}, fmt.Errorf("read the closed period: %w", err)
+	}
+	_, until, err := parseClosedPeriod(value)
+	w.closed = &until
+	return until, err
 }
 
 func (w *sqliteWork) sync() error { return nil }
@@ -196,7 +212,7 @@ func (w *sqliteWork) state(tx *wtx, e *topup.Event) (state topup.State, err erro
 		noteRepeats(&state, repeats)
 	}
 	var posted topup.PostedOperation
-	found, err := stmts.posted.hot.one([]any{&posted.Reference, &posted.Sum.Amount, &posted.Sum.Currency, &posted.Initial.Amount, &posted.Initial.Currency},
+	found, err := stmts.posted.hot.one([]any{&posted.Reference, &posted.Sum.Amount, &posted.Sum.Currency, &posted.Initial.Amount, &posted.Initial.Currency, &posted.ByOperator},
 		e.Operation, e.Provider, e.Project)
 	if err != nil {
 		return state, err
@@ -207,7 +223,7 @@ func (w *sqliteWork) state(tx *wtx, e *topup.Event) (state topup.State, err erro
 	if e.Reference == "" {
 		return state, nil
 	}
-	for _, stmt := range []*hot{stmts.issued.hot, stmts.unknown.hot} {
+	for _, stmt := range []*hot{stmts.issued.hot, stmts.unknown.hot, stmts.recorded.hot} {
 		var row paymentRow
 		found, err := stmt.one(row.places(), e.Reference, e.Provider, e.Project)
 		if err != nil {

@@ -21,7 +21,8 @@ func (s statement) put(args ...any) error {
 type writeStatements struct {
 	account, insertAccount                      statement
 	insertPayment, updatePayment                statement
-	seen, posted, issued, unknown               statement
+	seen, posted, issued, unknown, recorded     statement
+	closedPeriod                                statement
 	lastMessage, insertMessage, insertBody      statement
 	lastSeq, insertTransaction, insertEntry     statement
 	insertOperation, insertItem                 statement
@@ -40,6 +41,8 @@ func (s *writeStatements) queries() map[*statement]string {
 		&s.posted:        postedSQL,
 		&s.issued:        issuedSQL,
 		&s.unknown:       unknownSQL,
+		&s.recorded:      recordedSQL,
+		&s.closedPeriod:  closedPeriodSQL,
 
 		&s.lastMessage:   lastMessageSQL,
 		&s.insertMessage: insertMessageSQL,

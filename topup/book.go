@@ -1,6 +1,9 @@
 package topup
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Book is what the journal has of one payment: the payment and all its ledger
 // transactions, in feed order. Operators' steps are decided on it.
@@ -30,8 +33,9 @@ type Standing struct {
 // Credited is what the payment's own contract has of its money: the sum of all
 // that stands there, and the newest transaction of it. Nil when nothing stands.
 type Credited struct {
-	Money       Money
-	Transaction Transaction
+	Money         Money
+	TransactionID string
+	At            time.Time // when that was recorded
 }
 
 func (b Book) find(id string) *Transaction {
@@ -61,6 +65,12 @@ func (b Book) undone(t *Transaction) bool {
 		undone = !undone
 	}
 	return undone
+}
+
+// Undone reports whether the transaction of that id does not count any more.
+func (b Book) Undone(id string) bool {
+	t := b.find(id)
+	return t != nil && b.undone(t)
 }
 
 // root follows a chain of reversals to the transaction at its beginning. undoes
@@ -144,7 +154,7 @@ func (b Book) Credited() *Credited {
 		switch {
 		case !b.own(s.Account):
 		case c == nil:
-			c, account = &Credited{s.Left, s.Transaction}, s.Account
+			c, account = &Credited{s.Left, s.Transaction.ID, s.Transaction.RecordedAt}, s.Account
 		case s.Account == account && s.Left.Currency == c.Money.Currency:
 			c.Money.Amount += s.Left.Amount
 		}
@@ -221,7 +231,8 @@ func (b Book) Settle() {
 		p.Status = StatusDeclined
 	}
 	p.Flags &^= FlagReversed
-	if p.Credit != nil && b.Credited() == nil {
+	p.Credited = b.Credited()
+	if p.Credit != nil && p.Credited == nil {
 		p.Flags |= FlagReversed
 	}
 }

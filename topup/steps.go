@@ -134,7 +134,7 @@ func DecideRecall(b Book) (Step, error) {
 		}
 	}
 	for _, s := range b.Standing() {
-		if s.Transaction.ID != credited.Transaction.ID {
+		if s.Transaction.ID != credited.TransactionID {
 			continue
 		}
 		return Step{

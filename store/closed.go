@@ -1,0 +1,75 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	// closedKey is where meta keeps up to which day the books are closed: the day,
+	// a blank, and the first instant after it in Unix microseconds.
+	closedKey       = "books_closed_to"
+	closedPeriodSQL = `SELECT value FROM meta WHERE key = '` + closedKey + `'`
+)
+
+func parseClosedPeriod(value string) (day string, until time.Time, err error) {
+	if value == "" {
+		return "", time.Time{}, nil
+	}
+	day, instant, _ := strings.Cut(value, " ")
+	at, err := strconv.ParseInt(instant, 10, 64)
+	if err != nil {
+		return "", time.Time{}, fmt.Errorf("the closed period of the database cannot be read: %q", value)
+	}
+	return day, fromMicros(at), nil
+}
+
+// SetClosedPeriod closes the books up to the end of a day, named day, that ends
+// at until; an empty day opens them. It counts for every process that works on
+// the database, and returns the day that was closed before.
+//
+// Nothing that is dated in a closed period is posted: an operator's step is
+// refused, and what a message posts is dated on the first instant after it.
+func (s *Store) SetClosedPeriod(ctx context.Context, day string, until time.Time) (before string, err error) {
+	err = s.writer.do(ctx, func(tx *wtx) error {
+		value, err := tx.closedPeriod()
+		if err != nil {
+			return err
+		}
+		if before, _, err = parseClosedPeriod(value); err != nil {
+			return err
+		}
+		next := ""
+		if day != "" {
+			next = day + " " + strconv.FormatInt(micros(until), 10)
+		}
+		switch {
+		case next == value:
+			return nil
+		case next == "":
+			return tx.gorm().Exec(`DELETE FROM meta WHERE key = ?`, closedKey).Error
+		case value == "":
+			return tx.gorm().Exec(`INSERT INTO meta (key, value) VALUES (?, ?)`, closedKey, next).Error
+		default:
+			return tx.gorm().Exec(`UPDATE meta SET value = ? WHERE key = ?`, next, closedKey).Error
+		}
+	})
+	if err != nil {
+		return "", fmt.Errorf("close the books: %w", err)
+	}
+	return before, nil
+}
+
+func (tx *wtx) closedPeriod() (string, error) {
+	var values []string
+	if err := tx.raw(closedPeriodSQL).Scan(&values).Error; err != nil {
+		return "", fmt.Errorf("read the closed period: %w", err)
+	}
+	if len(values) == 0 {
+		return "", nil
+	}
+	return values[0], nil
+}
