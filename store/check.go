@@ -207,7 +207,19 @@ const settledSQL = undoneSQL + `, settled (item, state, by) AS MATERIALIZED (
 		SELECT t.resolves, CASE t.kind WHEN 'assignment' THEN 'assigned' ELSE 'returned' END, t.seq
 			FROM transactions t WHERE t.resolves IS NOT NULL AND t.seq NOT IN (SELECT u.seq FROM undone u)
 		UNION ALL
-		SELECT t.seq, 'reversed', u.by FROM undone u JOIN transactions t ON t.seq = u.seq WHERE t.kind = 'suspense') `
+		SELECT t.seq, 'reversed', u.by FROM undone u JOIN transactions t ON t.seq = u.seq WHERE t.kind IN ('suspense', 'recall')) `
+
+// standingSQL adds standing(payment_id, seq, account, amount): what is credited
+// to contracts, less what was recalled of it, of the payments that had anything
+// else than their one credit.
+const standingSQL = undoneSQL + `, taken (seq, amount) AS MATERIALIZED (
+		SELECT t.takes, sum(e.amount) FROM transactions t JOIN entries e ON e.seq = t.seq AND e.amount > 0
+			WHERE t.takes IS NOT NULL AND t.seq NOT IN (SELECT u.seq FROM undone u) GROUP BY t.takes) `
+
+// creditedSQL is the sum that stands of a payment p on any contract.
+const creditedSQL = `(SELECT coalesce(sum(-e.amount - coalesce(k.amount, 0)), 0) FROM transactions t
+		JOIN entries e ON e.seq = t.seq AND e.amount < 0 LEFT JOIN taken k ON k.seq = t.seq
+		WHERE t.payment_id = p.payment_id AND t.kind IN ('credit', 'manual_credit', 'assignment') AND t.seq NOT IN (SELECT u.seq FROM undone u))`
 
 var rules = []rule{
 	{"every transaction has at least two entries", `
@@ -239,15 +251,24 @@ var rules = []rule{
 		SELECT format('transaction %s (seq %s): its payment %s does not exist', t.transaction_id, t.seq, t.payment_id)
 		FROM transactions t WHERE NOT EXISTS (SELECT 1 FROM payments p WHERE p.payment_id = t.payment_id)`},
 
-	{"what a provider's operation posted is on record", `
+	{"what an operation posted is on record, unless an operator's posting was reversed", undoneSQL + `
 		SELECT format('transaction %s (seq %s, %s): the operation that made it is not on record', t.transaction_id, t.seq, t.kind)
 		FROM (SELECT seq FROM transactions WHERE kind IN ('credit', 'suspense') EXCEPT SELECT seq FROM operations) x
-		JOIN transactions t ON t.seq = x.seq`},
+		JOIN transactions t ON t.seq = x.seq WHERE t.actor = '' OR t.seq NOT IN (SELECT u.seq FROM undone u)`},
+	{"an operator's posting that was reversed has freed its operation", undoneSQL + `
+		SELECT format('operation %s of %s %s: transaction seq %s was reversed, and it still counts as posted', o.operation, o.provider, o.project, o.seq)
+		FROM undone u JOIN transactions t ON t.seq = u.seq JOIN operations o ON o.seq = u.seq
+		WHERE t.actor <> '' AND t.kind IN ('manual_credit', 'suspense') AND EXISTS (SELECT 1 FROM operator_steps s WHERE s.seq = t.seq)`},
+	{"an operation is freed by the reversal of an operator's posting", `
+		SELECT format('operation %s of %s %s: it was freed by seq %s, which does not reverse an operator''s posting', f.operation, f.provider, f.project, f.freed_by)
+		FROM freed_operations f LEFT JOIN transactions r ON r.seq = f.freed_by LEFT JOIN transactions t ON t.seq = f.seq
+		WHERE r.kind IS DISTINCT FROM 'reversal' OR coalesce(t.actor, '') = '' OR r.payment_id IS DISTINCT FROM t.payment_id`},
 	{"a transaction has one operation", `
 		SELECT format('transaction seq %s: %s operations claim to have made it', seq, count(*))
 		FROM operations GROUP BY seq HAVING count(*) > 1`},
-	// HighHelp's success is bound to the credit that an operator made even if
-	// another sum was received: then the payment says so, with both flags.
+	// Programs of before bound HighHelp's success to the credit that an operator
+	// had made even if another sum was received: then the payment says so, with both
+	// flags. An operator may have suspended a part of what a message tells of.
 	{"an operation belongs to a transaction that it can have made, of its own sum", `
 		SELECT format('operation %s of %s %s: transaction seq %s is not a posting of %s %s by it', o.operation, o.provider, o.project, o.seq, o.sum_amount, o.sum_currency)
 		FROM operations o
@@ -255,7 +276,9 @@ var rules = []rule{
 		LEFT JOIN entries e ON e.seq = t.seq AND e.amount > 0
 		LEFT JOIN ledger_accounts a ON a.id = e.account_id
 		LEFT JOIN payments p ON p.payment_id = t.payment_id
-		WHERE (e.amount IS DISTINCT FROM o.sum_amount AND NOT coalesce(t.kind = 'manual_credit' AND o.provider = 'highhelp' AND p.flags & 17 = 17, FALSE))
+		WHERE (e.amount IS DISTINCT FROM o.sum_amount AND NOT coalesce(t.kind = 'manual_credit' AND o.provider = 'highhelp' AND p.flags & 17 = 17, FALSE)
+				AND NOT coalesce(o.entered <> 0 AND t.kind = 'suspense' AND e.amount < o.sum_amount, FALSE))
+			OR (o.entered <> 0) IS DISTINCT FROM (t.actor <> '' AND EXISTS (SELECT 1 FROM operator_steps s WHERE s.seq = t.seq))
 			OR a.currency IS DISTINCT FROM o.sum_currency OR a.name IS DISTINCT FROM 'settlement:' || o.provider || ':' || o.project`},
 
 	// An operation that was credited was to bring what it brought: JetPay's by
@@ -266,7 +289,7 @@ var rules = []rule{
 			WHEN wrong_sum THEN format('it was to bring %s %s, and brought %s %s, to the credit of payment %s', initial_amount, initial_currency, sum_amount, sum_currency, payment_id)
 			ELSE format('the credit of payment %s does not show it', payment_id) END)
 		FROM (SELECT o.*, p.payment_id,
-				o.reference IS DISTINCT FROM ` + referenceSQL + ` AS wrong_payment,
+				o.reference IS DISTINCT FROM CASE WHEN o.entered <> 0 AND t.kind = 'manual_credit' THEN p.payment_id ELSE ` + referenceSQL + ` END AS wrong_payment,
 				t.kind <> 'suspense' AND (o.initial_amount <> o.sum_amount OR o.initial_currency <> o.sum_currency) AS wrong_sum,
 				t.kind = 'manual_credit' AND p.credit_operation = '' AS not_shown
 			FROM operations o JOIN transactions t ON t.seq = o.seq JOIN payments p ON p.payment_id = t.payment_id) x
@@ -275,9 +298,19 @@ var rules = []rule{
 		SELECT format('transaction %s (seq %s, %s): the message of the provider that made it is missing', t.transaction_id, t.seq, t.kind)
 		FROM (SELECT t.seq FROM transactions t WHERE t.kind IN ('credit', 'suspense') OR (t.kind = 'manual_credit' AND EXISTS (
 				SELECT 1 FROM payments p WHERE p.payment_id = t.payment_id AND p.credit_operation <> ''))
-			EXCEPT SELECT m.seq FROM messages m WHERE m.seq IS NOT NULL) x
+			EXCEPT SELECT m.seq FROM messages m WHERE m.seq IS NOT NULL EXCEPT SELECT s.seq FROM operator_steps s WHERE s.seq IS NOT NULL) x
 		JOIN transactions t ON t.seq = x.seq`},
-	{"a message belongs to the payment that it names, and to what it made", `
+	{"an operator's posting of an operation or a message is written down as a step", `
+		SELECT format('operator''s step %s (%s): transaction seq %s is not what it made', s.id, s.action, coalesce(CAST(s.seq AS TEXT), '-'))
+		FROM operator_steps s LEFT JOIN transactions t ON t.seq = s.seq LEFT JOIN messages m ON m.id = s.message_id
+		WHERE (s.action IN ('record', 'suspend')) <> (s.seq IS NOT NULL)
+			OR (s.seq IS NOT NULL AND (t.kind IS DISTINCT FROM CASE s.action WHEN 'record' THEN 'manual_credit' ELSE 'suspense' END
+				OR t.payment_id IS DISTINCT FROM s.payment_id OR t.actor <> s.actor))
+			OR (s.action IN ('suspend', 'dismiss') AND m.id IS NULL) OR (s.action IN ('record', 'close') AND s.payment_id IS NULL)`},
+	{"an open message is stored", `
+		SELECT format('open message %s: there is no such message about payment %s', o.message_id, coalesce(o.payment_id, '-'))
+		FROM open_messages o LEFT JOIN messages m ON m.id = o.message_id WHERE m.id IS NULL OR m.payment_id IS DISTINCT FROM o.payment_id`},
+	{"a message belongs to the payment that it names, and to what it made", undoneSQL + `
 		SELECT CASE
 			WHEN no_payment THEN format('message %s: its payment %s does not exist', id, payment_id)
 			WHEN wrong_payment THEN format('message %s: it does not name payment %s, with which it is kept', id, payment_id)
@@ -290,7 +323,7 @@ var rules = []rule{
 					OR m.reference <> ` + referenceSQL + `) AS wrong_payment,
 				m.seq IS NOT NULL AND m.payment_id IS DISTINCT FROM t.payment_id AS not_of_payment,
 				t.kind IS DISTINCT FROM CASE m.disposition WHEN 'credited' THEN 'credit' WHEN 'suspended' THEN 'suspense' WHEN 'bound' THEN 'manual_credit' END AS wrong_effect,
-				m.seq IS DISTINCT FROM o.seq AS wrong_operation
+				m.seq IS DISTINCT FROM o.seq AND NOT coalesce(m.disposition = 'bound' AND m.seq IN (SELECT u.seq FROM undone u), FALSE) AS wrong_operation
 			FROM messages m LEFT JOIN payments p ON p.payment_id = m.payment_id
 			LEFT JOIN transactions t ON t.seq = m.seq
 			LEFT JOIN operations o ON m.seq IS NOT NULL AND o.operation = m.operation AND o.provider = m.provider AND o.project = m.project) x
@@ -337,7 +370,7 @@ var rules = []rule{
 		FROM transactions t CROSS JOIN payments p CROSS JOIN entries e CROSS JOIN ledger_accounts a
 		WHERE p.payment_id = t.payment_id AND e.seq = t.seq AND a.id = e.account_id AND a.name <> CASE
 			WHEN t.kind IN ('credit', 'manual_credit', 'suspense') AND e.amount > 0 OR t.kind = 'return' AND e.amount < 0 THEN 'settlement:' || p.provider || ':' || p.project
-			WHEN t.kind IN ('assignment', 'return') AND e.amount > 0 OR t.kind = 'suspense' THEN 'suspense:' || p.provider || ':' || p.project
+			WHEN t.kind IN ('assignment', 'return') AND e.amount > 0 OR t.kind = 'suspense' OR t.kind = 'recall' AND e.amount < 0 THEN 'suspense:' || p.provider || ':' || p.project
 			ELSE a.name END`},
 	{"a payment is credited to its own contract", `
 		SELECT format('payment %s: transaction %s (seq %s) credits another contract than the payment was issued for', t.payment_id, t.transaction_id, t.seq)
@@ -345,19 +378,39 @@ var rules = []rule{
 		LEFT JOIN entries e ON e.seq = t.seq AND e.amount < 0
 		LEFT JOIN ledger_accounts a ON a.id = e.account_id
 		WHERE t.kind IN ('credit', 'manual_credit') AND a.name IS DISTINCT FROM 'customers:' || p.customer_id || ':' || p.entity_id`},
-	{"a payment that is credited has succeeded", `
+	{"a payment that is credited has succeeded", standingSQL + `
 		SELECT format('payment %s: it is credited, and its status is %s', p.payment_id, p.status)
-		FROM payments p WHERE p.credit_seq IS NOT NULL AND p.status <> 'succeeded'`},
-	{"a payment that succeeded is credited to a contract", `
-		SELECT format('payment %s: its status is succeeded, and nothing was credited', p.payment_id)
-		FROM payments p WHERE p.status = 'succeeded' AND p.credit_seq IS NULL
-			AND NOT EXISTS (SELECT 1 FROM transactions t WHERE t.payment_id = p.payment_id AND t.kind = 'assignment')`},
+		FROM payments p WHERE p.status <> 'succeeded' AND p.credit_seq IS NOT NULL AND ` + creditedSQL + ` > 0`},
+	// Programs of before left a payment succeeded when an operator's credit or
+	// assignment was reversed.
+	{"a payment that succeeded is credited to a contract", standingSQL + `
+		SELECT format('payment %s: its status is succeeded, and nothing is credited', p.payment_id)
+		FROM payments p WHERE p.status = 'succeeded' AND ((p.credit_seq IS NULL
+				AND NOT EXISTS (SELECT 1 FROM transactions t WHERE t.payment_id = p.payment_id AND t.kind = 'assignment'))
+			OR (p.payment_id IN (SELECT t.payment_id FROM transactions t WHERE t.takes IS NOT NULL) AND ` + creditedSQL + ` = 0))`},
 	{"a payment with money in suspense is in review, unless it succeeded", `
 		SELECT format('payment %s: money of it lies in suspense, and its status is %s', p.payment_id, p.status)
 		FROM payments p WHERE p.open_items > 0 AND p.status NOT IN ('review', 'succeeded')`},
-	{"the flag reversed says that the credit is reversed", `
-		SELECT format('payment %s: the flag reversed and the state of its credit differ', p.payment_id)
-		FROM payments p WHERE (p.flags & 2048 <> 0) <> (p.credit_reversed <> 0)`},
+	// 2048 is the flag reversed. Programs of before left it on a payment whose money
+	// was assigned to its contract again.
+	{"the flag reversed says that the payment had its credit, and that nothing stands on its contract", standingSQL + `
+		SELECT format('payment %s: the flag reversed and what stands of its money differ', p.payment_id)
+		FROM payments p WHERE (p.flags & 2048 <> 0 AND (p.credit_seq IS NULL OR (p.credit_reversed = 0
+				AND p.credit_amount - coalesce((SELECT k.amount FROM taken k WHERE k.seq = p.credit_seq), 0) > 0)))
+			OR (p.flags & 2048 = 0 AND p.credit_seq IS NOT NULL
+				AND (p.credit_reversed <> 0 OR EXISTS (SELECT 1 FROM taken k WHERE k.seq = p.credit_seq AND k.amount = p.credit_amount))
+				AND ` + creditedSQL + ` = 0)`},
+	{"a recall, and nothing else, takes from an earlier credit or assignment of the same payment, once", undoneSQL + `
+		SELECT format('transaction %s (seq %s, %s): it must not take from %s', k.transaction_id, k.seq, k.kind, coalesce('seq ' || k.takes, 'nothing'))
+		FROM transactions k LEFT JOIN transactions t ON t.seq = k.takes
+		WHERE (k.kind = 'recall') <> (k.takes IS NOT NULL)
+			OR (k.takes IS NOT NULL AND (t.seq IS NULL OR t.seq >= k.seq OR t.payment_id <> k.payment_id OR t.kind NOT IN ('credit', 'manual_credit', 'assignment')
+				OR (k.seq NOT IN (SELECT u.seq FROM undone u) AND t.seq IN (SELECT u.seq FROM undone u))))`},
+	{"a recall takes from the contract that was credited, and no more than was", standingSQL + `
+		SELECT format('transaction %s (seq %s): what is recalled of it does not come from its contract, or is more than it', t.transaction_id, t.seq)
+		FROM taken k JOIN transactions t ON t.seq = k.seq JOIN entries e ON e.seq = t.seq AND e.amount < 0
+		WHERE k.amount > -e.amount OR EXISTS (SELECT 1 FROM transactions r JOIN entries d ON d.seq = r.seq AND d.amount > 0
+			WHERE r.takes = t.seq AND d.account_id <> e.account_id)`},
 
 	{"a reversal, and nothing else, reverses an earlier transaction of the same payment", `
 		SELECT format('transaction %s (seq %s, %s): it must not reverse %s', r.transaction_id, r.seq, r.kind, coalesce('seq ' || r.reverses, 'nothing'))
@@ -375,7 +428,7 @@ var rules = []rule{
 		SELECT format('transaction %s (seq %s, %s): it must not resolve %s', t.transaction_id, t.seq, t.kind, coalesce('seq ' || t.resolves, 'nothing'))
 		FROM transactions t LEFT JOIN transactions s ON s.seq = t.resolves
 		WHERE (t.kind IN ('assignment', 'return')) <> (t.resolves IS NOT NULL)
-			OR (t.resolves IS NOT NULL AND (s.kind IS DISTINCT FROM 'suspense' OR s.seq >= t.seq OR s.payment_id <> t.payment_id))`},
+			OR (t.resolves IS NOT NULL AND (coalesce(s.kind, '') NOT IN ('suspense', 'recall') OR s.seq >= t.seq OR s.payment_id <> t.payment_id))`},
 	{"a resolution takes from suspense exactly what was put there", `
 		SELECT format('transaction %s (seq %s): it does not take the money of suspense item seq %s from its account', t.transaction_id, t.seq, t.resolves)
 		FROM transactions t WHERE t.resolves IS NOT NULL AND NOT EXISTS (
@@ -383,12 +436,12 @@ var rules = []rule{
 			WHERE s.seq = t.resolves AND s.amount < 0)`},
 	{"money in suspense is listed as an item", `
 		SELECT format('transaction %s (seq %s): it put money into suspense, and is not listed as an item', t.transaction_id, t.seq)
-		FROM transactions t WHERE t.kind = 'suspense' AND NOT EXISTS (
+		FROM transactions t WHERE t.kind IN ('suspense', 'recall') AND NOT EXISTS (
 			SELECT 1 FROM suspense_items i WHERE i.seq = t.seq AND i.payment_id = t.payment_id)`},
 	{"an item is money in suspense", `
 		SELECT format('suspense item seq %s: there is no suspense transaction of payment %s', i.seq, i.payment_id)
 		FROM suspense_items i WHERE NOT EXISTS (
-			SELECT 1 FROM transactions t WHERE t.seq = i.seq AND t.kind = 'suspense' AND t.payment_id = i.payment_id)`},
+			SELECT 1 FROM transactions t WHERE t.seq = i.seq AND t.kind IN ('suspense', 'recall') AND t.payment_id = i.payment_id)`},
 	{"an item is resolved at most once", settledSQL + `
 		SELECT format('suspense item seq %s: %s resolutions of it count', item, count(*)) FROM settled GROUP BY item HAVING count(*) > 1`},
 	{"the state of an item is what the journal says", settledSQL + `

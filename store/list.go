@@ -86,6 +86,9 @@ func (s *Store) Payments(ctx context.Context, f PaymentFilter) (page []*topup.Pa
 	for i, row := range found {
 		page[i] = row.value()
 	}
+	if err := s.readCredited(ctx, page...); err != nil {
+		return nil, "", fmt.Errorf("list payments: %w", err)
+	}
 	return page, next, nil
 }
 
@@ -198,9 +201,11 @@ func errCursor() error {
 type TimelineEntry struct {
 	At   time.Time
 	What TimelineKind
-	// Message is set for a delivery, Transaction for a ledger transaction.
+	// Message is set for a delivery, Transaction for a ledger transaction, Step for
+	// what an operator did without one.
 	Message     *Message
 	Transaction *topup.Transaction
+	Step        *StepRecord
 }
 
 // TimelineKind says what a TimelineEntry is about.
@@ -212,6 +217,8 @@ const (
 	TimelineMessage     TimelineKind = "message"     // the provider delivered a message
 	TimelineTransaction TimelineKind = "transaction" // the ledger was written
 	TimelineExpired     TimelineKind = "expired"     // the provider's time for a result was over
+	TimelineRecorded    TimelineKind = "recorded"    // an operator opened it for money that no message told of
+	TimelineStep        TimelineKind = "step"        // an operator did something without a ledger transaction
 )
 
 // Timeline returns what happened to a payment, in time order: its issue, every
@@ -221,6 +228,9 @@ func (s *Store) Timeline(ctx context.Context, p *topup.Payment) ([]TimelineEntry
 	reference := p.ID
 	if !p.Issued() {
 		first.What, reference = TimelineOpened, p.ProviderReference
+	}
+	if p.Recorded {
+		first.What, reference = TimelineRecorded, p.ProviderReference
 	}
 	timeline := []TimelineEntry{first}
 	messages, err := s.messages(ctx, reference, p.ID)
@@ -236,6 +246,15 @@ func (s *Store) Timeline(ctx context.Context, p *topup.Payment) ([]TimelineEntry
 	}
 	for i := range transactions {
 		timeline = append(timeline, TimelineEntry{At: transactions[i].RecordedAt, What: TimelineTransaction, Transaction: &transactions[i]})
+	}
+	steps, err := stepRecords(s.outside(ctx), `s.payment_id = ?`, p.ID)
+	if err != nil {
+		return nil, fmt.Errorf("timeline of payment %s: %w", p.ID, err)
+	}
+	for i := range steps {
+		if steps[i].TransactionID == "" { // else the transaction tells
+			timeline = append(timeline, TimelineEntry{At: steps[i].At, What: TimelineStep, Step: &steps[i]})
+		}
 	}
 	if p.Status == topup.StatusExpired {
 		timeline = append(timeline, TimelineEntry{At: p.ExpiresAt, What: TimelineExpired})
@@ -387,6 +406,8 @@ type Stats struct {
 	OldestPending time.Time // zero when nothing is pending
 	Review        int64     // payments that somebody must look at
 	OpenSuspense  int64     // suspense items that nobody has resolved
+	// Open are the messages that somebody must deal with, by what they told.
+	OpenUnreadable, OpenRefunds, OpenReversals, OpenConflicts int64
 	LastSeq       int64     // newest place in the feed
 	WALBytes      int64     // size of the write-ahead log
 }
@@ -400,8 +421,13 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 		(SELECT count(*) FROM payments WHERE status <> 'succeeded' AND status = 'pending'),
 		(SELECT count(*) FROM payments WHERE status <> 'succeeded' AND status = 'review'),
 		(SELECT count(*) FROM suspense_items WHERE state = 'open'),
-		(SELECT coalesce(max(seq), 0) FROM transactions)`).
-		Row().Scan(&first, &stats.Pending, &stats.Review, &stats.OpenSuspense, &stats.LastSeq)
+		(SELECT coalesce(max(seq), 0) FROM transactions),
+		(SELECT count(*) FROM open_messages WHERE told = 'unreadable'),
+		(SELECT count(*) FROM open_messages WHERE told = 'refund'),
+		(SELECT count(*) FROM open_messages WHERE told = 'reversal'),
+		(SELECT count(*) FROM open_messages WHERE told = 'conflict')`).
+		Row().Scan(&first, &stats.Pending, &stats.Review, &stats.OpenSuspense, &stats.LastSeq,
+		&stats.OpenUnreadable, &stats.OpenRefunds, &stats.OpenReversals, &stats.OpenConflicts)
 	if err != nil {
 		return Stats{}, fmt.Errorf("read figures: %w", err)
 	}

@@ -21,6 +21,14 @@ const (
 	maxBook = 100_000
 )
 
+// States of a suspense item.
+const (
+	SuspenseOpen     = string(topup.ItemOpen)
+	SuspenseAssigned = string(topup.ItemAssigned)
+	SuspenseReturned = string(topup.ItemReturned)
+	SuspenseReversed = string(topup.ItemReversed)
+)
+
 // By says who does something to the ledger, why, and as of which day. Actor and
 // reason are written down with what was done and can never be changed.
 type By struct {

@@ -172,7 +172,7 @@ type bulks struct {
 	ledgerAccounts                              *bulk
 	insertTransaction, insertEntry              *bulk
 	insertOperation, insertItem                 *bulk
-	insertMessage, insertBody                   *bulk
+	insertMessage, insertOpen, insertBody       *bulk
 	addTotals                                   *bulk
 }
 
@@ -188,6 +188,9 @@ func newBulks(shard int64) *bulks {
 		WHERE NOT EXISTS (SELECT 1 FROM ledger_accounts a WHERE a.name = u.name AND a.currency = u.currency)
 		ORDER BY u.name, u.currency ON CONFLICT DO NOTHING`)
 	ledgerAccounts.partly = true
+	// The trigger messages_list_unreadable may have listed it already.
+	insertOpen := newBulk("itTt", `INSERT INTO open_messages (message_id, told, payment_id, operation) SELECT * FROM %s ON CONFLICT DO NOTHING`)
+	insertOpen.partly = true
 	return &bulks{
 		insertAccount: newBulk("tittitT", `INSERT INTO accounts (customer_id, revision, additional_customer_id, currency, closed, entities, offered)
 			SELECT * FROM %s ON CONFLICT DO NOTHING`),
@@ -216,6 +219,7 @@ func newBulks(shard int64) *bulks {
 		insertMessage: newBulk("iittttbTtItttt", `INSERT INTO messages (id, received_at, provider, project, source, reference, fingerprint,
 			payment_id, disposition, seq, status, operation, code, receipt) SELECT * FROM %s ON CONFLICT DO NOTHING`),
 		insertBody: newBulk("iit", `INSERT INTO message_bodies (message_id, received_at, body) SELECT * FROM %s ON CONFLICT DO NOTHING`),
+		insertOpen: insertOpen,
 		addTotals:  addTotals,
 	}
 }
@@ -226,7 +230,7 @@ func newBulks(shard int64) *bulks {
 func (b *bulks) inOrder() []*bulk {
 	return []*bulk{
 		b.insertAccount, b.insertPayment, b.updatePayment, b.ledgerAccounts, b.insertTransaction, b.insertEntry,
-		b.insertOperation, b.insertItem, b.insertMessage, b.insertBody, b.addTotals,
+		b.insertOperation, b.insertItem, b.insertMessage, b.insertOpen, b.insertBody, b.addTotals,
 	}
 }
 
@@ -236,7 +240,7 @@ func (b *bulks) statements() *writeStatements {
 		insertAccount: statement{bulk: b.insertAccount}, insertPayment: statement{bulk: b.insertPayment},
 		updatePayment: statement{bulk: b.updatePayment}, insertTransaction: statement{bulk: b.insertTransaction},
 		insertOperation: statement{bulk: b.insertOperation}, insertItem: statement{bulk: b.insertItem},
-		insertMessage: statement{bulk: b.insertMessage}, insertBody: statement{bulk: b.insertBody},
+		insertMessage: statement{bulk: b.insertMessage}, insertOpen: statement{bulk: b.insertOpen}, insertBody: statement{bulk: b.insertBody},
 	}
 }
 

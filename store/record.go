@@ -33,6 +33,7 @@ const (
 	lastMessageSQL   = `SELECT coalesce(max(id), 0) FROM messages`
 	insertMessageSQL = `INSERT INTO messages (id, received_at, provider, project, source, reference, fingerprint, payment_id, disposition, seq, status, operation, code, receipt)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertOpenSQL = `INSERT INTO open_messages (message_id, told, payment_id, operation) VALUES (?, ?, ?, ?)`
 	insertBodySQL = `INSERT INTO message_bodies (message_id, received_at, body) VALUES (?, ?, ?)`
 )
 
@@ -77,7 +78,7 @@ func (tx *wtx) record(e *topup.Event, body []byte) (Recorded, error) {
 	if err != nil {
 		return Recorded{}, err
 	}
-	return recorded, tx.keepMessage(*e, body, recorded, seq)
+	return recorded, tx.keepMessage(*e, body, recorded, seq, topup.ToldBy(*e, decision))
 }
 
 // expireInTime lets a payment be expired from the moment that it is, and not
@@ -226,7 +227,7 @@ func showEvent(p *topup.Payment, d topup.Decision, e topup.Event) {
 
 // keepMessage stores the message, as part of the payment's timeline, and its
 // raw body. A repeat that is the same to the byte adds a line and no body.
-func (tx *wtx) keepMessage(e topup.Event, body []byte, r Recorded, seq int64) error {
+func (tx *wtx) keepMessage(e topup.Event, body []byte, r Recorded, seq int64, told topup.Told) error {
 	id, err := tx.takeMessage()
 	if err != nil {
 		return err
@@ -247,6 +248,11 @@ func (tx *wtx) keepMessage(e topup.Event, body []byte, r Recorded, seq int64) er
 		nullText(r.PaymentID), string(r.Disposition), nullID(seq), e.Status, e.Operation, e.Code, e.ReceiptID)
 	if err != nil {
 		return fmt.Errorf("insert message: %w", err)
+	}
+	if told != "" {
+		if err := tx.put(tx.stmts.insertOpen, id, string(told), nullText(r.PaymentID), e.Operation); err != nil {
+			return fmt.Errorf("list the message as open: %w", err)
+		}
 	}
 	if !keepBody {
 		return nil

@@ -24,6 +24,7 @@ type writeStatements struct {
 	seen, posted, issued, unknown, recorded     statement
 	closedPeriod                                statement
 	lastMessage, insertMessage, insertBody      statement
+	insertOpen                                  statement
 	lastSeq, insertTransaction, insertEntry     statement
 	insertOperation, insertItem                 statement
 	ledgerAccount, openLedgerAccount, addTotals statement
@@ -47,6 +48,7 @@ func (s *writeStatements) queries() map[*statement]string {
 		&s.lastMessage:   lastMessageSQL,
 		&s.insertMessage: insertMessageSQL,
 		&s.insertBody:    insertBodySQL,
+		&s.insertOpen:    insertOpenSQL,
 
 		&s.lastSeq:           lastSeqSQL,
 		&s.insertTransaction: insertTransactionSQL,

@@ -39,6 +39,12 @@ const (
 	DispositionUnreadable Disposition = "unreadable" // a movement that cannot be read: no posting
 )
 
+// Dispositions lists them.
+var Dispositions = []Disposition{
+	DispositionRepeat, DispositionNoted, DispositionPosted, DispositionCredited, DispositionSuspended, DispositionBound,
+	DispositionForeign, DispositionUnreadable,
+}
+
 // Decision is what is to be done about an event.
 type Decision struct {
 	Disposition Disposition
@@ -51,6 +57,9 @@ type Decision struct {
 	// unknown is known now.
 	Flags   Flags
 	Settled Flags
+	// Contradicts is set when the operation has posted with another sum, or for
+	// another payment that we know.
+	Contradicts bool
 }
 
 // Decide is every rule by which a message moves money (JetPay Gate, "Rules for
@@ -204,7 +213,9 @@ func decideStatus(s State, e Event) Decision {
 // was entered elsewhere: somebody must look.
 func decidePosted(s State, e Event) Decision {
 	d := decided(s, DispositionPosted)
-	same := s.Posted.Reference == e.Reference && s.Posted.Sum == e.Sum && s.Posted.Initial == e.Initial
+	sums := s.Posted.Sum == e.Sum && s.Posted.Initial == e.Initial
+	same := s.Posted.Reference == e.Reference && sums
+	d.Contradicts = !sums || (s.Payment != nil && !same)
 	if s.Payment != nil && !same {
 		d.Flags = FlagConflict
 		if s.Posted.ByOperator {

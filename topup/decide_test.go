@@ -203,7 +203,10 @@ func TestRulesForMoney(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got := topup.Decide(tt.state, tt.event)
-			want := topup.Decision{Disposition: tt.what, Open: tt.open, Status: tt.status, Flags: tt.flags, Settled: tt.clears}
+			want := topup.Decision{
+				Disposition: tt.what, Open: tt.open, Status: tt.status, Flags: tt.flags, Settled: tt.clears,
+				Contradicts: tt.what == topup.DispositionPosted && tt.flags.Has(topup.FlagConflict),
+			}
 			if got != want {
 				t.Errorf("got %+v, want %+v", got, want)
 			}
@@ -284,6 +287,7 @@ func TestReceivedAmountsAreCredited(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			tt.want.Contradicts = tt.want.Disposition == topup.DispositionPosted && tt.want.Flags.Has(topup.FlagConflict)
 			if got := topup.Decide(tt.state, tt.event); got != tt.want {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}

@@ -1,0 +1,101 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"tolem/topup"
+)
+
+// waitingSQL finds a payment of a contract and a sum that is not credited.
+const waitingSQL = `SELECT p.payment_id FROM payments p
+	WHERE p.customer_id <> '' AND p.customer_id = ? AND p.entity_id = ? AND p.amount = ? AND p.currency = ? AND p.provider = ? AND p.project = ?
+		AND p.credit_seq IS NULL AND p.status <> 'succeeded'
+	ORDER BY p.created_at DESC LIMIT 1`
+
+// RecordPayment credits money that the platform took and that no message told
+// of, as a payment of our own, and returns its ledger transaction. The rules are
+// those of [topup.DecideRecord]. An operation counts as posted, so that a late
+// callback posts nothing; a success that comes under a reference is judged as of
+// a payment that an operator has credited.
+//
+// Errors: KindInvalid and KindNotFound for what is wrong with the request;
+// KindConflict when the money has posted, or may be a waiting payment's.
+func (s *Store) RecordPayment(ctx context.Context, r topup.RecordRequest, by By) (topup.Transaction, error) {
+	r.CustomerID = s.normalize.Apply(r.CustomerID)
+	// What the platform's name for it concerns, as a message of that name would.
+	about := topup.Event{Provider: r.Provider, Project: r.Project, Reference: r.Reference, Operation: r.Operation, Sum: r.Money, Initial: r.Money}
+	made, err := s.operateEach(ctx, by, &about, func(tx *wtx) ([]posted, error) {
+		p, err := tx.recordPayment(r, about, by)
+		return []posted{p}, err
+	})
+	if err != nil {
+		return topup.Transaction{}, fmt.Errorf("record a payment: %w", err)
+	}
+	return made[0], nil
+}
+
+func (tx *wtx) recordPayment(r topup.RecordRequest, about topup.Event, by By) (posted, error) {
+	state, err := tx.recordState(r, &about)
+	if err != nil {
+		return posted{}, err
+	}
+	step, err := topup.DecideRecord(r, state)
+	if err != nil {
+		return posted{}, err
+	}
+	if _, err := tx.effectiveAt(by, step.Earliest); err != nil {
+		return posted{}, err
+	}
+	p := &topup.Payment{
+		Provider: r.Provider, Project: r.Project, CustomerID: r.CustomerID, ContractID: r.ContractID,
+		ContractNumber: state.Account.Contract(r.ContractID).Number, Money: r.Money,
+		Status: topup.StatusPending, CreatedAt: tx.now(), ProviderReference: r.Reference, OperationID: r.Operation, Recorded: true,
+	}
+	if _, err := tx.openPayment(p); err != nil {
+		return posted{}, err
+	}
+	if err := tx.gorm().Exec(`UPDATE payments SET recorded = 1 WHERE payment_id = ?`, p.ID).Error; err != nil {
+		return posted{}, fmt.Errorf("mark the payment as recorded: %w", err)
+	}
+	made, err := tx.carryOut(topup.Book{Payment: p}, step, by)
+	if err != nil {
+		return posted{}, err
+	}
+	if r.Operation != "" {
+		err = tx.claim(claim{
+			operation: r.Operation, provider: r.Provider, project: r.Project, seq: made.seq, reference: p.ID,
+			sum: r.Money, initial: r.Money, entered: true,
+		})
+		if err != nil {
+			return posted{}, err
+		}
+	}
+	return made, tx.noteStep(stepNote{action: stepRecord, payment: p.ID, seq: made.seq, operation: r.Operation}, by)
+}
+
+func (tx *wtx) recordState(r topup.RecordRequest, about *topup.Event) (topup.RecordState, error) {
+	var state topup.RecordState
+	if err := tx.lockCatalogue(); err != nil {
+		return state, err
+	}
+	account, err := tx.customer(r.CustomerID)
+	switch {
+	case err == nil:
+		state.Account = account
+	case kindOfRefusal(err) != topup.KindNotFound:
+		return state, err
+	}
+	meets, err := tx.state(tx, about)
+	if err != nil {
+		return state, fmt.Errorf("read what the platform's id concerns: %w", err)
+	}
+	state.Posted, state.Known = meets.Posted, meets.Payment
+	err = tx.raw(waitingSQL, r.CustomerID, r.ContractID, r.Money.Amount, r.Money.Currency, r.Provider, r.Project).Row().Scan(&state.Waiting)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return state, fmt.Errorf("look for a waiting payment: %w", err)
+	}
+	return state, nil
+}
