@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"tolem/calendar"
 	"tolem/store"
 	"tolem/topup"
 	"tolem/view"
@@ -68,7 +69,7 @@ func (c *ledgerExportCommand) Run(ctx context.Context, p *program) error {
 }
 
 func (c *ledgerExportCommand) exporter(out io.Writer, b books, by store.TimeAxis) (exporter, error) {
-	days := calendar{by: by, zone: b.cfg.Location()}
+	days := accountingDays{by: by, zone: b.cfg.Location()}
 	switch c.Format {
 	case "csv":
 		return newCSVExporter(out, days)
@@ -78,19 +79,19 @@ func (c *ledgerExportCommand) exporter(out io.Writer, b books, by store.TimeAxis
 	return newJSONLExporter(out), nil
 }
 
-// calendar cuts days.
-type calendar struct {
+// accountingDays are the days on which transactions count.
+type accountingDays struct {
 	by   store.TimeAxis
 	zone *time.Location
 }
 
 // day is the day on which a transaction counts.
-func (c calendar) day(t topup.Transaction) string {
+func (c accountingDays) day(t topup.Transaction) string {
 	at := t.EffectiveAt
 	if c.by == store.ByRecorded {
 		at = t.RecordedAt
 	}
-	return at.In(c.zone).Format(time.DateOnly)
+	return calendar.DayOf(at, c.zone).String()
 }
 
 // jsonlExporter writes what the feed would.
@@ -111,7 +112,7 @@ func (e *jsonlExporter) end(context.Context) error { return nil }
 // csvExporter writes one line a posting.
 type csvExporter struct {
 	writer *csv.Writer
-	days   calendar
+	days   accountingDays
 }
 
 var csvHeading = []string{
@@ -119,7 +120,7 @@ var csvHeading = []string{
 	"actor", "reason", "reverses", "resolves",
 }
 
-func newCSVExporter(out io.Writer, days calendar) (*csvExporter, error) {
+func newCSVExporter(out io.Writer, days accountingDays) (*csvExporter, error) {
 	e := &csvExporter{csv.NewWriter(out), days}
 	return e, e.writer.Write(csvHeading)
 }
@@ -161,11 +162,11 @@ func cell(text string) string {
 type hledgerExporter struct {
 	out        io.Writer
 	books      books
-	days       calendar
+	days       accountingDays
 	currencies map[string]bool
 }
 
-func newHledgerExporter(out io.Writer, b books, days calendar) (*hledgerExporter, error) {
+func newHledgerExporter(out io.Writer, b books, days accountingDays) (*hledgerExporter, error) {
 	_, err := fmt.Fprintf(out, "; tolem journal, days by %s time in %s\ndecimal-mark .\n", days.by, days.zone)
 	return &hledgerExporter{out, b, days, map[string]bool{}}, err
 }

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/term"
 
+	"tolem/calendar"
 	"tolem/config"
 	"tolem/store"
 	"tolem/topup"
@@ -235,10 +236,10 @@ type span struct {
 
 // between reads the span; a zero time is no bound.
 func (s span) between(zone *time.Location) (from, to time.Time, err error) {
-	if from, err = parseTime("--from", s.From, zone, 0); err != nil {
+	if from, err = parseTime("--from", s.From, zone, calendar.Day.Start); err != nil {
 		return from, to, err
 	}
-	if to, err = parseTime("--to", s.To, zone, 1); err != nil {
+	if to, err = parseTime("--to", s.To, zone, calendar.Day.End); err != nil {
 		return from, to, err
 	}
 	if !from.IsZero() && !to.IsZero() && !from.Before(to) {
@@ -247,14 +248,13 @@ func (s span) between(zone *time.Location) (from, to time.Time, err error) {
 	return from, to, nil
 }
 
-// parseTime reads a time. A date is the start of the day that is days later:
-// days are counted on the calendar, since not each of them has 24 hours.
-func parseTime(flag, text string, zone *time.Location, days int) (time.Time, error) {
+// parseTime reads a time. A date is the edge of that day, its start or its end.
+func parseTime(flag, text string, zone *time.Location, edge func(calendar.Day, *time.Location) time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	if day, err := time.ParseInLocation(time.DateOnly, text, zone); err == nil {
-		return day.AddDate(0, 0, days), nil
+	if day, err := calendar.ParseDay(text); err == nil {
+		return edge(day, zone), nil
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {

@@ -16,7 +16,8 @@ package config
 
 import (
 	"time"
-	_ "time/tzdata" // so that time zones are known in a container that has none
+
+	"tolem/calendar"
 )
 
 // The words that some keys accept.
@@ -149,7 +150,7 @@ func (p *Project) defaultMethods() {
 
 // Location is the time zone in which days begin. It is UTC if Timezone names none, which [Load] does not let through.
 func (c *Config) Location() *time.Location {
-	zone, err := time.LoadLocation(c.Timezone)
+	zone, err := calendar.Load(c.Timezone)
 	if err != nil {
 		return time.UTC
 	}

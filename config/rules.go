@@ -10,11 +10,12 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-playground/validator/v10"
+
+	"tolem/calendar"
 )
 
 const (
@@ -41,6 +42,7 @@ type rules struct {
 func (r *rules) check() {
 	r.projectDefaults()
 	r.tags()
+	r.zoneData()
 	r.listeners()
 	r.merchant()
 	r.urls()
@@ -158,8 +160,21 @@ func isZone(name string) bool {
 	if name == "" || name == "Local" { // both are known to Go, and mean what the machine happens to be set to
 		return false
 	}
-	_, err := time.LoadLocation(name)
+	_, err := calendar.Load(name)
 	return err == nil
+}
+
+// zoneData warns of a time zone of which the system and this program know different things: days would be cut by data
+// of which one is old, and by others on another machine.
+func (r *rules) zoneData() {
+	zone, err := calendar.Load(r.config.Timezone)
+	if err != nil {
+		return // reported by its tag
+	}
+	if difference, differs := calendar.Compare(zone); differs {
+		r.warn("timezone", "the system's time zone data, by which days are cut, are not those of this program: "+difference.String()+
+			"; one of them is old: update the system's package tzdata, or this program; ZONEINFO may name other data")
+	}
 }
 
 var tokenName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)

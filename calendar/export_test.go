@@ -1,0 +1,4 @@
+package calendar
+
+// LoadBuiltIn is loadBuiltIn, for the tests.
+var LoadBuiltIn = loadBuiltIn
