@@ -34,8 +34,9 @@ type commandLine struct {
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask the running server whether it can serve."`
 	Backup      backupCommand      `cmd:"" help:"Make a consistent copy of the database while it is in use, and check it."`
 	Accounts    accountsCommands   `cmd:"" help:"Import and look at accounts."`
-	Payments    paymentsCommands   `cmd:"" help:"Find payments; credit one whose callback never came."`
-	Suspense    suspenseCommands   `cmd:"" help:"Resolve money that belongs to nobody yet."`
+	Payments    paymentsCommands   `cmd:"" help:"Find payments; credit, record, recall and close them."`
+	Suspense    suspenseCommands   `cmd:"" help:"Resolve money that is credited to nobody yet."`
+	Messages    messagesCommands   `cmd:"" help:"Look at the providers' stored messages; suspend money of them that never posted."`
 	Ledger      ledgerCommands     `cmd:"" help:"Check, correct and export the books."`
 	Sign        signCommand        `cmd:"" help:"Sign a JetPay body."`
 	Verify      verifyCommand      `cmd:"" help:"Check the signature of a JetPay body."`

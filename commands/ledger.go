@@ -35,11 +35,13 @@ type ledgerReverseCommand struct {
 
 // Help is shown by --help.
 func (ledgerReverseCommand) Help() string {
-	return `The journal is never changed: a new transaction moves the same money back. What the transaction had done to its payment is undone too: a credit no longer counts (the payment keeps its status and gets the flag reversed), a resolved suspense item is open again. A reversal can be reversed. Refused when it was done before.
+	return `For an operator's own transaction that was a mistake: a manual credit, an assignment, a return, a recall, a suspended message, a reversal. The journal is never changed: a new transaction moves the same money back. What the transaction had done is undone too: a manual credit no longer counts (the payment goes to review, with the flag reversed), a resolved suspense item is open again, and an operation that was entered may be entered again. Refused when it was done before, and while something rests on it that must be undone first.
+
+What a provider's message has posted is not reversed: a credit in the wrong place is taken back with payments recall.
 
 Example:
 
-  tolem ledger reverse t_01KAM3Y8S2K9YH3GB2M3Y7E1QZ --reason "credited to the wrong contract, ticket 4711"`
+  tolem ledger reverse t_01KAM3Y8S2K9YH3GB2M3Y7E1QZ --reason "assigned to the wrong contract, ticket 4711"`
 }
 
 // Run reverses.

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 
+	"tolem/config"
 	"tolem/store"
 	"tolem/topup"
 	"tolem/view"
@@ -11,11 +12,7 @@ import (
 // operate does one thing to the ledger in an operator's name and prints the
 // transaction that it made.
 func (p *program) operate(ctx context.Context, o operator, asJSON bool, act func(books, store.By) (topup.Transaction, error)) error {
-	by, err := p.by(o)
-	if err != nil {
-		return err
-	}
-	return p.withBooks(ctx, func(b books) error {
+	return p.asOperator(ctx, o, func(b books, by store.By) error {
 		made, err := act(b, by)
 		if err != nil {
 			return err
@@ -27,6 +24,16 @@ func (p *program) operate(ctx context.Context, o operator, asJSON bool, act func
 	})
 }
 
+// asOperator opens the books for an operator's step.
+func (p *program) asOperator(ctx context.Context, o operator, act func(books, store.By) error) error {
+	var by store.By
+	check := func(cfg *config.Config) (err error) {
+		by, err = p.by(o, cfg.Location())
+		return err
+	}
+	return p.withBooks(ctx, func(b books) error { return act(b, by) }, check)
+}
+
 // printTransaction shows a ledger transaction to people.
 func (p *program) printTransaction(b books, made topup.Transaction) error {
 	t := p.table()
@@ -35,6 +42,9 @@ func (p *program) printTransaction(b books, made topup.Transaction) error {
 	t.row("payment", made.PaymentID)
 	if made.Actor != "" {
 		t.row("by", made.Actor+": "+made.Reason)
+	}
+	if !made.EffectiveAt.Equal(made.RecordedAt) {
+		t.row("effective", when(made.EffectiveAt, b.cfg.Location()))
 	}
 	t.row("recorded", when(made.RecordedAt, b.cfg.Location()))
 	for _, posting := range made.Postings {

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +21,9 @@ type paymentsCommands struct {
 	List   paymentsListCommand   `cmd:"" help:"List payments, the newest first."`
 	Show   paymentsShowCommand   `cmd:"" help:"Show a payment with its whole timeline."`
 	Credit paymentsCreditCommand `cmd:"" help:"Credit a payment whose callback never came."`
+	Record paymentsRecordCommand `cmd:"" help:"Credit money that no message told of, as a payment of its own."`
+	Recall paymentsRecallCommand `cmd:"" help:"Take a credit to the wrong contract back into suspense."`
+	Close  paymentsCloseCommand  `cmd:"" help:"End a review in which nothing is credited and nothing lies in suspense."`
 }
 
 // paymentsListCommand lists payments.
@@ -165,8 +169,11 @@ func (p *program) printPayment(b books, payment *topup.Payment, timeline []store
 	t.rowIf("method", payment.Method)
 	t.row("issued", when(payment.CreatedAt, zone))
 	t.row("expires", when(payment.ExpiresAt, zone))
-	if c := payment.Credit; c != nil {
-		t.row("credit", c.Money.String()+" by "+c.TransactionID+creditNote(c))
+	if c := payment.Credited; c != nil {
+		t.row("credited", c.Money.String()+" by "+c.TransactionID)
+	}
+	if c := payment.Credit; c != nil && (payment.Credited == nil || payment.Credited.TransactionID != c.TransactionID) {
+		t.row("first credit", c.Money.String()+" by "+c.TransactionID+creditNote(payment))
 	}
 	t.rowIf("provider's status", payment.ProviderStatus)
 	t.rowIf("provider's code", strings.TrimSpace(payment.ProviderCode+" "+payment.ProviderMessage))
@@ -193,12 +200,12 @@ func (t *table) rowIf(name, value string) {
 	}
 }
 
-func creditNote(c *topup.Credit) string {
+func creditNote(p *topup.Payment) string {
 	switch {
-	case c.Reversed:
+	case p.Credit.Reversed:
 		return " (reversed)"
-	case c.ByOperator:
-		return " (by an operator)"
+	case p.Credited == nil:
+		return " (recalled)"
 	}
 	return ""
 }
@@ -206,7 +213,14 @@ func creditNote(c *topup.Credit) string {
 // happened is one line about an entry of a timeline.
 func happened(entry store.TimelineEntry) string {
 	if m := entry.Message; m != nil {
-		return fmt.Sprintf("%s: status %s, operation %s, code %s: %s", m.Source, orDash(m.Status), orDash(m.Operation), orDash(m.Code), m.Disposition)
+		return fmt.Sprintf("%s %d: status %s, operation %s, code %s: %s", m.Source, m.ID, orDash(m.Status), orDash(m.Operation), orDash(m.Code), m.Disposition)
+	}
+	if s := entry.Step; s != nil {
+		text := s.Action
+		if s.MessageID != 0 {
+			text += " of message " + strconv.FormatInt(s.MessageID, 10)
+		}
+		return text + " (" + s.Actor + ": " + s.Reason + ")"
 	}
 	t := entry.Transaction
 	if t == nil {
@@ -233,7 +247,7 @@ type paymentsCreditCommand struct {
 
 // Help is shown by --help.
 func (paymentsCreditCommand) Help() string {
-	return `For money that the platform confirms in its own reports while its callback never came. Takes the payment's one credit: a callback that comes later is bound to it and posts nothing. Refused while money of the payment lies in suspense (then use suspense assign) and when it was credited before.
+	return `For money that the platform confirms in its own reports while its callback never came. Takes the payment's one credit: a callback of the same sum that comes later is bound to it and posts nothing; one of another sum goes to suspense. Refused while money of the payment lies in suspense (then use suspense assign), when money of it was assigned to another contract, and when it was credited before.
 
 Example:
 

@@ -201,6 +201,8 @@ func isTerminal(w io.Writer) bool {
 type operator struct {
 	Reason string `required:"" placeholder:"TEXT" help:"Why; recorded in the journal."`
 	Actor  string `placeholder:"NAME" help:"Who; recorded in the journal. Default: the variable TOLEM_ACTOR, else the system's user."`
+
+	Effective string `placeholder:"D" help:"The day on which it counts, such as 2026-11-29: its first instant in the configured timezone. Default: now. Not in the future, not before what it undoes, and not in a closed period (books_closed_to)."`
 }
 
 // Validate is called by kong: an empty reason is no reason.
@@ -212,8 +214,15 @@ func (o operator) Validate() error {
 }
 
 // by names the operator for the journal.
-func (p *program) by(o operator) (store.By, error) {
+func (p *program) by(o operator, zone *time.Location) (store.By, error) {
 	by := store.By{Actor: o.Actor, Reason: o.Reason}
+	if o.Effective != "" {
+		day, err := calendar.ParseDay(o.Effective)
+		if err != nil {
+			return by, wrongUsage("--effective must be a day such as 2026-11-29")
+		}
+		by.Effective = store.Day{Start: day.Start(zone), End: day.End(zone)}
+	}
 	if by.Actor == "" {
 		by.Actor = p.variable("TOLEM_ACTOR")
 	}

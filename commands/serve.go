@@ -154,6 +154,9 @@ func startServer(ctx context.Context, cfg *config.Config, log *zap.Logger) (s *s
 	if err = prepareDemo(ctx, cfg, s.store, log); err != nil {
 		return s, err
 	}
+	if err = s.closeBooks(ctx); err != nil {
+		return s, err
+	}
 	s.handlers, err = handlers.New(handlers.Options{
 		Config: cfg, Store: s.store, Log: log, Metrics: metrics, Now: time.Now, Version: version(),
 	})
@@ -168,6 +171,20 @@ func startServer(ctx context.Context, cfg *config.Config, log *zap.Logger) (s *s
 	}
 	s.merchant, err = listen("merchant.listen", cfg.Merchant.Listen)
 	return s, err
+}
+
+// closeBooks writes into the database up to which day the books are closed, so
+// that it counts for every process.
+func (s *server) closeBooks(ctx context.Context) error {
+	before, err := s.store.SetClosedPeriod(ctx, s.cfg.BooksClosedTo, s.cfg.ClosedUntil())
+	if err != nil {
+		return err
+	}
+	if before > s.cfg.BooksClosedTo { // days sort as texts
+		s.log.Warn("books_closed_to was set back: days that were closed can be posted to again",
+			zap.String("before", before), zap.String("books_closed_to", s.cfg.BooksClosedTo))
+	}
+	return nil
 }
 
 func listen(key, address string) (net.Listener, error) {

@@ -69,26 +69,38 @@ func suspenseCells(b books, item *store.SuspenseItem) []string {
 	}
 }
 
-// suspenseAssignCommand gives an item's money to a contract.
+// suspenseAssignCommand gives money of items to contracts.
 type suspenseAssignCommand struct {
 	operator
 	jsonFlag
-	Item     string `arg:"" help:"The item, as suspense list names it."`
-	Customer string `required:"" placeholder:"C" help:"The customer's id."`
-	Entity   string `required:"" placeholder:"E" help:"The contract's id."`
+	Item     string `arg:"" optional:"" help:"The item, as suspense list names it."`
+	Customer string `placeholder:"C" help:"The customer's id."`
+	Entity   string `placeholder:"E" help:"The contract's id."`
+	File     string `placeholder:"FILE.csv" help:"Assign several items, all or nothing: a CSV file with the columns item,customer_id,entity_id."`
 }
 
 // Help is shown by --help.
 func (suspenseAssignCommand) Help() string {
 	return `Posts a new ledger transaction from suspense to the contract, with who and why. Assigned to the payment's own contract it takes the payment's one credit. Refused when the item has been resolved.
 
+With --file each row of a CSV file is one assignment; when any is refused, every bad line is named and nothing is written. A file has at most 250 rows.
+
 Example:
 
-  tolem suspense assign t_01KAM3Y8S2K9YH3GB2M3Y7E1QZ --customer 7123456789 --entity 12345 --reason "the payer called, ticket 4711"`
+  tolem suspense assign t_01KAM3Y8S2K9YH3GB2M3Y7E1QZ --customer 7123456789 --entity 12345 --reason "the payer called, ticket 4711"
+  tolem suspense assign --file assignments.csv --reason "list of the call centre, 12 November"`
 }
 
 // Run assigns.
 func (c *suspenseAssignCommand) Run(ctx context.Context, p *program) error {
+	switch {
+	case c.File != "" && (c.Item != "" || c.Customer != "" || c.Entity != ""):
+		return wrongUsage("--file names the items and their contracts: give it alone")
+	case c.File != "":
+		return c.assignFile(ctx, p)
+	case c.Item == "" || c.Customer == "" || c.Entity == "":
+		return wrongUsage("name an item, --customer and --entity, or a --file")
+	}
 	return p.operate(ctx, c.operator, c.JSON, func(b books, by store.By) (topup.Transaction, error) {
 		return b.AssignSuspense(ctx, c.Item, c.Customer, c.Entity, by)
 	})

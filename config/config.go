@@ -15,6 +15,7 @@
 package config
 
 import (
+	"strconv"
 	"time"
 
 	"tolem/calendar"
@@ -44,21 +45,22 @@ const (
 
 // Config is a whole configuration. It is immutable once [Load] has returned it.
 type Config struct {
-	Environment  string        `yaml:"environment" validate:"oneof=development production"`
-	Listen       string        `yaml:"listen" validate:"hostport"` // of the public listener
-	PublicURL    string        `yaml:"public_url"`                 // where providers reach the public listener; callback URLs are built from it
-	Admin        Admin         `yaml:"admin"`
-	Merchant     Merchant      `yaml:"merchant"`
-	Database     Database      `yaml:"database"`
-	Demo         Demo          `yaml:"demo"`
-	Accounts     Accounts      `yaml:"accounts"`
-	Timezone     string        `yaml:"timezone" validate:"zone"`                       // IANA name; where a day begins in reports
-	MaxAmount    int64         `yaml:"max_amount" validate:"min=1,max=10000000000000"` // minor units, of one payment
-	RawRetention time.Duration `yaml:"raw_retention" validate:"gt=0"`                  // how long raw provider messages are kept
-	JetPay       JetPay        `yaml:"jetpay"`
-	HighHelp     HighHelp      `yaml:"highhelp"`
-	Watch        Watch         `yaml:"watch"`
-	Log          Log           `yaml:"log"`
+	Environment   string        `yaml:"environment" validate:"oneof=development production"`
+	Listen        string        `yaml:"listen" validate:"hostport"` // of the public listener
+	PublicURL     string        `yaml:"public_url"`                 // where providers reach the public listener; callback URLs are built from it
+	Admin         Admin         `yaml:"admin"`
+	Merchant      Merchant      `yaml:"merchant"`
+	Database      Database      `yaml:"database"`
+	Demo          Demo          `yaml:"demo"`
+	Accounts      Accounts      `yaml:"accounts"`
+	Timezone      string        `yaml:"timezone" validate:"zone"`                       // IANA name; where a day begins in reports
+	BooksClosedTo string        `yaml:"books_closed_to" validate:"day" alsodate:"yes"`  // the last closed day, such as 2026-10-31; empty: none is closed
+	MaxAmount     int64         `yaml:"max_amount" validate:"min=1,max=10000000000000"` // minor units, of one payment
+	RawRetention  time.Duration `yaml:"raw_retention" validate:"gt=0"`                  // how long raw provider messages are kept
+	JetPay        JetPay        `yaml:"jetpay"`
+	HighHelp      HighHelp      `yaml:"highhelp"`
+	Watch         Watch         `yaml:"watch"`
+	Log           Log           `yaml:"log"`
 }
 
 // Admin is the admin listener and who may use it.
@@ -146,6 +148,32 @@ func (p *Project) defaultMethods() {
 	if p.CallbackMethods == nil {
 		p.CallbackMethods = []string{"kaspi"}
 	}
+}
+
+// ClosedUntil is the first instant after the last closed day, the zero time when
+// no day is closed.
+func (c *Config) ClosedUntil() time.Time {
+	day, err := calendar.ParseDay(c.BooksClosedTo)
+	if err != nil {
+		return time.Time{}
+	}
+	return day.End(c.Location())
+}
+
+// ProjectIDs are the ids of a provider's configured projects, as texts.
+func (c *Config) ProjectIDs(provider string) []string {
+	var ids []string
+	switch provider {
+	case "jetpay":
+		for _, p := range c.JetPay.Projects {
+			ids = append(ids, strconv.FormatInt(p.ID, 10))
+		}
+	case "highhelp":
+		for _, p := range c.HighHelp.Projects {
+			ids = append(ids, p.ID)
+		}
+	}
+	return ids
 }
 
 // Location is the time zone in which days begin. It is UTC if Timezone names none, which [Load] does not let through.

@@ -90,11 +90,17 @@ func (r *rules) tags() {
 	}
 }
 
+// isDayOrNone accepts a day of the calendar, and nothing.
+func isDayOrNone(text string) bool {
+	_, err := calendar.ParseDay(text)
+	return text == "" || err == nil
+}
+
 func newValidator() *validator.Validate {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	v.RegisterTagNameFunc(keyOf)
 	for tag, holds := range map[string]func(string) bool{
-		"hostport": isHostPort, "zone": isZone, "name": isName, "method": isMethod,
+		"hostport": isHostPort, "zone": isZone, "day": isDayOrNone, "name": isName, "method": isMethod,
 		"projectid": isProjectID, "header": isHeader, "widgetmethod": isWidgetMethod,
 		"currency": currencyCode.MatchString, "country": countryCode.MatchString, "language": languageCode.MatchString,
 	} {
@@ -114,6 +120,8 @@ func sentence(field validator.FieldError) string {
 		return "must be host:port, such as 127.0.0.1:8080"
 	case tag == "zone":
 		return "must be the name of a time zone, such as Asia/Almaty"
+	case tag == "day":
+		return "must be a day such as 2026-10-31"
 	case tag == "name":
 		return "must be 1 to 64 letters, digits, '.', '_' or '-'"
 	case tag == "method":

@@ -171,7 +171,7 @@ func (r *reader) scalar(key string, node *yaml.Node, typ reflect.Type, tag refle
 			return node.Value == "true", true
 		}
 		r.problem(key, "must be true or false", node)
-	case isText, kind == "!!int" && node.Value == tag.Get("alsonumber"), kind == "!!null": // null gets here as a word of its own only
+	case isText, kind == "!!int" && node.Value == tag.Get("alsonumber"), kind == "!!timestamp" && tag.Get("alsodate") != "", kind == "!!null": // null gets here as a word of its own only
 		return node.Value, true
 	default:
 		r.problem(key, "must be a text; put it in quotes, so that it is read as it is written", node)

@@ -110,7 +110,7 @@ func PaymentOf(p *topup.Payment) Payment {
 		ProviderCode:      p.ProviderCode,
 		ProviderMessage:   p.ProviderMessage,
 	}
-	if c := p.Credit; c != nil && !c.Reversed {
+	if c := p.Credited; c != nil {
 		out.Credited = &Credit{c.Money.Amount, c.Money.Currency, c.TransactionID, Time(c.At)}
 	}
 	return out
@@ -161,6 +161,7 @@ type Transaction struct {
 	Reason        string                `json:"reason,omitempty"`
 	Reverses      string                `json:"reverses,omitempty"`
 	Resolves      string                `json:"resolves,omitempty"`
+	Takes         string                `json:"takes,omitempty"` // the credit or assignment that a recall takes from
 }
 
 // TransactionOf shows a ledger transaction.
@@ -168,7 +169,7 @@ func TransactionOf(t topup.Transaction) Transaction {
 	return Transaction{
 		Seq: t.Seq, TransactionID: t.ID, PaymentID: t.PaymentID, Kind: t.Kind, Postings: t.Postings,
 		EffectiveAt: Time(t.EffectiveAt), RecordedAt: Time(t.RecordedAt),
-		OperationID: t.Operation, Actor: t.Actor, Reason: t.Reason, Reverses: t.Reverses, Resolves: t.Resolves,
+		OperationID: t.Operation, Actor: t.Actor, Reason: t.Reason, Reverses: t.Reverses, Resolves: t.Resolves, Takes: t.Takes,
 	}
 }
 
@@ -191,19 +192,30 @@ type Happened struct {
 	// Of a ledger transaction.
 	TransactionID string                `json:"transaction_id,omitempty"`
 	Kind          topup.TransactionKind `json:"kind,omitempty"`
-	Actor         string                `json:"actor,omitempty"`
-	Reason        string                `json:"reason,omitempty"`
+
+	// Of an operator's step without one.
+	Action string `json:"action,omitempty"`
+
+	// Of both.
+	Actor  string `json:"actor,omitempty"`
+	Reason string `json:"reason,omitempty"`
+
+	// Of a message, and of a step that concerns one.
+	MessageID int64 `json:"message_id,omitempty"`
 }
 
 func happenedOf(entry store.TimelineEntry) Happened {
 	out := Happened{At: Time(entry.At), What: entry.What}
 	if m := entry.Message; m != nil {
 		out.Source, out.Disposition, out.ProviderStatus = m.Source, m.Disposition, m.Status
-		out.OperationID, out.ProviderCode, out.TransactionSeq = m.Operation, m.Code, m.Seq
+		out.OperationID, out.ProviderCode, out.TransactionSeq, out.MessageID = m.Operation, m.Code, m.Seq, m.ID
 	}
 	if t := entry.Transaction; t != nil {
 		out.TransactionSeq, out.TransactionID, out.Kind = t.Seq, t.ID, t.Kind
 		out.Actor, out.Reason = t.Actor, t.Reason
+	}
+	if s := entry.Step; s != nil {
+		out.Action, out.Actor, out.Reason, out.MessageID = s.Action, s.Actor, s.Reason, s.MessageID
 	}
 	return out
 }

@@ -1,0 +1,231 @@
+package commands
+
+import (
+	"context"
+	"strconv"
+
+	"tolem/config"
+	"tolem/handlers"
+	"tolem/store"
+	"tolem/topup"
+	"tolem/view"
+)
+
+// messagePage is how many messages are read at a time.
+const messagePage = 500
+
+// messagesCommands work on what providers sent.
+type messagesCommands struct {
+	List    messagesListCommand    `cmd:"" help:"List stored messages, the newest first."`
+	Show    messagesShowCommand    `cmd:"" help:"Show a message with its raw body."`
+	Suspend messagesSuspendCommand `cmd:"" help:"Put money into suspense that a message tells of and that never posted."`
+	Dismiss messagesDismissCommand `cmd:"" help:"Say that what a message told of was dealt with."`
+}
+
+// messagesListCommand lists messages.
+type messagesListCommand struct {
+	span
+	jsonFlag
+	Disposition *string `placeholder:"D" help:"What became of it: one of repeat, noted, posted, credited, suspended, bound, foreign, unreadable."`
+	Open        bool    `help:"Those that somebody must deal with: a movement that could not be read, a refund or a reversal that the platform told of, a success that contradicts what has posted."`
+	Q           *string `name:"q" placeholder:"TEXT" help:"An operation, a receipt number, or a payment's id, ours or the platform's, in full."`
+	Limit       int     `placeholder:"N" help:"At most so many. Default: all."`
+}
+
+// Help is shown by --help.
+func (messagesListCommand) Help() string {
+	return `Every message that came with a valid signature is stored, also one that names no payment. --from and --to are about the time at which it came.
+
+Example:
+
+  tolem messages list --open
+  tolem messages list --disposition foreign --from 2026-11-01 --to 2026-11-30
+  tolem messages list --q 2811 --json`
+}
+
+// Run lists.
+func (c *messagesListCommand) Run(ctx context.Context, p *program) error {
+	var filter store.MessageFilter
+	check := func(cfg *config.Config) (err error) {
+		filter, err = c.filter(cfg)
+		return err
+	}
+	return p.withBooks(ctx, func(b books) error {
+		l := p.list(c.JSON, "MESSAGE", "RECEIVED", "PROVIDER", "DISPOSITION", "OPEN", "STATUS", "OPERATION", "PLATFORM'S PAYMENT", "PAYMENT")
+		for {
+			filter.Limit = messagePage
+			if c.Limit > 0 {
+				filter.Limit = min(messagePage, c.Limit-l.n)
+			}
+			page, next, err := b.Messages(ctx, filter)
+			if err != nil {
+				return err
+			}
+			for i := range page {
+				m := &page[i]
+				err := l.add(view.MessageOf(m), strconv.FormatInt(m.ID, 10), when(m.ReceivedAt, b.cfg.Location()), m.Provider+" "+m.Project,
+					string(m.Disposition), orDash(string(m.Open)), orDash(m.Status), orDash(m.Operation), orDash(m.Reference), orDash(m.PaymentID))
+				if err != nil {
+					return err
+				}
+			}
+			if next == "" || (c.Limit > 0 && l.n == c.Limit) {
+				return l.end()
+			}
+			filter.Cursor = next
+		}
+	}, check)
+}
+
+func (c *messagesListCommand) filter(cfg *config.Config) (f store.MessageFilter, err error) {
+	f.Open = c.Open
+	if c.Disposition != nil {
+		if f.Disposition, err = store.ParseDisposition(*c.Disposition); err != nil {
+			return f, wrongUsage("--%w", err)
+		}
+	}
+	if c.Q != nil {
+		if f.Q = *c.Q; f.Q == "" {
+			return f, wrongUsage("--q must not be empty")
+		}
+	}
+	if c.Limit < 0 {
+		return f, wrongUsage("--limit must not be negative")
+	}
+	f.From, f.To, err = c.between(cfg.Location())
+	return f, err
+}
+
+// messagesShowCommand shows a message.
+type messagesShowCommand struct {
+	jsonFlag
+	ID int64 `arg:"" help:"The message's number, as messages list has it."`
+}
+
+// Help is shown by --help.
+func (messagesShowCommand) Help() string {
+	return `The raw body holds what the payer entered: show it to nobody who need not see it.
+
+Example:
+
+  tolem messages show 812`
+}
+
+// Run shows it.
+func (c *messagesShowCommand) Run(ctx context.Context, p *program) error {
+	return p.withBooks(ctx, func(b books) error {
+		m, body, err := b.Message(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		cut := false
+		if body != nil {
+			event, err := handlers.ReadStored(m, body)
+			cut = err == nil && event.MaybeCut
+		}
+		if c.JSON {
+			return p.printJSON(view.WholeMessageOf(&m, body, cut))
+		}
+		return p.printMessage(b, m, body, cut)
+	})
+}
+
+func (p *program) printMessage(b books, m store.StoredMessage, body []byte, cut bool) error {
+	zone := b.cfg.Location()
+	t := p.table()
+	t.row("message", strconv.FormatInt(m.ID, 10))
+	t.row("received", when(m.ReceivedAt, zone))
+	t.row("project", m.Provider+" "+m.Project)
+	t.row("source", string(m.Source))
+	t.row("disposition", string(m.Disposition))
+	t.rowIf("open", string(m.Open))
+	if cut {
+		t.row("may be cut", "from other signed text: nothing of it is believed; ask the platform, then use payments record")
+	}
+	t.rowIf("platform's payment", m.Reference)
+	t.rowIf("payment", m.PaymentID)
+	t.rowIf("transaction", m.TransactionID)
+	t.rowIf("status", m.Status)
+	t.rowIf("operation", m.Operation)
+	t.rowIf("code", m.Code)
+	t.rowIf("receipt", m.Receipt)
+	for _, step := range m.Steps {
+		text := step.Action
+		if step.TransactionID != "" {
+			text += " by " + step.TransactionID
+		}
+		t.row(when(step.At, zone), text+" ("+step.Actor+": "+step.Reason+")")
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	if body == nil {
+		return p.println("\nthe raw body is gone (raw_retention)")
+	}
+	return p.println("\n" + printable(string(body)))
+}
+
+// messagesSuspendCommand suspends money of a message.
+type messagesSuspendCommand struct {
+	operator
+	jsonFlag
+	ID        int64  `arg:"" help:"The message's number, as messages list has it."`
+	Amount    int64  `placeholder:"N" help:"In minor units, when it cannot be read in the message, or for a part."`
+	Currency  string `placeholder:"C" help:"Three letters, when it cannot be read in the message."`
+	Operation string `placeholder:"ID" help:"JetPay's operation, when it cannot be read in the message."`
+	Reference string `placeholder:"ID" help:"HighHelp's payment_id, when it cannot be read in the message."`
+}
+
+// Help is shown by --help.
+func (messagesSuspendCommand) Help() string {
+	return `For money that a stored, signed message tells of and that never posted: one that could not be read, one of a method that was not configured, a HighHelp success with another sum than its payment's. Its money goes into suspense, from where it is assigned or returned; once a message and once an operation, at most what the message tells of. What cannot be read in it must be given: the operation (HighHelp: the reference), the amount, the currency. Never for a message that may be cut from other signed text; messages show says so.
+
+Example:
+
+  tolem messages suspend 812 --reason "JetPay confirms operation 2811, letter of 12 November"
+  tolem messages suspend 813 --operation 2812 --amount 10000 --currency KZT --reason "ticket 4711"`
+}
+
+// Run suspends.
+func (c *messagesSuspendCommand) Run(ctx context.Context, p *program) error {
+	if c.Amount < 0 {
+		return wrongUsage("--amount must be at least 1 minor unit")
+	}
+	request := topup.SuspendRequest{Operation: c.Operation, Reference: c.Reference, Amount: c.Amount, Currency: c.Currency}
+	return p.operate(ctx, c.operator, c.JSON, func(b books, by store.By) (topup.Transaction, error) {
+		return b.SuspendMessage(ctx, c.ID, request, handlers.ReadStored, by)
+	})
+}
+
+// messagesDismissCommand settles a message.
+type messagesDismissCommand struct {
+	operator
+	jsonFlag
+	ID int64 `arg:"" help:"The message's number, as messages list has it."`
+}
+
+// Help is shown by --help.
+func (messagesDismissCommand) Help() string {
+	return `Says that a message that could not be read, a refund or a reversal that the platform told of, or a success that contradicts what has posted, was dealt with. It is no longer listed as open, and its payment loses the flag refund or reversal when no other message says so. It moves no money.
+
+Example:
+
+  tolem messages dismiss 812 --reason "recalled and returned, ticket 4711"`
+}
+
+// Run dismisses.
+func (c *messagesDismissCommand) Run(ctx context.Context, p *program) error {
+	return p.asOperator(ctx, c.operator, func(b books, by store.By) error {
+		if err := b.DismissMessage(ctx, c.ID, by); err != nil {
+			return err
+		}
+		m, _, err := b.Message(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return p.printJSON(view.MessageOf(&m))
+		}
+		return p.println("message " + strconv.FormatInt(m.ID, 10) + " was dismissed")
+	})
+}

@@ -1,0 +1,121 @@
+package commands
+
+import (
+	"context"
+
+	"tolem/config"
+	"tolem/store"
+	"tolem/topup"
+	"tolem/view"
+)
+
+// paymentsRecallCommand takes a credit back into suspense.
+type paymentsRecallCommand struct {
+	operator
+	jsonFlag
+	PaymentID string `arg:"" name:"payment_id" help:"The payment's id."`
+}
+
+// Help is shown by --help.
+func (paymentsRecallCommand) Help() string {
+	return `For a credit that went to the wrong contract: what stands of it goes from the contract into suspense, and the payment to review. From there suspense assign gives it to the right contract, or suspense return books that it went back to the platform. The transaction's id is the suspense item. The credit stays taken: no message and no payments credit has it again. When several credits of the payment stand, the newest is taken.
+
+Example:
+
+  tolem payments recall payment_47 --reason "the payer meant contract 67890, ticket 4711"
+  tolem suspense assign t_01KAM3Y8S2K9YH3GB2M3Y7E1QZ --customer 7123456789 --entity 67890 --reason "ticket 4711"`
+}
+
+// Run recalls.
+func (c *paymentsRecallCommand) Run(ctx context.Context, p *program) error {
+	return p.operate(ctx, c.operator, c.JSON, func(b books, by store.By) (topup.Transaction, error) {
+		return b.RecallPayment(ctx, c.PaymentID, by)
+	})
+}
+
+// paymentsCloseCommand ends a review.
+type paymentsCloseCommand struct {
+	operator
+	jsonFlag
+	PaymentID string `arg:"" name:"payment_id" help:"The payment's id."`
+}
+
+// Help is shown by --help.
+func (paymentsCloseCommand) Help() string {
+	return `For a review after which there is nothing to book: the payment becomes declined. It moves no money. Money that comes later still credits. Refused while money of the payment is credited or lies in suspense.
+
+Example:
+
+  tolem payments close payment_47 --reason "JetPay: the payer was never charged, letter of 12 November"`
+}
+
+// Run closes.
+func (c *paymentsCloseCommand) Run(ctx context.Context, p *program) error {
+	return p.asOperator(ctx, c.operator, func(b books, by store.By) error {
+		if err := b.ClosePayment(ctx, c.PaymentID, by); err != nil {
+			return err
+		}
+		payment, err := b.Payment(ctx, c.PaymentID)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return p.printJSON(view.PaymentOf(payment))
+		}
+		return p.println("payment " + payment.ID + " is " + string(payment.Status))
+	})
+}
+
+// paymentsRecordCommand credits money that no message told of.
+type paymentsRecordCommand struct {
+	operator
+	jsonFlag
+	Provider  string `required:"" enum:"jetpay,highhelp" placeholder:"P" help:"jetpay or highhelp."`
+	Project   string `required:"" placeholder:"X" help:"The project's id."`
+	Customer  string `required:"" placeholder:"C" help:"The customer's id."`
+	Entity    string `required:"" placeholder:"E" help:"The contract's id."`
+	Amount    int64  `required:"" placeholder:"N" help:"In minor units."`
+	Currency  string `required:"" placeholder:"CUR" help:"Three letters."`
+	Operation string `placeholder:"ID" help:"JetPay's id of the operation."`
+	Reference string `placeholder:"ID" help:"HighHelp's payment_id."`
+	Anyway    bool   `help:"Although a payment of the same contract and sum waits for its result."`
+}
+
+// Help is shown by --help.
+func (paymentsRecordCommand) Help() string {
+	return `For money that the platform's reports or support confirm and that no message told of: a payment of its own, with its credit. The operation (JetPay) counts as posted, so that a callback about it that comes later posts nothing; a success of HighHelp under the reference is judged as of a payment that an operator credited: the same sum is bound to it, another goes to suspense. Refused when that has posted already; and, without --anyway, while a payment of the same contract and sum is not credited, because this money may be that payment's.
+
+Example:
+
+  tolem payments record --provider jetpay --project 1234 --customer 7123456789 --entity 12345 --amount 10000 --currency KZT --operation 2811 --reason "JetPay's report of 12 November, line 812"`
+}
+
+// Run records.
+func (c *paymentsRecordCommand) Run(ctx context.Context, p *program) error {
+	switch {
+	case c.Provider == "jetpay" && (c.Operation == "" || c.Reference != ""):
+		return wrongUsage("JetPay needs --operation, the platform's id of the movement, and no --reference")
+	case c.Provider == "highhelp" && (c.Reference == "" || c.Operation != ""):
+		return wrongUsage("HighHelp needs --reference, its payment_id, and no --operation")
+	}
+	request := topup.RecordRequest{
+		Provider: c.Provider, Project: c.Project, CustomerID: c.Customer, ContractID: c.Entity,
+		Money: topup.Money{Amount: c.Amount, Currency: c.Currency}, Operation: c.Operation, Reference: c.Reference, Anyway: c.Anyway,
+	}
+	return p.operate(ctx, c.operator, c.JSON, func(b books, by store.By) (topup.Transaction, error) {
+		if !hasProject(b.cfg, c.Provider, c.Project) {
+			return topup.Transaction{}, topup.NotFound("project %s of %s is not configured", c.Project, c.Provider)
+		}
+		return b.RecordPayment(ctx, request, by)
+	})
+}
+
+// hasProject reports whether a provider's project is configured.
+func hasProject(cfg *config.Config, provider, project string) bool {
+	for _, known := range cfg.ProjectIDs(provider) {
+		if known == project {
+			return true
+		}
+	}
+	return false
+}
