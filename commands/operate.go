@@ -43,8 +43,8 @@ func (p *program) printTransaction(b books, made topup.Transaction) error {
 	if made.Actor != "" {
 		t.row("by", made.Actor+": "+made.Reason)
 	}
-	if !made.EffectiveAt.Equal(made.RecordedAt) {
-		t.row("effective", when(made.EffectiveAt, b.cfg.Location()))
+	if effective := when(made.EffectiveAt, b.cfg.Location()); effective != when(made.RecordedAt, b.cfg.Location()) {
+		t.row("effective", effective)
 	}
 	t.row("recorded", when(made.RecordedAt, b.cfg.Location()))
 	for _, posting := range made.Postings {

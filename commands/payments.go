@@ -170,7 +170,11 @@ func (p *program) printPayment(b books, payment *topup.Payment, timeline []store
 	t.row("issued", when(payment.CreatedAt, zone))
 	t.row("expires", when(payment.ExpiresAt, zone))
 	if c := payment.Credited; c != nil {
-		t.row("credited", c.Money.String()+" by "+c.TransactionID)
+		note := ""
+		if own := payment.Credit; own != nil && own.ByOperator && own.TransactionID == c.TransactionID {
+			note = " (by an operator)"
+		}
+		t.row("credited", c.Money.String()+" by "+c.TransactionID+note)
 	}
 	if c := payment.Credit; c != nil && (payment.Credited == nil || payment.Credited.TransactionID != c.TransactionID) {
 		t.row("first credit", c.Money.String()+" by "+c.TransactionID+creditNote(payment))

@@ -45,6 +45,7 @@ demo:
 accounts:
   normalize: none
 timezone: Asia/Almaty
+books_closed_to: ""
 max_amount: 10000000000000
 raw_retention: 1h30m
 jetpay:

@@ -37,11 +37,11 @@ func TestAProjectIsWrittenAsItsProviderWritesIt(t *testing.T) {
 	}
 }
 
-func TestAReversedCreditIsNotShownAsCredited(t *testing.T) {
-	p := &topup.Payment{Project: "1", Provider: "jetpay", Credit: &topup.Credit{TransactionID: "t_1", Money: topup.Money{Amount: 5, Currency: "KZT"}, At: noon}}
-	shows(t, view.PaymentOf(p).Credited, `{"amount":5,"currency":"KZT","transaction_id":"t_1","at":"2026-11-21T12:00:00.000123Z"}`)
-	p.Credit.Reversed = true
+func TestCreditedIsWhatStandsOnThePaymentsContract(t *testing.T) {
+	p := &topup.Payment{Project: "1", Provider: "jetpay", Credit: &topup.Credit{TransactionID: "t_1", Money: topup.Money{Amount: 5, Currency: "KZT"}, At: noon, Reversed: true}}
 	shows(t, view.PaymentOf(p).Credited, `null`)
+	p.Credited = &topup.Credited{TransactionID: "t_2", Money: topup.Money{Amount: 7, Currency: "KZT"}, At: noon}
+	shows(t, view.PaymentOf(p).Credited, `{"amount":7,"currency":"KZT","transaction_id":"t_2","at":"2026-11-21T12:00:00.000123Z"}`)
 }
 
 func TestAWholePaymentHasItsHistory(t *testing.T) {
