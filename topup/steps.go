@@ -1,6 +1,11 @@
 package topup
 
-import "time"
+import (
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
 
 // Step is what an operator's decision comes to: one ledger transaction, and what
 // goes with it. The functions below decide; the store carries out. Each refuses
@@ -310,6 +315,10 @@ func DecideRecord(r RecordRequest, s RecordState) (Step, error) {
 	switch {
 	case (r.Operation == "") == (r.Reference == ""):
 		return Step{}, Invalid("operation", "or a reference must be given, and not both")
+	case r.Operation != "" && !validOperation(r.Operation):
+		return Step{}, errOperation()
+	case !validReference(r.Reference):
+		return Step{}, Invalid("reference", "must be at most %d bytes of text without control characters", MaxIDBytes)
 	case r.Money.Amount < 1 || r.Money.Amount > MaxAmount:
 		return Step{}, Invalid("amount", "must be between 1 and %d minor units", MaxAmount)
 	case s.Account == nil:
@@ -331,4 +340,24 @@ func DecideRecord(r RecordRequest, s RecordState) (Step, error) {
 		Kind: KindManualCredit, TakesCredit: true, Operation: r.Operation,
 		Postings: Transfer(SettlementAccount(r.Provider, r.Project), CustomerAccount(s.Account.CustomerID, r.ContractID), r.Money),
 	}, nil
+}
+
+// validOperation accepts a platform's id of a movement: 1 to 19 digits, as it
+// stands in messages, where it is a number.
+func validOperation(id string) bool {
+	if id == "" || len(id) > 19 || (id[0] == '0' && id != "0") {
+		return false
+	}
+	for i := 0; i < len(id); i++ {
+		if id[i] < '0' || id[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+func errOperation() error { return Invalid("operation", "must be 1 to 19 digits without a leading zero") }
+
+func validReference(id string) bool {
+	return len(id) <= MaxIDBytes && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
 }

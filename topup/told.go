@@ -163,6 +163,10 @@ func (r SuspendRequest) agrees(e Event) error {
 		return Invalid("operation", "must not be given: this provider names payments, use the reference")
 	case !e.ReportsState && r.Reference != "":
 		return Invalid("reference", "must not be given: use the operation")
+	case r.Operation != "" && !validOperation(r.Operation):
+		return errOperation()
+	case !validReference(r.Reference):
+		return Invalid("reference", "must be at most %d bytes of text without control characters", MaxIDBytes)
 	case r.Operation != "" && r.Operation != e.Operation:
 		return Invalid("operation", "is another in this message")
 	case r.Reference != "" && r.Reference != e.Reference:
