@@ -246,8 +246,8 @@ var rules = []rule{
 	{"a transaction has one operation", `
 		SELECT format('transaction seq %s: %s operations claim to have made it', seq, count(*))
 		FROM operations GROUP BY seq HAVING count(*) > 1`},
-	// HighHelp's success is bound to the credit that an operator made even if
-	// another sum was received: then the payment says so, with both flags.
+	// Older builds bound HighHelp's success to the credit that an operator had
+	// made even if another sum was received: then the payment shows both flags.
 	{"an operation belongs to a transaction that it can have made, of its own sum", `
 		SELECT format('operation %s of %s %s: transaction seq %s is not a posting of %s %s by it', o.operation, o.provider, o.project, o.seq, o.sum_amount, o.sum_currency)
 		FROM operations o
