@@ -149,3 +149,20 @@ func TestADeclineDoesNotHideTheMovementBehindACreditThatWasReversed(t *testing.T
 		t.Errorf("got operation %s, %s", p.OperationID, p.ProviderStatus)
 	}
 }
+
+func TestProcessingDoesNotClearThatTheGateKnowsAPaymentToBePaid(t *testing.T) {
+	s := mustOpen(t)
+	id := mustIssue(t, s)
+	if flagged, err := s.FlagOutcomeUnknown(context.Background(), id); err != nil || !flagged {
+		t.Fatalf("got %t, %v", flagged, err)
+	}
+	mustRecord(t, s, paid(id, "1", func(e *topup.Event) { e.Outcome, e.Status = topup.OutcomeOpen, "processing" }))
+	if p := mustPayment(t, s, id); p.Flags != topup.FlagOutcomeUnknown || p.Status != topup.StatusPending {
+		t.Errorf("processing: got %s %v", p.Status, p.Flags.Names())
+	}
+	mustRecord(t, s, paid(id, "1", func(e *topup.Event) { e.Outcome, e.Status = topup.OutcomeDeclined, "decline" }))
+	if p := mustPayment(t, s, id); p.Flags != 0 || p.Status != topup.StatusDeclined {
+		t.Errorf("decline: got %s %v", p.Status, p.Flags.Names())
+	}
+	checked(t, s)
+}
