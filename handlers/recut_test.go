@@ -31,7 +31,7 @@ func TestNoOtherCutOfASignedStringIsAnotherMovement(t *testing.T) {
 			},
 			[]string{
 				"operation:sum_initial:amount:1000000", "payment:sum:amount:1000000", "payment::sum::amount:1000000", "payment:id:other", "operation:id:29",
-				"payment:sum:currency:AZN", "payment:method:x", "project_id:1234", "z:", "payment:e:", "operation:z:",
+				"payment:id:a:b", "payment:id:", "payment:id:a b", "payment:sum:currency:AZN", "payment:method:x", "project_id:1234", "z:", "payment:e:", "operation:z:",
 			},
 			true,
 			func(b *signing.Body) (string, error) { return b.Canonical(), nil },

@@ -278,7 +278,7 @@ var rules = []rule{
 		LEFT JOIN payments p ON p.payment_id = t.payment_id
 		WHERE (e.amount IS DISTINCT FROM o.sum_amount AND NOT coalesce(t.kind = 'manual_credit' AND o.provider = 'highhelp' AND p.flags & 17 = 17, FALSE)
 				AND NOT coalesce(o.entered <> 0 AND t.kind = 'suspense' AND e.amount < o.sum_amount, FALSE))
-			OR (o.entered <> 0) IS DISTINCT FROM (t.actor <> '' AND EXISTS (SELECT 1 FROM operator_steps s WHERE s.seq = t.seq))
+			OR (o.entered <> 0) IS DISTINCT FROM (t.actor <> '' AND EXISTS (SELECT 1 FROM operator_steps s WHERE s.seq = t.seq AND s.operation = o.operation))
 			OR a.currency IS DISTINCT FROM o.sum_currency OR a.name IS DISTINCT FROM 'settlement:' || o.provider || ':' || o.project`},
 
 	// An operation that was credited was to bring what it brought: JetPay's by

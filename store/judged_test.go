@@ -11,17 +11,6 @@ import (
 	"tolem/topup"
 )
 
-func mustBeSound(t testing.TB, s *store.Store) {
-	t.Helper()
-	report, err := s.Check(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, problem := range report.Problems {
-		t.Errorf("ledger check: %s", problem)
-	}
-}
-
 func TestWhatWasForeignUnderOtherSettingsIsJudgedAnew(t *testing.T) {
 	s := mustOpen(t)
 	ours := paid("theirs", "1")
@@ -44,7 +33,7 @@ func TestWhatWasForeignUnderOtherSettingsIsJudgedAnew(t *testing.T) {
 	if got := queryInt(t, rawOpen(t, s), `SELECT credits FROM ledger_balances WHERE name = 'suspense:jetpay:1234'`); got != 10000 {
 		t.Errorf("suspense: got %d, want 10000", got)
 	}
-	mustBeSound(t, s)
+	checked(t, s)
 }
 
 func TestAnOperationUnderManyReferencesPostsOnce(t *testing.T) {
@@ -67,7 +56,7 @@ func TestAnOperationUnderManyReferencesPostsOnce(t *testing.T) {
 	if got := queryInt(t, raw, `SELECT count(*) FROM messages`); got != 60 {
 		t.Errorf("got %d messages, want 60", got)
 	}
-	mustBeSound(t, s)
+	checked(t, s)
 }
 
 func TestMoneyWithoutAnIDHasAPaymentForEachOperation(t *testing.T) {
@@ -80,7 +69,7 @@ func TestMoneyWithoutAnIDHasAPaymentForEachOperation(t *testing.T) {
 	if p := mustPayment(t, s, second.PaymentID); p.ProviderReference != "operation 2" || p.InSuspense != 1 || p.Status != topup.StatusReview {
 		t.Errorf("got %+v", p)
 	}
-	mustBeSound(t, s)
+	checked(t, s)
 }
 
 func TestPaidWithoutAMovementDoesNotExpire(t *testing.T) {
@@ -101,7 +90,7 @@ func TestPaidWithoutAMovementDoesNotExpire(t *testing.T) {
 	if p := mustPayment(t, s, id); p.Status != topup.StatusSucceeded || p.Flags != 0 || p.OperationID != "2" {
 		t.Errorf("credited: got %s %v, operation %s", p.Status, p.Flags.Names(), p.OperationID)
 	}
-	mustBeSound(t, s)
+	checked(t, s)
 }
 
 // What a message without a movement said is stored with another fingerprint by
@@ -125,7 +114,7 @@ func TestAStatusThatIsJudgedTwiceChangesNothing(t *testing.T) {
 			if after := mustPayment(t, s, id); again.Disposition != topup.DispositionNoted || after.Status != before.Status || after.Flags != before.Flags {
 				t.Errorf("%s: %s %v, then %s %v", name, before.Status, before.Flags.Names(), after.Status, after.Flags.Names())
 			}
-			mustBeSound(t, s)
+			checked(t, s)
 		}
 	}
 }
@@ -138,7 +127,7 @@ func TestAPostedOperationIsShownOnlyByThePaymentThatItPostedTo(t *testing.T) {
 	if p := mustPayment(t, s, second); p.OperationID != "" || p.ProviderPaymentID != "" || p.Flags != topup.FlagConflict || p.Status != topup.StatusPending {
 		t.Errorf("got %+v", p)
 	}
-	mustBeSound(t, s)
+	checked(t, s)
 }
 
 func TestADeclineDoesNotHideTheMovementBehindACreditThatWasReversed(t *testing.T) {
@@ -159,4 +148,21 @@ func TestADeclineDoesNotHideTheMovementBehindACreditThatWasReversed(t *testing.T
 	if p := mustPayment(t, s, id); p.OperationID != "1" || p.ProviderStatus != "success" {
 		t.Errorf("got operation %s, %s", p.OperationID, p.ProviderStatus)
 	}
+}
+
+func TestProcessingDoesNotClearThatTheGateKnowsAPaymentToBePaid(t *testing.T) {
+	s := mustOpen(t)
+	id := mustIssue(t, s)
+	if flagged, err := s.FlagOutcomeUnknown(context.Background(), id); err != nil || !flagged {
+		t.Fatalf("got %t, %v", flagged, err)
+	}
+	mustRecord(t, s, paid(id, "1", func(e *topup.Event) { e.Outcome, e.Status = topup.OutcomeOpen, "processing" }))
+	if p := mustPayment(t, s, id); p.Flags != topup.FlagOutcomeUnknown || p.Status != topup.StatusPending {
+		t.Errorf("processing: got %s %v", p.Status, p.Flags.Names())
+	}
+	mustRecord(t, s, paid(id, "1", func(e *topup.Event) { e.Outcome, e.Status = topup.OutcomeDeclined, "decline" }))
+	if p := mustPayment(t, s, id); p.Flags != 0 || p.Status != topup.StatusDeclined {
+		t.Errorf("decline: got %s %v", p.Status, p.Flags.Names())
+	}
+	checked(t, s)
 }

@@ -146,6 +146,7 @@ func TestRulesForMoney(t *testing.T) {
 
 		// Rule 2: a payment is credited once, whoever does it.
 		{"an operator's credit takes the operation that comes later", topup.State{Payment: payment(succeeded, creditedByOperator)}, movement(), bound, succeeded, noFlags, false, noFlags},
+		{"an operator's credit whose money he moved into suspense still takes the operation", topup.State{Payment: payment(review, creditedByOperator, inSuspense)}, movement(), bound, review, noFlags, false, noFlags},
 		{"an operator's credit does not take another sum", topup.State{Payment: payment(succeeded, creditedByOperator)}, movement(sum(more)), suspended, succeeded, topup.FlagSecondOperation, false, noFlags},
 		{"an operator's credit takes one operation only", topup.State{Payment: payment(succeeded, boundAlready)}, movement(), suspended, succeeded, topup.FlagSecondOperation, false, noFlags},
 		{"an operator's credit that was reversed takes none: the money is kept", topup.State{Payment: payment(succeeded, creditReversed)}, movement(), suspended, succeeded, topup.FlagSecondOperation, false, noFlags},

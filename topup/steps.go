@@ -356,7 +356,9 @@ func validOperation(id string) bool {
 	return true
 }
 
-func errOperation() error { return Invalid("operation", "must be 1 to 19 digits without a leading zero") }
+func errOperation() error {
+	return Invalid("operation", "must be 1 to 19 digits without a leading zero")
+}
 
 func validReference(id string) bool {
 	return len(id) <= MaxIDBytes && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
