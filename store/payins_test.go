@@ -60,7 +60,7 @@ func mustPayin(t testing.TB, s *store.Store, id string) *store.Payin {
 func told(id string, outcome topup.Outcome, status string, change ...func(*topup.Event)) topup.Event {
 	e := topup.Event{
 		Provider: "highhelp", Project: "57aff4db", Source: topup.SourceAlert, Reference: id, Operation: id, Outcome: outcome,
-		Sum: hundred, Initial: hundred, Amounts: topup.AmountReceived, MaxOver: 10, Complete: true, TopUp: true, Status: status,
+		Sum: hundred, Initial: hundred, Amounts: topup.AmountReceived, MaxOver: 10, Complete: true, TopUp: true, Status: status, ReportsState: true,
 	}
 	for _, c := range change {
 		c(&e)
