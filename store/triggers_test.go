@@ -63,7 +63,7 @@ func TestTheJournalCannotBeChangedThroughARawConnection(t *testing.T) {
 		`INSERT OR REPLACE INTO transactions SELECT seq, transaction_id, kind, payment_id, slot, reverses, resolves, 'x', reason, 0, 0, NULL FROM transactions`,
 		`REPLACE INTO transactions SELECT 99, transaction_id, kind, 'p', 99, NULL, resolves, 'x', reason, 0, 0, NULL FROM transactions WHERE seq = 1`,
 		`REPLACE INTO transactions SELECT 99, 't_x', kind, payment_id, slot, NULL, resolves, 'x', reason, 0, 0, NULL FROM transactions WHERE seq = 1`,
-		`REPLACE INTO transactions SELECT 99, 't_x', kind, 'p', 99, reverses, resolves, 'x', reason, 0, 0, NULL FROM transactions WHERE seq = 3`,
+		`REPLACE INTO transactions SELECT 99, 't_x', kind, 'p', 99, reverses, resolves, 'x', reason, 0, 0, NULL FROM transactions WHERE seq = 4`,
 		`INSERT INTO transactions SELECT * FROM transactions WHERE seq = 1 ON CONFLICT DO UPDATE SET reason = 'x'`,
 
 		`UPDATE entries SET amount = 1`,
