@@ -38,9 +38,9 @@ func TestTheFeedShowsEachTransactionWhole(t *testing.T) {
 		{Seq: 2, ID: item, Kind: topup.KindSuspense, PaymentID: unknown, Operation: "29", EffectiveAt: provider, RecordedAt: recorded,
 			Postings: topup.Transfer(settlement, suspense, hundred)},
 		{Seq: 3, ID: returned.ID, Kind: topup.KindReturn, PaymentID: unknown, Resolves: item, Actor: "anna", Reason: "ticket 7",
-			EffectiveAt: c.Now(), RecordedAt: c.Now(), Postings: topup.Mirror(topup.Transfer(settlement, suspense, hundred))},
+			EffectiveAt: c.Now(), RecordedAt: c.Now(), Postings: topup.Transfer(suspense, settlement, hundred)},
 		{Seq: 4, ID: mirror.ID, Kind: topup.KindReversal, PaymentID: unknown, Reverses: returned.ID, Actor: "anna", Reason: "ticket 7",
-			EffectiveAt: c.Now(), RecordedAt: c.Now(), Postings: topup.Transfer(settlement, suspense, hundred)},
+			EffectiveAt: c.Now(), RecordedAt: c.Now(), Postings: topup.Mirror(topup.Transfer(suspense, settlement, hundred))},
 	}
 	for i := range want {
 		if fmt.Sprintf("%+v", got[i]) != fmt.Sprintf("%+v", want[i]) {
@@ -314,8 +314,7 @@ func TestBalancesAreFoundByTheExactPrefix(t *testing.T) {
 func TestRunningTotalsAreNeverNegative(t *testing.T) {
 	s := bookOf(t)
 	id := mustIssue(t, s)
-	mustRecord(t, s, paid(id, "28"))
-	must(t)(s.Reverse(context.Background(), mustPayment(t, s, id).Credit.TransactionID, anna))
+	must(t)(s.Reverse(context.Background(), must(t)(s.CreditPayment(context.Background(), id, anna)).ID, anna))
 	page, err := s.Balances(context.Background(), store.BalanceFilter{})
 	if err != nil {
 		t.Fatal(err)

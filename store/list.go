@@ -408,8 +408,8 @@ type Stats struct {
 	OpenSuspense  int64     // suspense items that nobody has resolved
 	// Open are the messages that somebody must deal with, by what they told.
 	OpenUnreadable, OpenRefunds, OpenReversals, OpenConflicts int64
-	LastSeq       int64     // newest place in the feed
-	WALBytes      int64     // size of the write-ahead log
+	LastSeq                                                   int64 // newest place in the feed
+	WALBytes                                                  int64 // size of the write-ahead log
 }
 
 // Stats reads the figures, each from an index.

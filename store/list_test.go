@@ -209,7 +209,9 @@ func TestATimelineShowsIssueDeliveriesAndTransactionsInOrder(t *testing.T) {
 	later()
 	mustRecord(t, s, paid(id, "2"))
 	later()
-	must(t)(s.Reverse(context.Background(), mustPayment(t, s, id).Credit.TransactionID, anna))
+	recall := must(t)(s.RecallPayment(context.Background(), id, anna))
+	later()
+	must(t)(s.Reverse(context.Background(), recall.ID, anna))
 
 	timeline, err := s.Timeline(context.Background(), mustPayment(t, s, id))
 	if err != nil {
@@ -229,7 +231,7 @@ func TestATimelineShowsIssueDeliveriesAndTransactionsInOrder(t *testing.T) {
 			t.Errorf("%s stands after what came later", line)
 		}
 	}
-	want := []string{"issued", "noted decline 1 20000", "credited success 2 0", `credit by "" of "2"`, "repeat success 2 0", `reversal by "anna" of ""`}
+	want := []string{"issued", "noted decline 1 20000", "credited success 2 0", `credit by "" of "2"`, "repeat success 2 0", `recall by "anna" of ""`, `reversal by "anna" of ""`}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

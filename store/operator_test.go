@@ -366,7 +366,7 @@ type step struct {
 	does     string
 	status   topup.Status
 	item     string // state of the suspense item
-	credited bool   // a credit that counts
+	credited bool   // its contract has money of it
 	reversed bool   // the flag
 	conflict bool   // the step is refused
 }
@@ -376,17 +376,19 @@ func TestAReversalUndoesAndItsOwnReversalDoesAgain(t *testing.T) {
 	for name, steps := range map[string][]step{
 		"assignment to the own contract": {
 			{does: "assign", status: succeeded, item: "assigned", credited: true},
-			{does: "reverse last", status: succeeded, item: "open", reversed: true},
-			{does: "reverse assignment", status: succeeded, item: "open", reversed: true, conflict: true},
+			{does: "reverse last", status: review, item: "open", reversed: true},
+			{does: "reverse assignment", status: review, item: "open", reversed: true, conflict: true},
 			{does: "reverse last", status: succeeded, item: "assigned", credited: true},
-			{does: "reverse last", status: succeeded, item: "open", reversed: true},
-			{does: "assign", status: succeeded, item: "assigned", reversed: true}, // the credit stays taken
-			{does: "reverse third reversal", status: succeeded, item: "assigned", reversed: true, conflict: true},
+			{does: "reverse last", status: review, item: "open", reversed: true},
+			{does: "assign", status: succeeded, item: "assigned", credited: true}, // what is credited is what its contract has
+			{does: "reverse third reversal", status: succeeded, item: "assigned", credited: true, conflict: true},
 		},
 		"assignment to another contract": {
 			{does: "assign elsewhere", status: succeeded, item: "assigned"},
-			{does: "reverse last", status: succeeded, item: "open"},
-			{does: "return", status: succeeded, item: "returned"},
+			{does: "reverse last", status: review, item: "open"},
+			{does: "reverse last", status: succeeded, item: "assigned"},
+			{does: "reverse last", status: review, item: "open"},
+			{does: "return", status: declined, item: "returned"},
 		},
 		"return": {
 			{does: "return", status: declined, item: "returned"},
@@ -394,12 +396,12 @@ func TestAReversalUndoesAndItsOwnReversalDoesAgain(t *testing.T) {
 			{does: "reverse last", status: declined, item: "returned"},
 			{does: "reverse suspense", status: declined, item: "returned", conflict: true},
 		},
-		"suspense": {
-			{does: "reverse suspense", status: declined, item: "reversed"},
-			{does: "assign", status: declined, item: "reversed", conflict: true},
-			{does: "reverse last", status: review, item: "open"},
+		"suspense, which a provider posted": {
+			{does: "reverse suspense", status: review, item: "open", conflict: true},
 			{does: "assign", status: succeeded, item: "assigned", credited: true},
 			{does: "reverse suspense", status: succeeded, item: "assigned", credited: true, conflict: true},
+			{does: "reverse last", status: review, item: "open", reversed: true},
+			{does: "reverse suspense", status: review, item: "open", reversed: true, conflict: true},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -452,7 +454,7 @@ func TestAReversalUndoesAndItsOwnReversalDoesAgain(t *testing.T) {
 				}
 				got := step
 				got.status, got.item = p.Status, items[0].State
-				got.credited = p.Credit != nil && !p.Credit.Reversed
+				got.credited = p.Credited != nil
 				got.reversed = p.Flags.Has(topup.FlagReversed)
 				if got != step {
 					t.Errorf("step %d: got %+v, want %+v", i, got, step)
@@ -463,12 +465,11 @@ func TestAReversalUndoesAndItsOwnReversalDoesAgain(t *testing.T) {
 	}
 }
 
-func TestAReversedCreditStaysTaken(t *testing.T) {
+func TestAReversedManualCreditStaysTaken(t *testing.T) {
 	s := bookOf(t)
 	ctx := context.Background()
 	id := mustIssue(t, s)
-	mustRecord(t, s, paid(id, "28"))
-	credit := mustPayment(t, s, id).Credit.TransactionID
+	credit := must(t)(s.CreditPayment(ctx, id, anna)).ID
 	mirror := must(t)(s.Reverse(ctx, credit, anna))
 	if mirror.Reverses != credit || mirror.Kind != topup.KindReversal || mirror.PaymentID != id {
 		t.Errorf("got %+v", mirror)
@@ -477,7 +478,7 @@ func TestAReversedCreditStaysTaken(t *testing.T) {
 		t.Errorf("got %v, want %v", mirror.Postings, want)
 	}
 	p := mustPayment(t, s, id)
-	if p.Status != topup.StatusSucceeded || p.Credit == nil || !p.Credit.Reversed || !p.Flags.Has(topup.FlagReversed) {
+	if p.Status != topup.StatusReview || p.Credited != nil || p.Credit == nil || !p.Credit.Reversed || !p.Flags.Has(topup.FlagReversed) {
 		t.Errorf("got %+v, credit %+v", p, p.Credit)
 	}
 	wantBalances(t, s, map[string]int64{own: 0, settlement: 0})
@@ -488,11 +489,35 @@ func TestAReversedCreditStaysTaken(t *testing.T) {
 		t.Errorf("a reversal of nothing: got %v", err)
 	}
 	must(t)(s.Reverse(ctx, mirror.ID, anna))
-	if p := mustPayment(t, s, id); p.Credit.Reversed || p.Flags.Has(topup.FlagReversed) {
+	if p := mustPayment(t, s, id); p.Status != topup.StatusSucceeded || p.Credited == nil || p.Credit.Reversed || p.Flags.Has(topup.FlagReversed) {
 		t.Errorf("after the undo was undone: got %+v, credit %+v", p, p.Credit)
 	}
+	mustRecord(t, s, paid(id, "28")) // is bound to it
 	if got := mustRecord(t, s, paid(id, "29")); got.Disposition != topup.DispositionSuspended {
 		t.Errorf("further money: got %+v", got)
+	}
+	wantBalances(t, s, map[string]int64{own: 10000, suspense: 10000})
+	checked(t, s)
+}
+
+func TestWhatAProviderPostedIsNotReversed(t *testing.T) {
+	s := bookOf(t)
+	ctx := context.Background()
+	id := mustIssue(t, s)
+	mustRecord(t, s, paid(id, "28"))
+	_, item := suspendedItem(t, s, paid(id, "29"))
+	before := len(feed(t, s))
+	for what, want := range map[string]struct{ transaction, says string }{
+		"its credit":              {mustPayment(t, s, id).Credit.TransactionID, "payments recall"},
+		"what it put in suspense": {item, "suspense assign or suspense return"},
+	} {
+		_, err := s.Reverse(ctx, want.transaction, anna)
+		if kindOf(err) != topup.KindConflict || !strings.Contains(err.Error(), want.says) {
+			t.Errorf("%s: got %v, want a conflict that names %s", what, err, want.says)
+		}
+	}
+	if after := len(feed(t, s)); after != before {
+		t.Errorf("the refusals posted: %d transactions, before %d", after, before)
 	}
 	wantBalances(t, s, map[string]int64{own: 10000, suspense: 10000})
 	checked(t, s)
@@ -510,72 +535,56 @@ func TestAReversedManualCreditSwallowsNoCallback(t *testing.T) {
 	checked(t, s)
 }
 
-func TestAReversedCreditIsNotDoneAgainAfterItsMoneyWasAssigned(t *testing.T) {
+// TestAReversedCreditIsNotDoneAgainOnceMoneyOfItsPaymentCame: the customer would
+// have both.
+func TestAReversedCreditIsNotDoneAgainOnceMoneyOfItsPaymentCame(t *testing.T) {
 	s := bookOf(t)
 	ctx := context.Background()
 	id := mustIssue(t, s)
-	credit := must(t)(s.CreditPayment(ctx, id, anna))
-	mirror := must(t)(s.Reverse(ctx, credit.ID, anna))
-	mustRecord(t, s, paid(id, "28"))
-	items, err := s.SuspenseItems(ctx, store.SuspenseFilter{PaymentID: id})
-	if err != nil || len(items) != 1 {
-		t.Fatalf("got %d items, %v", len(items), err)
+	mirror := must(t)(s.Reverse(ctx, must(t)(s.CreditPayment(ctx, id, anna)).ID, anna))
+	_, item := suspendedItem(t, s, paid(id, "28"))
+	refused := func(when, says string) {
+		t.Helper()
+		before := len(feed(t, s))
+		_, err := s.Reverse(ctx, mirror.ID, anna)
+		if kindOf(err) != topup.KindConflict || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: got %v, want a conflict that says %q", when, err, says)
+		}
+		if after := len(feed(t, s)); after != before {
+			t.Errorf("%s: the refusal posted: %d transactions, before %d", when, after, before)
+		}
+		checked(t, s)
 	}
-	assignment := must(t)(s.AssignSuspense(ctx, items[0].ID, "7123456789", "12345", anna))
-	if _, err := s.Reverse(ctx, mirror.ID, anna); kindOf(err) != topup.KindConflict {
-		t.Errorf("got %v, want a conflict: the customer would have both", err)
+	_, err := s.CreditPayment(ctx, id, anna)
+	if kindOf(err) != topup.KindConflict || !strings.Contains(err.Error(), "suspense assign") || strings.Contains(err.Error(), "reverse that reversal") {
+		t.Errorf("payments credit: got %v, want a conflict that names suspense assign alone", err)
 	}
+	refused("while it lies in suspense", "money of this payment lies in suspense: use suspense assign")
+	if p := mustPayment(t, s, id); !p.Credit.Reversed || !p.Flags.Has(topup.FlagReversed) {
+		t.Errorf("got %+v, credit %+v; want it reversed still", p, p.Credit)
+	}
+	wantBalances(t, s, map[string]int64{own: 0, suspense: 10000})
+
+	assignment := must(t)(s.AssignSuspense(ctx, item, "7123456789", "12345", anna))
+	refused("when it was assigned", "reverse that assignment first")
 	wantBalances(t, s, map[string]int64{own: 10000, suspense: 0})
-	// Once the assignment is undone and the money sent back, it may be.
+
 	must(t)(s.Reverse(ctx, assignment.ID, anna))
-	must(t)(s.ReturnSuspense(ctx, items[0].ID, anna))
-	must(t)(s.Reverse(ctx, mirror.ID, anna))
-	wantBalances(t, s, map[string]int64{own: 10000, suspense: 0})
-	checked(t, s)
+	must(t)(s.ReturnSuspense(ctx, item, anna))
+	refused("when it went back", "has come since its credit was reversed")
+	wantBalances(t, s, map[string]int64{own: 0, suspense: 0})
 }
 
-func TestAReversedCreditIsNotDoneAgainWhileMoneyOfItsPaymentLiesInSuspense(t *testing.T) {
-	for name, credit := range map[string]func(*testing.T, *store.Store, string) topup.Transaction{
-		"an operator's credit": func(t *testing.T, s *store.Store, id string) topup.Transaction {
-			return must(t)(s.CreditPayment(context.Background(), id, anna))
-		},
-		"a callback's credit": func(t *testing.T, s *store.Store, id string) topup.Transaction {
-			mustRecord(t, s, paid(id, "1"))
-			return feed(t, s)[0]
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := bookOf(t)
-			ctx := context.Background()
-			id := mustIssue(t, s)
-			mirror := must(t)(s.Reverse(ctx, credit(t, s, id).ID, anna))
-			_, item := suspendedItem(t, s, paid(id, "28"))
-
-			_, err := s.CreditPayment(ctx, id, anna)
-			if kindOf(err) != topup.KindConflict || !strings.Contains(err.Error(), "suspense assign") || strings.Contains(err.Error(), "reverse that reversal") {
-				t.Errorf("payments credit: got %v, want a conflict that names suspense assign alone", err)
-			}
-			before := len(feed(t, s))
-			_, err = s.Reverse(ctx, mirror.ID, anna)
-			if kindOf(err) != topup.KindConflict || !strings.Contains(err.Error(), "money of this payment lies in suspense: use suspense assign") {
-				t.Errorf("the reversal of the reversal: got %v, want a conflict that names suspense assign", err)
-			}
-			if after := len(feed(t, s)); after != before {
-				t.Errorf("the refusal posted: %d transactions, before %d", after, before)
-			}
-			if p := mustPayment(t, s, id); !p.Credit.Reversed || !p.Flags.Has(topup.FlagReversed) {
-				t.Errorf("got %+v, credit %+v; want it reversed still", p, p.Credit)
-			}
-			wantBalances(t, s, map[string]int64{own: 0, suspense: 10000})
-
-			must(t)(s.ReturnSuspense(ctx, item, anna)) // now it is nobody's money any more
-			again := must(t)(s.Reverse(ctx, mirror.ID, anna))
-			suspendedItem(t, s, paid(id, "29", sum(9000)))
-			must(t)(s.Reverse(ctx, again.ID, anna)) // what undoes the credit is never refused
-			wantBalances(t, s, map[string]int64{own: 0, suspense: 9000})
-			checked(t, s)
-		})
-	}
+func TestACreditIsUndoneWhateverCameMeanwhile(t *testing.T) {
+	s := bookOf(t)
+	ctx := context.Background()
+	id := mustIssue(t, s)
+	mirror := must(t)(s.Reverse(ctx, must(t)(s.CreditPayment(ctx, id, anna)).ID, anna))
+	again := must(t)(s.Reverse(ctx, mirror.ID, anna))
+	suspendedItem(t, s, paid(id, "29", sum(9000)))
+	must(t)(s.Reverse(ctx, again.ID, anna))
+	wantBalances(t, s, map[string]int64{own: 0, suspense: 9000})
+	checked(t, s)
 }
 
 func TestTheTimeOfACreditIsWhenItWasRecorded(t *testing.T) {

@@ -139,7 +139,7 @@ END;
 -- +goose StatementBegin
 CREATE TRIGGER transactions_no_mirror BEFORE INSERT ON transactions
 WHEN NEW.reverses IS NOT NULL
-    AND (EXISTS (SELECT 1 FROM transactions t WHERE t.seq = NEW.reverses AND t.kind IN ('credit', 'suspense') AND t.actor = '')
+    AND (EXISTS (SELECT 1 FROM transactions t WHERE t.seq = NEW.reverses AND (t.kind = 'credit' OR t.kind = 'suspense') AND t.actor = '')
         OR EXISTS (SELECT 1 FROM transactions k WHERE k.takes = NEW.reverses
             AND NOT EXISTS (SELECT 1 FROM transactions r WHERE r.reverses = k.seq)))
 BEGIN
