@@ -15,16 +15,23 @@ const (
 	closedPeriodSQL = `SELECT value FROM meta WHERE key = '` + closedKey + `'`
 )
 
-func parseClosedPeriod(value string) (day string, until time.Time, err error) {
+// closedPeriod is up to when the books are closed; the zero value says that they
+// are open.
+type closedPeriod struct {
+	day   string    // the last closed day
+	until time.Time // the first instant after it
+}
+
+func parseClosedPeriod(value string) (closedPeriod, error) {
 	if value == "" {
-		return "", time.Time{}, nil
+		return closedPeriod{}, nil
 	}
 	day, instant, _ := strings.Cut(value, " ")
 	at, err := strconv.ParseInt(instant, 10, 64)
 	if err != nil {
-		return "", time.Time{}, fmt.Errorf("the closed period of the database cannot be read: %q", value)
+		return closedPeriod{}, fmt.Errorf("the closed period of the database cannot be read: %q", value)
 	}
-	return day, fromMicros(at), nil
+	return closedPeriod{day, fromMicros(at)}, nil
 }
 
 // SetClosedPeriod closes the books up to the end of a day, named day, that ends
@@ -35,13 +42,15 @@ func parseClosedPeriod(value string) (day string, until time.Time, err error) {
 // refused, and what a message posts is dated on the first instant after it.
 func (s *Store) SetClosedPeriod(ctx context.Context, day string, until time.Time) (before string, err error) {
 	err = s.writer.do(ctx, func(tx *wtx) error {
-		value, err := tx.closedPeriod()
+		value, err := tx.closedValue()
 		if err != nil {
 			return err
 		}
-		if before, _, err = parseClosedPeriod(value); err != nil {
+		closed, err := parseClosedPeriod(value)
+		if err != nil {
 			return err
 		}
+		before = closed.day
 		next := ""
 		if day != "" {
 			next = day + " " + strconv.FormatInt(micros(until), 10)
@@ -63,7 +72,7 @@ func (s *Store) SetClosedPeriod(ctx context.Context, day string, until time.Time
 	return before, nil
 }
 
-func (tx *wtx) closedPeriod() (string, error) {
+func (tx *wtx) closedValue() (string, error) {
 	var values []string
 	if err := tx.raw(closedPeriodSQL).Scan(&values).Error; err != nil {
 		return "", fmt.Errorf("read the closed period: %w", err)

@@ -81,12 +81,12 @@ func (tx *wtx) effectiveAt(by By, earliest time.Time) (time.Time, error) {
 			return at, topup.Invalid("effective", "must not be before %s, when that happened which this step undoes or carries on", earliest.UTC().Format(time.RFC3339))
 		}
 	}
-	closed, err := tx.closedUntil()
+	closed, err := tx.closedPeriod()
 	if err != nil {
 		return at, err
 	}
-	if at.Before(closed) {
-		return at, topup.Conflict("the books are closed until %s: give a later effective day, or none for today", closed.UTC().Format(time.RFC3339))
+	if at.Before(closed.until) {
+		return at, topup.Conflict("the books are closed to %s: give a later effective day, or none for today", closed.day)
 	}
 	return at, nil
 }

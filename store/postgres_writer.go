@@ -420,7 +420,7 @@ type pgWork struct {
 	failure error // the first; the transaction cannot be committed any more
 
 	place, message, placesEnd int64
-	closed                    time.Time // the end of the closed period
+	closed                    closedPeriod
 	known                     map[*topup.Event]*topup.State
 	accounts                  map[string]*accountRow
 	totals                    map[accountKey]*totals
@@ -449,7 +449,7 @@ func (w *pgWork) begin(round []*write) error {
 				return fmt.Errorf("the PostgreSQL server is not durable any more: fsync is %s, full_page_writes %s, synchronous_commit %s", fsync, pages, commit)
 			}
 			var err error
-			_, w.closed, err = parseClosedPeriod(closed)
+			w.closed, err = parseClosedPeriod(closed)
 			return err
 		})
 	if slices.ContainsFunc(round, func(op *write) bool { return op.hot == hotIssue }) {
@@ -673,7 +673,7 @@ func (w *pgWork) state(_ *wtx, e *topup.Event) (topup.State, error) {
 	return *known, nil
 }
 
-func (w *pgWork) closedUntil() (time.Time, error) { return w.closed, nil }
+func (w *pgWork) closedPeriod() (closedPeriod, error) { return w.closed, nil }
 
 func (w *pgWork) takeSeq() (int64, error) { return w.take(&w.place) }
 

@@ -170,12 +170,12 @@ func (tx *wtx) dateOf(e topup.Event, d topup.Disposition) (time.Time, error) {
 	if d != topup.DispositionCredited && d != topup.DispositionSuspended {
 		return at, nil
 	}
-	closed, err := tx.closedUntil()
+	closed, err := tx.closedPeriod()
 	if err != nil {
 		return at, err
 	}
-	if at.Before(closed) {
-		return closed, nil
+	if at.Before(closed.until) {
+		return closed.until, nil
 	}
 	return at, nil
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"gorm.io/gorm"
 
@@ -181,21 +180,21 @@ type sqliteWork struct {
 	nextMessage int64                // next free messages.id, 0 until asked
 	accounts    map[accountKey]int64 // ledger accounts met in this batch
 	balances    map[int64]*totals    // what this batch adds to them
-	closed      *time.Time           // the end of the closed period, nil until asked
+	closed      *closedPeriod        // the end of the closed period, nil until asked
 }
 
-// closedUntil reads the end of the closed period, once a batch.
-func (w *sqliteWork) closedUntil() (time.Time, error) {
+// closedPeriod reads up to when the books are closed, once a batch.
+func (w *sqliteWork) closedPeriod() (closedPeriod, error) {
 	if w.closed != nil {
 		return *w.closed, nil
 	}
 	var value string
 	if _, err := w.lane.stmts.closedPeriod.hot.one([]any{&value}); err != nil {
-		return time.Time{}, fmt.Errorf("read the closed period: %w", err)
+		return closedPeriod{}, fmt.Errorf("read the closed period: %w", err)
 	}
-	_, until, err := parseClosedPeriod(value)
-	w.closed = &until
-	return until, err
+	closed, err := parseClosedPeriod(value)
+	w.closed = &closed
+	return closed, err
 }
 
 func (w *sqliteWork) sync() error { return nil }

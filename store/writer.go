@@ -121,9 +121,8 @@ type work interface {
 	// addEntry writes an entry of a ledger transaction, and adds it to the
 	// running totals, which are flushed once a batch.
 	addEntry(tx *wtx, seq int64, n int, key accountKey, amount int64) error
-	// closedUntil is the first instant that is not in a closed period, the zero
-	// time when none is closed.
-	closedUntil() (time.Time, error)
+	// closedPeriod is up to when the books are closed.
+	closedPeriod() (closedPeriod, error)
 	// sync carries out what was put off, before other SQL looks at it.
 	sync() error
 	// assertDurable asks this connection how durable it is.
