@@ -113,6 +113,7 @@ func (r *rules) highhelpProject(key string, project *HighHelpProject) {
 	if strings.EqualFold(project.AlertHeaders.Signature, project.AlertHeaders.Timestamp) {
 		r.problem(key+".alert_headers", "names the same header twice; the signature and the timestamp need one each")
 	}
+	r.warnOfWrapping(key+".access_token", project.AccessToken)
 	if !isVisible(project.AccessToken.Reveal()) {
 		r.problem(key+".access_token", "must be visible ASCII characters without spaces, because it travels in an HTTP header")
 	}
@@ -183,7 +184,7 @@ func (r *rules) keySecret(key string, inline Secret, file string) Secret {
 	case inline.IsZero():
 		r.problem(at, "is missing or empty; give a secret or a secret_file")
 	}
-	r.warnOfSpace(at, inline)
+	r.warnOfWrapping(at, inline)
 	return inline
 }
 

@@ -66,6 +66,10 @@ func (r *rules) pemFile(key, path, missing string) (string, bool) {
 		r.problem(key, err.Error())
 		return "", false
 	}
+	if fault := pemFault(text); fault != "" {
+		r.problem(key, "the file "+fault)
+		return "", false
+	}
 	return text, true
 }
 

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -23,7 +25,11 @@ func Load(path string, environ []string) (config *Config, warnings []string, err
 	problems := &Problems{}
 	data, err := readBounded(path, maxFile)
 	if err != nil {
-		problems.add(Problem{Key: fileName(path), Text: err.Error() + "; name the configuration file with --config or TOLEM_CONFIG"})
+		todo := "name the configuration file with --config or TOLEM_CONFIG"
+		if errors.Is(err, fs.ErrPermission) {
+			todo = advice(err, "configuration")
+		}
+		problems.add(Problem{Key: fileName(path), Text: err.Error() + "; " + todo})
 		return nil, nil, problems
 	}
 

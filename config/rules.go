@@ -1,18 +1,15 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/go-playground/validator/v10"
 )
@@ -222,6 +219,9 @@ func (r *rules) tokens() {
 		if text == "" {
 			continue
 		}
+		if found := wrapping(text); found != "" {
+			r.warn(at, found+", which is taken as part of the token")
+		}
 		if !isVisible(text) {
 			r.problem(at, "must be visible ASCII characters without spaces, because it travels in an HTTP header")
 		}
@@ -275,55 +275,13 @@ func (r *rules) projectSecrets(key string, project *Project) {
 		if secret.IsZero() {
 			r.problem(at, "is empty; a secret must not be")
 		}
-		r.warnOfSpace(at, secret)
+		r.warnOfWrapping(at, secret)
 	}
 	for i, path := range project.SecretFiles {
 		at := fmt.Sprintf("%s.secret_files[%d]", key, i)
 		project.Secrets = append(project.Secrets, r.secretFile(at, path))
-		r.warnOfSpace(at, project.Secrets[len(project.Secrets)-1])
+		r.warnOfWrapping(at, project.Secrets[len(project.Secrets)-1])
 	}
-}
-
-func (r *rules) warnOfSpace(key string, secret Secret) {
-	if text := secret.Reveal(); strings.TrimSpace(text) != text {
-		r.warn(key, "starts or ends with white space, which is taken as part of the secret")
-	}
-}
-
-// secretFile reads a secret and drops one newline at its end, which editors leave there. The path is not shown: somebody
-// may have written the secret itself in its place.
-func (r *rules) secretFile(key, path string) Secret {
-	text, err := readText(path, "secret", maxSecretFile)
-	if err != nil {
-		r.problem(key, err.Error())
-		return Secret{}
-	}
-	return NewSecret(text)
-}
-
-// readText reads a text; what says what it is, for the errors.
-func readText(path, what string, limit int64) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", fmt.Errorf("the file %w; check the path and its rights", reason(err))
-	}
-	if !info.Mode().IsRegular() { // a pipe could keep the program waiting for ever
-		return "", fmt.Errorf("is not a regular file; name one that holds the %s", what)
-	}
-	data, err := readBounded(path, limit)
-	if err != nil {
-		return "", fmt.Errorf("the file %w; name one that holds the %s and nothing else", err, what)
-	}
-	if line, ended := bytes.CutSuffix(data, []byte("\n")); ended {
-		data = bytes.TrimSuffix(line, []byte("\r"))
-	}
-	if len(data) == 0 {
-		return "", fmt.Errorf("the file is empty; a %s must not be", what)
-	}
-	if !utf8.Valid(data) {
-		return "", fmt.Errorf("the file is not UTF-8 text; name one that holds the %s and nothing else", what)
-	}
-	return string(data), nil
 }
 
 // production refuses what is good enough to try the program only.
