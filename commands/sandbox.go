@@ -47,7 +47,7 @@ Example:
 
 // Run plays until ctx ends.
 func (c *sandboxCommand) Run(ctx context.Context, p *program) error {
-	cfg, err := p.config()
+	cfg, err := p.config(config.ProviderKeys)
 	if err != nil {
 		return err
 	}

@@ -118,8 +118,8 @@ func (r *rules) postgresURL() (key string, address Secret) {
 	case inline != "" && fileGiven:
 		r.problem("database", "has both dsn and dsn_file; keep one")
 	case fileGiven:
-		return "database.dsn_file", r.secretFile("database.dsn_file", r.config.Database.DSNFile)
-	case inline == "":
+		return "database.dsn_file", r.secretFile(DatabaseURL, "database.dsn_file", r.config.Database.DSNFile)
+	case inline == "" && r.need(DatabaseURL):
 		r.problem("database.dsn", "is missing; give the URL of the PostgreSQL database, such as "+exampleURL+", here or in the file that database.dsn_file names")
 	}
 	return "database.dsn", NewSecret(inline)

@@ -22,6 +22,12 @@ import (
 // Warnings are for the operator's eyes and stop nothing; they come with or without an error. The error is always a
 // *[Problems]; no configuration comes with it.
 func Load(path string, environ []string) (config *Config, warnings []string, err error) {
+	return LoadFor(AllSecrets, path, environ)
+}
+
+// LoadFor is [Load] for who needs only some of the secrets. Those of other kinds that stand in files are unset in the
+// configuration, and their files are not opened; nor are they missed where they stand nowhere.
+func LoadFor(needs Secrets, path string, environ []string) (config *Config, warnings []string, err error) {
 	problems := &Problems{}
 	data, err := readBounded(path, maxFile)
 	if err != nil {
@@ -57,7 +63,7 @@ func Load(path string, environ []string) (config *Config, warnings []string, err
 		return nil, nil, broken(err)
 	}
 	config.locateFiles(filepath.Dir(path))
-	rules := &rules{config: config, problems: problems, origins: reader.origins, warnings: variables.warnings}
+	rules := &rules{needs: needs, config: config, problems: problems, origins: reader.origins, warnings: variables.warnings}
 	rules.check()
 	if err := problems.orNil(); err != nil {
 		return nil, rules.warnings, err

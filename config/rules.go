@@ -29,6 +29,7 @@ const (
 
 // rules checks a decoded configuration and completes it with the secrets that stand in files.
 type rules struct {
+	needs    Secrets
 	config   *Config
 	problems *Problems
 	origins  map[string]string
@@ -241,16 +242,16 @@ func (r *rules) tokenText(key string, token *Token) string {
 		r.problem(key, "has both token and token_file; keep one")
 		return key
 	case fileGiven:
-		token.Token = r.secretFile(file, token.TokenFile)
+		token.Token = r.secretFile(AdminTokens, file, token.TokenFile)
 		return file
-	case token.Token.IsZero():
+	case token.Token.IsZero() && r.need(AdminTokens):
 		r.problem(inline, "is missing or empty; give a token or a token_file")
 	}
 	return inline
 }
 
 func (r *rules) projects() {
-	if len(r.config.JetPay.Projects)+len(r.config.HighHelp.Projects) == 0 {
+	if len(r.config.JetPay.Projects)+len(r.config.HighHelp.Projects) == 0 && r.need(ProviderKeys) {
 		r.problem("jetpay.projects", "configure at least one project, with its id and secrets, here or in highhelp.projects")
 	}
 	ids := map[int64]int{}
@@ -266,7 +267,7 @@ func (r *rules) projects() {
 }
 
 func (r *rules) projectSecrets(key string, project *Project) {
-	if len(project.Secrets)+len(project.SecretFiles) == 0 {
+	if len(project.Secrets)+len(project.SecretFiles) == 0 && r.need(ProviderKeys) {
 		r.problem(key+".secrets", "give at least one secret, here or in secret_files")
 		return
 	}
@@ -279,7 +280,7 @@ func (r *rules) projectSecrets(key string, project *Project) {
 	}
 	for i, path := range project.SecretFiles {
 		at := fmt.Sprintf("%s.secret_files[%d]", key, i)
-		project.Secrets = append(project.Secrets, r.secretFile(at, path))
+		project.Secrets = append(project.Secrets, r.secretFile(ProviderKeys, at, path))
 		r.warnOfWrapping(at, project.Secrets[len(project.Secrets)-1])
 	}
 }

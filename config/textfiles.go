@@ -121,9 +121,12 @@ func (r *rules) warnOfWrapping(key string, secret Secret) {
 	}
 }
 
-// secretFile reads a secret and drops one newline at its end, which editors leave there. The path is not shown: somebody
-// may have written the secret itself in its place.
-func (r *rules) secretFile(key, path string) Secret {
+// secretFile reads a secret, if secrets of its kind are needed, and drops one newline at its end, which editors leave
+// there. The path is not shown: somebody may have written the secret itself in its place.
+func (r *rules) secretFile(kind Secrets, key, path string) Secret {
+	if !r.need(kind) {
+		return Secret{}
+	}
 	text, err := readText(path, "secret", maxSecretFile)
 	if err != nil {
 		r.problem(key, err.Error())
