@@ -175,7 +175,7 @@ func startServer(ctx context.Context, cfg *config.Config, log *zap.Logger) (s *s
 func listen(key, address string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s cannot be opened: %w; is another server running there? Change %s in the configuration", key, address, err, key)
+		return nil, fmt.Errorf("%s %s cannot be opened: %w; %s", key, address, err, listenAdvice(err, "change "+key+" in the configuration"))
 	}
 	return listener, nil
 }

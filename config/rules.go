@@ -90,7 +90,7 @@ func newValidator() *validator.Validate {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	v.RegisterTagNameFunc(keyOf)
 	for tag, holds := range map[string]func(string) bool{
-		"hostport": isHostPort, "zone": isZone, "name": isName, "method": isMethod,
+		"hostport": IsHostPort, "zone": isZone, "name": isName, "method": isMethod,
 		"projectid": isProjectID, "header": isHeader, "widgetmethod": isWidgetMethod,
 		"currency": currencyCode.MatchString, "country": countryCode.MatchString, "language": languageCode.MatchString,
 	} {
@@ -143,7 +143,8 @@ func sentence(field validator.FieldError) string {
 	}
 }
 
-func isHostPort(address string) bool {
+// IsHostPort tells whether a text is an address that a listener can have: a host, which may be empty, and a port.
+func IsHostPort(address string) bool {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || strings.ContainsFunc(host, func(c rune) bool { return unicode.IsSpace(c) || !unicode.IsGraphic(c) || c == '/' }) {
 		return false
