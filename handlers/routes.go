@@ -31,6 +31,7 @@ func (s *Server) routeAdmin(e *echo.Echo) {
 		ErrorHandling: promhttp.ContinueOnError,
 	})))
 
+	e.GET("/api/v1/config", s.getConfig)
 	e.GET("/api/v1/accounts/:customer_id", s.getAccount)
 	e.PUT("/api/v1/accounts/:customer_id", s.putAccount)
 	e.GET("/api/v1/payments", s.listPayments)

@@ -73,6 +73,7 @@ type Server struct {
 	highhelp  *highhelpSide
 	watcher   *watch.Watcher
 	tokens    []token
+	effective string // the configuration as YAML, without secrets
 
 	draining      atomic.Bool
 	underWay      atomic.Int64 // messages of providers
@@ -116,6 +117,11 @@ func New(o Options) (*Server, error) {
 		tokens:    newTokens(o.Config.Admin.Tokens),
 		idPrefix:  hex.EncodeToString(prefix) + "-",
 	}
+	effective, err := o.Config.Effective()
+	if err != nil {
+		return nil, err
+	}
+	s.effective = string(effective)
 	s.exchanges.New = func() any { return &exchange{} }
 	if s.highhelp, err = newHighHelp(o.Config, o.Metrics, now, former); err != nil {
 		return nil, err
