@@ -10,11 +10,16 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // sqliteMagic begins every SQLite file that holds anything.
 const sqliteMagic = "SQLite format 3\x00"
+
+// peculiarTables are ours since the first migration, and hardly anybody else's. One
+// is enough: a database of ours that has lost the others is damaged, not foreign.
+var peculiarTables = []string{"schema_levels", "suspense_items", "message_bodies"}
 
 // namedTables is how many tables of another program's an error names.
 const namedTables = 3
@@ -85,7 +90,7 @@ func tablesOf(ctx context.Context, path string) (tables []string, ours bool, err
 			return nil, false, err
 		}
 		tables = append(tables, name)
-		ours = ours || name == "schema_levels"
+		ours = ours || slices.Contains(peculiarTables, name)
 	}
 	if len(tables) == 1 && tables[0] == "goose_db_version" {
 		tables = nil // a first start that was cut short
