@@ -180,8 +180,8 @@ func TestADatabasePathThatCannotBeMeantIsRefused(t *testing.T) {
 		within = "is a folder; name the file in it, such as tolem.db"
 	)
 	for dsn, want := range map[string]string{
-		`"/data/tolem.db"`:                "stands in quotes" + alone,
-		`'/data/tolem.db'`:                "stands in quotes" + alone,
+		`"/data/tolem.db"`:                "is in quotes" + alone,
+		`'/data/tolem.db'`:                "is in quotes" + alone,
 		"/data/tolem.db\r":                "starts or ends with white space" + alone,
 		"/data/tolem.db ":                 "starts or ends with white space" + alone,
 		" /data/tolem.db":                 "starts or ends with white space" + alone,
@@ -238,7 +238,7 @@ func TestADatabasePathThatCannotBeMeantIsRefused(t *testing.T) {
 func TestAPostgreSQLURLThatIsWrappedInSomethingIsCalledSo(t *testing.T) {
 	const address = "postgres://tolem:" + password + "@h/tolem"
 	for text, want := range map[string]string{
-		`"` + address + `"`:       "stands in quotes",
+		`"` + address + `"`:       "is in quotes",
 		"DATABASE_URL=" + address: "begins with a name, as in NAME=value",
 		"${DATABASE_URL}":         "is the name of a variable, which nobody replaces here",
 		address + " ":             "starts or ends with white space",

@@ -25,8 +25,8 @@ func Load(path string, environ []string) (config *Config, warnings []string, err
 	return LoadFor(AllSecrets, path, environ)
 }
 
-// LoadFor is [Load] for who needs only some of the secrets. Those of other kinds that stand in files are unset in the
-// configuration, and their files are not opened; nor are they missed where they stand nowhere.
+// LoadFor is [Load] for who needs only some of the secrets. The files of the other kinds are not opened: those secrets
+// are unset in the configuration, and absent ones are no problem.
 func LoadFor(needs Secrets, path string, environ []string) (config *Config, warnings []string, err error) {
 	problems := &Problems{}
 	data, err := readBounded(path, maxFile)

@@ -14,6 +14,6 @@ const (
 	AllSecrets         = DatabaseURL | AdminTokens | ProviderKeys
 )
 
-// need tells whether secrets of a kind are read. If they are not, they stay unset where they stand in files, and are not
-// missed where they stand nowhere.
+// need reports whether secrets of a kind are read. If they are not, those in files stay unset, and absent ones are no
+// problem.
 func (r *rules) need(kind Secrets) bool { return r.needs&kind != 0 }

@@ -77,13 +77,13 @@ var (
 	comment    = regexp.MustCompile(`\s#`)
 )
 
-// wrapping says what stands around a value that should stand alone, empty if nothing does. It shows nothing of the value.
+// wrapping says what is written around a value that should be alone, empty if nothing does. It shows nothing of the value.
 func wrapping(text string) string {
 	switch {
 	case strings.HasPrefix(text, "\ufeff"):
 		return "begins with a byte order mark (BOM)"
 	case isQuoted(text):
-		return "stands in quotes"
+		return "is in quotes"
 	case placeholder.MatchString(text):
 		return "is the name of a variable, which nobody replaces here"
 	case assignment.MatchString(text):
@@ -109,12 +109,12 @@ func isQuoted(text string) bool {
 	return strings.IndexByte("\"'`", first) >= 0 && trimmed[len(trimmed)-1] == first
 }
 
-// isInvisible tells whether a character looks like a blank or like nothing, but is neither a blank nor nothing.
+// isInvisible reports whether a character looks like a blank or like nothing, but is neither a blank nor nothing.
 func isInvisible(c rune) bool {
 	return c != ' ' && (!unicode.IsGraphic(c) || unicode.Is(unicode.Zs, c))
 }
 
-// warnOfWrapping tells of a secret that is valid and hardly meant: whoever has it would find every signature wrong.
+// warnOfWrapping reports a secret that is valid and hardly meant: whoever has it would find every signature wrong.
 func (r *rules) warnOfWrapping(key string, secret Secret) {
 	if found := wrapping(secret.Reveal()); found != "" {
 		r.warn(key, found+", which is taken as part of the secret")

@@ -46,9 +46,9 @@ func TestASecretFileThatCannotBeMeantIsRefused(t *testing.T) {
 
 func TestASecretThatIsHardlyMeantIsWarnedOf(t *testing.T) {
 	for content, want := range map[string]string{
-		`"` + canary + `"`:         "stands in quotes",
-		`'` + canary + `'`:         "stands in quotes",
-		"`" + canary + "`":         "stands in quotes",
+		`"` + canary + `"`:         "is in quotes",
+		`'` + canary + `'`:         "is in quotes",
+		"`" + canary + "`":         "is in quotes",
 		"SECRET=" + canary:         "begins with a name, as in NAME=value",
 		"export KEY_1=" + canary:   "begins with a name, as in NAME=value",
 		"secret: " + canary:        "begins with a name, as in NAME=value",

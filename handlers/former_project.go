@@ -31,7 +31,7 @@ func (f *formerProjects) reason(provider, id string) signatureReason {
 
 // NoteProjects takes the projects that the books know, and returns those that are
 // not configured. Refusals of their messages are from now on counted apart from
-// those of projects that were never here; outside nobody can tell them apart.
+// those of projects that were never here; their answers are the same.
 func (s *Server) NoteProjects(known []store.Project) (former []store.Project) {
 	names := make(map[projectName]bool)
 	for _, p := range known {

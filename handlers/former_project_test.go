@@ -8,9 +8,9 @@ import (
 	"tolem/store"
 )
 
-// TestAProjectThatWasTakenOutIsToldFromAForgeryInsideAlone: the platform goes on
+// TestAProjectThatWasTakenOutIsDistinguishedFromAForgeryInsideAlone: the platform goes on
 // sending its messages, and nobody else must learn that it was ever here.
-func TestAProjectThatWasTakenOutIsToldFromAForgeryInsideAlone(t *testing.T) {
+func TestAProjectThatWasTakenOutIsDistinguishedFromAForgeryInsideAlone(t *testing.T) {
 	r := newRig(t)
 	former := r.server.NoteProjects([]store.Project{
 		{Provider: "jetpay", ID: "1234", Open: 1}, {Provider: "jetpay", ID: "4321", Open: 2}, {Provider: "highhelp", ID: "gone"}, {Provider: "highhelp", ID: "77"},

@@ -42,8 +42,8 @@ func refuseOrphanedWAL(path string) error {
 }
 
 // refuseForeign refuses a file of another program, before anything of it is
-// changed: an empty file is fine, and so is one with our tables. What it cannot
-// tell, whoever opens the file next will say.
+// changed: an empty file is fine, and so is one with our tables. A file that it
+// cannot read is left to whoever opens it next, and reports why.
 func refuseForeign(ctx context.Context, path string) error {
 	head := make([]byte, len(sqliteMagic))
 	file, err := os.Open(path)
@@ -70,7 +70,7 @@ func refuseForeign(ctx context.Context, path string) error {
 	return fmt.Errorf("%s is the database of another program, with the tables %s%s and none of tolem's: name another file in database.dsn", path, strings.Join(tables, ", "), more)
 }
 
-// tablesOf lists a file's tables, and tells whether they are this program's. The
+// tablesOf lists a file's tables, and reports whether they are this program's. The
 // connection changes nothing, not even the journal mode.
 func tablesOf(ctx context.Context, path string) (tables []string, ours bool, err error) {
 	source := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: "mode=ro"}
