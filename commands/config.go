@@ -1,9 +1,11 @@
 package commands
 
 import (
+	"context"
 	"fmt"
 
 	"tolem/config"
+	"tolem/platform"
 )
 
 // configCommands look at the configuration.
@@ -12,20 +14,29 @@ type configCommands struct {
 }
 
 // configCheckCommand tells whether a server would start on the configuration.
-type configCheckCommand struct{}
+type configCheckCommand struct {
+	Running  bool   `help:"Print what the running server runs with instead, and exit 1 if a start now would take anything else."`
+	AdminURL string `name:"admin-url" placeholder:"URL" help:"With --running: the server's admin listener. Default: admin.listen of the configuration."`
+}
 
 // Help is shown by --help.
 func (configCheckCommand) Help() string {
-	return `Reads the file and the TOLEM_ variables, fills in the defaults and prints what a server would work with, as YAML. When something is wrong it prints one line for each problem, with its key, and exits 1. Unknown keys are problems; unknown TOLEM_ variables are warnings.
+	return `Reads the file and the TOLEM_ variables, fills in the defaults and prints what a server that is started here and now would work with, as YAML. When something is wrong it prints one line for each problem, with its key, and exits 1. Unknown keys are problems; unknown TOLEM_ variables are warnings.
+
+A server that runs already was perhaps started on an older file, or with variables that this shell does not have. --running asks it, with the first configured token of role admin or read, prints what it runs with, and names each key at which that differs. Secrets are not compared.
 
 Example:
 
   tolem config check --config /etc/tolem/config.yaml
-  TOLEM_LISTEN=0.0.0.0:8080 tolem config check`
+  TOLEM_LISTEN=0.0.0.0:8080 tolem config check
+  tolem config check --running`
 }
 
 // Run checks.
-func (configCheckCommand) Run(p *program) error {
+func (c configCheckCommand) Run(ctx context.Context, p *program) error {
+	if c.AdminURL != "" && !c.Running {
+		return wrongUsage("--admin-url goes with --running")
+	}
 	cfg, warnings, err := config.Load(p.configFile(), p.env)
 	p.warn(warnings...)
 	if err != nil {
@@ -36,6 +47,53 @@ func (configCheckCommand) Run(p *program) error {
 	if err != nil {
 		return err
 	}
+	if c.Running {
+		return c.compare(ctx, p, cfg, effective)
+	}
 	_, err = p.stdio.Out.Write(effective)
 	return err
+}
+
+// compare prints the running server's configuration, and how it differs.
+func (c configCheckCommand) compare(ctx context.Context, p *program, cfg *config.Config, effective []byte) error {
+	running, err := c.running(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprint(p.stdio.Out, running); err != nil {
+		return err
+	}
+	differences, err := config.Differences([]byte(running), effective)
+	if err != nil {
+		return err
+	}
+	for _, d := range differences {
+		fmt.Fprintf(p.stdio.Err, "%s: the server runs with %q, a start here and now would take %q\n", d.Key, d.One, d.Other)
+	}
+	if len(differences) > 0 {
+		return errAnswered
+	}
+	return nil
+}
+
+// running asks the server.
+func (c configCheckCommand) running(ctx context.Context, cfg *config.Config) (string, error) {
+	base := c.AdminURL
+	if base == "" {
+		address, err := reachable(cfg.Admin.Listen)
+		if err != nil {
+			return "", fmt.Errorf("admin.%w; name it with --admin-url", err)
+		}
+		base = "http://" + address
+	}
+	token, err := adminToken(cfg)
+	if err != nil {
+		return "", err
+	}
+	client, err := platform.NewAdminClient(base, token, platform.ClientOptions{})
+	if err != nil {
+		return "", wrongUsage("--admin-url: %w", err)
+	}
+	defer client.Close()
+	return client.Config(ctx)
 }

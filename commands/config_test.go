@@ -62,3 +62,37 @@ func TestAMissingConfigurationSaysHowToNameOne(t *testing.T) {
 	}
 	contains(t, "standard error", got.err, "nowhere.yaml", "--config", "TOLEM_CONFIG")
 }
+
+// TestConfigCheckRunningPrintsWhatTheServerRunsWith: the file, and the variables of
+// this shell, may be others than those that it was started with.
+func TestConfigCheckRunningPrintsWhatTheServerRunsWith(t *testing.T) {
+	s := newShop(t)
+	started := s.env
+	s.env = append(started, "TOLEM_TIMEZONE=Asia/Bishkek", "TOLEM_WATCH__INTERVAL=2m")
+	r := s.serve(t)
+	if got := s.tolem(t, "config", "check", "--running", "--admin-url", r.admin); got.code != 0 || got.err != "" || got.out != s.must(t, "config", "check") {
+		t.Errorf("nothing differs: got %+v", got)
+	}
+	s.env = append(started, "TOLEM_LOG__LEVEL=warn")
+	got := s.tolem(t, "config", "check", "--running", "--admin-url", r.admin)
+	if got.code != 1 {
+		t.Errorf("got exit code %d", got.code)
+	}
+	contains(t, "what it runs with", got.out, "timezone: Asia/Bishkek\n", "level: info\n", "interval: 2m\n", "[hidden]")
+	const differ = "log.level: the server runs with \"info\", a start here and now would take \"warn\"\n" +
+		"timezone: the server runs with \"Asia/Bishkek\", a start here and now would take \"Asia/Almaty\"\n" +
+		"watch.interval: the server runs with \"2m\", a start here and now would take \"1m\"\n"
+	if got.err != differ {
+		t.Errorf("got\n%s\nwant\n%s", got.err, differ)
+	}
+	if strings.Contains(got.out+got.err, "demo-admin-token") || strings.Contains(got.out+got.err, "demo-secret") {
+		t.Error("a secret is shown")
+	}
+	s.env = append(started, "TOLEM_ADMIN__LISTEN=127.0.0.1:1")
+	if got := s.tolem(t, "config", "check", "--running"); got.code != 1 || got.out != "" {
+		t.Errorf("no server: got %+v", got)
+	}
+	if got := s.tolem(t, "config", "check", "--admin-url", r.admin); got.code != 2 {
+		t.Errorf("--admin-url alone: got %+v", got)
+	}
+}

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"tolem/config"
 )
 
 // healthcheckTime bounds the whole question; container engines kill a health
@@ -27,7 +29,7 @@ Example:
 
 // Run asks.
 func (healthcheckCommand) Run(ctx context.Context, p *program) error {
-	cfg, err := p.config()
+	cfg, err := p.config(config.NoSecrets)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 
 // highHelpProject is the configured HighHelp project that is meant.
 func (f keyFlags) highHelpProject(p *program) (*config.HighHelpProject, error) {
-	cfg, err := p.config()
+	cfg, err := p.config(config.ProviderKeys)
 	if err != nil {
 		return nil, err
 	}

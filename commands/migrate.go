@@ -22,7 +22,7 @@ Example:
 
 // Run migrates.
 func (migrateCommand) Run(ctx context.Context, p *program) error {
-	cfg, err := p.config()
+	cfg, err := p.config(config.DatabaseURL)
 	if err != nil {
 		return err
 	}

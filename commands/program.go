@@ -53,9 +53,10 @@ func (p *program) configFile() string {
 	return "config.yaml"
 }
 
-// config loads the configuration and prints its warnings.
-func (p *program) config() (*config.Config, error) {
-	cfg, warnings, err := config.Load(p.configFile(), p.env)
+// config loads the configuration, with the secrets that the command needs, and
+// prints its warnings.
+func (p *program) config(needs config.Secrets) (*config.Config, error) {
+	cfg, warnings, err := config.LoadFor(needs, p.configFile(), p.env)
 	p.warn(warnings...)
 	if err != nil {
 		return nil, fmt.Errorf("the configuration is invalid:\n%w", err)
@@ -109,7 +110,7 @@ func (p *program) withNewBooks(ctx context.Context, work func(books) error) erro
 }
 
 func (p *program) onBooks(ctx context.Context, existing bool, work func(books) error, checks []func(*config.Config) error) (err error) {
-	cfg, err := p.config()
+	cfg, err := p.config(config.DatabaseURL)
 	if err != nil {
 		return err
 	}

@@ -112,7 +112,7 @@ func TestTheTableOfTheAdminAPIIsTrue(t *testing.T) {
 	}
 	var routes, documented []string
 	parameter := regexp.MustCompile(`:(\w+)`)
-	for _, m := range regexp.MustCompile(`e\.([A-Z]+)\((payinsRoute)?\+?("[^"]*")?,`).FindAllStringSubmatch(string(source), -1) {
+	for _, m := range regexp.MustCompile(`e\.([A-Z]+)\((payinsRoute)?\+?("[^"]*")?,`).FindAllStringSubmatch(strings.ReplaceAll(string(source), "probe(e, ", "e.GET("), -1) {
 		path := strings.Replace(m[2], "payinsRoute", "/api/v1/payins", 1) + strings.Trim(m[3], `"`)
 		if !strings.HasPrefix(path, "/jetpay") && path != "/healthz" {
 			routes = append(routes, m[1]+" "+parameter.ReplaceAllString(path, "{$1}"))

@@ -76,7 +76,11 @@ func (f *shuffleFlag) Decode(ctx *kong.DecodeContext) error {
 
 // Run replays.
 func (c *replayCommand) Run(ctx context.Context, p *program) error {
-	cfg, err := p.config()
+	needs := config.NoSecrets // the throw-away server has the demo's
+	if c.URL != "" {
+		needs = config.ProviderKeys | config.AdminTokens
+	}
+	cfg, err := p.config(needs)
 	if err != nil {
 		return err
 	}

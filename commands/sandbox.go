@@ -33,6 +33,14 @@ type sandboxCommand struct {
 	AlertKey string `placeholder:"FILE" help:"PEM of the private key that signs alerts. Default: the demo's, where the configuration verifies alerts with the demo's."`
 }
 
+// Validate is called by kong.
+func (c sandboxCommand) Validate() error {
+	if !config.IsHostPort(c.Listen) {
+		return errors.New("--listen must be host:port, such as 127.0.0.1:8090")
+	}
+	return nil
+}
+
 // Help is shown by --help.
 func (sandboxCommand) Help() string {
 	return `Plays HighHelp over HTTP for the configured projects: checks the signatures of requests, keeps pay-ins in memory, shows the payment page, and posts signed alerts to the URLs that a request names. Its page /kaspi plays the kiosk of Kaspi Bank: enter an account, choose a contract, pay.
@@ -47,7 +55,7 @@ Example:
 
 // Run plays until ctx ends.
 func (c *sandboxCommand) Run(ctx context.Context, p *program) error {
-	cfg, err := p.config()
+	cfg, err := p.config(config.ProviderKeys)
 	if err != nil {
 		return err
 	}
@@ -72,7 +80,7 @@ func (c *sandboxCommand) Run(ctx context.Context, p *program) error {
 	}
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
-		return fmt.Errorf("--listen %s cannot be opened: %w; is another sandbox running there?", c.Listen, err)
+		return fmt.Errorf("--listen %s cannot be opened: %w; %s", c.Listen, err, listenAdvice(err, "give another --listen"))
 	}
 	if address, ok := listener.Addr().(*net.TCPAddr); ok && !address.IP.IsLoopback() {
 		p.warn("the sandbox listens beyond this computer: whoever reaches it decides what was paid")

@@ -148,9 +148,11 @@ func startServer(ctx context.Context, cfg *config.Config, log *zap.Logger) (s *s
 	if takeTurns() {
 		options.OnThread = interruptOthers // everybody waits for it
 	}
+	started := time.Now()
 	if s.store, err = store.Open(ctx, options); err != nil {
 		return s, fmt.Errorf("open the database %s: %w", cfg.Database.DSN, err)
 	}
+	s.reportDatabase(ctx, started)
 	if err = prepareDemo(ctx, cfg, s.store, log); err != nil {
 		return s, err
 	}
@@ -190,7 +192,7 @@ func (s *server) closeBooks(ctx context.Context) error {
 func listen(key, address string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s cannot be opened: %w; is another server running there? Change %s in the configuration", key, address, err, key)
+		return nil, fmt.Errorf("%s %s cannot be opened: %w; %s", key, address, err, listenAdvice(err, "change "+key+" in the configuration"))
 	}
 	return listener, nil
 }
@@ -260,6 +262,7 @@ func (s *server) shutdown(sides ...*http.Server) {
 func (s *server) startSweeps() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
+	done.Go(func() { s.reportProjects(ctx) }) // which may take a while, and nobody waits for it
 	done.Go(func() { s.sweep(ctx) })
 	done.Go(func() { s.handlers.Watcher().Run(ctx) })
 	return func() {

@@ -42,7 +42,7 @@ func (f keyFlags) keys(p *program) ([]*signing.Key, error) {
 		}
 		return []*signing.Key{key}, nil
 	}
-	cfg, err := p.config()
+	cfg, err := p.config(config.ProviderKeys)
 	if err != nil {
 		return nil, err
 	}
@@ -113,8 +113,8 @@ With --provider highhelp the body is a request to HighHelp, which carries its si
 
 Example:
 
-  tolem sign --project 1234 fixtures/my.json | curl -d @- http://127.0.0.1:8080/jetpay
-  tolem sign --canonical my.json | openssl dgst -sha512 -hmac demo-secret -binary | base64 -w0`
+  tolem sign --project 1234 fixtures/jetpay/credit/01-verify.request.json | curl -d @- http://127.0.0.1:8080/jetpay
+  tolem sign --canonical fixtures/jetpay/credit/01-verify.request.json | openssl dgst -sha512 -hmac demo-secret -binary | base64 -w0`
 }
 
 // Run signs.

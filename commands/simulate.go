@@ -76,7 +76,7 @@ func (c *simulateKaspiCommand) Validate() error {
 
 // Run plays.
 func (c *simulateKaspiCommand) Run(ctx context.Context, p *program) error {
-	cfg, err := p.config()
+	cfg, err := p.config(config.ProviderKeys | config.AdminTokens)
 	if err != nil {
 		return err
 	}

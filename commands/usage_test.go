@@ -38,6 +38,7 @@ func TestWrongUsageExitsWith2AndSaysWhereHelpIs(t *testing.T) {
 		"simulate kaspi --customer c --entity e --amount 1 --outcome maybe", "simulate kaspi --customer c --entity e --amount 1 --count -1",
 		"simulate kaspi --customer c --entity e --amount 1 --concurrency 2", "simulate kaspi --customer c --entity e --amount 1 --project 99",
 		"simulate kaspi --customer c --entity e --amount 1 --url ftp://x",
+		"sandbox --listen foo", "sandbox --listen=", "sandbox --listen 8090", "sandbox --listen 127.0.0.1:http", "sandbox --listen 127.0.0.1:65536",
 	} {
 		t.Run(line, func(t *testing.T) {
 			got := s.tolem(t, strings.Split(line, " ")...)

@@ -24,8 +24,8 @@ With --provider highhelp the body is a captured alert; its two headers come as -
 
 Example:
 
-  tolem verify --project 1234 callback.json
-  tolem sign --secret s body.json | tolem verify --secret s
+  tolem verify --project 1234 fixtures/jetpay/credit/01-verify.request.json
+  echo '{"a":1}' | tolem sign --secret s | tolem verify --secret s
   tolem verify --provider highhelp --timestamp 1764000000 --signature "$SIGNATURE" alert.json`
 }
 

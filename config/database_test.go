@@ -166,3 +166,116 @@ func TestProductionWarnsOfAConnectionInTheClear(t *testing.T) {
 		mustLoad(t, onPostgres(address), nil)
 	}
 }
+
+func TestADatabasePathThatCannotBeMeantIsRefused(t *testing.T) {
+	folder := t.TempDir()
+	const (
+		whole  = "; write the whole path, such as /data/tolem.db"
+		alone  = "; write the path alone"
+		tilde  = "begins with ~, which only shells replace" + whole
+		name   = "holds the name of a variable, which nobody replaces here" + whole
+		noURL  = "must be the path of a file, not a URL and not in memory"
+		onPG   = "is the URL of a PostgreSQL database; set database.driver to postgres"
+		keyed  = "names a PostgreSQL database by key=value; set database.driver to postgres and write it as a URL, such as postgres://tolem:password@127.0.0.1:5432/tolem"
+		within = "is a folder; name the file in it, such as tolem.db"
+	)
+	for dsn, want := range map[string]string{
+		`"/data/tolem.db"`:                "is in quotes" + alone,
+		`'/data/tolem.db'`:                "is in quotes" + alone,
+		"/data/tolem.db\r":                "starts or ends with white space" + alone,
+		"/data/tolem.db ":                 "starts or ends with white space" + alone,
+		" /data/tolem.db":                 "starts or ends with white space" + alone,
+		"/data/tolem.db\n":                "starts or ends with white space" + alone,
+		"/data/\x00tolem.db":              "holds a control character" + alone,
+		"/data/\ttolem.db":                "holds a control character" + alone,
+		"/data/tolem.db # the books":      "holds a # behind white space, as before a comment" + alone,
+		"\ufeff/data/tolem.db":            "begins with a byte order mark (BOM)" + alone,
+		"/data/tolem.db\u200b":            "holds a character that cannot be seen" + alone,
+		"DATABASE_DSN=/data/tolem.db":     "begins with a name, as in NAME=value" + alone,
+		"~/tolem.db":                      tilde,
+		"~tolem/tolem.db":                 tilde,
+		"$DATA_DIR/tolem.db":              name,
+		"${DATA_DIR}/tolem.db":            name,
+		"/data/${NAME:-tolem}.db":         name,
+		"$(pwd)/tolem.db":                 name,
+		"%APPDATA%/tolem.db":              name,
+		"/data/{{ .Values.name }}.db":     name,
+		"sqlite:tolem.db":                 noURL,
+		"sqlite3:/data/tolem.db":          noURL,
+		"sqlite:///data/tolem.db":         noURL,
+		"SQLITE:tolem.db":                 noURL,
+		"file:tolem.db":                   noURL,
+		"file:///data/tolem.db":           noURL,
+		"jdbc:sqlite:tolem.db":            noURL,
+		":memory:":                        noURL,
+		"postgres://u:p@h/d":              onPG,
+		" postgresql://u:p@h/d":           onPG,
+		`"postgres://u:p@h/d"`:            onPG,
+		"host=db dbname=tolem":            keyed,
+		"user=tolem password=" + password: keyed,
+		"dbname = tolem":                  keyed,
+		"tolem.db?mode=ro":                "has parameters behind a ?, and none are read" + alone,
+		folder:                            within,
+		folder + "/":                      within,
+		"no-such-folder/":                 within,
+		".":                               within,
+		"/dev/null":                       "is not a regular file; name one, or one that does not exist yet",
+	} {
+		got := problemsOf(t, minimal, []string{"TOLEM_DATABASE__DSN=" + dsn})
+		wantLines(t, dsn, got, []string{"database.dsn: " + want + " (TOLEM_DATABASE__DSN)"})
+		noPassword(t, dsn, strings.Join(got, "\n"))
+	}
+	for _, dsn := range []string{
+		"tolem.db", "./data:1/tolem.db", "/data/база данных/tolem#2.db", "C:/data/tolem.db",
+		"data/tolem@shop-1.db", "no-such-folder/tolem.db", "a=b", "50%/tolem.db", "cash$/tolem.db",
+	} {
+		if got := mustLoad(t, minimal, []string{"TOLEM_DATABASE__DSN=" + dsn}).Database.DSN; got != dsn {
+			t.Errorf("got %q, want %q", got, dsn)
+		}
+	}
+}
+
+func TestAPostgreSQLURLThatIsWrappedInSomethingIsCalledSo(t *testing.T) {
+	const address = "postgres://tolem:" + password + "@h/tolem"
+	for text, want := range map[string]string{
+		`"` + address + `"`:       "is in quotes",
+		"DATABASE_URL=" + address: "begins with a name, as in NAME=value",
+		"${DATABASE_URL}":         "is the name of a variable, which nobody replaces here",
+		address + " ":             "starts or ends with white space",
+		address + "\r":            "starts or ends with white space",
+		address + `\n`:            `ends with \n or \r in two characters`,
+	} {
+		want += "; leave the URL alone, such as postgres://tolem:password@127.0.0.1:5432/tolem"
+		inline := problemsOf(t, onPostgres(text), nil)
+		wantLines(t, text, inline, []string{"database.dsn: " + want + " (line 1)"})
+		noPassword(t, text, strings.Join(inline, "\n"))
+	}
+}
+
+func TestParametersOfLibpqAloneAreRefusedByName(t *testing.T) {
+	for parameter, todo := range map[string]string{
+		"keepalives_idle=30":               "write tcp_keepalives_idle, which the server applies",
+		"gssencmode=disable":               "remove it: connections are never encrypted by GSSAPI; sslmode asks for TLS",
+		"load_balance_hosts=random":        "remove it: of several hosts the first one that is a primary is used",
+		"hostaddr=192.0.2.1":               "write the address as the host",
+		"sslcrl=/etc/crl.pem":              "remove it: revocation lists are not read; after a revocation, change the authority in sslrootcert",
+		"ssl_min_protocol_version=TLSv1.3": "remove it: nothing older than TLS 1.2 is used",
+		"fallback_application_name=tolem":  "write application_name",
+		"pool_max_conns=10":                "remove it: how many connections there are is not for the URL to say",
+		"client_encoding=auto":             "remove it: the driver speaks UTF-8",
+		"requiressl=1&sslmode=verify-full": "write sslmode=require, or better sslmode=verify-full",
+	} {
+		name, _, _ := strings.Cut(parameter, "=")
+		got := problemsOf(t, onPostgres("postgres://u:"+password+"@h/d?"+parameter), nil)
+		wantLines(t, parameter, got, []string{"database.dsn: has the parameter " + name + ", which cannot be used here; " + todo + " (line 1)"})
+		noPassword(t, parameter, strings.Join(got, "\n"))
+	}
+	// The driver knows these, or the server does.
+	for _, parameter := range []string{
+		"sslmode=verify-full", "sslrootcert=/ca", "sslcertmode=allow", "channel_binding=require", "require_auth=scram-sha-256", "passfile=/p",
+		"sslnegotiation=direct", "target_session_attrs=any", "tcp_keepalives_idle=5", "tcp_user_timeout=9", "statement_timeout=1s",
+		"default_query_exec_mode=exec", "client_encoding=UTF-8", "options=-c%20jit%3Doff", "connect_timeout=3", "service=x",
+	} {
+		mustLoad(t, onPostgres("postgres://u:p@h/d?"+parameter), nil)
+	}
+}

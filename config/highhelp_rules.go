@@ -113,13 +113,14 @@ func (r *rules) highhelpProject(key string, project *HighHelpProject) {
 	if strings.EqualFold(project.AlertHeaders.Signature, project.AlertHeaders.Timestamp) {
 		r.problem(key+".alert_headers", "names the same header twice; the signature and the timestamp need one each")
 	}
+	r.warnOfWrapping(key+".access_token", project.AccessToken)
 	if !isVisible(project.AccessToken.Reveal()) {
 		r.problem(key+".access_token", "must be visible ASCII characters without spaces, because it travels in an HTTP header")
 	}
 	if !isVisible(project.AlgorithmHeader) || len(project.AlgorithmHeader) > 255 {
 		r.problem(key+".algorithm_header", "must be at most 255 visible ASCII characters without spaces, because it travels in an HTTP header")
 	}
-	if project.RequestKey.Algorithm == AlgorithmHMAC && project.AccessToken.IsZero() {
+	if project.RequestKey.Algorithm == AlgorithmHMAC && project.AccessToken.IsZero() && r.need(ProviderKeys) {
 		r.warn(key+".access_token", "is missing; an HMAC key has none of its own, so requests carry no x-access-token")
 	}
 }
@@ -151,7 +152,9 @@ func (r *rules) alertKey(key string, k *AlertKey) (fingerprint string) {
 			r.problem(key+".algorithm", "must be one of rsa, hmac")
 			return ""
 		}
-		r.warn(key, "is missing; every alert of this project will be refused")
+		if r.need(ProviderKeys) {
+			r.warn(key, "is missing; every alert of this project will be refused")
+		}
 	}
 	return fingerprint
 }
@@ -179,11 +182,11 @@ func (r *rules) keySecret(key string, inline Secret, file string) Secret {
 		return inline
 	case fileGiven:
 		at = key + ".secret_file"
-		inline = r.secretFile(at, file)
-	case inline.IsZero():
+		inline = r.secretFile(ProviderKeys, at, file)
+	case inline.IsZero() && r.need(ProviderKeys):
 		r.problem(at, "is missing or empty; give a secret or a secret_file")
 	}
-	r.warnOfSpace(at, inline)
+	r.warnOfWrapping(at, inline)
 	return inline
 }
 

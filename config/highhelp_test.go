@@ -237,7 +237,7 @@ func TestBadKeyFilesAreRefused(t *testing.T) {
 	)
 	_, _, otherPublic := newKey(t, 2048)
 	for _, tc := range []struct{ name, private, public, want string }{
-		{"no such private key", "/no/such", otherPublic, private + "the file cannot be read: no such file or directory; check the path and its rights"},
+		{"no such private key", "/no/such", otherPublic, private + "the file cannot be read: no such file or directory; check the path"},
 		{"an empty private key", write(t, "k", "\n"), otherPublic, private + "the file is empty; a key must not be"},
 		{"a folder", "/", otherPublic, private + "is not a regular file; name one that holds the key"},
 		{"a large private key", write(t, "k", strings.Repeat("x", 16<<10+1)), otherPublic, private + "the file is larger than 16384 bytes; name one that holds the key and nothing else"},
@@ -248,7 +248,7 @@ func TestBadKeyFilesAreRefused(t *testing.T) {
 		{"broken PKCS#1", write(t, "k", asPEM("RSA PRIVATE KEY", []byte(canary))), otherPublic, private},
 		{"an encrypted key", write(t, "k", asPEM("ENCRYPTED PRIVATE KEY", []byte(canary))), otherPublic, private},
 		{"another kind of private key", write(t, "k", pkcs8(t, curve)), otherPublic, private},
-		{"no such public key", privateFile, "/no/such", public + "the file cannot be read: no such file or directory; check the path and its rights"},
+		{"no such public key", privateFile, "/no/such", public + "the file cannot be read: no such file or directory; check the path"},
 		{"a private key as public key", privateFile, privateFile, public},
 		{"no public PEM", privateFile, write(t, "k", canary), public},
 		{"another PEM", privateFile, write(t, "k", asPEM("CERTIFICATE REQUEST", nil)), public},

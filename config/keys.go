@@ -58,12 +58,21 @@ func (r *rules) publicKeyFile(key, path string) (text, print string) {
 
 func (r *rules) pemFile(key, path, missing string) (string, bool) {
 	if !r.given(key) {
-		r.problem(key, "is missing; "+missing)
+		if r.need(ProviderKeys) {
+			r.problem(key, "is missing; "+missing)
+		}
+		return "", false
+	}
+	if !r.need(ProviderKeys) {
 		return "", false
 	}
 	text, err := readText(path, "key", maxKeyFile)
 	if err != nil {
 		r.problem(key, err.Error())
+		return "", false
+	}
+	if fault := pemFault(text); fault != "" {
+		r.problem(key, "the file "+fault)
 		return "", false
 	}
 	return text, true

@@ -39,7 +39,7 @@ func readBounded(path string, limit int64) ([]byte, error) {
 		return nil, reason(err)
 	}
 	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("is larger than %d bytes", limit)
+		return nil, errTooLarge(limit)
 	}
 	return data, nil
 }

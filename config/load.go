@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -20,10 +22,20 @@ import (
 // Warnings are for the operator's eyes and stop nothing; they come with or without an error. The error is always a
 // *[Problems]; no configuration comes with it.
 func Load(path string, environ []string) (config *Config, warnings []string, err error) {
+	return LoadFor(AllSecrets, path, environ)
+}
+
+// LoadFor is [Load] for who needs only some of the secrets. The files of the other kinds are not opened: those secrets
+// are unset in the configuration, and absent ones are no problem.
+func LoadFor(needs Secrets, path string, environ []string) (config *Config, warnings []string, err error) {
 	problems := &Problems{}
 	data, err := readBounded(path, maxFile)
 	if err != nil {
-		problems.add(Problem{Key: fileName(path), Text: err.Error() + "; name the configuration file with --config or TOLEM_CONFIG"})
+		todo := "name the configuration file with --config or TOLEM_CONFIG"
+		if errors.Is(err, fs.ErrPermission) {
+			todo = advice(err, "configuration")
+		}
+		problems.add(Problem{Key: fileName(path), Text: err.Error() + "; " + todo})
 		return nil, nil, problems
 	}
 
@@ -51,7 +63,7 @@ func Load(path string, environ []string) (config *Config, warnings []string, err
 		return nil, nil, broken(err)
 	}
 	config.locateFiles(filepath.Dir(path))
-	rules := &rules{config: config, problems: problems, origins: reader.origins, warnings: variables.warnings}
+	rules := &rules{needs: needs, config: config, problems: problems, origins: reader.origins, warnings: variables.warnings}
 	rules.check()
 	if err := problems.orNil(); err != nil {
 		return nil, rules.warnings, err

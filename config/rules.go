@@ -1,17 +1,14 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/go-playground/validator/v10"
 
@@ -33,6 +30,7 @@ const (
 
 // rules checks a decoded configuration and completes it with the secrets that stand in files.
 type rules struct {
+	needs    Secrets
 	config   *Config
 	problems *Problems
 	origins  map[string]string
@@ -100,7 +98,7 @@ func newValidator() *validator.Validate {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	v.RegisterTagNameFunc(keyOf)
 	for tag, holds := range map[string]func(string) bool{
-		"hostport": isHostPort, "zone": isZone, "day": isDayOrNone, "name": isName, "method": isMethod,
+		"hostport": IsHostPort, "zone": isZone, "day": isDayOrNone, "name": isName, "method": isMethod,
 		"projectid": isProjectID, "header": isHeader, "widgetmethod": isWidgetMethod,
 		"currency": currencyCode.MatchString, "country": countryCode.MatchString, "language": languageCode.MatchString,
 	} {
@@ -155,7 +153,8 @@ func sentence(field validator.FieldError) string {
 	}
 }
 
-func isHostPort(address string) bool {
+// IsHostPort tells whether a text is an address that a listener can have: a host, which may be empty, and a port.
+func IsHostPort(address string) bool {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || strings.ContainsFunc(host, func(c rune) bool { return unicode.IsSpace(c) || !unicode.IsGraphic(c) || c == '/' }) {
 		return false
@@ -245,6 +244,9 @@ func (r *rules) tokens() {
 		if text == "" {
 			continue
 		}
+		if found := wrapping(text); found != "" {
+			r.warn(at, found+", which is taken as part of the token")
+		}
 		if !isVisible(text) {
 			r.problem(at, "must be visible ASCII characters without spaces, because it travels in an HTTP header")
 		}
@@ -264,16 +266,16 @@ func (r *rules) tokenText(key string, token *Token) string {
 		r.problem(key, "has both token and token_file; keep one")
 		return key
 	case fileGiven:
-		token.Token = r.secretFile(file, token.TokenFile)
+		token.Token = r.secretFile(AdminTokens, file, token.TokenFile)
 		return file
-	case token.Token.IsZero():
+	case token.Token.IsZero() && r.need(AdminTokens):
 		r.problem(inline, "is missing or empty; give a token or a token_file")
 	}
 	return inline
 }
 
 func (r *rules) projects() {
-	if len(r.config.JetPay.Projects)+len(r.config.HighHelp.Projects) == 0 {
+	if len(r.config.JetPay.Projects)+len(r.config.HighHelp.Projects) == 0 && r.need(ProviderKeys) {
 		r.problem("jetpay.projects", "configure at least one project, with its id and secrets, here or in highhelp.projects")
 	}
 	ids := map[int64]int{}
@@ -289,7 +291,7 @@ func (r *rules) projects() {
 }
 
 func (r *rules) projectSecrets(key string, project *Project) {
-	if len(project.Secrets)+len(project.SecretFiles) == 0 {
+	if len(project.Secrets)+len(project.SecretFiles) == 0 && r.need(ProviderKeys) {
 		r.problem(key+".secrets", "give at least one secret, here or in secret_files")
 		return
 	}
@@ -298,55 +300,13 @@ func (r *rules) projectSecrets(key string, project *Project) {
 		if secret.IsZero() {
 			r.problem(at, "is empty; a secret must not be")
 		}
-		r.warnOfSpace(at, secret)
+		r.warnOfWrapping(at, secret)
 	}
 	for i, path := range project.SecretFiles {
 		at := fmt.Sprintf("%s.secret_files[%d]", key, i)
-		project.Secrets = append(project.Secrets, r.secretFile(at, path))
-		r.warnOfSpace(at, project.Secrets[len(project.Secrets)-1])
+		project.Secrets = append(project.Secrets, r.secretFile(ProviderKeys, at, path))
+		r.warnOfWrapping(at, project.Secrets[len(project.Secrets)-1])
 	}
-}
-
-func (r *rules) warnOfSpace(key string, secret Secret) {
-	if text := secret.Reveal(); strings.TrimSpace(text) != text {
-		r.warn(key, "starts or ends with white space, which is taken as part of the secret")
-	}
-}
-
-// secretFile reads a secret and drops one newline at its end, which editors leave there. The path is not shown: somebody
-// may have written the secret itself in its place.
-func (r *rules) secretFile(key, path string) Secret {
-	text, err := readText(path, "secret", maxSecretFile)
-	if err != nil {
-		r.problem(key, err.Error())
-		return Secret{}
-	}
-	return NewSecret(text)
-}
-
-// readText reads a text; what says what it is, for the errors.
-func readText(path, what string, limit int64) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", fmt.Errorf("the file %w; check the path and its rights", reason(err))
-	}
-	if !info.Mode().IsRegular() { // a pipe could keep the program waiting for ever
-		return "", fmt.Errorf("is not a regular file; name one that holds the %s", what)
-	}
-	data, err := readBounded(path, limit)
-	if err != nil {
-		return "", fmt.Errorf("the file %w; name one that holds the %s and nothing else", err, what)
-	}
-	if line, ended := bytes.CutSuffix(data, []byte("\n")); ended {
-		data = bytes.TrimSuffix(line, []byte("\r"))
-	}
-	if len(data) == 0 {
-		return "", fmt.Errorf("the file is empty; a %s must not be", what)
-	}
-	if !utf8.Valid(data) {
-		return "", fmt.Errorf("the file is not UTF-8 text; name one that holds the %s and nothing else", what)
-	}
-	return string(data), nil
 }
 
 // production refuses what is good enough to try the program only.

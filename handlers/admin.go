@@ -17,6 +17,12 @@ import (
 	"tolem/view"
 )
 
+// getConfig answers with what the server runs with, secrets hidden: the file and
+// the variables may have changed since it started.
+func (s *Server) getConfig(c echo.Context) error {
+	return writeJSON(c, http.StatusOK, map[string]string{"configuration": s.effective})
+}
+
 // getAccount answers with an account and what has been credited to each of its
 // contracts.
 func (s *Server) getAccount(c echo.Context) error {

@@ -355,6 +355,7 @@ func TestWithoutATokenTheAdminListenerTellsNothing(t *testing.T) {
 		{"GET", "/api/v1/payments/p_x", ""},
 		{"GET", "/api/v1/ledger/balances", ""},
 		{"GET", "/api/v1/ledger/transactions", ""},
+		{"GET", "/api/v1/config", ""},
 		{"GET", "/no/such/route", ""},
 		{"DELETE", "/api/v1/payments", ""},
 		{"GET", "/api/v1/payments", "Bearer wrong"},
@@ -400,6 +401,7 @@ func TestRolesAllowWhatTheyShould(t *testing.T) {
 		{"GET", "/api/v1/payments/p_x", 404, 404, 403},
 		{"GET", "/api/v1/ledger/balances", 200, 200, 403},
 		{"GET", "/api/v1/ledger/transactions", 200, 200, 403},
+		{"GET", "/api/v1/config", 200, 200, 403},
 	} {
 		for token, want := range map[string]int{adminToken: tc.admin, readToken: tc.reader, shopToken: tc.merchant} {
 			got := r.askAs(token, tc.method, tc.path, "")

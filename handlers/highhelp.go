@@ -52,6 +52,7 @@ func (s *Server) highhelpAlert(c echo.Context) error {
 // highhelpSide is what the server knows of HighHelp.
 type highhelpSide struct {
 	projects  map[string]*highhelpProject
+	former    *formerProjects
 	only      *highhelpProject // the one project, nil when there are none or several
 	catalogue *highhelp.Catalogue
 	alertsURL string
@@ -74,8 +75,9 @@ type highhelpProject struct {
 	told map[signing.Dialect]bool // dialects that the log has named
 }
 
-func newHighHelp(c *config.Config, m *Metrics, now func() time.Time) (*highhelpSide, error) {
+func newHighHelp(c *config.Config, m *Metrics, now func() time.Time, former *formerProjects) (*highhelpSide, error) {
 	h := &highhelpSide{
+		former:    former,
 		projects:  make(map[string]*highhelpProject, len(c.HighHelp.Projects)),
 		catalogue: highhelp.NewCatalogue(c.HighHelp.Methods, c.Environment),
 		alertsURL: highhelp.AlertsURL(c.PublicURL),
@@ -135,9 +137,13 @@ func (s *Server) newWatcher(c *config.Config) (*watch.Watcher, error) {
 // *signatureError.
 func (h *highhelpSide) sender(x *exchange, b *signing.Body) (*highhelpProject, error) {
 	claimed, _ := b.Lookup("project_id")
-	project := h.projects[word(claimed)]
+	id := word(claimed)
+	project := h.projects[id]
 	if project == nil {
-		return nil, &signatureError{reasonUnknownProject}
+		if h.former.has(highhelp.Provider, id) {
+			x.named = id
+		}
+		return nil, &signatureError{h.former.reason(highhelp.Provider, id)}
 	}
 	x.named = project.id
 	if project.key.Algorithm() == "" {

@@ -28,10 +28,11 @@ type projects struct {
 	// decoys are tried for a project that is not configured, so that the time
 	// an answer takes does not tell which are.
 	decoys []*signing.Key
+	former *formerProjects
 }
 
-func newProjects(list []config.Project, m *Metrics) (*projects, error) {
-	ps := &projects{byID: make(map[string]*project, len(list))}
+func newProjects(list []config.Project, m *Metrics, former *formerProjects) (*projects, error) {
+	ps := &projects{byID: make(map[string]*project, len(list)), former: former}
 	most := 0
 	for _, c := range list {
 		p := &project{
@@ -94,14 +95,17 @@ func (c claim) check() error {
 	return topup.Invalid("project_id", "is missing")
 }
 
-// nameOf returns the id of the configured project that is claimed, or nothing:
-// what anybody may write into a message is not logged.
+// nameOf returns the id of the project that is claimed, if it is configured or
+// was, or nothing: what anybody may write into a message is not logged.
 func (ps *projects) nameOf(c claim) string {
 	if !c.readable {
 		return ""
 	}
 	if p := ps.byID[string(c.value.Bytes())]; p != nil {
 		return p.id
+	}
+	if id := c.value.Text(); ps.former.has(provider, id) {
+		return id
 	}
 	return ""
 }
@@ -115,7 +119,7 @@ func (ps *projects) verify(b *signing.Body, c claim) (*project, error) {
 	}
 	p := ps.byID[string(c.value.Bytes())]
 	if p == nil {
-		reason := reasonUnknownProject
+		reason := ps.former.reason(provider, c.value.Text())
 		if _, err := b.Verify(ps.decoys...); errors.Is(err, signing.ErrNotSigned) {
 			reason = reasonNotSigned
 		}

@@ -137,11 +137,12 @@ const (
 	reasonNoKey                          // it names a project that has no key for alerts
 	reasonNoProject                      // it names no project, and not exactly one has made the signature
 	reasonOutOfWindow                    // it was signed further from now than alert_window
+	reasonNotConfigured                  // it names a project that has payments here and is not configured
 
 	reasons // how many there are
 )
 
-var reasonNames = [reasons]string{"", "not_signed", "no_match", "unknown_project", "no_key", "no_project", "out_of_window"}
+var reasonNames = [reasons]string{"", "not_signed", "no_match", "unknown_project", "no_key", "no_project", "out_of_window", "project_not_configured"}
 
 func (r signatureReason) String() string { return reasonNames[r] }
 

@@ -18,19 +18,20 @@ func (s *Server) routePublic(e *echo.Echo) {
 	e.POST("/jetpay", s.jetpay)
 	e.POST("/jetpay/callback", s.jetpay)
 	e.POST(highhelp.AlertsPath, s.highhelpAlert)
-	e.GET("/healthz", s.alive)
+	probe(e, "/healthz", s.alive)
 }
 
 // routeAdmin lists the routes of the admin listener.
 func (s *Server) routeAdmin(e *echo.Echo) {
 	e.Use(s.observe(listener{name: "admin", trustsRequestID: true}), s.authenticate)
 
-	e.GET("/livez", s.alive)
-	e.GET("/readyz", s.ready)
-	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{
+	probe(e, "/livez", s.alive)
+	probe(e, "/readyz", s.ready)
+	probe(e, "/metrics", echo.WrapHandler(promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{
 		ErrorHandling: promhttp.ContinueOnError,
 	})))
 
+	e.GET("/api/v1/config", s.getConfig)
 	e.GET("/api/v1/accounts/:customer_id", s.getAccount)
 	e.PUT("/api/v1/accounts/:customer_id", s.putAccount)
 	e.GET("/api/v1/payments", s.listPayments)
@@ -38,6 +39,13 @@ func (s *Server) routeAdmin(e *echo.Echo) {
 	e.GET("/api/v1/ledger/balances", s.ledgerBalances)
 	e.GET("/api/v1/ledger/transactions", s.ledgerTransactions)
 	s.routePayins(e)
+}
+
+// probe routes what watches a server: balancers and uptime monitors ask with
+// HEAD as often as with GET. net/http leaves the body out.
+func probe(e *echo.Echo, path string, h echo.HandlerFunc) {
+	e.GET(path, h)
+	e.HEAD(path, h)
 }
 
 // routeMerchant lists the routes of the merchant's own listener.

@@ -69,9 +69,11 @@ type Server struct {
 	mirror    bool // the HTTP status repeats the code of the body
 	sign      bool // answers carry a signature
 	projects  *projects
+	former    *formerProjects
 	highhelp  *highhelpSide
 	watcher   *watch.Watcher
 	tokens    []token
+	effective string // the configuration as YAML, without secrets
 
 	draining      atomic.Bool
 	underWay      atomic.Int64 // messages of providers
@@ -94,7 +96,8 @@ func New(o Options) (*Server, error) {
 	if _, err := rand.Read(prefix); err != nil {
 		return nil, fmt.Errorf("make request ids: %w", err)
 	}
-	projects, err := newProjects(o.Config.JetPay.Projects, o.Metrics)
+	former := &formerProjects{}
+	projects, err := newProjects(o.Config.JetPay.Projects, o.Metrics, former)
 	if err != nil {
 		return nil, err
 	}
@@ -110,11 +113,17 @@ func New(o Options) (*Server, error) {
 		mirror:    o.Config.JetPay.ErrorStatus == config.ErrorStatusMirror,
 		sign:      o.Config.JetPay.SignResponses,
 		projects:  projects,
+		former:    former,
 		tokens:    newTokens(o.Config.Admin.Tokens),
 		idPrefix:  hex.EncodeToString(prefix) + "-",
 	}
+	effective, err := o.Config.Effective()
+	if err != nil {
+		return nil, err
+	}
+	s.effective = string(effective)
 	s.exchanges.New = func() any { return &exchange{} }
-	if s.highhelp, err = newHighHelp(o.Config, o.Metrics, now); err != nil {
+	if s.highhelp, err = newHighHelp(o.Config, o.Metrics, now, former); err != nil {
 		return nil, err
 	}
 	if s.watcher, err = s.newWatcher(o.Config); err != nil {

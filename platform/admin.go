@@ -149,6 +149,18 @@ func (a *AdminClient) Payment(ctx context.Context, paymentID string) (PaymentVie
 	return view, nil
 }
 
+// Config reads the configuration that the server runs with, as YAML with secrets
+// hidden.
+func (a *AdminClient) Config(ctx context.Context) (string, error) {
+	var answer struct {
+		Configuration string `json:"configuration"`
+	}
+	if err := a.get(ctx, "/api/v1/config", nil, &answer); err != nil {
+		return "", fmt.Errorf("read the server's configuration: %w", err)
+	}
+	return answer.Configuration, nil
+}
+
 // Payments reads a page of payments; the query's names are those of the API
 // (status, flag, customer_id, q, amount, from, to, limit, cursor).
 func (a *AdminClient) Payments(ctx context.Context, query url.Values) (PaymentsPage, error) {

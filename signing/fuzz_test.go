@@ -196,6 +196,9 @@ func naiveScalar(token json.Token) string {
 	case bool:
 		return map[bool]string{true: "1", false: "0"}[v]
 	case json.Number:
+		if v.String() == "-0" {
+			return "0"
+		}
 		if !strings.ContainsAny(v.String(), ".eE") {
 			return v.String()
 		}

@@ -179,7 +179,7 @@ func TestHighHelpCanonicalString(t *testing.T) {
 	for _, tt := range []struct{ name, body, want string }{
 		{"nothing", `{}`, ""},
 		{"every kind", `{"s":"x","n":12,"t":true,"f":false,"z":null}`, "f:0;n:12;s:x;t:1;z:None"},
-		{"numbers as they stand", `{"a":1.50,"b":1E+2,"c":-0.0,"d":100000000000000000000001}`, "a:1.50;b:1E+2;c:-0.0;d:100000000000000000000001"},
+		{"numbers as they stand", `{"a":1.50,"b":1E+2,"c":-0.0,"d":100000000000000000000001,"e":-0}`, "a:1.50;b:1E+2;c:-0.0;d:100000000000000000000001;e:-0"},
 		{"whole lines are sorted, not names", `{"b":{"a":1},"b-a":2,"b0":3}`, "b-a:2;b0:3;b:a:1"},
 		{"bytes, not natural order", `{"a":` + eleven + `}`, "a:0:0;a:10:10;a:1:1;a:2:2;a:3:3;a:4:4;a:5:5;a:6:6;a:7:7;a:8:8;a:9:9"},
 		{"capitals first, other scripts last", `{"б":1,"a":2,"B":3}`, "B:3;a:2;б:1"},

@@ -156,8 +156,10 @@ func (g generator) value(out *strings.Builder, depth int) {
 		fmt.Fprintf(out, "%d.%d", g.IntN(100000), g.IntN(1000))
 	case 6:
 		fmt.Fprintf(out, "%de%d", 1+g.IntN(9), g.IntN(5))
-	case 7, 8:
+	case 7:
 		out.WriteString(strconv.Itoa(g.IntN(1000)))
+	case 8:
+		out.WriteString([]string{"0", "-0", "-0.0", "-0e5", "-0.00E-3", "-1e-400", "0e0", "-7", "-0.5"}[g.IntN(9)])
 	case 9:
 		g.object(out, g.IntN(5), depth+1)
 	case 10:

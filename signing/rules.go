@@ -24,7 +24,7 @@ type rules struct {
 	// passed by without a look at their whole name.
 	noted [3]uint64
 
-	// render appends a boolean, null, or a number that is not an integer, as
+	// render appends a boolean, null, -0, or a number that is not an integer, as
 	// it stands in its line; text is as it stood in the body. Strings stand
 	// there decoded and integers as their digits: they never pass through a
 	// float.
@@ -60,11 +60,18 @@ func (r *rules) notes(head uint64) bool {
 	return head == r.noted[0] || head == r.noted[1] || head == r.noted[2]
 }
 
-// renderForJetPay: numbers that are no integers in shortest form, true and
-// false as 1 and 0, null as nothing.
+// renderForJetPay: numbers that are no integers in shortest form, -0 as 0, true
+// and false as 1 and 0, null as nothing.
+//
+// -0 is the integer 0 to PHP, the language of the reference SDK, and to
+// ECMAScript. -0.0, which is a float, is written -0 by PHP and 0 by ECMAScript:
+// here PHP decides.
 func renderForJetPay(dst []byte, kind Kind, text []byte) []byte {
 	switch kind {
 	case KindNumber:
+		if string(text) == "-0" {
+			return append(dst, '0')
+		}
 		return appendShortest(dst, text)
 	case KindBool:
 		return appendBool(dst, text)

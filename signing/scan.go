@@ -434,15 +434,18 @@ func (b *Body) number(id uint32, pos int) (int, error) {
 }
 
 // skipNumber is where the number at pos ends, by the grammar of RFC 8259. An
-// integer is one without fraction and exponent.
+// integer is one without fraction and exponent, other than -0: which integer
+// that is, the rules decide.
 func (b *Body) skipNumber(pos int) (end int, integer bool, err error) {
-	if b.peek(pos) == '-' {
+	negative := b.peek(pos) == '-'
+	if negative {
 		pos++
 	}
 	integer = true
 	end = b.digits(pos)
 	if b.peek(pos) == '0' {
 		end = pos + 1
+		integer = !negative
 	}
 	if end > pos && b.peek(end) == '.' {
 		integer = false

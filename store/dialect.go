@@ -9,6 +9,8 @@ type dialect struct {
 	position string
 	// countTables counts the tables of a name.
 	countTables string
+	// created reads when the first table was made, in Unix seconds.
+	created string
 }
 
 var sqliteDialect = dialect{
@@ -17,4 +19,5 @@ var sqliteDialect = dialect{
 	beginRead:   "BEGIN DEFERRED",
 	position:    "instr",
 	countTables: `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?`,
+	created:     `SELECT CAST(strftime('%s', min(tstamp)) AS INTEGER) FROM goose_db_version`,
 }

@@ -150,7 +150,13 @@ func (s *Store) openSQLite(ctx context.Context, o Options) (err error) {
 	if _, err := os.Stat(o.Path); o.Existing && err != nil {
 		return fmt.Errorf("there is no database %s; tolem serve or tolem migrate makes one: %w", o.Path, err)
 	}
+	if err := refuseOrphanedWAL(o.Path); err != nil {
+		return err
+	}
 	if s.path, err = resolve(o.Path); err != nil {
+		return err
+	}
+	if err := refuseForeign(ctx, s.path); err != nil {
 		return err
 	}
 	if o.Exclusive {

@@ -47,6 +47,7 @@ var postgresDialect = dialect{
 	beginRead:   "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
 	position:    "strpos",
 	countTables: `SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1`,
+	created:     `SELECT CAST(extract(epoch FROM min(tstamp) AT TIME ZONE current_setting('TimeZone')) AS BIGINT) FROM goose_db_version`,
 }
 
 // pgSession are the settings of the connections that write.

@@ -1,0 +1,19 @@
+package config
+
+// Secrets are kinds of secrets of a configuration, as a set.
+type Secrets uint8
+
+// A command opens the files of the secrets that it uses, and no others: who may look at payments need not be able to
+// sign as the platform. Everything else of the configuration is checked whatever the command.
+const (
+	DatabaseURL  Secrets = 1 << iota // of PostgreSQL
+	AdminTokens                      // admin.tokens
+	ProviderKeys                     // secrets and keys of the projects, of JetPay and of HighHelp
+
+	NoSecrets  Secrets = 0
+	AllSecrets         = DatabaseURL | AdminTokens | ProviderKeys
+)
+
+// need reports whether secrets of a kind are read. If they are not, those in files stay unset, and absent ones are no
+// problem.
+func (r *rules) need(kind Secrets) bool { return r.needs&kind != 0 }

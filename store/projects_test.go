@@ -1,0 +1,52 @@
+package store_test
+
+import (
+	"context"
+	"reflect"
+	"testing"
+	"time"
+
+	"tolem/store"
+)
+
+func TestProjectsAreThoseWithOpenPaymentsOrMoney(t *testing.T) {
+	s := mustOpen(t)
+	of := func(provider, project string) func(*store.NewPayment) {
+		return func(n *store.NewPayment) { n.Provider, n.Project = provider, project }
+	}
+	mustIssue(t, s, of("jetpay", "2"))
+	mustIssue(t, s, of("jetpay", "2"))
+	mustIssue(t, s, of("highhelp", "57aff4db"))
+	credited := mustIssue(t, s, of("jetpay", "10"))
+	if _, err := s.CreditPayment(context.Background(), credited, store.By{Actor: "a", Reason: "r"}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Projects(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []store.Project{{"highhelp", "57aff4db", 1}, {"jetpay", "10", 0}, {"jetpay", "2", 2}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestADatabaseKnowsWhenItWasMade(t *testing.T) {
+	before := time.Now().Truncate(time.Second)
+	var o store.Options
+	s := mustOpen(t, func(opened *store.Options) { o = *opened })
+	first, err := s.Created(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// On PostgreSQL the tests' databases are copies of one that was made before.
+	if after := time.Now(); first.After(after) || !onPostgres && first.Before(before) {
+		t.Errorf("got %s, want it between %s and %s", first, before, after)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := mustOpen(t, func(reopened *store.Options) { *reopened = o }).Created(context.Background()); err != nil || !again.Equal(first) {
+		t.Errorf("opened again: got %s, %v, want %s", again, err, first)
+	}
+}
