@@ -85,3 +85,20 @@ const (
 	MaxLarge    = maxLarge
 	LargeBody   = largeBody
 )
+
+// LateSeries are the series of providers' routes that were not there from the
+// start.
+func LateSeries(m *Metrics) (late []string) {
+	known := make(map[seriesKey]bool)
+	for _, key := range providerSeries() {
+		known[key] = true
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for key := range m.series {
+		if isProvider(key.route) && !known[key] {
+			late = append(late, fmt.Sprintf("route %s, kind %q, outcome %s", key.route, key.kind, key.outcome))
+		}
+	}
+	return late
+}

@@ -21,6 +21,10 @@ import (
 // no number of scrapes makes it work more often.
 const booksCache = 10 * time.Second
 
+// booksTimeout is how long a scrape waits for those figures. A scraper gives up
+// after some seconds, and would then see the server down, all its counters gone.
+const booksTimeout = time.Second
+
 // Metrics counts what the server does, on a registry of its own. docs/metrics.md
 // lists every name and what to alert on.
 type Metrics struct {
@@ -123,6 +127,9 @@ func NewMetrics() *Metrics {
 		for _, outcome := range watch.LookOutcomes {
 			m.looks.WithLabelValues(provider, outcome)
 		}
+	}
+	for _, key := range providerSeries() {
+		m.seriesOf(key)
 	}
 	m.registry.MustRegister(m.requests, m.seconds, failures, m.issued, m.credits, m.repeats, m.suspended,
 		m.calls, m.callSeconds, m.looks,
@@ -227,13 +234,18 @@ type books struct {
 	log   *zap.Logger
 	now   func() time.Time
 
+	up                                                               *prometheus.Desc
 	pending, oldest, review, suspense, seq, wal, payins, oldestPayin *prometheus.Desc
 
-	mu     sync.Mutex
-	known  bool
-	readAt time.Time
-	stats  store.Stats
+	mu      sync.Mutex
+	last    *figures      // nil: they could not be read, or not yet
+	reading chan struct{} // closed when the read that is under way ends; nil: none is
+}
 
+// figures are what was read at one time.
+type figures struct {
+	readAt     time.Time
+	stats      store.Stats
 	openPayins int64
 	payinSince time.Time
 }
@@ -242,6 +254,8 @@ func newBooks(s *store.Store, log *zap.Logger, now func() time.Time) *books {
 	gauge := func(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
 	return &books{
 		store: s, log: log, now: now,
+		up: gauge("tolem_database_gauges_up", "1 if the gauges that are read from the database are there, 0 if it did not answer within a second."),
+
 		pending:  gauge("tolem_pending_payments", "Payments that wait for their result."),
 		oldest:   gauge("tolem_oldest_pending_seconds", "Age of the oldest payment that waits for its result, in seconds; 0 if none does."),
 		review:   gauge("tolem_review_payments", "Payments that somebody must look at."),
@@ -256,53 +270,92 @@ func newBooks(s *store.Store, log *zap.Logger, now func() time.Time) *books {
 
 // Describe implements [prometheus.Collector].
 func (b *books) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{b.pending, b.oldest, b.review, b.suspense, b.seq, b.wal, b.payins, b.oldestPayin} {
+	for _, desc := range []*prometheus.Desc{b.up, b.pending, b.oldest, b.review, b.suspense, b.seq, b.wal, b.payins, b.oldestPayin} {
 		ch <- desc
 	}
 }
 
-// Collect implements [prometheus.Collector]. Figures that cannot be read are
-// left out, which an alert on their absence sees.
+// Collect implements [prometheus.Collector]. Figures that cannot be read in time
+// are left out, and tolem_database_gauges_up says so.
 func (b *books) Collect(ch chan<- prometheus.Metric) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	now := b.now()
-	if !b.known || now.Sub(b.readAt) >= booksCache {
-		b.read(now)
+	gauge := func(desc *prometheus.Desc, value float64) {
+		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value)
 	}
-	if !b.known {
+	f := b.figures()
+	if f == nil {
+		gauge(b.up, 0)
 		return
 	}
+	now := b.now()
 	age := func(since time.Time) float64 {
 		if since.IsZero() {
 			return 0
 		}
 		return max(0, now.Sub(since).Seconds())
 	}
-	gauge := func(desc *prometheus.Desc, value float64) {
-		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value)
-	}
-	gauge(b.pending, float64(b.stats.Pending))
-	gauge(b.oldest, age(b.stats.OldestPending))
-	gauge(b.review, float64(b.stats.Review))
-	gauge(b.suspense, float64(b.stats.OpenSuspense))
-	gauge(b.seq, float64(b.stats.LastSeq))
-	gauge(b.wal, float64(b.stats.WALBytes))
-	gauge(b.payins, float64(b.openPayins))
-	gauge(b.oldestPayin, age(b.payinSince))
+	gauge(b.up, 1)
+	gauge(b.pending, float64(f.stats.Pending))
+	gauge(b.oldest, age(f.stats.OldestPending))
+	gauge(b.review, float64(f.stats.Review))
+	gauge(b.suspense, float64(f.stats.OpenSuspense))
+	gauge(b.seq, float64(f.stats.LastSeq))
+	gauge(b.wal, float64(f.stats.WALBytes))
+	gauge(b.payins, float64(f.openPayins))
+	gauge(b.oldestPayin, age(f.payinSince))
 }
 
-func (b *books) read(now time.Time) {
+// figures are fresh ones, nil if they cannot be had in time. Scrapes that come
+// while they are read wait for the same read.
+func (b *books) figures() *figures {
+	b.mu.Lock()
+	if f := b.fresh(); f != nil {
+		b.mu.Unlock()
+		return f
+	}
+	if b.reading == nil {
+		b.reading = make(chan struct{})
+		go b.read(b.reading)
+	}
+	reading := b.reading
+	b.mu.Unlock()
+
+	timeout := time.NewTimer(booksTimeout)
+	defer timeout.Stop()
+	select {
+	case <-reading:
+	case <-timeout.C:
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.fresh()
+}
+
+// fresh are the last figures, unless they are too old. The caller holds mu.
+func (b *books) fresh() *figures {
+	if b.last == nil || b.now().Sub(b.last.readAt) >= booksCache {
+		return nil
+	}
+	return b.last
+}
+
+// read reads the figures. A database that is only slow may take longer than a
+// scrape waits: the next scrape then finds them.
+func (b *books) read(done chan<- struct{}) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
-	stats, err := b.store.Stats(ctx)
-	if err == nil {
-		b.openPayins, b.payinSince, err = b.store.PayinStats(ctx)
+	f := &figures{}
+	var err error
+	if f.stats, err = b.store.Stats(ctx); err == nil {
+		f.openPayins, f.payinSince, err = b.store.PayinStats(ctx)
 	}
-	b.known = err == nil
 	if err != nil {
 		b.log.Warn("metrics about the books are left out", zap.Error(err))
-		return
+		f = nil
+	} else {
+		f.readAt = b.now()
 	}
-	b.readAt, b.stats = now, stats
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.last, b.reading = f, nil
+	close(done)
 }

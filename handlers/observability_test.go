@@ -190,7 +190,7 @@ func TestTheMetricsAreThoseThatAreDocumented(t *testing.T) {
 	r := newRig(t)
 	r.send(verifyBody)
 	exposed := map[string]string{}
-	for _, m := range regexp.MustCompile(`(?m)^# TYPE (tolem_\w+) (\w+)$`).FindAllStringSubmatch(r.askAs("", http.MethodGet, "/metrics", "").body, -1) {
+	for _, m := range regexp.MustCompile(`(?m)^# TYPE (tolem_\w+) (\w+)$`).FindAllStringSubmatch(r.scrapedWhole(), -1) {
 		exposed[m[1]] = m[2]
 	}
 	documented := map[string]string{}
@@ -236,7 +236,7 @@ func TestTheMetricsCountWhatHappened(t *testing.T) {
 	now = now.Add(time.Hour)
 	var last int64
 	r.raw(func(db storetest.DB) error { return db.QueryRow(`SELECT max(seq) FROM transactions`).Scan(&last) })
-	got := r.askAs("", http.MethodGet, "/metrics", "").body
+	got := r.scrapedWhole()
 	for _, want := range []string{
 		`tolem_credits_total{project="1234"} 1`,
 		`tolem_credits_total{project="77"} 0`,

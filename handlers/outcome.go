@@ -3,6 +3,7 @@ package handlers
 import (
 	"net/http"
 
+	"tolem/highhelp"
 	"tolem/topup"
 )
 
@@ -92,6 +93,44 @@ func outcomeOfDisposition(d topup.Disposition) outcome {
 		return outcomeUnreadable
 	}
 	return outcomeOK
+}
+
+// outcomesOf are what a message of a kind can become on a provider's route, the
+// kind none being what was refused before its kind was known. Each has its
+// series at 0 from the start: increase() does not see the first event of a
+// counter that is born with it.
+var outcomesOf = map[kind][]outcome{
+	kindNone:         {outcomeMalformed, outcomeTooLarge, outcomeUnavailable, outcomeNoMethod},
+	kindVerify:       {outcomeOK, outcomeNoAccount, outcomeRefused, outcomeBadSignature, outcomeUnavailable},
+	kindCheckDeposit: {outcomeOK, outcomeNoAccount, outcomeRefused, outcomeBadSignature, outcomeUnavailable},
+	kindOther:        {outcomeRefused, outcomeBadSignature, outcomeUnavailable},
+	kindCallback: {
+		outcomeRepeat, outcomeNoted, outcomePosted, outcomeCredited, outcomeSuspended, outcomeBound, outcomeForeign, outcomeUnreadable,
+		outcomeBadSignature, outcomeUnavailable,
+	},
+	kindAlert: {
+		outcomeRepeat, outcomeNoted, outcomePosted, outcomeCredited, outcomeSuspended, outcomeBound, outcomeForeign, outcomeUnreadable,
+		outcomeBadSignature, outcomeMalformed, outcomeTooLarge, outcomeUnavailable,
+	},
+}
+
+// providerSeries are the series of the providers' routes.
+func providerSeries() (keys []seriesKey) {
+	for _, of := range []struct {
+		route string
+		kinds []kind
+	}{
+		{"/jetpay", []kind{kindNone, kindVerify, kindCheckDeposit, kindCallback, kindOther}},
+		{"/jetpay/callback", []kind{kindNone, kindVerify, kindCheckDeposit, kindCallback, kindOther}},
+		{highhelp.AlertsPath, []kind{kindNone, kindAlert}},
+	} {
+		for _, k := range of.kinds {
+			for _, o := range outcomesOf[k] {
+				keys = append(keys, seriesKey{of.route, k, o})
+			}
+		}
+	}
+	return keys
 }
 
 func outcomeOfStatus(status int) outcome {

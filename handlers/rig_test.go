@@ -104,6 +104,12 @@ func (r *rig) start() {
 	r.public, r.admin = httptest.NewServer(r.server.Public()), httptest.NewServer(r.server.Admin())
 	r.t.Cleanup(r.public.Close)
 	r.t.Cleanup(r.admin.Close)
+	metrics := r.metrics
+	r.t.Cleanup(func() {
+		for _, series := range handlers.LateSeries(metrics) {
+			r.t.Errorf("the counter of %s was not there at 0 from the start: add it to outcomesOf", series)
+		}
+	})
 }
 
 func mirrored(c *config.Config, _ *store.Options) { c.JetPay.ErrorStatus = config.ErrorStatusMirror }

@@ -3,6 +3,7 @@
 //	url := pgtest.Database(t)                       // a fresh, empty database, dropped after t ends
 //	url := pgtest.Template(t, "store", migrate)     // the same, as a copy of one that migrate filled once
 //	proxy := pgtest.NewProxy(t, url)                // the same database over TCP that can be cut
+//	url := pgtest.NewPgBouncer(t, url, settings)    // the same database through a real PgBouncer
 //
 //	server := pgtest.NewServer(t, pgtest.Options{}) // a server of one's own, to be killed and restarted
 //	server, err := pgtest.Start(ctx, options)       // the same outside of tests

@@ -12,6 +12,8 @@ import (
 const (
 	fast      = syscall.SIGINT
 	immediate = syscall.SIGQUIT
+	suspend   = syscall.SIGINT // never sent: no server is started
+	resume    = syscall.SIGINT
 )
 
 type credential struct{}

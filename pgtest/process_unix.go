@@ -18,6 +18,12 @@ const (
 	immediate = syscall.SIGQUIT // ends at once, as a crash: the next start recovers
 )
 
+// The signals that no process can refuse.
+const (
+	suspend = syscall.SIGSTOP
+	resume  = syscall.SIGCONT
+)
+
 // account is who runs the server: nil is who runs the tests, unless that is
 // root, whom PostgreSQL refuses.
 func account() (*syscall.Credential, error) {

@@ -50,9 +50,10 @@ type Server struct {
 	run      func(name string, args ...string) *exec.Cmd
 	guard    *guard
 
-	process *exec.Cmd
-	ended   chan struct{} // closed when process has ended
-	stopped bool
+	process   *exec.Cmd
+	ended     chan struct{} // closed when process has ended
+	stopped   bool
+	suspended []int // the processes that Suspend has stopped
 }
 
 // Start makes a new, empty server and waits until it answers. The context
@@ -99,6 +100,51 @@ func (s *Server) Kill() error {
 	return s.end(immediate)
 }
 
+// Suspend stops all of the server's processes, as a machine that hangs does:
+// connections stay, new ones are taken by the kernel, and nothing is answered,
+// until Resume.
+func (s *Server) Suspend(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, s.URL("postgres"))
+	if err != nil {
+		return err
+	}
+	// The first process is stopped first, so that no other begins meanwhile.
+	if err := s.signal(suspend, s.process.Process.Pid); err != nil {
+		return err
+	}
+	s.suspended = []int{s.process.Process.Pid}
+	rows, err := conn.Query(ctx, `SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()`)
+	if err != nil {
+		return err
+	}
+	others, err := pgx.CollectRows(rows, pgx.RowTo[int])
+	if err != nil {
+		return err
+	}
+	s.suspended = append(s.suspended, others...)
+	return errors.Join(s.signal(suspend, others...), conn.Close(ctx))
+}
+
+// Resume lets the server go on after Suspend.
+func (s *Server) Resume() error {
+	stopped := s.suspended
+	s.suspended = nil
+	return s.signal(resume, stopped...)
+}
+
+func (s *Server) signal(signal os.Signal, processes ...int) (err error) {
+	for _, pid := range processes {
+		process, found := os.FindProcess(pid)
+		if found != nil {
+			return found
+		}
+		if failed := process.Signal(signal); failed != nil && !errors.Is(failed, os.ErrProcessDone) {
+			err = errors.Join(err, fmt.Errorf("%v to process %d of PostgreSQL: %w", signal, pid, failed))
+		}
+	}
+	return err
+}
+
 // Restart starts the server again, and ends it cleanly before that where it
 // still runs. Its URLs stay as they are.
 func (s *Server) Restart(ctx context.Context) error {
@@ -132,7 +178,7 @@ func (s *Server) prepare() error {
 		as(command, who)
 		return command
 	}
-	if s.guard, err = watch(s.folder); err != nil {
+	if s.guard, err = watch(s.folder, "data/postmaster.pid", "QUIT"); err != nil {
 		return errors.Join(err, os.RemoveAll(s.folder))
 	}
 	if len(s.socket()) > longestSocket {
@@ -248,6 +294,9 @@ func (s *Server) end(signal os.Signal) error {
 		return nil
 	}
 	defer func() { s.process = nil }()
+	if err := s.Resume(); err != nil {
+		return err
+	}
 	for _, next := range []os.Signal{signal, immediate, os.Kill} {
 		if err := s.process.Process.Signal(next); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			return fmt.Errorf("stop PostgreSQL: %w", err)
@@ -263,21 +312,21 @@ func (s *Server) end(signal os.Signal) error {
 	return errors.New("stop PostgreSQL: it does not end")
 }
 
-// guard is a shell that ends the server and removes its folder when this
-// process has gone, whatever became of it: a pipe's end is closed by the kernel.
+// guard is a shell that ends a program and removes its folder when this process
+// has gone, whatever became of it: a pipe's end is closed by the kernel.
 type guard struct {
 	shell *exec.Cmd
 	pipe  io.WriteCloser
 }
 
-// guardScript waits for the end of the pipe. After Stop there is no
-// postmaster.pid, and it only tidies up.
+// guardScript waits for the end of the pipe. After Stop there is no file with the
+// program's process id, and it only tidies up.
 const guardScript = `
 trap '' HUP INT TERM
 read -r _
-if read -r pid 2>/dev/null <"$1/data/postmaster.pid" && kill -QUIT "$pid" 2>/dev/null; then
+if read -r pid 2>/dev/null <"$1/$2" && kill "-$3" "$pid" 2>/dev/null; then
 	turns=0
-	while [ -e "$1/data/postmaster.pid" ] && [ "$turns" -lt 100 ]; do
+	while [ -e "$1/$2" ] && [ "$turns" -lt 100 ]; do
 		sleep 0.1
 		turns=$((turns + 1))
 	done
@@ -285,8 +334,10 @@ fi
 rm -rf "$1"
 `
 
-func watch(folder string) (*guard, error) {
-	g := &guard{shell: exec.Command("/bin/sh", "-c", guardScript, "sh", folder)}
+// watch guards the folder of a program that writes its process id into pidFile
+// there, and ends at once, removing that file, at the signal.
+func watch(folder, pidFile, signal string) (*guard, error) {
+	g := &guard{shell: exec.Command("/bin/sh", "-c", guardScript, "sh", folder, pidFile, signal)}
 	as(g.shell, nil)
 	pipe, err := g.shell.StdinPipe()
 	if err != nil {
@@ -299,7 +350,7 @@ func watch(folder string) (*guard, error) {
 // release lets the shell remove the folder, and waits for that.
 func (g *guard) release() error {
 	if err := errors.Join(g.pipe.Close(), g.shell.Wait()); err != nil {
-		return fmt.Errorf("remove the folder of PostgreSQL: %w", err)
+		return fmt.Errorf("remove the folder: %w", err)
 	}
 	return nil
 }

@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"tolem/pgtest"
 )
@@ -83,6 +86,37 @@ func TestARestartKeepsEverything(t *testing.T) {
 	}
 	if got, want := value[int](t, open(t, url), tables), 1; got != want {
 		t.Errorf("tables: got %d, want %d", got, want)
+	}
+}
+
+func TestASuspendedServerAnswersNothingUntilItIsResumed(t *testing.T) {
+	server := pgtest.NewServer(t, pgtest.Options{})
+	conn := open(t, server.URL("postgres"))
+	exec(t, conn, `CREATE TABLE payments (id INTEGER)`)
+	if err := server.Suspend(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	answered := make(chan error, 1)
+	go func() {
+		_, err := conn.Exec(context.Background(), `INSERT INTO payments VALUES (1)`)
+		answered <- err
+	}()
+	soon, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if other, err := pgx.Connect(soon, server.URL("postgres")); err == nil {
+		_ = other.Close(t.Context())
+		t.Error("it takes sessions")
+	}
+	select {
+	case err := <-answered:
+		t.Errorf("it answers: %v", err)
+	default:
+	}
+	if err := server.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-answered; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -75,7 +75,9 @@ func snapshot(ctx context.Context, d *dialect, on *gorm.DB, fn func(*gorm.DB) er
 	}
 	db := on.Session(&gorm.Session{NewDB: true, Context: ctx})
 	db.Statement.ConnPool = conn
-	err = fn(db)
+	if err = d.assertPrimary(ctx, conn); err == nil {
+		err = fn(db)
+	}
 	if _, end := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); end != nil {
 		// A connection that still holds its snapshot must not go back to the pool.
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn })

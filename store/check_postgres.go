@@ -46,18 +46,18 @@ type pgGuard struct{ kind, name, definition, state string }
 // from nothing, as temporary tables in a transaction that is rolled back: the
 // same server prints the definitions of both. Whatever a newer program has
 // added is its own.
-func checkPostgresSchema(ctx context.Context, config *pgx.ConnConfig) (problems []string, err error) {
-	conn, err := pgx.ConnectConfig(ctx, config.Copy())
+func checkPostgresSchema(ctx context.Context, server *pgServer) (problems []string, err error) {
+	conn, err := pgx.ConnectConfig(ctx, server.session(nil))
 	if err != nil {
 		return nil, err
 	}
 	// Closing it rolls everything back.
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
-	var schema string
-	if err := conn.QueryRow(ctx, `SELECT current_schema()`).Scan(&schema); err != nil {
+	if err := server.begin(ctx, conn, nil); err != nil {
 		return nil, err
 	}
-	if _, err := conn.Exec(ctx, `BEGIN`); err != nil {
+	var schema string
+	if err := conn.QueryRow(ctx, `SELECT current_schema()`).Scan(&schema); err != nil {
 		return nil, err
 	}
 	// Functions are not looked for among temporary ones: the triggers of the

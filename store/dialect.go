@@ -1,5 +1,11 @@
 package store
 
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
 // dialect is what the two databases say differently.
 type dialect struct {
 	name string
@@ -20,4 +26,25 @@ var sqliteDialect = dialect{
 	position:    "instr",
 	countTables: `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?`,
 	created:     `SELECT CAST(strftime('%s', min(tstamp)) AS INTEGER) FROM goose_db_version`,
+}
+
+// assertPrimary makes sure that what a transaction reads is the primary's, also
+// where a pooler balances load statement by statement.
+func (d *dialect) assertPrimary(ctx context.Context, conn *sql.Conn) error {
+	if d.name != postgresDialect.name {
+		return nil
+	}
+	// The first question changes nothing, but is a volatile function's: after it
+	// pgpool-II sends the rest of the transaction to the primary.
+	var standby sql.NullString
+	if err := conn.QueryRowContext(ctx, `SELECT pg_is_in_recovery()`).Scan(new(bool)); err != nil {
+		return fmt.Errorf("ask whether this is the primary: %w", err)
+	}
+	if err := conn.QueryRowContext(ctx, onStandbySQL).Scan(&standby); err != nil {
+		return fmt.Errorf("ask whether this is the primary: %w", err)
+	}
+	if standby.String == "on" {
+		return errOnStandby
+	}
+	return nil
 }

@@ -10,7 +10,7 @@ import (
 // damaged for as long as they run: with triggers and foreign keys at rest, in a
 // transaction that is rolled back.
 func (s *Store) ProblemsAfter(ctx context.Context, damage ...string) (problems []string, err error) {
-	pool, orm, err := openPostgresPool(s.postgres, 1, nil)
+	pool, orm, err := openPostgresPool(s.postgres.session(nil), 1)
 	if err != nil {
 		return nil, err
 	}

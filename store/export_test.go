@@ -46,7 +46,7 @@ func (s *Store) PostgresURL() string {
 	if s.postgres == nil {
 		return ""
 	}
-	return s.postgres.ConnString()
+	return s.postgres.config.ConnString()
 }
 
 // WithShortWAL lets the WAL of a SQLite store start afresh when it has so many

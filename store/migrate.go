@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
+	"time"
 
 	"github.com/gofrs/flock"
 	"github.com/jackc/pgx/v5"
@@ -45,32 +47,24 @@ func migrate(ctx context.Context, path string, existing bool) (err error) {
 }
 
 // migratePostgres is migrate for PostgreSQL.
-func migratePostgres(ctx context.Context, config *pgx.ConnConfig, existing bool) (err error) {
-	own := config.Copy()
-	// A migration waits for a table's lock behind whoever uses it, and everybody
-	// else behind the migration: better to give up.
-	own.RuntimeParams["lock_timeout"] = "5s"
-	pool := stdlib.OpenDB(*own)
-	defer func() { err = errors.Join(err, pool.Close()) }()
-	turn, err := pool.Conn(ctx)
+func migratePostgres(ctx context.Context, server *pgServer, existing bool) (err error) {
+	turn, err := pgx.ConnectConfig(ctx, server.session(nil))
 	if err != nil {
 		return fmt.Errorf("connect: %w", explainConnect(err))
 	}
-	defer func() { err = errors.Join(err, turn.Close()) }()
+	// Closing it gives the lock back.
+	defer func() { err = errors.Join(err, turn.Close(context.WithoutCancel(ctx))) }()
 	// Nothing is written, not even a table, to a server that may lose it.
-	if err := turn.Raw(func(driver any) error { return assertPostgres(ctx, driver.(*stdlib.Conn).Conn()) }); err != nil {
+	if err := server.assertDurable(ctx, turn); err != nil {
 		return err
 	}
-	if _, err := turn.ExecContext(ctx, "SET lock_timeout = 0"); err != nil {
-		return err
-	}
-	if _, err := turn.ExecContext(ctx, "SELECT pg_advisory_lock($1, 0)", pgLockMigration); err != nil {
+	if err := lockMigration(ctx, turn); err != nil {
 		return fmt.Errorf("lock: %w", err)
 	}
-	defer func() {
-		_, unlock := turn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1, 0)", pgLockMigration)
-		err = errors.Join(err, unlock)
-	}()
+	// A migration waits for a table's lock behind whoever uses it, and everybody
+	// else behind the migration: better to give up.
+	pool := stdlib.OpenDB(*server.session(map[string]string{"lock_timeout": "5s"}))
+	defer func() { err = errors.Join(err, pool.Close()) }()
 	if err := bringUp(ctx, pool, &postgresDialect, existing); err != nil {
 		return err
 	}
@@ -78,6 +72,34 @@ func migratePostgres(ctx context.Context, config *pgx.ConnConfig, existing bool)
 	// restored database.
 	return raiseFeed(ctx, pool)
 }
+
+// lockMigration makes this the only process that migrates, until the connection
+// is closed. The lock is that of a transaction, which a pooler in transaction
+// mode leaves alone. It is asked for again and again: a statement that waits for
+// it would hold a snapshot, for which the other process's CREATE INDEX
+// CONCURRENTLY waits.
+func lockMigration(ctx context.Context, conn *pgx.Conn) error {
+	for {
+		if _, err := conn.PgConn().Exec(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED; "+unlimitedSQL).ReadAll(); err != nil {
+			return err
+		}
+		var held bool
+		if err := conn.QueryRow(ctx, fmt.Sprintf("SELECT pg_try_advisory_xact_lock(%d, 0)", pgLockMigration)).Scan(&held); err != nil || held {
+			return err
+		}
+		if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil {
+			return err
+		}
+		select {
+		case <-time.After(migrationPoll):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// migrationPoll is how often a process asks whether another one has migrated.
+const migrationPoll = 50 * time.Millisecond
 
 // raiseFeed lets places in the feed go on rising in a database that came from
 // another cluster, where transactions had higher numbers.
@@ -97,8 +119,15 @@ func raiseFeed(ctx context.Context, pool *sql.DB) error {
 // explainConnect says what to do about a connection that was refused, without
 // repeating the URL.
 func explainConnect(err error) error {
-	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) && refused.Code == "3D000" {
+	refused := (*pgconn.PgError)(nil)
+	if !errors.As(err, &refused) {
+		return err
+	}
+	switch {
+	case refused.Code == "3D000":
 		return fmt.Errorf("%s: create it, for example with createdb", refused.Message)
+	case strings.HasPrefix(refused.Message, "unsupported startup parameter"): // PgBouncer's words
+		return fmt.Errorf("%s: a pooler refuses what the URL sets; take it out of the URL, and set it for the role or database (ALTER ROLE … SET)", refused.Message)
 	}
 	return err
 }

@@ -26,7 +26,6 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
-	"github.com/jackc/pgx/v5"
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -101,7 +100,7 @@ type Store struct {
 	lock        *flock.Flock
 	checkpoints *checkpointer
 	// of PostgreSQL
-	postgres  *pgx.ConnConfig // nil on SQLite
+	postgres  *pgServer // nil on SQLite
 	sweepLock *sweepLock
 
 	closed atomic.Bool

@@ -50,20 +50,6 @@ var postgresDialect = dialect{
 	created:     `SELECT CAST(extract(epoch FROM min(tstamp) AT TIME ZONE current_setting('TimeZone')) AS BIGINT) FROM goose_db_version`,
 }
 
-// pgSession are the settings of the connections that write.
-var pgSession = map[string]string{
-	// The hot statements have one good plan, by their indexes, whatever the
-	// tables' statistics say. Planning them anew costs as much as running them.
-	"plan_cache_mode":  "force_generic_plan",
-	"enable_seqscan":   "off",
-	"enable_hashjoin":  "off",
-	"enable_mergejoin": "off",
-	"jit":              "off",
-	// A process that hangs, or is cut off, does not hold its locks for long.
-	"idle_in_transaction_session_timeout": "30s",
-	"lock_timeout":                        "10s",
-}
-
 // parsePostgres reads the URL. Its errors do not repeat the URL: it holds a
 // password.
 func parsePostgres(address string) (*pgx.ConnConfig, error) {
@@ -80,24 +66,12 @@ func parsePostgres(address string) (*pgx.ConnConfig, error) {
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "tolem"
 	}
-	// A server notices within a minute that the machine of a client is gone, and
-	// frees what that held: its locks, the sweeps' among them.
-	for name, seconds := range map[string]string{"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"} {
-		if config.RuntimeParams[name] == "" {
-			config.RuntimeParams[name] = seconds
-		}
-	}
 	return config, nil
 }
 
-// openPostgresPool opens a pool of at most n connections with these settings,
-// and GORM on top of it.
-func openPostgresPool(config *pgx.ConnConfig, n int, settings map[string]string) (*sql.DB, *gorm.DB, error) {
-	own := config.Copy()
-	for name, value := range settings {
-		own.RuntimeParams[name] = value
-	}
-	pool := stdlib.OpenDB(*own)
+// openPostgresPool opens a pool of at most n connections, and GORM on top of it.
+func openPostgresPool(config *pgx.ConnConfig, n int) (*sql.DB, *gorm.DB, error) {
+	pool := stdlib.OpenDB(*config)
 	pool.SetMaxOpenConns(n)
 	pool.SetMaxIdleConns(n)
 	orm, err := gorm.Open(postgres.New(postgres.Config{Conn: storablePool{pool}}), &gorm.Config{
@@ -165,13 +139,19 @@ func (s *Store) openPostgres(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	s.postgres = config
-	if err := migratePostgres(ctx, config, o.Existing); err != nil {
+	s.postgres = &pgServer{config: config}
+	if err := s.postgres.findPooler(ctx); err != nil {
+		return fmt.Errorf("connect: %w", explainConnect(err))
+	}
+	if set := s.postgres.transactionSettings(nil); set != "" {
+		own := postgresDialect
+		own.beginRead += "; " + set
+		s.dialect = &own
+	}
+	if err := migratePostgres(ctx, s.postgres, o.Existing); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	s.readPool, s.read, err = openPostgresPool(config, pgReaders, map[string]string{
-		"default_transaction_read_only": "on", "jit": "off",
-	})
+	s.readPool, s.read, err = openPostgresPool(s.postgres.session(pgReading), pgReaders)
 	if err != nil {
 		return err
 	}
@@ -179,7 +159,7 @@ func (s *Store) openPostgres(ctx context.Context, o Options) error {
 	s.writer.entropy = &sharedReader{from: o.Entropy}
 	var lanes []lane
 	for range pgLanes {
-		lane, err := openPostgresLane(ctx, config, s.writer)
+		lane, err := openPostgresLane(ctx, s.postgres, s.writer)
 		if err != nil {
 			for _, open := range lanes {
 				err = errors.Join(err, open.close())
@@ -208,6 +188,8 @@ var durableSettings = []struct {
 	{"server_encoding", []string{"UTF8"}, "create the database with ENCODING 'UTF8'"},
 	{"client_encoding", []string{"UTF8"}, "do not change it for this role or database, or in the URL"},
 	{"standard_conforming_strings", []string{"on"}, "do not change it for this role or database"},
+	// tolem sets it: a pooler may have dropped that.
+	{"client_min_messages", []string{"warning"}, "let the pooler pass SET on, or give the server's direct address"},
 }
 
 // assertPostgres compares a connection's settings, inside a transaction of a
@@ -269,15 +251,17 @@ func (s *Store) Sweeps(ctx context.Context) (bool, error) {
 	return s.sweepLock.hold(ctx, s.postgres)
 }
 
-func (l *sweepLock) hold(ctx context.Context, config *pgx.ConnConfig) (held bool, err error) {
+func (l *sweepLock) hold(ctx context.Context, server *pgServer) (held bool, err error) {
 	if l.conn == nil {
-		if l.conn, err = pgx.ConnectConfig(ctx, config.Copy()); err != nil {
+		if l.conn, err = pgx.ConnectConfig(ctx, server.session(nil)); err != nil {
 			return false, fmt.Errorf("connect for the sweeps: %w", err)
 		}
 	}
+	if server.transactionPooled {
+		return l.holdInTransaction(ctx)
+	}
 	// A lock that this connection has is not taken a second time: one release
-	// must free it. Behind a pooler that shares connections between clients
-	// this answers for somebody else's connection.
+	// must free it.
 	err = l.conn.QueryRow(ctx, fmt.Sprintf(`SELECT CASE WHEN EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()
 			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 			AND classid = %[1]d AND objid = CAST(CAST(k.book AS BIGINT) & 4294967295 AS oid) AND granted)
@@ -287,6 +271,32 @@ func (l *sweepLock) hold(ctx context.Context, config *pgx.ConnConfig) (held bool
 		return false, fmt.Errorf("take the lock for the sweeps: %w", err)
 	}
 	return held, nil
+}
+
+// holdInTransaction is hold where sessions are shared: the lock belongs to a
+// transaction that stays open, and so keeps its session, as long as this
+// process has the lock. It reads nothing, so it holds up no vacuum.
+func (l *sweepLock) holdInTransaction(ctx context.Context) (held bool, err error) {
+	server := l.conn.PgConn()
+	defer func() {
+		if err != nil {
+			l.close(ctx)
+			err = fmt.Errorf("take the lock for the sweeps: %w", err)
+		}
+	}()
+	if server.TxStatus() == 'T' {
+		_, err := server.Exec(ctx, "SELECT 1").ReadAll()
+		return err == nil, err
+	}
+	if _, err := server.Exec(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED; "+unlimitedSQL).ReadAll(); err != nil {
+		return false, err
+	}
+	err = l.conn.QueryRow(ctx, fmt.Sprintf(`SELECT pg_try_advisory_xact_lock(%d, hashtext(current_schema()))`, pgLockSweeps)).Scan(&held)
+	if err != nil || held {
+		return held, err
+	}
+	_, err = server.Exec(ctx, "ROLLBACK").ReadAll()
+	return false, err
 }
 
 // releaseSweeps lets another process sweep.

@@ -161,15 +161,25 @@ func TestTheErrorOfARefusedConnectionDoesNotShowThePassword(t *testing.T) {
 // TestALostConnectionDuringACommitIsResolvedByReadingBack proves both halves of "resolved by reading back":
 // what was committed is not done again, and what was not is done.
 func TestALostConnectionDuringACommitIsResolvedByReadingBack(t *testing.T) {
-	for name, lose := range map[string]func(*pgtest.Proxy) <-chan struct{}{
-		"after the server has committed": func(p *pgtest.Proxy) <-chan struct{} { return p.LoseAnswer("COMMIT") },
-		"before the server hears of it":  func(p *pgtest.Proxy) <-chan struct{} { return p.LoseRequest("COMMIT") },
-		"in the middle of the batch":     func(p *pgtest.Proxy) <-chan struct{} { return p.LoseAnswer("UPDATE") },
+	directly := func(_ *testing.T, address string) string { return address }
+	pooled := func(t *testing.T, address string) string { return through(t, address, "transaction", "exec") }
+	for _, c := range []struct {
+		name string
+		by   func(*testing.T, string) string
+		lose func(*pgtest.Proxy) <-chan struct{}
+	}{
+		{"after the server has committed", directly, func(p *pgtest.Proxy) <-chan struct{} { return p.LoseAnswer("COMMIT") }},
+		{"before the server hears of it", directly, func(p *pgtest.Proxy) <-chan struct{} { return p.LoseRequest("COMMIT") }},
+		{"in the middle of the batch", directly, func(p *pgtest.Proxy) <-chan struct{} { return p.LoseAnswer("UPDATE") }},
+		{"after the server has committed, behind a pooler", pooled, func(p *pgtest.Proxy) <-chan struct{} { return p.LoseAnswer("COMMIT") }},
+		{"before the server hears of it, behind a pooler", pooled, func(p *pgtest.Proxy) <-chan struct{} { return p.LoseRequest("COMMIT") }},
+		{"in the middle of the batch, behind a pooler", pooled, func(p *pgtest.Proxy) <-chan struct{} { return p.LoseAnswer("UPDATE") }},
 	} {
-		t.Run(name, func(t *testing.T) {
+		lose := c.lose
+		t.Run(c.name, func(t *testing.T) {
 			address := postgresDatabase(t)
 			proxy := pgtest.NewProxy(t, address)
-			s := openAt(t, proxy.URL())
+			s := openAt(t, c.by(t, proxy.URL()))
 			mustAccounts(t, s)
 			id := mustIssue(t, s)
 

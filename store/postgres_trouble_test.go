@@ -217,11 +217,34 @@ func TestDurabilityThatAReloadTakesAwayIsNoticedByTheNextWrite(t *testing.T) {
 }
 
 func TestACommitWhoseStandbyWasNotWaitedForIsNotAcknowledged(t *testing.T) {
-	server := postgresServer(t, nil)
-	address := server.URL("postgres")
-	s := openAt(t, address)
+	for _, c := range []struct{ name, setting, mode, execMode string }{
+		{"as the server comes", "", "", ""},
+		{"in a database that hides warnings", `ALTER DATABASE postgres SET client_min_messages = error`, "", ""},
+		{"for a role that hides warnings", `ALTER ROLE postgres SET client_min_messages = error`, "", ""},
+		{"for a role that hides warnings, through a pooler in session mode", `ALTER ROLE postgres SET client_min_messages = error`, "session", ""},
+		{"for a role that hides warnings, through a pooler in transaction mode", `ALTER ROLE postgres SET client_min_messages = error`, "transaction", "exec"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server := postgresServer(t, nil)
+			address := server.URL("postgres")
+			if c.setting != "" {
+				mustExec(t, shell(t, address), c.setting)
+			}
+			pooled := address
+			if c.mode != "" {
+				pooled = through(t, address, c.mode, c.execMode)
+			}
+			cancelledWaitsAreNotAcknowledged(t, server, openAt(t, pooled))
+		})
+	}
+}
+
+// cancelledWaitsAreNotAcknowledged gives the server a standby that never
+// answers, and cancels the waits for it.
+func cancelledWaitsAreNotAcknowledged(t *testing.T, server *pgtest.Server, s *store.Store) {
+	t.Helper()
 	mustAccounts(t, s)
-	db := shell(t, address)
+	db := shell(t, server.URL("postgres"))
 	mustExec(t, db, `SET synchronous_commit = local`)
 	reload(t, server, `ALTER SYSTEM SET synchronous_standby_names = 'nobody'`)
 	waiting := func() int64 {

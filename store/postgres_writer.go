@@ -65,6 +65,7 @@ var (
 // pgLane is a connection that writes to PostgreSQL.
 type pgLane struct {
 	*writer
+	server *pgServer
 	pool   *sql.DB
 	pooled *gorm.DB
 
@@ -86,15 +87,15 @@ type pgLane struct {
 	refusedAt time.Time
 }
 
-func openPostgresLane(ctx context.Context, config *pgx.ConnConfig, w *writer) (*pgLane, error) {
-	l := &pgLane{writer: w}
-	config = config.Copy()
+func openPostgresLane(ctx context.Context, server *pgServer, w *writer) (*pgLane, error) {
+	l := &pgLane{writer: w, server: server}
+	config := server.session(pgWriting)
 	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
 		if n.SeverityUnlocalized == "WARNING" {
 			l.warned = true
 		}
 	}
-	pool, orm, err := openPostgresPool(config, 1, pgSession)
+	pool, orm, err := openPostgresPool(config, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +145,7 @@ func (l *pgLane) dial(ctx context.Context) error {
 		return nil
 	})
 	if err == nil {
-		err = assertPostgres(ctx, raw)
+		err = l.server.assertDurable(ctx, raw)
 	}
 	if err == nil {
 		// No batch of it is committed where there is no row, whatever l.batch is:
@@ -400,9 +401,9 @@ func (l *pgLane) resolve() (committed bool, err error) {
 		}
 	}
 	for {
-		var batch int64
 		l.warned = false
-		if err := l.raw.QueryRow(ctx, `SELECT batch FROM writers WHERE id = $1 FOR UPDATE`, l.id).Scan(&batch); err != nil {
+		batch, err := l.committedBatch(ctx)
+		if err != nil {
 			return false, err
 		}
 		// The lock was written, so this waits for the standby too, unless that wait
@@ -411,6 +412,18 @@ func (l *pgLane) resolve() (committed bool, err error) {
 			return batch == l.batch, nil
 		}
 	}
+}
+
+// committedBatch reads the number of the lane's last batch that was committed,
+// with a lock on its row.
+func (l *pgLane) committedBatch(ctx context.Context) (number int64, err error) {
+	var batch pgx.Batch
+	batch.Queue("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+	batch.Queue("SELECT set_config('client_min_messages', 'warning', true)") // a pooler's session may have another
+	batch.Queue(`SELECT batch FROM writers WHERE id = $1 FOR UPDATE`, l.id).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&number) })
+	batch.Queue("COMMIT")
+	return number, l.raw.SendBatch(ctx, &batch).Close()
 }
 
 // pgWork is what a transaction on PostgreSQL remembers.
@@ -433,13 +446,17 @@ func (w *pgWork) begin(round []*write) error {
 	l.batch++
 	var batch pgx.Batch
 	batch.Queue("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+	if set := l.server.transactionSettings(pgWriting); set != "" {
+		batch.Queue(set)
+	}
 	batch.Queue(`UPDATE writers SET batch = $2, seen_at = $3 WHERE id = $1
 		RETURNING (SELECT base FROM feed) + 256 * CAST(CAST(pg_current_xact_id() AS TEXT) AS BIGINT), current_setting('fsync'), current_setting('full_page_writes'),
-			set_config('synchronous_commit', current_setting('synchronous_commit'), true), coalesce((`+closedPeriodSQL+`), ''), set_config('lock_timeout', $4, true)`,
+			set_config('synchronous_commit', current_setting('synchronous_commit'), true), coalesce((`+closedPeriodSQL+`), ''),
+			set_config('lock_timeout', $4, true), set_config('client_min_messages', 'warning', true)`,
 		l.id, l.batch, micros(l.now()), l.lockTimeout(round)).
 		QueryRow(func(row pgx.Row) error {
 			var fsync, pages, commit, closed string
-			if err := row.Scan(&w.place, &fsync, &pages, &commit, &closed, nil); err != nil {
+			if err := row.Scan(&w.place, &fsync, &pages, &commit, &closed, nil, nil); err != nil {
 				if errors.Is(err, pgx.ErrNoRows) {
 					return nil
 				}
@@ -453,7 +470,7 @@ func (w *pgWork) begin(round []*write) error {
 			return err
 		})
 	if slices.ContainsFunc(round, func(op *write) bool { return op.hot == hotIssue }) {
-		batch.Queue(`SELECT pg_advisory_xact_lock_shared($1, 0)`, pgLockAccounts)
+		batch.Queue(`SELECT pg_advisory_xact_lock_shared(CAST($1 AS INTEGER), 0)`, pgLockAccounts)
 		w.readAccounts(&batch, round)
 	}
 	var events []*topup.Event
@@ -528,7 +545,7 @@ func (l *pgLane) lockTimeout(round []*write) string {
 const (
 	// lockReferencesSQL keeps two processes from opening a payment for the same
 	// id that was not issued, or storing the same message that names none.
-	lockReferencesSQL = `SELECT pg_advisory_xact_lock($1, h) FROM (
+	lockReferencesSQL = `SELECT pg_advisory_xact_lock(CAST($1 AS INTEGER), h) FROM (
 		SELECT DISTINCT u.hash AS h FROM unnest($2::text[], $3::text[], $4::text[], $5::int[]) AS u (reference, provider, project, hash)
 		WHERE NOT EXISTS (SELECT 1 FROM payments p
 			WHERE p.payment_id = u.reference AND p.provider = u.provider AND p.project = u.project AND p.customer_id <> '')
