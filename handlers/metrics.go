@@ -236,6 +236,7 @@ type books struct {
 
 	up                                                               *prometheus.Desc
 	pending, oldest, review, suspense, seq, wal, payins, oldestPayin *prometheus.Desc
+	messages                                                         *prometheus.Desc
 
 	mu      sync.Mutex
 	last    *figures      // nil: they could not be read, or not yet
@@ -260,6 +261,7 @@ func newBooks(s *store.Store, log *zap.Logger, now func() time.Time) *books {
 		oldest:   gauge("tolem_oldest_pending_seconds", "Age of the oldest payment that waits for its result, in seconds; 0 if none does."),
 		review:   gauge("tolem_review_payments", "Payments that somebody must look at."),
 		suspense: gauge("tolem_open_suspense_items", "Money in suspense that nobody has resolved, in items."),
+		messages: prometheus.NewDesc("tolem_open_messages", "Messages that somebody must deal with, by what they told.", []string{"told"}, nil),
 		seq:      gauge("tolem_ledger_last_seq", "The newest place in the ledger's feed."),
 		wal:      gauge("tolem_wal_bytes", "Size of the database's write-ahead log, in bytes."),
 
@@ -270,7 +272,7 @@ func newBooks(s *store.Store, log *zap.Logger, now func() time.Time) *books {
 
 // Describe implements [prometheus.Collector].
 func (b *books) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{b.up, b.pending, b.oldest, b.review, b.suspense, b.seq, b.wal, b.payins, b.oldestPayin} {
+	for _, desc := range []*prometheus.Desc{b.up, b.pending, b.oldest, b.review, b.suspense, b.seq, b.wal, b.payins, b.oldestPayin, b.messages} {
 		ch <- desc
 	}
 }
@@ -298,6 +300,12 @@ func (b *books) Collect(ch chan<- prometheus.Metric) {
 	gauge(b.oldest, age(f.stats.OldestPending))
 	gauge(b.review, float64(f.stats.Review))
 	gauge(b.suspense, float64(f.stats.OpenSuspense))
+	for told, n := range map[topup.Told]int64{
+		topup.ToldUnreadable: f.stats.OpenUnreadable, topup.ToldRefund: f.stats.OpenRefunds,
+		topup.ToldReversal: f.stats.OpenReversals, topup.ToldConflict: f.stats.OpenConflicts,
+	} {
+		ch <- prometheus.MustNewConstMetric(b.messages, prometheus.GaugeValue, float64(n), string(told))
+	}
 	gauge(b.seq, float64(f.stats.LastSeq))
 	gauge(b.wal, float64(f.stats.WALBytes))
 	gauge(b.payins, float64(f.openPayins))
