@@ -531,10 +531,10 @@ const (
 	lockReferencesSQL = `SELECT pg_advisory_xact_lock($1, h) FROM (
 		SELECT DISTINCT u.hash AS h FROM unnest($2::text[], $3::text[], $4::text[], $5::int[]) AS u (reference, provider, project, hash)
 		WHERE NOT EXISTS (SELECT 1 FROM payments p
-			WHERE p.payment_id = u.reference AND p.provider = u.provider AND p.project = u.project AND p.customer_id <> '')
+			WHERE p.payment_id = u.reference AND p.provider = u.provider AND p.project = u.project AND p.customer_id <> '' AND p.recorded = 0)
 		ORDER BY 1) s`
 	pgIssuedSQL = `SELECT u.n, ` + paymentColumns + ` FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS u (reference, provider, project, n)
-		JOIN payments p ON p.payment_id = u.reference AND p.provider = u.provider AND p.project = u.project AND p.customer_id <> ''
+		JOIN payments p ON p.payment_id = u.reference AND p.provider = u.provider AND p.project = u.project AND p.customer_id <> '' AND p.recorded = 0
 		ORDER BY p.payment_id FOR UPDATE OF p`
 	pgUnknownSQL = `SELECT u.n, ` + paymentColumns + ` FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS u (reference, provider, project, n)
 		JOIN payments p ON p.provider_reference = u.reference AND p.provider = u.provider AND p.project = u.project AND p.customer_id = ''
