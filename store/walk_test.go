@@ -17,9 +17,11 @@ import (
 )
 
 func init() {
-	if onPostgres { // where each history takes half a second to make a database
-		_ = flag.Set("rapid.checks", "40")
+	checks := "60" // a history of all steps takes half a second
+	if onPostgres {
+		checks = "20" // and there a database of its own beside
 	}
+	_ = flag.Set("rapid.checks", checks)
 }
 
 // asStored is a body that holds the event itself, so that a test can read a
