@@ -599,7 +599,7 @@ func scanHeld(rows pgx.Rows, state func(i int) *topup.State) error {
 	for rows.Next() {
 		var n int64
 		var row paymentRow
-		var byOperator, reversed, recorded int64
+		var byOperator, reversed, recorded, moved int64
 		places := append([]any{&n}, row.places()...)
 		for i, place := range places {
 			switch place {
@@ -609,12 +609,15 @@ func scanHeld(rows pgx.Rows, state func(i int) *topup.State) error {
 				places[i] = &reversed
 			case any(&row.recorded):
 				places[i] = &recorded
+			case any(&row.moved):
+				places[i] = &moved
 			}
 		}
 		if err := rows.Scan(places...); err != nil {
 			return err
 		}
-		row.creditByOperator, row.creditReversed, row.recorded = byOperator != 0, reversed != 0, recorded != 0
+		row.creditByOperator, row.creditReversed = byOperator != 0, reversed != 0
+		row.recorded, row.moved = recorded != 0, moved != 0
 		if s := state(int(n - 1)); s != nil {
 			s.Payment = row.value()
 		}
