@@ -447,6 +447,9 @@ func (s *Store) DismissMessage(ctx context.Context, id int64, by By) error {
 		return err
 	}
 	err := s.writer.do(ctx, func(tx *wtx) error {
+		if err := tx.lockKey("message", strconv.FormatInt(id, 10)); err != nil {
+			return err
+		}
 		m, _, err := readMessage(tx.raw, id)
 		if err != nil {
 			return err

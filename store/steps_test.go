@@ -480,6 +480,42 @@ func TestNothingIsDatedInAClosedPeriod(t *testing.T) {
 	checked(t, s)
 }
 
+// TestTheClosedPeriodCountsForWhatFollowsInItsBatch: steps that wait share a
+// transaction on SQLite.
+func TestTheClosedPeriodCountsForWhatFollowsInItsBatch(t *testing.T) {
+	c := newClock()
+	s := bookOf(t, func(o *store.Options) { o.Now = c.Now })
+	first, second := mustIssue(t, s), mustIssue(t, s)
+	release := s.HoldWriter()
+	defer release()
+	errs := make([]error, 4)
+	var wg sync.WaitGroup
+	for i, step := range []func() error{
+		func() error {
+			_, err := s.Issue(ctx, store.NewPayment{Provider: "jetpay", Project: "1", Money: hundred})
+			return err
+		}, // the writer has it in hand already
+		func() error { _, err := s.CreditPayment(ctx, first, on(dayBefore(c, 1))); return err },
+		func() error { _, err := s.SetClosedPeriod(ctx, "2026-11-20", dayBefore(c, 1).End); return err },
+		func() error { _, err := s.CreditPayment(ctx, second, on(dayBefore(c, 1))); return err },
+	} {
+		wg.Go(func() { errs[i] = step() })
+		if !onPostgres {
+			waitFor(t, "it is queued", func() bool { return s.QueueDepth() >= i })
+		}
+	}
+	release()
+	wg.Wait()
+	if onPostgres { // each has a transaction of its own, in any order
+		return
+	}
+	if errs[0] != nil || errs[1] != nil || errs[2] != nil {
+		t.Errorf("got %v", errs[:3])
+	}
+	refused(t, errs[3], topup.KindConflict, "the books are closed")
+	checked(t, s)
+}
+
 func TestTheClosedPeriodCountsForEveryProcessAtOnce(t *testing.T) {
 	c := newClock()
 	now := func(o *store.Options) { o.Now = c.Now }
