@@ -55,6 +55,9 @@ func (s *Store) SetClosedPeriod(ctx context.Context, day string, until time.Time
 		if day != "" {
 			next = day + " " + strconv.FormatInt(micros(until), 10)
 		}
+		if w, ok := tx.work.(*sqliteWork); ok {
+			w.closed = nil // what follows in this batch asks anew
+		}
 		switch {
 		case next == value:
 			return nil

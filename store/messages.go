@@ -292,7 +292,7 @@ func (s *Store) suspendMessage(ctx context.Context, id int64, r topup.SuspendReq
 		if err := tx.lockKey("message", strconv.FormatInt(id, 10)); err != nil {
 			return nil, err
 		}
-		p, err := tx.suspend(id, r, e, by)
+		p, err := tx.suspend(id, r, &e, by)
 		return []posted{p}, err
 	})
 	if err != nil {
@@ -301,13 +301,13 @@ func (s *Store) suspendMessage(ctx context.Context, id int64, r topup.SuspendReq
 	return made[0], nil
 }
 
-func (tx *wtx) suspend(id int64, r topup.SuspendRequest, e topup.Event, by By) (posted, error) {
+func (tx *wtx) suspend(id int64, r topup.SuspendRequest, e *topup.Event, by By) (posted, error) {
 	m, _, err := readMessage(tx.raw, id)
 	if err != nil {
 		return posted{}, err
 	}
 	state := topup.SuspendState{Message: id, Disposition: m.Disposition}
-	meets, err := tx.state(tx, &e)
+	meets, err := tx.state(tx, e)
 	if err != nil {
 		return posted{}, fmt.Errorf("read what the message concerns: %w", err)
 	}
@@ -320,7 +320,7 @@ func (tx *wtx) suspend(id int64, r topup.SuspendRequest, e topup.Event, by By) (
 	if state.Suspended, err = tx.suspendedBefore(m); err != nil {
 		return posted{}, err
 	}
-	step, err := topup.DecideSuspend(r, e, state)
+	step, err := topup.DecideSuspend(r, *e, state)
 	if err != nil {
 		return posted{}, err
 	}
@@ -345,7 +345,7 @@ func (tx *wtx) suspend(id int64, r topup.SuspendRequest, e topup.Event, by By) (
 	}
 	err = tx.claim(claim{
 		operation: step.Operation, provider: e.Provider, project: e.Project, seq: made.seq, reference: step.Reference,
-		sum: step.Sum, initial: initialOf(e, step.Sum), entered: true,
+		sum: step.Sum, initial: initialOf(*e, step.Sum), entered: true,
 	})
 	if err != nil {
 		return posted{}, err
@@ -447,6 +447,9 @@ func (s *Store) DismissMessage(ctx context.Context, id int64, by By) error {
 		return err
 	}
 	err := s.writer.do(ctx, func(tx *wtx) error {
+		if err := tx.lockKey("message", strconv.FormatInt(id, 10)); err != nil {
+			return err
+		}
 		m, _, err := readMessage(tx.raw, id)
 		if err != nil {
 			return err

@@ -2,16 +2,12 @@ package store_test
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"pgregory.net/rapid"
 
 	"tolem/store"
 	"tolem/topup"
@@ -687,161 +683,5 @@ func feed(t interface {
 			return all
 		}
 		all = append(all, page...)
-	}
-}
-
-func init() {
-	if onPostgres { // where each history takes half a second to make a database
-		_ = flag.Set("rapid.checks", "40")
-	}
-}
-
-func TestWhateverHappensTheBookStaysSound(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(r *rapid.T) {
-		c := newClock()
-		o := newDatabase(t)
-		o.Now = c.Now
-		s, err := store.Open(context.Background(), o)
-		if err != nil {
-			r.Fatal(err)
-		}
-		defer func() {
-			if err := s.Close(); err != nil {
-				r.Fatal(err)
-			}
-		}()
-		b := &book{t: r, s: s, c: c, succeeded: map[string]bool{}}
-		mustAccounts(t, s)
-		b.issue()
-		r.Repeat(map[string]func(*rapid.T){
-			"issue":   func(*rapid.T) { b.issue() },
-			"message": func(*rapid.T) { b.message() },
-			"credit":  func(*rapid.T) { b.allow(s.CreditPayment(context.Background(), b.payment(), anna)) },
-			"assign": func(*rapid.T) {
-				to := rapid.SampledFrom([][2]string{{"7123456789", "12345"}, {"7123456789", "2"}, {"7000000000", "1"}, {"7999999999", "1"}}).Draw(r, "to")
-				b.allow(s.AssignSuspense(context.Background(), b.transaction(), to[0], to[1], anna))
-			},
-			"return":  func(*rapid.T) { b.allow(s.ReturnSuspense(context.Background(), b.transaction(), anna)) },
-			"reverse": func(*rapid.T) { b.allow(s.Reverse(context.Background(), b.transaction(), anna)) },
-			"wait": func(*rapid.T) {
-				c.Add(100 * time.Hour)
-				if _, err := s.ExpirePending(context.Background()); err != nil {
-					r.Fatal(err)
-				}
-			},
-			"": func(*rapid.T) { b.sound() },
-		})
-		report, err := s.Check(context.Background())
-		if err != nil || len(report.Problems) > 0 {
-			r.Fatalf("ledger check: %v, %v", report.Problems, err)
-		}
-	})
-}
-
-// book is a store under random operations.
-type book struct {
-	t         *rapid.T
-	s         *store.Store
-	c         *clock
-	payments  []string
-	succeeded map[string]bool // payments that were seen so
-}
-
-func (b *book) issue() {
-	id, err := b.s.Issue(context.Background(), store.NewPayment{
-		Provider: "jetpay", Project: "1234", CustomerID: "7123456789", ContractID: "12345", Money: hundred, ExpiresAfter: 288 * time.Hour,
-	})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.payments = append(b.payments, id)
-}
-
-func (b *book) payment() string { return rapid.SampledFrom(b.payments).Draw(b.t, "payment") }
-
-// transaction is one of the ledger's, or an id of nothing.
-func (b *book) transaction() string {
-	all := feed(b.t, b.s)
-	if len(all) == 0 {
-		return "t_none"
-	}
-	return rapid.SampledFrom(all).Draw(b.t, "transaction").ID
-}
-
-// allow accepts what was done and what was refused, and nothing between.
-func (b *book) allow(_ topup.Transaction, err error) {
-	if k := kindOf(err); err != nil && k != topup.KindConflict && k != topup.KindNotFound && k != topup.KindInvalid {
-		b.t.Fatalf("neither done nor refused: %v", err)
-	}
-}
-
-func (b *book) message() {
-	reference := rapid.SampledFrom(append(slices.Clone(b.payments), "theirs-1", "theirs-2")).Draw(b.t, "reference")
-	operation := rapid.SampledFrom([]string{"1", "2", "3", "4", "5", "6", "7", "8"}).Draw(b.t, "operation")
-	e := paid(reference, operation, func(e *topup.Event) {
-		e.Sum.Amount = rapid.SampledFrom([]int64{10000, 10000, 9000, 20000}).Draw(b.t, "sum")
-		e.Sum.Currency = rapid.SampledFrom([]string{"KZT", "KZT", "KZT", "KGS"}).Draw(b.t, "currency")
-		e.Outcome = rapid.SampledFrom([]topup.Outcome{topup.OutcomePaid, topup.OutcomePaid, topup.OutcomePaid, topup.OutcomeDeclined, topup.OutcomeRefunded, topup.OutcomeOpen}).Draw(b.t, "outcome")
-		e.Status = string(e.Outcome)
-		e.EffectiveAt = b.c.Now()
-	})
-	r, err := b.s.Record(context.Background(), e, []byte(operation))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	if r.PaymentID != "" && !slices.Contains(b.payments, r.PaymentID) {
-		b.payments = append(b.payments, r.PaymentID)
-	}
-}
-
-// sound recomputes from the feed alone what must hold.
-func (b *book) sound() {
-	held := map[string]map[string]int64{} // currency, then kind of account
-	credits, operations, reversed := map[string]int{}, map[string]int{}, map[string]int{}
-	for _, t := range feed(b.t, b.s) {
-		for _, p := range t.Postings {
-			if held[p.Currency] == nil {
-				held[p.Currency] = map[string]int64{}
-			}
-			kind, _, _ := strings.Cut(p.Account, ":")
-			held[p.Currency][kind] += p.Amount
-		}
-		switch t.Kind {
-		case topup.KindCredit, topup.KindManualCredit:
-			credits[t.PaymentID]++
-		case topup.KindReversal:
-			reversed[t.Reverses]++
-		}
-		if t.Operation != "" {
-			operations[t.Operation]++
-		} else if t.Actor == "" {
-			b.t.Fatalf("%s has neither an operation nor an actor", t.ID)
-		}
-	}
-	for currency, sums := range held {
-		if sums["settlement"] != -(sums["customers"] + sums["suspense"]) {
-			b.t.Fatalf("%s: %v does not balance", currency, sums)
-		}
-		if sums["suspense"] > 0 || sums["customers"] > 0 {
-			b.t.Fatalf("%s: %v: more was taken than given", currency, sums)
-		}
-	}
-	for what, counts := range map[string]map[string]int{"payment credited": credits, "operation posted": operations, "transaction reversed": reversed} {
-		for id, n := range counts {
-			if n > 1 {
-				b.t.Fatalf("%s %d times: %s", what, n, id)
-			}
-		}
-	}
-	for _, id := range b.payments {
-		p, err := b.s.Payment(context.Background(), id)
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		if b.succeeded[id] && p.Status != topup.StatusSucceeded {
-			b.t.Fatalf("payment %s succeeded, and now it is %s", id, p.Status)
-		}
-		b.succeeded[id] = p.Status == topup.StatusSucceeded
 	}
 }

@@ -12,7 +12,7 @@ import (
 const paymentColumns = `p.id, p.payment_id, p.provider, p.project, p.customer_id, p.entity_id, p.contract_number,
 	p.amount, p.currency, p.method, p.status, p.flags, p.created_at, p.expires_at,
 	p.provider_status, p.provider_code, p.provider_message, p.provider_reference, p.provider_payment_id, p.operation_id, p.provider_time,
-	p.credit_seq, p.credit_transaction, p.credit_amount, p.credit_currency, p.credit_at, p.credit_by_operator, p.credit_operation, p.credit_reversed, p.open_items, p.recorded`
+	p.credit_seq, p.credit_transaction, p.credit_amount, p.credit_currency, p.credit_at, p.credit_by_operator, p.credit_operation, p.credit_reversed, p.open_items, p.recorded, p.moved`
 
 const paymentSQL = `SELECT ` + paymentColumns + ` FROM payments p WHERE p.payment_id = ?`
 
@@ -43,7 +43,7 @@ type paymentRow struct {
 	creditByOperator  bool
 	creditOperation   string
 	creditReversed    bool
-	recorded          bool
+	recorded, moved   bool
 }
 
 // places are where paymentColumns are scanned to, in their order.
@@ -53,7 +53,7 @@ func (r *paymentRow) places() []any {
 		&p.Money.Amount, &p.Money.Currency, &p.Method, (*string)(&p.Status), (*uint32)(&p.Flags), &r.createdAt, &r.expiresAt,
 		&p.ProviderStatus, &p.ProviderCode, &p.ProviderMessage, &p.ProviderReference, &r.receipt, &p.OperationID, &r.time,
 		&r.creditSeq, &r.creditTransaction, &r.creditAmount, &r.creditCurrency, &r.creditAt, &r.creditByOperator, &r.creditOperation, &r.creditReversed,
-		&p.InSuspense, &r.recorded}
+		&p.InSuspense, &r.recorded, &r.moved}
 }
 
 // value returns the scanned payment.
@@ -63,7 +63,7 @@ func (r *paymentRow) value() *topup.Payment {
 	p.ExpiresAt = fromMicros(r.expiresAt.Int64)
 	p.ProviderPaymentID = r.receipt.String
 	p.ProviderTime = fromMicros(r.time.Int64)
-	p.Recorded = r.recorded
+	p.Recorded, p.Moved = r.recorded, r.moved
 	if r.creditTransaction.Valid {
 		p.Credit = &topup.Credit{
 			Seq:           r.creditSeq.Int64,
@@ -202,7 +202,8 @@ func (s *Store) Payment(ctx context.Context, paymentID string) (*topup.Payment, 
 }
 
 // flagsMoved are those of which one is set on every payment whose own contract
-// has something else of its money than the payment's one credit.
+// has something else of its money than the payment's one credit, unless the
+// payment is marked as moved.
 const flagsMoved = topup.FlagReversed | topup.FlagAmountDiffers | topup.FlagCurrencyDiffers | topup.FlagUnknownPayment |
 	topup.FlagSecondOperation | topup.FlagConflict | topup.FlagUnreadable
 
@@ -212,7 +213,7 @@ func (s *Store) readCredited(ctx context.Context, payments ...*topup.Payment) er
 	books := make(map[string]*topup.Book)
 	var ids []string
 	for _, p := range payments {
-		if p.Flags&flagsMoved != 0 {
+		if p.Moved || p.Flags&flagsMoved != 0 {
 			books[p.ID], ids = &topup.Book{Payment: p}, append(ids, p.ID)
 		}
 	}

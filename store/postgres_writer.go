@@ -548,10 +548,10 @@ const (
 	lockReferencesSQL = `SELECT pg_advisory_xact_lock(CAST($1 AS INTEGER), h) FROM (
 		SELECT DISTINCT u.hash AS h FROM unnest($2::text[], $3::text[], $4::text[], $5::int[]) AS u (reference, provider, project, hash)
 		WHERE NOT EXISTS (SELECT 1 FROM payments p
-			WHERE p.payment_id = u.reference AND p.provider = u.provider AND p.project = u.project AND p.customer_id <> '')
+			WHERE p.payment_id = u.reference AND p.provider = u.provider AND p.project = u.project AND p.customer_id <> '' AND p.recorded = 0)
 		ORDER BY 1) s`
 	pgIssuedSQL = `SELECT u.n, ` + paymentColumns + ` FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS u (reference, provider, project, n)
-		JOIN payments p ON p.payment_id = u.reference AND p.provider = u.provider AND p.project = u.project AND p.customer_id <> ''
+		JOIN payments p ON p.payment_id = u.reference AND p.provider = u.provider AND p.project = u.project AND p.customer_id <> '' AND p.recorded = 0
 		ORDER BY p.payment_id FOR UPDATE OF p`
 	pgUnknownSQL = `SELECT u.n, ` + paymentColumns + ` FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS u (reference, provider, project, n)
 		JOIN payments p ON p.provider_reference = u.reference AND p.provider = u.provider AND p.project = u.project AND p.customer_id = ''
@@ -616,7 +616,7 @@ func scanHeld(rows pgx.Rows, state func(i int) *topup.State) error {
 	for rows.Next() {
 		var n int64
 		var row paymentRow
-		var byOperator, reversed, recorded int64
+		var byOperator, reversed, recorded, moved int64
 		places := append([]any{&n}, row.places()...)
 		for i, place := range places {
 			switch place {
@@ -626,12 +626,15 @@ func scanHeld(rows pgx.Rows, state func(i int) *topup.State) error {
 				places[i] = &reversed
 			case any(&row.recorded):
 				places[i] = &recorded
+			case any(&row.moved):
+				places[i] = &moved
 			}
 		}
 		if err := rows.Scan(places...); err != nil {
 			return err
 		}
-		row.creditByOperator, row.creditReversed, row.recorded = byOperator != 0, reversed != 0, recorded != 0
+		row.creditByOperator, row.creditReversed = byOperator != 0, reversed != 0
+		row.recorded, row.moved = recorded != 0, moved != 0
 		if s := state(int(n - 1)); s != nil {
 			s.Payment = row.value()
 		}

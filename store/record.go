@@ -17,9 +17,10 @@ const (
 	postedSQL = `SELECT reference, sum_amount, sum_currency, initial_amount, initial_currency, entered
 		FROM operations WHERE operation = ? AND provider = ? AND project = ?`
 	// issuedSQL finds the payment that the event names, if it was issued to
-	// the event's own project.
+	// the event's own project. The id of a payment that an operator recorded was
+	// issued to nobody.
 	issuedSQL = `SELECT ` + paymentColumns + ` FROM payments p
-		WHERE p.payment_id = ? AND p.provider = ? AND p.project = ? AND p.customer_id <> ''`
+		WHERE p.payment_id = ? AND p.provider = ? AND p.project = ? AND p.customer_id <> '' AND p.recorded = 0`
 	// unknownSQL finds the payment that was opened for earlier money under an
 	// id that was not issued to the project.
 	unknownSQL = `SELECT ` + paymentColumns + ` FROM payments p

@@ -28,7 +28,7 @@ func (s *Store) RecordPayment(ctx context.Context, r topup.RecordRequest, by By)
 	// What the platform's name for it concerns, as a message of that name would.
 	about := topup.Event{Provider: r.Provider, Project: r.Project, Reference: r.Reference, Operation: r.Operation, Sum: r.Money, Initial: r.Money}
 	made, err := s.operateEach(ctx, by, &about, func(tx *wtx) ([]posted, error) {
-		p, err := tx.recordPayment(r, about, by)
+		p, err := tx.recordPayment(r, &about, by)
 		return []posted{p}, err
 	})
 	if err != nil {
@@ -37,8 +37,8 @@ func (s *Store) RecordPayment(ctx context.Context, r topup.RecordRequest, by By)
 	return made[0], nil
 }
 
-func (tx *wtx) recordPayment(r topup.RecordRequest, about topup.Event, by By) (posted, error) {
-	state, err := tx.recordState(r, &about)
+func (tx *wtx) recordPayment(r topup.RecordRequest, about *topup.Event, by By) (posted, error) {
+	state, err := tx.recordState(r, about)
 	if err != nil {
 		return posted{}, err
 	}

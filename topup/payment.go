@@ -123,6 +123,9 @@ type Payment struct {
 	// Recorded is set when an operator opened the payment for money that no
 	// message told of.
 	Recorded bool
+	// Moved is set when an operator has recalled or suspended money of it, so that
+	// Credit does not tell what its contract has.
+	Moved bool
 	// InSuspense is the number of suspense items of the payment that nobody
 	// has resolved.
 	InSuspense int

@@ -1,6 +1,7 @@
 package topup
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -214,6 +215,9 @@ func (b Book) redo(root, t *Transaction, s *Step) error {
 	case KindSuspense:
 		s.Item = &ItemMove{Item: root.ID, From: ItemReversed, To: ItemOpen}
 		if !root.ByProvider() {
+			if err := b.refuseSecondSuspense(root, t); err != nil {
+				return err
+			}
 			s.Retakes = root.ID
 		}
 	case KindRecall:
@@ -255,6 +259,18 @@ func (b Book) refuseSecondCredit(reversal *Transaction) error {
 		if t.Seq > reversal.Seq && t.Kind == KindSuspense {
 			return Conflict("money of this payment has come since its credit was reversed: use suspense assign")
 		}
+	}
+	return nil
+}
+
+// refuseSecondSuspense refuses to let a message's suspended money count again when
+// money of its payment has posted since that was reversed: that may be the same
+// money, which a later success told of in a larger sum.
+func (b Book) refuseSecondSuspense(root, reversal *Transaction) error {
+	_, money := root.receiver()
+	before := Book{b.Payment, slices.DeleteFunc(slices.Clone(b.Transactions), func(t Transaction) bool { return t.Seq >= reversal.Seq })}
+	if b.posted(money.Currency) > before.posted(money.Currency)-money.Amount {
+		return Conflict("money of this payment has come since this was reversed: use messages suspend again, for what is left")
 	}
 	return nil
 }

@@ -19,6 +19,10 @@ CREATE INDEX transactions_takes ON transactions (takes) WHERE takes IS NOT NULL;
 -- 1: an operator opened it for money that no message told of.
 ALTER TABLE payments ADD COLUMN recorded INTEGER NOT NULL DEFAULT 0;
 
+-- 1: an operator recalled or suspended money of it, so that its one credit does
+-- not tell what its contract has.
+ALTER TABLE payments ADD COLUMN moved INTEGER NOT NULL DEFAULT 0;
+
 -- 1: an operator entered it, no message did.
 ALTER TABLE operations ADD COLUMN entered INTEGER NOT NULL DEFAULT 0;
 
