@@ -231,6 +231,33 @@ func TestPeriodsAreCutAtMidnightOfTheConfiguredTimezone(t *testing.T) {
 	}
 }
 
+func TestADayWithoutMidnightIsCutAtItsFirstInstant(t *testing.T) {
+	s := newShop(t, "timezone: America/Havana") // 2026-03-08 begins at 01:00, an hour after 23:59
+	r := s.serve(t)
+	for i, at := range []string{"2026-03-08T04:59:59Z", "2026-03-08T05:00:00Z", "2026-03-09T03:59:59Z", "2026-03-09T04:00:00Z"} {
+		effective, err := time.Parse(time.RFC3339, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		callback, err := demoProject(t).Callback(platform.NewCallback(platform.OutcomeSuccess, fmt.Sprint("unknown_", i), int64(i+1), tenge(int64(i+1)), effective))
+		r.post(t, callback, err)
+	}
+	for day, want := range map[string][]string{"2026-03-07": {"1"}, "2026-03-08": {"2", "3"}, "2026-03-09": {"4"}} {
+		var got []string
+		for line := range strings.Lines(s.must(t, "ledger", "export", "--format", "jsonl", "--from", day, "--to", day)) {
+			got = append(got, decode[struct {
+				Operation string `json:"operation_id"`
+			}](t, line).Operation)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got operations %v, want %v", day, got, want)
+		}
+		if got := strings.Count(s.must(t, "ledger", "export", "--format", "csv"), ","+day+","); got != 2*len(want) {
+			t.Errorf("%s: got %d postings in the export, want %d", day, got, 2*len(want))
+		}
+	}
+}
+
 func TestABrokenLedgerIsNamed(t *testing.T) {
 	s := newShop(t)
 	r := s.serve(t)
