@@ -9,6 +9,8 @@ type dialect struct {
 	position string
 	// countTables counts the tables of a name.
 	countTables string
+	// numbers is where contract numbers are searched for.
+	numbers *numberSource
 }
 
 var sqliteDialect = dialect{
@@ -17,4 +19,5 @@ var sqliteDialect = dialect{
 	beginRead:   "BEGIN DEFERRED",
 	position:    "instr",
 	countTables: `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?`,
+	numbers:     &sqliteNumbers,
 }
