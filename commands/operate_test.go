@@ -573,6 +573,42 @@ func TestALoadIsMeasuredAndComparedWithTheBooks(t *testing.T) {
 	contains(t, "a load that is refused", got.out, "0 done, 5 errors", "5 × check_deposit: HTTP 200, code 500")
 }
 
+func TestALoadPaysTheContractsOfAFileInTurn(t *testing.T) {
+	s := newShop(t)
+	s.env = []string{"TOLEM_DEMO__ACCOUNTS=", "TOLEM_DEMO__PAYMENTS="}
+	jsonl := writeFile(t, s.dir, "accounts.jsonl", `{"customer_id":"1","additional_customer_id":"A","currency":"KZT","entities":[{"id":"e1","number":"N-1"},{"id":"e2","number":"N-2","closed":true}]}
+{"customer_id":"2","additional_customer_id":"B","currency":"KGS","entities":[{"id":"e1","number":"N-3"}]}
+{"customer_id":"3","additional_customer_id":"C","currency":"KZT","closed":true,"entities":[{"id":"e1","number":"N-4"}]}
+`)
+	csv := writeFile(t, s.dir, "accounts.csv", "customer_id,additional_customer_id,currency,entity_id,number,payment,min_payment,info\n1,A,KZT,e1,N-1,,,\n2,B,KGS,e1,N-3,,,\n")
+	s.must(t, "accounts", "import", jsonl)
+	r := s.serve(t)
+	got := s.simulate(t, r, "--accounts", jsonl, "--amount", "10000", "--count", "5", "--concurrency", "2")
+	if got.code != 0 {
+		t.Fatalf("got %+v", got)
+	}
+	contains(t, "count", got.out, "top-ups: 5 started, 5 done, 0 errors", "acknowledged 5, booked as success 5\n")
+	got = s.simulate(t, r, "--accounts", csv, "--amount", "1")
+	if got.code != 0 {
+		t.Fatalf("got %+v", got)
+	}
+	contains(t, "one each", got.out, "top-ups: 2 started, 2 done, 0 errors")
+	contains(t, "balances", s.must(t, "accounts", "list"), "300.01 KZT", "200.01 KGS")
+	if got := s.simulate(t, r, "--accounts", jsonl, "--amount", "1", "--outcome", "decline"); got.code != 0 {
+		t.Errorf("decline: got %+v", got)
+	}
+
+	for name, text := range map[string]string{"line 2: ": "{\"customer_id\":\"1\",\"additional_customer_id\":\"A\",\"currency\":\"KZT\",\"entities\":[{\"id\":\"e1\",\"number\":\"N-1\"}]}\n{}\n", "has no open contract": "\n"} {
+		got := s.simulate(t, r, "--accounts", writeFile(t, s.dir, "bad.jsonl", text), "--amount", "1")
+		if got.code != 1 || got.out != "" || !strings.Contains(got.err, "bad.jsonl") || !strings.Contains(got.err, name) {
+			t.Errorf("%s: got %+v", name, got)
+		}
+	}
+	if got := s.simulate(t, r, "--accounts", "nowhere.jsonl", "--amount", "1"); got.code != 1 {
+		t.Errorf("no such file: got %+v", got)
+	}
+}
+
 func TestSimulateWithoutTheAdminAPISaysSoOnce(t *testing.T) {
 	s := newShop(t)
 	r := s.serve(t)

@@ -43,6 +43,8 @@ func TestWrongUsageExitsWith2AndSaysWhereHelpIs(t *testing.T) {
 		"simulate kaspi --customer c --entity e --amount 1 --outcome maybe", "simulate kaspi --customer c --entity e --amount 1 --count -1",
 		"simulate kaspi --customer c --entity e --amount 1 --concurrency 2", "simulate kaspi --customer c --entity e --amount 1 --project 99",
 		"simulate kaspi --customer c --entity e --amount 1 --url ftp://x",
+		"simulate kaspi --customer c --amount 1", "simulate kaspi --entity e --amount 1", "simulate kaspi --accounts ../fixtures/accounts.jsonl --customer c --amount 1",
+		"simulate kaspi --accounts ../fixtures/accounts.jsonl",
 	} {
 		t.Run(line, func(t *testing.T) {
 			got := s.tolem(t, strings.Split(line, " ")...)
