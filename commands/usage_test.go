@@ -23,11 +23,6 @@ func TestWrongUsageExitsWith2AndSaysWhereHelpIs(t *testing.T) {
 		"serve extra", "serve --nonsense", "config check extra", "migrate extra", "healthcheck --url x", "backup", "backup a b",
 		"accounts import", "accounts import a.jsonl b.jsonl", "accounts list extra", "accounts show",
 		"payments list --status paid", "payments list --flag red", "payments list --pending-over soon", "payments list --pending-over -2h",
-		"payments list --status=", "payments list --status  --json", "payments list --flag=", "payments list --customer=", "payments list --customer \u00a0",
-		"payments list --q=", "payments list --from=", "payments list --to ", "payments list --amount=", "payments list --limit=", "payments list --pending-over=",
-		"payments list --amount 0", "payments list --amount -1", "payments list --amount 5,00", "payments list --amount 1e3",
-		"suspense list --flag=", "suspense list --flag red", "suspense list --amount=", "suspense list --amount x", "suspense list --from=", "suspense list --to=", "suspense list --by=",
-		"ledger balances --prefix=", "ledger balances --from=", "ledger export --format csv --to=",
 		"payments list --limit -1", "payments list --from yesterday", "payments list --from 2026-11-31", "payments list --to 2026-11-01T25:00:00Z",
 		"payments list --from 2026-11-02 --to 2026-11-01",
 		"payments show", "payments credit", "payments credit p_1", "payments credit p_1 --reason=", "payments credit p_1 --reason=\u00a0",
@@ -43,8 +38,6 @@ func TestWrongUsageExitsWith2AndSaysWhereHelpIs(t *testing.T) {
 		"simulate kaspi --customer c --entity e --amount 1 --outcome maybe", "simulate kaspi --customer c --entity e --amount 1 --count -1",
 		"simulate kaspi --customer c --entity e --amount 1 --concurrency 2", "simulate kaspi --customer c --entity e --amount 1 --project 99",
 		"simulate kaspi --customer c --entity e --amount 1 --url ftp://x",
-		"simulate kaspi --customer c --amount 1", "simulate kaspi --entity e --amount 1", "simulate kaspi --accounts ../fixtures/accounts.jsonl --customer c --amount 1",
-		"simulate kaspi --accounts ../fixtures/accounts.jsonl",
 	} {
 		t.Run(line, func(t *testing.T) {
 			got := s.tolem(t, strings.Split(line, " ")...)

@@ -9,8 +9,6 @@ type dialect struct {
 	position string
 	// countTables counts the tables of a name.
 	countTables string
-	// numbers is where contract numbers are searched for.
-	numbers *numberSource
 }
 
 var sqliteDialect = dialect{
@@ -19,5 +17,4 @@ var sqliteDialect = dialect{
 	beginRead:   "BEGIN DEFERRED",
 	position:    "instr",
 	countTables: `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?`,
-	numbers:     &sqliteNumbers,
 }

@@ -47,7 +47,6 @@ var postgresDialect = dialect{
 	beginRead:   "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
 	position:    "strpos",
 	countTables: `SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1`,
-	numbers:     &postgresNumbers,
 }
 
 // pgSession are the settings of the connections that write.

@@ -43,6 +43,14 @@ var (
 	}
 )
 
+// numbers is where this database keeps contract numbers.
+func (s *Store) numbers() *numberSource {
+	if s.dialect.name == sqliteDialect.name {
+		return &sqliteNumbers
+	}
+	return &postgresNumbers
+}
+
 func sqliteCompact(column string) string {
 	for _, blank := range blanks {
 		column = fmt.Sprintf("replace(%s, char(%d), '')", column, blank)
@@ -110,8 +118,8 @@ func (s *Store) numberRange(ctx context.Context, text string) (numberRange, erro
 		return r, nil
 	}
 	count := 0
-	for _, key := range s.dialect.numbers.keys() {
-		query := fmt.Sprintf(nextNumberSQL, key[0], s.dialect.numbers.from, key[1])
+	for _, key := range s.numbers().keys() {
+		query := fmt.Sprintf(nextNumberSQL, key[0], s.numbers().from, key[1])
 		var n int
 		if err := s.raw(ctx, query, r.from, end, end, maxNumbers).Row().Scan(&n); err != nil {
 			return r, fmt.Errorf("count contract numbers: %w", err)
@@ -149,7 +157,7 @@ func (s *Store) found(ctx context.Context, q *gorm.DB, text string) (_ *gorm.DB,
 	case !utf8.ValidString(text):
 		return nil, false, topup.Invalid("q", "must be valid UTF-8")
 	}
-	numbers, err := s.numberRange(ctx, text)
+	number, err := s.numberRange(ctx, text)
 	if err != nil {
 		return nil, false, err
 	}
@@ -158,12 +166,12 @@ func (s *Store) found(ctx context.Context, q *gorm.DB, text string) (_ *gorm.DB,
 	for range strings.Count(query, "?") {
 		args = append(args, text)
 	}
-	for _, key := range s.dialect.numbers.keys() {
-		condition, more := numbers.where(key[0])
-		query += "\n	UNION " + s.dialect.numbers.payments + " WHERE " + condition + " AND " + key[1]
+	for _, key := range s.numbers().keys() {
+		condition, more := number.where(key[0])
+		query += "\n	UNION " + s.numbers().payments + " WHERE " + condition + " AND " + key[1]
 		args = append(args, more...)
 	}
-	return q.Where("p.id IN ("+query+")", args...), numbers.tooMany, nil
+	return q.Where("p.id IN ("+query+")", args...), number.tooMany, nil
 }
 
 // errTooManyNumbers is for a text that finds nothing but more contract numbers
