@@ -19,6 +19,19 @@ func zone(t *testing.T, name string) *time.Location {
 	return loc
 }
 
+// bothWays runs a test with the zone as the system has it, and as it is built
+// in: one may list every change, and the other give a rule.
+func bothWays(t *testing.T, name string, run func(*testing.T, *time.Location)) {
+	t.Run("of the system", func(t *testing.T) { run(t, zone(t, name)) })
+	t.Run("built in", func(t *testing.T) {
+		loc, ok := calendar.LoadBuiltIn(name)
+		if !ok {
+			t.Fatalf("%s is not built in", name)
+		}
+		run(t, loc)
+	})
+}
+
 func day(t *testing.T, text string) calendar.Day {
 	t.Helper()
 	d, err := calendar.ParseDay(text)
@@ -44,15 +57,18 @@ func TestADayBeginsAtTheFirstInstantOfItsDate(t *testing.T) {
 		{"the day before it", "Pacific/Apia", "2011-12-29", "2011-12-29T10:00:00Z", "2011-12-30T10:00:00Z"},
 		{"the day after it", "Pacific/Apia", "2011-12-31", "2011-12-30T10:00:00Z", "2011-12-31T10:00:00Z"},
 		{"the end of a year", "Asia/Almaty", "2026-12-31", "2026-12-30T19:00:00Z", "2026-12-31T19:00:00Z"},
+		{"the end of a leap year", "America/Havana", "2028-12-31", "2028-12-31T05:00:00Z", "2029-01-01T05:00:00Z"},
+		{"the end of a leap year in summer", "America/Santiago", "2028-12-31", "2028-12-31T03:00:00Z", "2029-01-01T03:00:00Z"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			loc := zone(t, test.zone)
-			if got := day(t, test.day).Start(loc).UTC().Format(time.RFC3339); got != test.start {
-				t.Errorf("%s %s starts at %s, want %s", test.zone, test.day, got, test.start)
-			}
-			if got := day(t, test.day).End(loc).UTC().Format(time.RFC3339); got != test.end {
-				t.Errorf("%s %s ends at %s, want %s", test.zone, test.day, got, test.end)
-			}
+			bothWays(t, test.zone, func(t *testing.T, loc *time.Location) {
+				if got := day(t, test.day).Start(loc).UTC().Format(time.RFC3339); got != test.start {
+					t.Errorf("%s %s starts at %s, want %s", test.zone, test.day, got, test.start)
+				}
+				if got := day(t, test.day).End(loc).UTC().Format(time.RFC3339); got != test.end {
+					t.Errorf("%s %s ends at %s, want %s", test.zone, test.day, got, test.end)
+				}
+			})
 		})
 	}
 }
@@ -63,6 +79,7 @@ func TestEachInstantIsInOneDay(t *testing.T) {
 	for _, test := range []struct{ zone, from, to string }{
 		{"America/Havana", "2026-01-01", "2026-12-31"},
 		{"Africa/Cairo", "2026-01-01", "2026-12-31"},
+		{"America/Havana", "2028-12-01", "2029-01-31"},
 		{"Asia/Almaty", "2024-02-01", "2024-04-01"},
 		{"America/St_Johns", "2009-10-01", "2009-12-01"},
 		{"Pacific/Apia", "2011-12-01", "2012-02-01"},
@@ -71,17 +88,18 @@ func TestEachInstantIsInOneDay(t *testing.T) {
 		{"America/Scoresbysund", "2024-03-01", "2024-11-30"},
 		{"Pacific/Kwajalein", "1993-08-01", "1993-09-01"},
 	} {
-		loc := zone(t, test.zone)
-		end := day(t, test.to).Start(loc)
-		for at := day(t, test.from).Start(loc); at.Before(end); at = at.Add(15 * time.Minute) {
-			d := calendar.DayOf(at, loc)
-			if at.Before(d.Start(loc)) || !at.Before(d.End(loc)) {
-				t.Fatalf("%s: %s is said to be in %s, which is %s to %s", test.zone, at.UTC(), d, d.Start(loc).UTC(), d.End(loc).UTC())
+		bothWays(t, test.zone, func(t *testing.T, loc *time.Location) {
+			end := day(t, test.to).Start(loc)
+			for at := day(t, test.from).Start(loc); at.Before(end); at = at.Add(15 * time.Minute) {
+				d := calendar.DayOf(at, loc)
+				if at.Before(d.Start(loc)) || !at.Before(d.End(loc)) {
+					t.Fatalf("%s: %s is said to be in %s, which is %s to %s", test.zone, at.UTC(), d, d.Start(loc).UTC(), d.End(loc).UTC())
+				}
+				if earlier := d.Add(-1); at.Before(earlier.End(loc)) {
+					t.Fatalf("%s: %s is in %s and in %s", test.zone, at.UTC(), earlier, d)
+				}
 			}
-			if earlier := d.Add(-1); at.Before(earlier.End(loc)) {
-				t.Fatalf("%s: %s is in %s and in %s", test.zone, at.UTC(), earlier, d)
-			}
-		}
+		})
 	}
 }
 
@@ -133,8 +151,10 @@ func TestOldZoneDataOfTheSystemAreSeen(t *testing.T) {
 	if got, want := difference.String(), "from 2024-02-29 on the system has +06:00, this program +05:00"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	builtIn, _ := calendar.LoadBuiltIn("Asia/Almaty")
-	if difference, differs := calendar.Compare(builtIn); differs {
-		t.Errorf("the built-in data differ from themselves: %s", difference)
+	for _, name := range []string{"Asia/Almaty", "America/Havana", "Africa/Casablanca", "UTC"} {
+		builtIn, _ := calendar.LoadBuiltIn(name)
+		if difference, differs := calendar.Compare(builtIn); differs {
+			t.Errorf("%s: the built-in data differ from themselves: %s", name, difference)
+		}
 	}
 }

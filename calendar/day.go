@@ -96,7 +96,7 @@ func (d Day) Start(loc *time.Location) time.Time {
 	for {
 		_, offset := stretch.Zone()
 		start := midnight.Add(-time.Duration(offset) * time.Second).In(loc)
-		_, end := stretch.ZoneBounds()
+		end := stretchEnd(stretch)
 		switch {
 		case !start.After(stretch):
 			return stretch
@@ -105,4 +105,17 @@ func (d Day) Start(loc *time.Location) time.Time {
 		}
 		stretch = end
 	}
+}
+
+// stretchEnd is where the offset of t may change next; the zero time if it never does.
+//
+// ZoneBounds ends years at latest, and leap years a day too early: on their last day its end is not after t (Go 1.26,
+// in zones whose clocks change by a rule). No clocks change on that day by a rule, so an hour is a step that misses
+// nothing.
+func stretchEnd(t time.Time) time.Time {
+	_, end := t.ZoneBounds()
+	if !end.IsZero() && !end.After(t) {
+		return t.Add(time.Hour)
+	}
+	return end
 }

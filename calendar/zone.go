@@ -77,22 +77,12 @@ func Compare(loaded *time.Location) (first Difference, differs bool) {
 		if a, b := theirs.Format(layout), ours.Format(layout); a != b {
 			return Difference{At: t, System: a, BuiltIn: b}, true
 		}
-		t = earlier(end(ours), end(theirs))
+		t = compareTo
+		for _, end := range []time.Time{stretchEnd(ours), stretchEnd(theirs)} {
+			if !end.IsZero() && end.Before(t) {
+				t = end
+			}
+		}
 	}
 	return Difference{}, false
-}
-
-// end is where the offset of t changes next.
-func end(t time.Time) time.Time {
-	if _, end := t.ZoneBounds(); !end.IsZero() {
-		return end
-	}
-	return compareTo
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }

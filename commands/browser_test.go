@@ -114,9 +114,17 @@ func TestAPersonPaysInABrowser(t *testing.T) {
 	text = browse(t, ctx, "11-receipt",
 		chromedp.SendKeys(chromedp.CSS("#amount"), "250.50"), chromedp.Click(chromedp.CSS("#pay")),
 		chromedp.WaitVisible(chromedp.CSS("#result")))
-	contains(t, "receipt", text, "Paid.", "250.50")
+	contains(t, "receipt", text, "Paid.", "250.50", "E-0001/2025")
 	if got, want := m.credits(t, mobile), int64(1500000+25050); got != want {
 		t.Errorf("contract: got %d, want %d", got, want)
 	}
 	browse(t, ctx, "12-start", chromedp.Navigate(m.pages+"/"))
+
+	// At the width of a telephone nothing is cut off, and an id is one line.
+	browse(t, ctx, "13-start-telephone", chromedp.EmulateViewport(375, 800, chromedp.EmulateMobile), chromedp.Navigate(m.pages+"/"))
+	fits, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`document.documentElement.scrollWidth <= 375 &&
+		[...document.querySelectorAll("td a")].every(link => link.getBoundingClientRect().height < 30)`))
+	if err != nil || !fits {
+		t.Errorf("the list of pay-ins fits into 375 pixels, an id a line: got %v, %v", fits, err)
+	}
 }

@@ -29,16 +29,16 @@ type ledgerExportCommand struct {
 func (ledgerExportCommand) Help() string {
 	return `Prints the transactions of the period in the order of the feed. Memory does not grow with the journal.
 
-csv: a header, then one line a posting. amount is in minor units, amount_major in major units; a debit is positive, a credit negative. date is the day of the time that --by names, in the configured timezone. A text that a spreadsheet would take for a formula (it begins with =, +, -, @, a tab or a line break) has an apostrophe before it.
+csv: a header, then one line a posting; a debit is positive, a credit negative. Add up the column amount: it is in minor units (tiyn: 100000 is 1000.00 tenge), a whole number that every spreadsheet reads as one. amount_major is the same in major units, for reading: a spreadsheet in Russian or Kazakh takes its decimal point for text, or for a date (12.05). date is the day of the time that --by names, in the configured timezone. A text that a spreadsheet would take for a formula (it begins with =, +, -, @, a tab or a line break) has an apostrophe before it.
 
-hledger: a journal that "hledger check --strict" accepts, with accounts and commodities declared. Days are those of the configured timezone.
+hledger: a journal that "hledger check --strict" accepts, with accounts, their types and commodities declared, so that balancesheet and incomestatement work. Days are those of the configured timezone.
 
 jsonl: one transaction a line, as in the feed of the admin API. It is the exact one.
 
 Example:
 
   tolem ledger export --format hledger --from 2026-11-01 --to 2026-11-30 > november.journal
-  hledger -f november.journal balance`
+  hledger -f november.journal balancesheet`
 }
 
 // exporter writes the journal in one format.
@@ -166,8 +166,19 @@ type hledgerExporter struct {
 	currencies map[string]bool
 }
 
+// hledgerTypes declare the accounts at the top, from which those below have
+// their type: hledger knows an account's side by it, never by our names.
+const hledgerTypes = `account settlement  ; type:Asset
+account bank  ; type:Asset
+account reserve  ; type:Asset
+account customers  ; type:Liability
+account suspense  ; type:Liability
+account fees  ; type:Expense
+account adjustments  ; type:Expense
+`
+
 func newHledgerExporter(out io.Writer, b books, days accountingDays) (*hledgerExporter, error) {
-	_, err := fmt.Fprintf(out, "; tolem journal, days by %s time in %s\ndecimal-mark .\n", days.by, days.zone)
+	_, err := fmt.Fprintf(out, "; tolem journal, days by %s time in %s\ndecimal-mark .\n\n%s", days.by, days.zone, hledgerTypes)
 	return &hledgerExporter{out, b, days, map[string]bool{}}, err
 }
 

@@ -72,14 +72,7 @@ func TestTheExportedJournalIsAcceptedByHledger(t *testing.T) {
 	if err := os.WriteFile(journal, []byte(s.must(t, "ledger", "export", "--format", "hledger")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	balances := map[string]string{}
-	rows, err := csv.NewReader(strings.NewReader(hledger("-f", journal, "balance", "--flat", "-O", "csv"))).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, row := range rows {
-		balances[row[0]] = row[1]
-	}
+	balances := hledgerRows(t, hledger("-f", journal, "balance", "--flat", "-O", "csv"))
 	for _, id := range nasty {
 		account := "customers:" + id + ":" + id
 		if got, want := balances[account], "-1000.01 KZT"; got != want {
@@ -91,6 +84,69 @@ func TestTheExportedJournalIsAcceptedByHledger(t *testing.T) {
 	}
 	first, _ := s.firstAndLast(t)
 	contains(t, "transaction", hledger("-f", journal, "print", fmt.Sprintf("tag:seq=^%d$", first)), "(t_", ") credit", "payment:p_")
+}
+
+// hledgerRows are the amounts of a report in CSV, by account.
+func hledgerRows(t *testing.T, report string) map[string]string {
+	t.Helper()
+	reader := csv.NewReader(strings.NewReader(report))
+	reader.FieldsPerRecord = -1
+	rows, err := reader.ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	amounts := map[string]string{}
+	for _, row := range rows {
+		if len(row) > 1 {
+			amounts[row[0]] = row[1]
+		}
+	}
+	return amounts
+}
+
+func TestHledgerDrawsUpABalanceSheetOfTheExportedJournal(t *testing.T) {
+	need(t, "hledger")
+	s := newShop(t)
+	r := s.serve(t)
+	if got := s.simulate(t, r, "--customer", "7123456789", "--entity", "12345", "--amount", "100000"); got.code != 0 {
+		t.Fatalf("top up: got %+v", got)
+	}
+	callback, err := demoProject(t).Callback(platform.NewCallback(platform.OutcomeSuccess, "unknown", 1, tenge(2500), time.Now()))
+	r.post(t, callback, err)
+	// What no command posts yet: the accounts that money passes through after the credit.
+	journal := writeFile(t, s.dir, "books.journal", s.must(t, "ledger", "export", "--format", "hledger")+`
+account bank:halyk
+account reserve:jetpay:1234
+account fees:jetpay:1234
+account adjustments:jetpay:1234
+
+2099-01-01 payout
+    bank:halyk  900.00 KZT
+    reserve:jetpay:1234  50.00 KZT
+    fees:jetpay:1234  40.00 KZT
+    adjustments:jetpay:1234  10.00 KZT
+    settlement:jetpay:1234
+`)
+	report := func(args ...string) map[string]string {
+		out, err := exec.Command("hledger", append(args, "-f", journal, "--strict", "-O", "csv")...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("hledger %v: %v\n%s", args, err, out)
+		}
+		return hledgerRows(t, string(out))
+	}
+	for _, tc := range []struct{ report, account, want string }{
+		{"balancesheet", "settlement:jetpay:1234", "25.00 KZT"},
+		{"balancesheet", "bank:halyk", "900.00 KZT"},
+		{"balancesheet", "reserve:jetpay:1234", "50.00 KZT"},
+		{"balancesheet", "customers:7123456789:12345", "1000.00 KZT"},
+		{"balancesheet", "suspense:jetpay:1234", "25.00 KZT"},
+		{"incomestatement", "fees:jetpay:1234", "40.00 KZT"},
+		{"incomestatement", "adjustments:jetpay:1234", "10.00 KZT"},
+	} {
+		if got := report(tc.report, "--flat")[tc.account]; got != tc.want {
+			t.Errorf("%s: %s: got %q, want %q", tc.report, tc.account, got, tc.want)
+		}
+	}
 }
 
 func TestTheExportedCSVIsOneLineAPosting(t *testing.T) {

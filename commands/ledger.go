@@ -105,7 +105,7 @@ func (f periodFlags) into(place *store.Period) func(*config.Config) error {
 type ledgerBalancesCommand struct {
 	periodFlags
 	jsonFlag
-	Prefix string `placeholder:"TEXT" help:"Only accounts whose name begins so, such as suspense: or customers:7123456789:"`
+	Prefix condition `placeholder:"TEXT" help:"Only accounts whose name begins so, such as suspense: or customers:7123456789:"`
 }
 
 // Help is shown by --help.
@@ -123,37 +123,27 @@ Example:
 func (c *ledgerBalancesCommand) Run(ctx context.Context, p *program) error {
 	var period store.Period
 	return p.withBooks(ctx, func(b books) error {
-		balances, err := c.balances(ctx, b, period)
+		l := &balanceList{list: p.list(c.JSON, "ACCOUNT", "CURRENCY", "DEBITS", "CREDITS", "BALANCE"), sums: map[string]store.Balance{}}
+		if period.From.IsZero() && period.To.IsZero() {
+			if err := eachBalance(ctx, b, string(c.Prefix), l.add); err != nil {
+				return err
+			}
+			return l.end()
+		}
+		balances, err := b.BalancesBetween(ctx, period)
 		if err != nil {
-			return err
+			return fmt.Errorf("read balances: %w", err)
 		}
-		if !c.JSON {
-			return p.printBalances(balances)
-		}
-		records := []view.Balance{}
 		for _, balance := range balances {
-			records = append(records, view.Balance(balance))
+			if !strings.HasPrefix(balance.Account, string(c.Prefix)) {
+				continue
+			}
+			if err := l.add(balance); err != nil {
+				return err
+			}
 		}
-		return p.printJSON(records)
+		return l.end()
 	}, c.into(&period))
-}
-
-func (c *ledgerBalancesCommand) balances(ctx context.Context, b books, period store.Period) ([]store.Balance, error) {
-	if period.From.IsZero() && period.To.IsZero() {
-		var all []store.Balance
-		err := eachBalance(ctx, b, c.Prefix, func(balance store.Balance) error {
-			all = append(all, balance)
-			return nil
-		})
-		return all, err
-	}
-	balances, err := b.BalancesBetween(ctx, period)
-	if err != nil {
-		return nil, fmt.Errorf("read balances: %w", err)
-	}
-	return slices.DeleteFunc(balances, func(balance store.Balance) bool {
-		return !strings.HasPrefix(balance.Account, c.Prefix)
-	}), nil
 }
 
 // eachBalance passes the ledger accounts to yield, page by page.
@@ -176,32 +166,44 @@ func eachBalance(ctx context.Context, b books, prefix string, yield func(store.B
 	}
 }
 
-func (p *program) printBalances(balances []store.Balance) error {
-	t := p.table("ACCOUNT", "CURRENCY", "DEBITS", "CREDITS", "BALANCE")
-	sums := map[string]store.Balance{}
-	for _, balance := range balances {
-		t.balance(balance)
-		sum := sums[balance.Currency]
-		var overflow [2]error
-		sum.Debits, overflow[0] = topup.Add(sum.Debits, balance.Debits)
-		sum.Credits, overflow[1] = topup.Add(sum.Credits, balance.Credits)
-		if err := errors.Join(overflow[:]...); err != nil {
-			return fmt.Errorf("sum of all accounts in %s: %w", balance.Currency, err)
-		}
-		sums[balance.Currency] = sum
-	}
-	for _, currency := range slices.Sorted(maps.Keys(sums)) {
-		sum := sums[currency]
-		sum.Account, sum.Currency = "total", currency
-		t.balance(sum)
-	}
-	return t.flush()
+// balanceList prints balances as they come, and at the end, for people, their
+// sums.
+type balanceList struct {
+	list *list
+	sums map[string]store.Balance // by currency
 }
 
-// balance adds a ledger account's row. Debits and credits are never negative,
-// so their difference cannot overflow.
-func (t *table) balance(b store.Balance) {
-	t.row(b.Account, b.Currency, major(b.Debits, b.Currency), major(b.Credits, b.Currency), major(b.Debits-b.Credits, b.Currency))
+func (l *balanceList) add(balance store.Balance) error {
+	sum := l.sums[balance.Currency]
+	var overflow [2]error
+	sum.Debits, overflow[0] = topup.Add(sum.Debits, balance.Debits)
+	sum.Credits, overflow[1] = topup.Add(sum.Credits, balance.Credits)
+	if err := errors.Join(overflow[:]...); err != nil {
+		return fmt.Errorf("sum of all accounts in %s: %w", balance.Currency, err)
+	}
+	l.sums[balance.Currency] = sum
+	return l.row(balance)
+}
+
+// row adds a ledger account. Debits and credits are never negative, so their
+// difference cannot overflow.
+func (l *balanceList) row(b store.Balance) error {
+	return l.list.add(view.Balance(b), b.Account, b.Currency,
+		major(b.Debits, b.Currency), major(b.Credits, b.Currency), major(b.Debits-b.Credits, b.Currency))
+}
+
+func (l *balanceList) end() error {
+	if l.list.json {
+		return l.list.end()
+	}
+	for _, currency := range slices.Sorted(maps.Keys(l.sums)) {
+		sum := l.sums[currency]
+		sum.Account, sum.Currency = "total", currency
+		if err := l.row(sum); err != nil {
+			return err
+		}
+	}
+	return l.list.end()
 }
 
 // major is an amount in major units, without its currency.

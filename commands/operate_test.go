@@ -231,6 +231,167 @@ func TestPeriodsAreCutAtMidnightOfTheConfiguredTimezone(t *testing.T) {
 	}
 }
 
+func TestADayWithoutMidnightIsCutAtItsFirstInstant(t *testing.T) {
+	s := newShop(t, "timezone: America/Havana") // 2026-03-08 begins at 01:00, an hour after 23:59
+	r := s.serve(t)
+	for i, at := range []string{"2026-03-08T04:59:59Z", "2026-03-08T05:00:00Z", "2026-03-09T03:59:59Z", "2026-03-09T04:00:00Z"} {
+		effective, err := time.Parse(time.RFC3339, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		callback, err := demoProject(t).Callback(platform.NewCallback(platform.OutcomeSuccess, fmt.Sprint("unknown_", i), int64(i+1), tenge(int64(i+1)), effective))
+		r.post(t, callback, err)
+	}
+	for day, want := range map[string][]string{"2026-03-07": {"1"}, "2026-03-08": {"2", "3"}, "2026-03-09": {"4"}} {
+		var got []string
+		for line := range strings.Lines(s.must(t, "ledger", "export", "--format", "jsonl", "--from", day, "--to", day)) {
+			got = append(got, decode[struct {
+				Operation string `json:"operation_id"`
+			}](t, line).Operation)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got operations %v, want %v", day, got, want)
+		}
+		if got := strings.Count(s.must(t, "ledger", "export", "--format", "csv"), ","+day+","); got != 2*len(want) {
+			t.Errorf("%s: got %d postings in the export, want %d", day, got, 2*len(want))
+		}
+	}
+}
+
+func TestARefundDoesNotHideTheSale(t *testing.T) {
+	s := newShop(t)
+	r := s.serve(t)
+	sold := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
+	sale := platform.NewCallback(platform.OutcomeSuccess, "payment_47", 4711, tenge(10000), sold)
+	refund := platform.NewCallback(platform.OutcomeSuccess, "payment_47", 4712, tenge(10000), sold.Add(24*time.Hour))
+	refund.Payment.Status, refund.Operation.Type = "refunded", "refund"
+	for _, c := range []platform.Callback{sale, refund} {
+		callback, err := demoProject(t).Callback(c)
+		r.post(t, callback, err)
+	}
+	shown := decode[struct {
+		OperationID string `json:"operation_id"`
+		Receipt     string `json:"provider_payment_id"`
+		Timeline    []struct {
+			What        string
+			OperationID string `json:"operation_id"`
+		}
+	}](t, s.must(t, "payments", "show", "payment_47", "--json"))
+	if shown.OperationID != "4711" || shown.Receipt != "kaspi-4711" {
+		t.Errorf("got operation %s and receipt %s, want those of the sale", shown.OperationID, shown.Receipt)
+	}
+	var delivered []string
+	for _, entry := range shown.Timeline {
+		if entry.What == "message" {
+			delivered = append(delivered, entry.OperationID)
+		}
+	}
+	if want := []string{"4711", "4712"}; !reflect.DeepEqual(delivered, want) {
+		t.Errorf("timeline: got operations %v, want %v", delivered, want)
+	}
+	text := regexp.MustCompile(` +`).ReplaceAllString(s.must(t, "payments", "show", "payment_47"), " ")
+	contains(t, "payments show", text,
+		"provider's status refunded\n", "provider's date 2026-11-21 13:00:00 +0500\n",
+		"movement operation 4711 on 2026-11-20 13:00:00 +0500, credit\n",
+		"\noperation 4711\n", "other operations 4712 (refunded)\n", "receipt kaspi-4711\n")
+}
+
+func TestAListIsWholeUnlessItIsLimited(t *testing.T) {
+	s := newShop(t)
+	s.serve(t).end(t)
+	s.breakBooks(t, `INSERT INTO payments (id, payment_id, provider, project, customer_id, entity_id, contract_number, amount, currency, method, status, flags, created_at)
+		WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2345)
+		SELECT 1000000 + i, 'p_many' || i, 'jetpay', '1234', 'many', 'e', '', i, 'KZT', '', 'pending', 0, i FROM n`)
+	if n := len(decode[[]payment](t, s.must(t, "payments", "list", "--customer", "many", "--json"))); n != 2345 {
+		t.Errorf("got %d payments, want 2345", n)
+	}
+	if n := strings.Count(s.must(t, "payments", "list", "--customer", "many"), "p_many"); n != 2345 {
+		t.Errorf("got %d lines, want 2345", n)
+	}
+	for _, args := range [][]string{{"--json"}, nil} {
+		got := s.tolem(t, append([]string{"payments", "list", "--customer", "many", "--limit", "1200"}, args...)...)
+		if n := strings.Count(got.out, "p_many"); got.code != 0 || n != 1200 {
+			t.Errorf("--limit 1200: got code %d and %d payments", got.code, n)
+		}
+		contains(t, "--limit 1200", got.err, "there are more than these 1200 payments")
+	}
+	if got := s.tolem(t, "payments", "list", "--customer", "many", "--limit", "2345", "--json"); got.err != "" {
+		t.Errorf("--limit of just as many: got %s", got.err)
+	}
+}
+
+func TestPaymentsAreSearchedForAsPeopleAsk(t *testing.T) {
+	s := newShop(t)
+	r := s.serve(t)
+	got := s.simulate(t, r, "--customer", "7123456789", "--entity", "12345", "--amount", "512300")
+	if got.code != 0 {
+		t.Fatalf("simulate: got %+v", got)
+	}
+	id := issuedID.FindStringSubmatch(got.out)[1]
+	for _, args := range [][]string{
+		{"--amount", "5123.00"}, {"--amount", "5123"}, {"--amount", "5123", "--status", "succeeded"},
+		{"--q", "1234_ABC/01", "--customer", "7123456789", "--amount", "5123"}, {"--q", "1234_ABC / 01", "--amount", "5123"},
+	} {
+		found := decode[[]payment](t, s.must(t, append([]string{"payments", "list", "--json"}, args...)...))
+		if len(found) != 1 || found[0].PaymentID != id {
+			t.Errorf("%q: got %+v, want %s", args, found, id)
+		}
+	}
+	if got := s.must(t, "payments", "list", "--json", "--amount", "512300"); got != "[]\n" {
+		t.Errorf("minor units: got %s", got)
+	}
+	contains(t, "an amount alone", s.tolem(t, "payments", "list", "--amount", "5123").err, "only payments from 20", "give --from")
+	if got := s.tolem(t, "payments", "list", "--amount", "5123", "--customer", "7123456789"); got.err != "" {
+		t.Errorf("an amount with a customer: got %s", got.err)
+	}
+	last := decode[[]payment](t, s.must(t, "payments", "list", "--json", "--amount", "5123", "--to", "2020-01-31"))
+	if len(last) != 0 {
+		t.Errorf("40 days up to 2020: got %+v", last)
+	}
+}
+
+func TestSuspenseIsListedByFlagAmountAndDay(t *testing.T) {
+	s := newShop(t) // Asia/Almaty
+	r := s.serve(t)
+	paidAt := time.Date(2026, 11, 20, 19, 30, 0, 0, time.UTC) // the 21st in Almaty
+	for _, c := range []platform.Callback{
+		platform.NewCallback(platform.OutcomeSuccess, "payment_47", 4711, tenge(12000), paidAt),
+		platform.NewCallback(platform.OutcomeSuccess, "unknown_1", 4712, tenge(12000), paidAt.Add(-time.Hour)),
+		platform.NewCallback(platform.OutcomeSuccess, "unknown_2", 4713, tenge(500000), paidAt),
+	} {
+		callback, err := demoProject(t).Callback(c)
+		r.post(t, callback, err)
+	}
+	for _, tc := range []struct {
+		args string
+		want []string
+	}{
+		{"", []string{"4711", "4712", "4713"}},
+		{"--flag unknown_payment", []string{"4712", "4713"}},
+		{"--amount 120.00", []string{"4711", "4712"}},
+		{"--amount 5000", []string{"4713"}},
+		{"--from 2026-11-21 --to 2026-11-21", []string{"4711", "4713"}},
+		{"--to 2026-11-20", []string{"4712"}},
+		{"--to 2026-11-20 --by recorded", nil},
+		{"--flag unknown_payment --amount 5000.00 --from 2026-11-21", []string{"4713"}},
+	} {
+		var got []string
+		for _, item := range decode[[]struct {
+			Operation string `json:"operation_id"`
+			Receipt   string `json:"provider_payment_id"`
+		}](t, s.must(t, append([]string{"suspense", "list", "--json"}, strings.Fields(tc.args)...)...)) {
+			got = append(got, item.Operation)
+			if item.Receipt != "kaspi-"+item.Operation {
+				t.Errorf("operation %s: got receipt %q", item.Operation, item.Receipt)
+			}
+		}
+		if !reflect.DeepEqual(got, tc.want) {
+			t.Errorf("%s: got operations %v, want %v", tc.args, got, tc.want)
+		}
+	}
+	contains(t, "suspense list", s.must(t, "suspense", "list", "--amount", "5000"), "RECEIPT", "kaspi-4713", "2026-11-21 00:30:00 +0500")
+}
+
 func TestABrokenLedgerIsNamed(t *testing.T) {
 	s := newShop(t)
 	r := s.serve(t)
@@ -410,6 +571,42 @@ func TestALoadIsMeasuredAndComparedWithTheBooks(t *testing.T) {
 		t.Errorf("a load that is refused: got %+v", got)
 	}
 	contains(t, "a load that is refused", got.out, "0 done, 5 errors", "5 × check_deposit: HTTP 200, code 500")
+}
+
+func TestALoadPaysTheContractsOfAFileInTurn(t *testing.T) {
+	s := newShop(t)
+	s.env = []string{"TOLEM_DEMO__ACCOUNTS=", "TOLEM_DEMO__PAYMENTS="}
+	jsonl := writeFile(t, s.dir, "accounts.jsonl", `{"customer_id":"1","additional_customer_id":"A","currency":"KZT","entities":[{"id":"e1","number":"N-1"},{"id":"e2","number":"N-2","closed":true}]}
+{"customer_id":"2","additional_customer_id":"B","currency":"KGS","entities":[{"id":"e1","number":"N-3"}]}
+{"customer_id":"3","additional_customer_id":"C","currency":"KZT","closed":true,"entities":[{"id":"e1","number":"N-4"}]}
+`)
+	csv := writeFile(t, s.dir, "accounts.csv", "customer_id,additional_customer_id,currency,entity_id,number,payment,min_payment,info\n1,A,KZT,e1,N-1,,,\n2,B,KGS,e1,N-3,,,\n")
+	s.must(t, "accounts", "import", jsonl)
+	r := s.serve(t)
+	got := s.simulate(t, r, "--accounts", jsonl, "--amount", "10000", "--count", "5", "--concurrency", "2")
+	if got.code != 0 {
+		t.Fatalf("got %+v", got)
+	}
+	contains(t, "count", got.out, "top-ups: 5 started, 5 done, 0 errors", "acknowledged 5, booked as success 5\n")
+	got = s.simulate(t, r, "--accounts", csv, "--amount", "1")
+	if got.code != 0 {
+		t.Fatalf("got %+v", got)
+	}
+	contains(t, "one each", got.out, "top-ups: 2 started, 2 done, 0 errors")
+	contains(t, "balances", s.must(t, "accounts", "list"), "300.01 KZT", "200.01 KGS")
+	if got := s.simulate(t, r, "--accounts", jsonl, "--amount", "1", "--outcome", "decline"); got.code != 0 {
+		t.Errorf("decline: got %+v", got)
+	}
+
+	for name, text := range map[string]string{"line 2: ": "{\"customer_id\":\"1\",\"additional_customer_id\":\"A\",\"currency\":\"KZT\",\"entities\":[{\"id\":\"e1\",\"number\":\"N-1\"}]}\n{}\n", "has no open contract": "\n"} {
+		got := s.simulate(t, r, "--accounts", writeFile(t, s.dir, "bad.jsonl", text), "--amount", "1")
+		if got.code != 1 || got.out != "" || !strings.Contains(got.err, "bad.jsonl") || !strings.Contains(got.err, name) {
+			t.Errorf("%s: got %+v", name, got)
+		}
+	}
+	if got := s.simulate(t, r, "--accounts", "nowhere.jsonl", "--amount", "1"); got.code != 1 {
+		t.Errorf("no such file: got %+v", got)
+	}
 }
 
 func TestSimulateWithoutTheAdminAPISaysSoOnce(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"tolem/calendar"
 	"tolem/config"
 	"tolem/store"
 	"tolem/topup"
@@ -30,22 +31,26 @@ type paymentsCommands struct {
 type paymentsListCommand struct {
 	span
 	jsonFlag
-	Status      string        `placeholder:"S" help:"One of pending, succeeded, declined, expired, review."`
-	Flag        string        `placeholder:"F" help:"Payments with this flag, such as amount_differs."`
-	Customer    string        `placeholder:"C" help:"Payments of this customer."`
-	Q           string        `name:"q" placeholder:"TEXT" help:"Any id, in full: ours, the provider's, the operation's, a receipt number; or a contract number."`
-	PendingOver time.Duration `placeholder:"D" help:"Pending since longer than this, such as 2h."`
-	Limit       int           `default:"1000" placeholder:"N" help:"At most so many; 0: all. Default: ${default}."`
+	Status      condition       `placeholder:"S" help:"One of pending, succeeded, declined, expired, review."`
+	Flag        condition       `placeholder:"F" help:"Payments with this flag, such as amount_differs."`
+	Customer    condition       `placeholder:"C" help:"Payments of this customer."`
+	Q           condition       `name:"q" placeholder:"TEXT" help:"Any id, in full: ours, the provider's, the operation's, a receipt number; or a contract number or its beginning, in which blanks do not count."`
+	Amount      amountCondition `placeholder:"N" help:"Payments of this sum in major units, as people say it: 5000 and 5000.00 are both five thousand tenge. (The admin API's amount is in minor units.)"`
+	PendingOver time.Duration   `placeholder:"D" help:"Pending since longer than this, such as 2h."`
+	Limit       int             `default:"0" placeholder:"N" help:"At most so many. Default: all."`
 }
 
 // Help is shown by --help.
 func (paymentsListCommand) Help() string {
-	return `All conditions must hold. --from and --to are about the time at which the payment was issued. When there are more payments than --limit, that is said on standard error.
+	return `All conditions must hold. --from and --to are about the time at which the payment was issued. With --limit, when there are more payments, that is said on standard error.
+
+--amount alone, or with only --status succeeded, looks at the last 40 days; name others with --from or --to.
 
 Example:
 
   tolem payments list --status review
   tolem payments list --customer 7123456789 --from 2026-11-01 --to 2026-11-01
+  tolem payments list --q "1234_ABC / 01" --amount 5000.00
   tolem payments list --pending-over 2h --json`
 }
 
@@ -57,6 +62,9 @@ func (c *paymentsListCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	return p.withBooks(ctx, func(b books) error {
+		if days := c.amountDays(&filter, b.cfg.Location()); days != "" {
+			p.warn(days)
+		}
 		l := p.list(c.JSON, "PAYMENT", "STATUS", "FLAGS", "AMOUNT", "CUSTOMER", "CONTRACT", "ISSUED")
 		for {
 			filter.Limit = paymentPage
@@ -65,7 +73,7 @@ func (c *paymentsListCommand) Run(ctx context.Context, p *program) error {
 			}
 			payments, next, err := b.Payments(ctx, filter)
 			if err != nil {
-				return err
+				return refusedFilter(err)
 			}
 			for _, payment := range payments {
 				if err := l.add(view.PaymentOf(payment), paymentCells(b, payment)...); err != nil {
@@ -76,7 +84,7 @@ func (c *paymentsListCommand) Run(ctx context.Context, p *program) error {
 				return l.end()
 			}
 			if l.n == c.Limit {
-				p.warn(fmt.Sprintf("there are more than these %d payments: narrow the search, or give --limit 0", c.Limit))
+				p.warn(fmt.Sprintf("there are more than these %d payments: narrow the search, or leave --limit out", c.Limit))
 				return l.end()
 			}
 			filter.Cursor = next
@@ -84,18 +92,35 @@ func (c *paymentsListCommand) Run(ctx context.Context, p *program) error {
 	}, check)
 }
 
+// amountDays is how far back payments are searched by their amount alone:
+// without another condition every payment would be read.
+const amountDays = 40
+
+// amountDays bounds a search that has nothing but an amount, and says so.
+func (c *paymentsListCommand) amountDays(f *store.PaymentFilter, zone *time.Location) (note string) {
+	narrow := f.CustomerID != "" || f.Q != "" || f.Flag != 0 || f.PendingOver != 0 || f.Status != "" && f.Status != topup.StatusSucceeded
+	if f.Major.IsZero() || narrow || !f.From.IsZero() {
+		return ""
+	}
+	last := time.Now()
+	if !f.To.IsZero() {
+		last = f.To.Add(-1)
+	}
+	first := calendar.DayOf(last, zone).Add(-amountDays)
+	f.From = first.Start(zone)
+	return fmt.Sprintf("only payments from %s on are searched for the amount; give --from to search others", first)
+}
+
 func (c *paymentsListCommand) filter(cfg *config.Config) (store.PaymentFilter, error) {
-	f := store.PaymentFilter{CustomerID: c.Customer, Q: c.Q, PendingOver: c.PendingOver}
+	f := store.PaymentFilter{CustomerID: string(c.Customer), Q: string(c.Q), Major: c.Amount.Major, PendingOver: c.PendingOver}
 	var err error
 	if c.Status != "" {
-		if f.Status, err = topup.ParseStatus(c.Status); err != nil {
+		if f.Status, err = topup.ParseStatus(string(c.Status)); err != nil {
 			return f, wrongUsage("--%w", err)
 		}
 	}
-	if c.Flag != "" {
-		if f.Flag, err = topup.ParseFlag(c.Flag); err != nil {
-			return f, wrongUsage("--%w", err)
-		}
+	if f.Flag, err = flagCondition(c.Flag); err != nil {
+		return f, err
 	}
 	if c.PendingOver < 0 {
 		return f, wrongUsage("--pending-over must not be negative")
@@ -129,7 +154,7 @@ type paymentsShowCommand struct {
 
 // Help is shown by --help.
 func (paymentsShowCommand) Help() string {
-	return `What was asked, where the payment stands, what the provider said last, and everything that happened to it in the order of time: the issue, each delivery of the provider and what was done about it, each ledger transaction.
+	return `What was asked, where the payment stands, what the provider said last, with the provider's date of it, and everything that happened to it in the order of time: the issue, each delivery of the provider and what was done about it, each ledger transaction. The provider's date is that of its status; a movement's own date is the one by which it is booked. operation is the movement's; a refund's is among the other operations.
 
 Example:
 
@@ -180,9 +205,18 @@ func (p *program) printPayment(b books, payment *topup.Payment, timeline []store
 		t.row("first credit", c.Money.String()+" by "+c.TransactionID+creditNote(payment))
 	}
 	t.rowIf("provider's status", payment.ProviderStatus)
+	if !payment.ProviderTime.IsZero() {
+		t.row("provider's date", when(payment.ProviderTime, zone))
+	}
 	t.rowIf("provider's code", strings.TrimSpace(payment.ProviderCode+" "+payment.ProviderMessage))
 	t.rowIf("provider's payment", payment.ProviderReference)
+	for _, entry := range timeline {
+		if tx := entry.Transaction; tx != nil && tx.Operation != "" {
+			t.row("movement", fmt.Sprintf("operation %s on %s, %s", tx.Operation, when(tx.EffectiveAt, zone), tx.Kind))
+		}
+	}
 	t.rowIf("operation", payment.OperationID)
+	t.rowIf("other operations", otherOperations(payment, timeline))
 	t.rowIf("receipt", payment.ProviderPaymentID)
 	if err := t.flush(); err != nil {
 		return err
@@ -195,6 +229,27 @@ func (p *program) printPayment(b books, payment *topup.Payment, timeline []store
 		t.row(when(entry.At, zone), string(entry.What), happened(entry))
 	}
 	return t.flush()
+}
+
+// otherOperations are the operations that messages of the payment named beside
+// its own, such as that of a refund, each with what the provider said of it last.
+func otherOperations(payment *topup.Payment, timeline []store.TimelineEntry) string {
+	var order []string
+	status := map[string]string{}
+	for _, entry := range timeline {
+		m := entry.Message
+		if m == nil || m.Operation == "" || m.Operation == payment.OperationID || m.Disposition == topup.DispositionRepeat {
+			continue
+		}
+		if _, seen := status[m.Operation]; !seen {
+			order = append(order, m.Operation)
+		}
+		status[m.Operation] = m.Status
+	}
+	for i, operation := range order {
+		order[i] = fmt.Sprintf("%s (%s)", operation, orDash(status[operation]))
+	}
+	return strings.Join(order, ", ")
 }
 
 // rowIf adds a row, unless it would be empty.

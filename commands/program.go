@@ -240,16 +240,16 @@ func (p *program) by(o operator, zone *time.Location) (store.By, error) {
 
 // span is a period of time on the command line.
 type span struct {
-	From string `placeholder:"T" help:"From this time on: RFC 3339 (2026-11-01T09:30:00+05:00), or a date (2026-11-01), which means the start of that day in the configured timezone."`
-	To   string `placeholder:"T" help:"Before this time: RFC 3339, or a date, which means the end of that day, so that --from and --to of one date are that day."`
+	From condition `placeholder:"T" help:"From this time on: RFC 3339 (2026-11-01T09:30:00+05:00), or a date (2026-11-01), which means the start of that day in the configured timezone."`
+	To   condition `placeholder:"T" help:"Before this time: RFC 3339, or a date, which means the end of that day, so that --from and --to of one date are that day."`
 }
 
 // between reads the span; a zero time is no bound.
 func (s span) between(zone *time.Location) (from, to time.Time, err error) {
-	if from, err = parseTime("--from", s.From, zone, calendar.Day.Start); err != nil {
+	if from, err = parseTime("--from", string(s.From), zone, calendar.Day.Start); err != nil {
 		return from, to, err
 	}
-	if to, err = parseTime("--to", s.To, zone, calendar.Day.End); err != nil {
+	if to, err = parseTime("--to", string(s.To), zone, calendar.Day.End); err != nil {
 		return from, to, err
 	}
 	if !from.IsZero() && !to.IsZero() && !from.Before(to) {

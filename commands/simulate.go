@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -18,6 +19,7 @@ import (
 
 	"tolem/config"
 	"tolem/platform"
+	"tolem/store"
 	"tolem/topup"
 )
 
@@ -40,36 +42,42 @@ type serverFlags struct {
 // simulateKaspiCommand plays JetPay.
 type simulateKaspiCommand struct {
 	serverFlags
-	Customer    string `required:"" placeholder:"C" help:"The customer's id, as the payer would type it."`
-	Entity      string `required:"" placeholder:"E" help:"The contract's id."`
+	Customer    string `placeholder:"C" help:"The customer's id, as the payer would type it. Needed, with --entity, unless --accounts is given."`
+	Entity      string `placeholder:"E" help:"The contract's id."`
+	Accounts    string `placeholder:"FILE" help:"Top up the open contracts of a file of account records, as accounts import takes it, in turn."`
 	Amount      int64  `required:"" placeholder:"N" help:"In minor units: 10000 is 100.00 tenge."`
 	Outcome     string `enum:"success,decline" default:"success" help:"How the payment ends: ${enum}."`
 	Project     string `placeholder:"ID" help:"The project to play. Not needed when one is configured."`
-	Count       int    `default:"0" placeholder:"N" help:"Make a load of N top-ups and measure it."`
-	Concurrency int    `default:"0" placeholder:"N" help:"With --count: how many run at once."`
+	Count       int    `default:"0" placeholder:"N" help:"Make a load of N top-ups and measure it. Default with --accounts: one for each contract."`
+	Concurrency int    `default:"0" placeholder:"N" help:"With --count or --accounts: how many run at once."`
 }
 
 // Help is shown by --help.
 func (simulateKaspiCommand) Help() string {
 	return `Signs with the configured secret of the project. Prints the three exchanges and then what the ledger says, which it asks the admin API with the first configured token of role admin or read. Exits 1 when the outcome is not the one asked for.
 
-With --count it is a load generator: a summary with the rate, the median and the 99th percentile of the answer times and the errors, and at the end how many of the acknowledged callbacks are booked. Every one must be.
+With --count it is a load generator: a summary with the rate, the median and the 99th percentile of the answer times and the errors, and at the end how many of the acknowledged callbacks are booked. Every one must be. So it is with --accounts, whose contracts are topped up one after the other, from the first again when --count is more than they are.
 
 Example:
 
   tolem simulate kaspi --customer 7123456789 --entity 12345 --amount 100000
-  tolem simulate kaspi --customer 7123456789 --entity 12345 --amount 100000 --count 10000 --concurrency 32`
+  tolem simulate kaspi --customer 7123456789 --entity 12345 --amount 100000 --count 10000 --concurrency 32
+  tolem simulate kaspi --accounts accounts.jsonl --amount 100000 --concurrency 32`
 }
 
 // Validate is called by kong.
 func (c *simulateKaspiCommand) Validate() error {
 	switch {
+	case c.Accounts == "" && (c.Customer == "" || c.Entity == ""):
+		return errors.New("--customer and --entity are needed, or --accounts")
+	case c.Accounts != "" && (c.Customer != "" || c.Entity != ""):
+		return errors.New("--accounts names the contracts: leave out --customer and --entity")
 	case c.Amount < 1 || c.Amount > topup.MaxAmount:
 		return fmt.Errorf("--amount must be between 1 and %d minor units", topup.MaxAmount)
 	case c.Count < 0 || c.Concurrency < 0:
 		return errors.New("--count and --concurrency must not be negative")
-	case c.Concurrency > 0 && c.Count == 0:
-		return errors.New("--concurrency needs --count")
+	case c.Concurrency > 0 && c.Count == 0 && c.Accounts == "":
+		return errors.New("--concurrency needs --count or --accounts")
 	}
 	return nil
 }
@@ -89,6 +97,10 @@ func (c *simulateKaspiCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
+	contracts, err := c.contracts(cfg)
+	if err != nil {
+		return err
+	}
 	base, err := c.publicURL(cfg)
 	if err != nil {
 		return err
@@ -99,9 +111,10 @@ func (c *simulateKaspiCommand) Run(ctx context.Context, p *program) error {
 	}
 	defer client.Close()
 	s := &simulation{
-		program: p,
-		command: c,
-		base:    base,
+		program:   p,
+		command:   c,
+		base:      base,
+		contracts: contracts,
 		player: &platform.Player{
 			Client: client, Project: platform.Project{ID: project.ID, Key: signers[0]},
 			Now: time.Now, Random: rand.Reader,
@@ -113,10 +126,35 @@ func (c *simulateKaspiCommand) Run(ctx context.Context, p *program) error {
 	if s.admin != nil {
 		defer s.admin.Close()
 	}
-	if c.Count > 0 {
+	if c.Count > 0 || len(contracts) > 0 {
 		return s.load(ctx)
 	}
 	return s.one(ctx)
+}
+
+// contracts reads the open contracts of --accounts.
+func (c *simulateKaspiCommand) contracts(cfg *config.Config) (list []platform.Contract, err error) {
+	if c.Accounts == "" {
+		return nil, nil
+	}
+	file, err := store.OpenImportFile(c.Accounts)
+	if err != nil {
+		return nil, fmt.Errorf("read accounts: %w", err)
+	}
+	for account, err := range file.Records(topup.Normalizer(cfg.Accounts.Normalize)) {
+		if err != nil {
+			return nil, fmt.Errorf("read accounts: %s: %w", c.Accounts, err)
+		}
+		for _, contract := range account.Contracts {
+			if !account.Closed && !contract.Closed {
+				list = append(list, platform.Contract{CustomerID: account.CustomerID, EntityID: contract.ID, Currency: account.Currency})
+			}
+		}
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("read accounts: %s has no open contract", c.Accounts)
+	}
+	return list, nil
 }
 
 // publicURL is where the server's public listener is.
@@ -170,10 +208,11 @@ func (f serverFlags) tryAdmin(ctx context.Context, cfg *config.Config) (*platfor
 // simulation is one run of a simulate command.
 type simulation struct {
 	*program
-	command *simulateKaspiCommand
-	base    string
-	player  *platform.Player
-	admin   *platform.AdminClient // nil: the ledger cannot be asked
+	command   *simulateKaspiCommand
+	base      string
+	contracts []platform.Contract // of --accounts
+	player    *platform.Player
+	admin     *platform.AdminClient // nil: the ledger cannot be asked
 }
 
 func (s *simulation) topUp(currency string) platform.TopUp {
@@ -319,16 +358,20 @@ func (s *simulation) judge(payment platform.PaymentView) error {
 // load plays many top-ups, measures them, and compares what was acknowledged
 // with what is booked.
 func (s *simulation) load(ctx context.Context) error {
-	currency, err := s.currency(ctx)
-	if err != nil {
-		return err
+	options := platform.LoadOptions{
+		TopUp: s.topUp(""), Contracts: s.contracts, Count: cmp.Or(s.command.Count, len(s.contracts)), Concurrency: max(s.command.Concurrency, 1),
 	}
-	before, err := s.balance(ctx)
-	if err != nil {
-		return err
+	var before int64
+	if len(s.contracts) == 0 {
+		var err error
+		if options.TopUp.Currency, err = s.currency(ctx); err != nil {
+			return err
+		}
+		if before, err = s.balance(ctx); err != nil {
+			return err
+		}
 	}
 	begun := time.Now()
-	options := platform.LoadOptions{TopUp: s.topUp(currency), Count: s.command.Count, Concurrency: max(s.command.Concurrency, 1)}
 	finish := s.showProgress(&options)
 	summary, err := s.player.Load(ctx, options)
 	finish()
@@ -344,7 +387,7 @@ func (s *simulation) load(ctx context.Context) error {
 		return failure
 	}
 	// The clocks of the two machines may differ by a little.
-	return errors.Join(failure, s.compare(ctx, summary.Acknowledged, begun.Add(-time.Hour), before, currency))
+	return errors.Join(failure, s.compare(ctx, summary.Acknowledged, begun.Add(-time.Hour), before, options.TopUp.Currency))
 }
 
 // currency asks the server for the account's currency, as the platform would.
@@ -409,8 +452,9 @@ func (s *simulation) compare(ctx context.Context, acknowledged []string, since t
 	for _, id := range acknowledged {
 		missing[id] = true
 	}
-	query := url.Values{
-		"customer_id": {s.command.Customer}, "from": {since.UTC().Format(time.RFC3339)}, "limit": {strconv.Itoa(listedPage)},
+	query := url.Values{"from": {since.UTC().Format(time.RFC3339)}, "limit": {strconv.Itoa(listedPage)}}
+	if s.command.Customer != "" {
+		query.Set("customer_id", s.command.Customer)
 	}
 	for len(missing) > 0 {
 		page, err := s.admin.Payments(ctx, query)
@@ -427,13 +471,15 @@ func (s *simulation) compare(ctx context.Context, acknowledged []string, since t
 		}
 		query.Set("cursor", page.NextCursor)
 	}
-	after, err := s.balance(ctx)
-	if err != nil {
-		return err
+	booked := fmt.Sprintf("acknowledged %d, booked as %s %d", len(acknowledged), s.command.Outcome, len(acknowledged)-len(missing))
+	if s.command.Customer != "" {
+		after, err := s.balance(ctx)
+		if err != nil {
+			return err
+		}
+		booked += "; the contract got " + topup.Money{Amount: after - before, Currency: currency}.String()
 	}
-	booked := len(acknowledged) - len(missing)
-	fmt.Fprintf(s.stdio.Out, "acknowledged %d, booked as %s %d; the contract got %s\n", len(acknowledged), s.command.Outcome, booked,
-		topup.Money{Amount: after - before, Currency: currency})
+	fmt.Fprintln(s.stdio.Out, booked)
 	if len(missing) > 0 {
 		return fmt.Errorf("%d acknowledged callbacks are not booked", len(missing))
 	}

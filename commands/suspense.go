@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"tolem/config"
 	"tolem/store"
 	"tolem/topup"
 	"tolem/view"
@@ -21,29 +22,37 @@ type suspenseCommands struct {
 
 // suspenseListCommand lists items.
 type suspenseListCommand struct {
+	periodFlags
 	jsonFlag
-	All bool `help:"List resolved items too."`
+	All    bool            `help:"List resolved items too."`
+	Flag   condition       `placeholder:"F" help:"Items whose payment has this flag, such as amount_differs."`
+	Amount amountCondition `placeholder:"N" help:"Items of this sum in major units: 5000 and 5000.00 are both five thousand tenge."`
 }
 
 // Help is shown by --help.
 func (suspenseListCommand) Help() string {
-	return `An item is named by the ledger transaction that put the money into suspense. The flags are those of its payment and say why: the amount or the currency differs, the payment is unknown, it is a second operation on a payment that was credited.
+	return `An item is named by the ledger transaction that put the money into suspense. The flags are those of its payment and say why: the amount or the currency differs, the payment is unknown, it is a second operation on a payment that was credited. PAID is the provider's date of the movement, RECEIPT the number on the payer's receipt. All conditions must hold.
 
 Example:
 
   tolem suspense list
+  tolem suspense list --flag unknown_payment --amount 5000.00 --from 2026-11-29 --to 2026-11-29
   tolem suspense list --all --json`
 }
 
 // Run lists.
 func (c *suspenseListCommand) Run(ctx context.Context, p *program) error {
+	filter := store.SuspenseFilter{All: c.All, Major: c.Amount.Major, Limit: suspensePage}
+	check := func(*config.Config) (err error) {
+		filter.Flag, err = flagCondition(c.Flag)
+		return err
+	}
 	return p.withBooks(ctx, func(b books) error {
-		list := p.list(c.JSON, "ITEM", "STATE", "AMOUNT", "FOR", "PLATFORM'S PAYMENT", "OPERATION", "FLAGS", "SINCE")
-		filter := store.SuspenseFilter{All: c.All, Limit: suspensePage}
+		list := p.list(c.JSON, "ITEM", "STATE", "AMOUNT", "FOR", "PLATFORM'S PAYMENT", "OPERATION", "RECEIPT", "FLAGS", "PAID", "SINCE")
 		for {
 			items, err := b.SuspenseItems(ctx, filter)
 			if err != nil {
-				return err
+				return refusedFilter(err)
 			}
 			for i := range items {
 				if err := list.add(view.SuspenseItemOf(&items[i]), suspenseCells(b, &items[i])...); err != nil {
@@ -55,7 +64,7 @@ func (c *suspenseListCommand) Run(ctx context.Context, p *program) error {
 			}
 			filter.After = items[len(items)-1].Seq
 		}
-	})
+	}, check, c.into(&filter.Period))
 }
 
 func suspenseCells(b books, item *store.SuspenseItem) []string {
@@ -63,9 +72,10 @@ func suspenseCells(b books, item *store.SuspenseItem) []string {
 	if item.CustomerID != "" {
 		owner = item.CustomerID + " / " + item.ContractID
 	}
+	zone := b.cfg.Location()
 	return []string{
-		item.ID, item.State, item.Money.String(), owner, item.ProviderReference, item.Operation,
-		strings.Join(item.Flags.Names(), ","), when(item.RecordedAt, b.cfg.Location()),
+		item.ID, item.State, item.Money.String(), owner, item.ProviderReference, orDash(item.Operation), orDash(item.Receipt),
+		strings.Join(item.Flags.Names(), ","), when(item.EffectiveAt, zone), when(item.RecordedAt, zone),
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"tolem/calendar"
 	"tolem/store"
 	"tolem/topup"
 	"tolem/view"
@@ -125,8 +126,8 @@ func (s *Server) listPayments(c echo.Context) error {
 		CustomerID: q.text("customer_id"),
 		Q:          q.text("q"),
 		Amount:     q.number("amount", 1, topup.MaxAmount),
-		From:       q.time("from"),
-		To:         q.time("to"),
+		From:       q.time("from", s.zone, calendar.Day.Start),
+		To:         q.time("to", s.zone, calendar.Day.End),
 		Limit:      int(q.number("limit", 1, maxPage)),
 		Cursor:     q.text("cursor"),
 	}
@@ -224,8 +225,8 @@ func pathParam(c echo.Context, name string) (string, error) {
 }
 
 // query reads the parameters of a request and collects what is wrong with
-// them. A parameter that we do not know is a problem: a misspelt filter would
-// show everything.
+// them. A parameter that we do not know is a problem, and so is an empty one: a
+// misspelt filter, or one whose value a script has lost, would show everything.
 type query struct {
 	values   url.Values
 	problems brokenRules
@@ -244,6 +245,9 @@ func queryOf(c echo.Context, known ...string) *query {
 			q.report(topup.Invalid("query", "has an unknown parameter; known are %s", strings.Join(known, ", ")))
 		case len(given) > 1:
 			q.report(topup.Invalid(name, "must be given once"))
+		case strings.TrimSpace(given[0]) == "":
+			q.report(topup.Invalid(name, "must not be empty; leave it out to select by something else"))
+			delete(values, name)
 		}
 	}
 	return q
@@ -272,15 +276,19 @@ func (q *query) number(name string, least, most int64) int64 {
 	return n
 }
 
-// time returns a time, the zero time if it is not given.
-func (q *query) time(name string) time.Time {
+// time returns a time, the zero time if it is not given. A date is the edge of
+// that day in the zone, its start or its end.
+func (q *query) time(name string, zone *time.Location, edge func(calendar.Day, *time.Location) time.Time) time.Time {
 	text := q.text(name)
 	if text == "" {
 		return time.Time{}
 	}
+	if day, err := calendar.ParseDay(text); err == nil {
+		return edge(day, zone).UTC()
+	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		q.report(topup.Invalid(name, "must be a time such as 2026-01-31T00:00:00Z, with + written as %%2B"))
+		q.report(topup.Invalid(name, "must be a day such as 2026-01-31, or a time such as 2026-01-31T00:00:00Z, with + written as %%2B"))
 		return time.Time{}
 	}
 	return at.UTC()

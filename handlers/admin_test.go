@@ -7,6 +7,10 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
+
+	"tolem/config"
+	"tolem/store"
 )
 
 const record = `{"additional_customer_id":"X1","currency":"KZT","entities":[{"id":"e1","number":"N1","payment":5,"min_payment":1,"info":{"b":1.50,"a":"<&>"}}]}`
@@ -248,12 +252,29 @@ func TestPaymentsAreListedNewestFirstPageByPage(t *testing.T) {
 		"status=pending": 5, "status=succeeded": 0, "customer_id=123456789": 5, "customer_id=nobody": 0,
 		"amount=10000": 5, "amount=10001": 0, "q=" + issued[0]: 1, "q=N-1": 5,
 		"from=2000-01-01T00:00:00Z": 5, "to=2000-01-01T00:00:00Z": 0, "from=2000-01-01T00:00:00%2B06:00&to=2100-01-01T00:00:00Z": 5,
-		"flag=late": 0,
+		"flag=late": 0, "q=N": 5, "q=%20N%20-": 5,
 	} {
 		got := r.ask(http.MethodGet, "/api/v1/payments?"+query, "")
 		list, _ := got.json(t)["payments"].([]any)
 		if got.status != http.StatusOK || len(list) != want || list == nil {
 			t.Errorf("%s: got %d payments, want %d: %s", query, len(list), want, got.body)
+		}
+	}
+}
+
+func TestADayInAQueryIsThatOfTheConfiguredTimezone(t *testing.T) {
+	r := newRig(t, func(_ *config.Config, o *store.Options) {
+		o.Now = func() time.Time { return time.Date(2026, 11, 28, 19, 0, 0, 0, time.UTC) } // midnight in Almaty
+	})
+	r.issue()
+	for query, want := range map[string]int{
+		"from=2026-11-29&to=2026-11-29": 1, "to=2026-11-29": 1, "from=2026-11-29": 1,
+		"from=2026-11-28&to=2026-11-28": 0, "to=2026-11-28": 0, "from=2026-11-30": 0,
+		"from=2026-11-29&to=2026-11-28T19:00:00Z": 0, "from=2026-11-28T19:00:00Z": 1,
+	} {
+		got := r.ask(http.MethodGet, "/api/v1/payments?"+query, "")
+		if list, _ := got.json(t)["payments"].([]any); len(list) != want {
+			t.Errorf("%s: got %d payments, want %d", query, len(list), want)
 		}
 	}
 }
@@ -267,7 +288,27 @@ func TestParametersThatBreakARuleAreNamed(t *testing.T) {
 		"/api/v1/payments?amount=0":                       "amount",
 		"/api/v1/payments?amount=-1":                      "amount",
 		"/api/v1/payments?from=yesterday":                 "from",
-		"/api/v1/payments?to=2026-01-01":                  "to",
+		"/api/v1/payments?to=2026-02-30":                  "to",
+		"/api/v1/payments?status=":                        "status",
+		"/api/v1/payments?status":                         "status",
+		"/api/v1/payments?flag=":                          "flag",
+		"/api/v1/payments?customer_id=":                   "customer_id",
+		"/api/v1/payments?customer_id=%20%C2%A0":          "customer_id",
+		"/api/v1/payments?q=":                             "q",
+		"/api/v1/payments?q=%09":                          "q",
+		"/api/v1/payments?q=%ff":                          "q",
+		"/api/v1/payments?amount=":                        "amount",
+		"/api/v1/payments?from=":                          "from",
+		"/api/v1/payments?to=":                            "to",
+		"/api/v1/payments?limit=":                         "limit",
+		"/api/v1/payments?cursor=":                        "cursor",
+		"/api/v1/payments?=":                              "query",
+		"/api/v1/ledger/balances?prefix=":                 "prefix",
+		"/api/v1/ledger/balances?cursor=":                 "cursor",
+		"/api/v1/ledger/balances?limit=":                  "limit",
+		"/api/v1/ledger/transactions?after=":              "after",
+		"/api/v1/ledger/transactions?limit=":              "limit",
+		"/api/v1/payins/p_1?refresh=":                     "refresh",
 		"/api/v1/payments?limit=0":                        "limit",
 		"/api/v1/payments?limit=501":                      "limit",
 		"/api/v1/payments?limit=many":                     "limit",

@@ -64,7 +64,8 @@ type Server struct {
 	metrics   *Metrics
 	now       func() time.Time
 	normalize topup.Normalizer
-	maxAmount int64 // minor units
+	maxAmount int64          // minor units
+	zone      *time.Location // in which days are cut
 	expiry    time.Duration
 	mirror    bool // the HTTP status repeats the code of the body
 	sign      bool // answers carry a signature
@@ -109,6 +110,7 @@ func New(o Options) (*Server, error) {
 		now:       now,
 		normalize: topup.Normalizer(o.Config.Accounts.Normalize),
 		maxAmount: o.Config.MaxAmount,
+		zone:      o.Config.Location(),
 		expiry:    o.Config.JetPay.PaymentExpiry,
 		mirror:    o.Config.JetPay.ErrorStatus == config.ErrorStatusMirror,
 		sign:      o.Config.JetPay.SignResponses,

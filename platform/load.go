@@ -12,9 +12,12 @@ import (
 
 // LoadOptions say what to load a server with.
 type LoadOptions struct {
-	TopUp       TopUp // Currency must be set
-	Count       int   // top-ups, each of three messages
-	Concurrency int   // how many run at the same time; 0: 1
+	TopUp TopUp // Currency must be set
+	// Contracts, if there are any, are topped up in turn: each top-up is TopUp
+	// with the customer, the contract and the currency of the next one.
+	Contracts   []Contract
+	Count       int // top-ups, each of three messages
+	Concurrency int // how many run at the same time; 0: 1
 	// Progress, if not nil, is told how many top-ups are done, after each; one
 	// call at a time.
 	Progress func(done int)
@@ -22,6 +25,13 @@ type LoadOptions struct {
 	// body, acknowledged or not; one call at a time. A crash test resends the
 	// bodies later.
 	Delivered func(Delivery)
+}
+
+// Contract is what a load tops up.
+type Contract struct {
+	CustomerID string
+	EntityID   string
+	Currency   string
 }
 
 // Delivery is one callback that was sent.
@@ -84,8 +94,13 @@ func (p *Player) Load(ctx context.Context, o LoadOptions) (Summary, error) {
 	if o.Count < 1 {
 		return Summary{}, fmt.Errorf("load: the count must be at least 1, got %d", o.Count)
 	}
-	if o.TopUp.Currency == "" {
-		return Summary{}, errors.New("load: the currency must be given")
+	if len(o.Contracts) == 0 {
+		o.Contracts = []Contract{{o.TopUp.CustomerID, o.TopUp.EntityID, o.TopUp.Currency}}
+	}
+	for _, c := range o.Contracts {
+		if c.Currency == "" {
+			return Summary{}, errors.New("load: the currency must be given")
+		}
 	}
 	if _, err := ParseOutcome(string(o.TopUp.Outcome)); err != nil {
 		return Summary{}, fmt.Errorf("load: %w", err)
@@ -108,31 +123,33 @@ func (p *Player) Load(ctx context.Context, o LoadOptions) (Summary, error) {
 
 func (l *load) work(ctx context.Context) {
 	for ctx.Err() == nil {
-		operation, ok, err := l.next()
+		topUp, operation, ok, err := l.next()
 		if !ok {
 			return
 		}
 		if err == nil {
-			err = l.topUp(ctx, operation)
+			err = l.topUp(ctx, topUp, operation)
 		}
 		l.end(err)
 	}
 }
 
 // next starts one more top-up, unless all are started.
-func (l *load) next() (operation int64, ok bool, err error) {
+func (l *load) next() (t TopUp, operation int64, ok bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.started == l.options.Count {
-		return 0, false, nil
+		return t, 0, false, nil
 	}
+	t = l.options.TopUp
+	c := l.options.Contracts[l.started%len(l.options.Contracts)]
+	t.CustomerID, t.EntityID, t.Currency = c.CustomerID, c.EntityID, c.Currency
 	l.started++
 	operation, err = OperationID(l.player.Random)
-	return operation, true, err
+	return t, operation, true, err
 }
 
-func (l *load) topUp(ctx context.Context, operation int64) error {
-	t := l.options.TopUp
+func (l *load) topUp(ctx context.Context, t TopUp, operation int64) error {
 	_, x, err := l.player.verify(ctx, t.CustomerID)
 	l.measure(x)
 	if err != nil {

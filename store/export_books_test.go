@@ -11,12 +11,44 @@ import (
 
 // ExplainPayments is how SQLite would run the query of a filter, a line a step.
 func (s *Store) ExplainPayments(ctx context.Context, f PaymentFilter) ([]string, error) {
-	q, err := s.paymentQuery(ctx, f)
+	q, _, err := s.paymentQuery(ctx, f)
 	if err != nil {
 		return nil, err
 	}
 	dry := q.Limit(50).Session(&gorm.Session{DryRun: true}).Find(&[]map[string]any{})
 	return s.explain(ctx, dry.Statement.SQL.String(), dry.Statement.Vars...)
+}
+
+// ExplainOnPostgres is how PostgreSQL would run the queries of a search.
+func (s *Store) ExplainOnPostgres(ctx context.Context, f PaymentFilter) (plan []string, err error) {
+	q, _, err := s.paymentQuery(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	dry := q.Limit(50).Session(&gorm.Session{DryRun: true}).Find(&[]map[string]any{})
+	queries := []string{dry.Statement.SQL.String()}
+	args := [][]any{dry.Statement.Vars}
+	for _, key := range postgresNumbers.keys() {
+		dry := s.raw(ctx, fmt.Sprintf(nextNumberSQL, key[0], postgresNumbers.from, key[1]), "1", "2", "2", maxNumbers).Session(&gorm.Session{DryRun: true}).Find(&[]map[string]any{})
+		queries, args = append(queries, dry.Statement.SQL.String()), append(args, dry.Statement.Vars)
+	}
+	for i, query := range queries {
+		rows, err := s.readPool.QueryContext(ctx, "EXPLAIN "+query, args[i]...)
+		if err != nil {
+			return nil, err
+		}
+		for rows.Next() {
+			var step string
+			if err := rows.Scan(&step); err != nil {
+				return nil, err
+			}
+			plan = append(plan, step)
+		}
+		if err := rows.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return plan, nil
 }
 
 // ExplainReads is how SQLite would run the other reads, by their names.
@@ -26,13 +58,15 @@ func (s *Store) ExplainReads(ctx context.Context) (map[string][]string, error) {
 		sql  string
 		args []any
 	}{
-		"feed":                   {fmt.Sprintf(transactionsSQL, `t.seq > ?`), []any{1, 100}},
-		"payment's transactions": {fmt.Sprintf(transactionsSQL, `t.payment_id = ?`), []any{"p", 100}},
-		"one transaction":        {fmt.Sprintf(transactionsSQL, `t.transaction_id = ?`), []any{"t", 1}},
-		"deliveries":             {messagesSQL, []any{"r", "p", 100}},
-		"open items":             {fmt.Sprintf(suspenseSQL, `i.state = 'open'`), []any{0, 100}},
-		"payment's items":        {fmt.Sprintf(suspenseSQL, `1 = 1 AND i.payment_id = ?`), []any{0, "p", 100}},
-		"due payments":           {dueSQL, []any{1, "jetpay", 100}},
+		"contract numbers":             {countNumbers(0), []any{"1", "2", "2", 1000}},
+		"contract numbers with blanks": {countNumbers(1), []any{"1", "2", "2", 1000}},
+		"feed":                         {fmt.Sprintf(transactionsSQL, `t.seq > ?`), []any{1, 100}},
+		"payment's transactions":       {fmt.Sprintf(transactionsSQL, `t.payment_id = ?`), []any{"p", 100}},
+		"one transaction":              {fmt.Sprintf(transactionsSQL, `t.transaction_id = ?`), []any{"t", 1}},
+		"deliveries":                   {messagesSQL, []any{"r", "p", 100}},
+		"open items":                   {fmt.Sprintf(suspenseSQL, `i.state = 'open'`), []any{0, 100}},
+		"payment's items":              {fmt.Sprintf(suspenseSQL, `1 = 1 AND i.payment_id = ?`), []any{0, "p", 100}},
+		"due payments":                 {dueSQL, []any{1, "jetpay", 100}},
 	} {
 		plan, err := s.explain(ctx, q.sql, q.args...)
 		if err != nil {
@@ -41,6 +75,11 @@ func (s *Store) ExplainReads(ctx context.Context) (map[string][]string, error) {
 		plans[name] = plan
 	}
 	return plans, nil
+}
+
+func countNumbers(way int) string {
+	key := sqliteNumbers.keys()[way]
+	return fmt.Sprintf(nextNumberSQL, key[0], sqliteNumbers.from, key[1])
 }
 
 func (s *Store) explain(ctx context.Context, query string, args ...any) (plan []string, err error) {
@@ -96,3 +135,6 @@ func (s *Store) SetPragma(ctx context.Context, pragma string) error {
 	_, err := s.writer.lanes[0].(*sqliteLane).conn.ExecContext(ctx, "PRAGMA "+pragma)
 	return err
 }
+
+// MaxNumbers is how many contract numbers may begin alike.
+const MaxNumbers = maxNumbers

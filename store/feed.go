@@ -44,6 +44,10 @@ const operationOfSQL = `CASE
 	FROM payments p JOIN messages m ON m.reference = ` + referenceSQL + `
 	WHERE p.payment_id = t.payment_id AND m.seq = t.seq LIMIT 1) END`
 
+// receiptOfSQL is the number of the receipt that the payer was given for the
+// money of item i, whose payment is p: it is on the message that put it there.
+const receiptOfSQL = `(SELECT m.receipt FROM messages m WHERE m.reference = ` + referenceSQL + ` AND m.seq = i.seq LIMIT 1)`
+
 // scanTransactions reads the rows of transactionsSQL to their end and closes
 // them.
 func scanTransactions(rows *sql.Rows) (list []topup.Transaction, err error) {

@@ -31,31 +31,16 @@ type PaymentFilter struct {
 	Flag       topup.Flags // payments that have all of these
 	CustomerID string      // normalised before it is compared
 	// Q is any id, in full: the payment's, the provider's, a receipt number, an
-	// operation, a ledger transaction, or a contract number.
+	// operation, a ledger transaction; or a contract number or its beginning,
+	// in which blanks do not count.
 	Q           string
 	Amount      int64         // issued, in minor units
+	Major       topup.Major   // issued, in major units, in whatever currency
 	From, To    time.Time     // by the time of issue; From is part of it, To is not
 	PendingOver time.Duration // pending since longer than this
 	Limit       int           // 1 to 500, 50 if zero
 	Cursor      string        // what the page before returned as next
 }
-
-// foundSQL finds payments by any id that a person may have in hand. Every part
-// reads one index.
-const foundSQL = `p.id IN (
-	SELECT f.id FROM payments f WHERE f.payment_id = ?
-	UNION SELECT f.id FROM payments f WHERE f.provider_payment_id = ?
-	UNION SELECT f.id FROM contract_numbers c JOIN payments f ON f.customer_id = c.customer_id AND f.customer_id <> '' AND f.contract_number = c.number
-		WHERE c.number = ? AND f.contract_number <> ''
-	UNION SELECT f.id FROM payments f WHERE f.provider_reference = ? AND f.customer_id = ''
-	UNION SELECT f.id FROM payments f WHERE f.provider_reference = ? AND f.provider_reference <> '' AND f.customer_id <> ''
-	UNION SELECT f.id FROM payments f WHERE f.operation_id = ? AND f.operation_id <> '' AND (f.status <> 'succeeded' OR f.flags <> 0)
-	UNION SELECT f.id FROM messages m JOIN payments f ON f.payment_id = m.payment_id
-		WHERE m.operation = ? AND m.operation <> '' AND m.disposition NOT IN ('credited', 'repeat')
-	UNION SELECT f.id FROM messages m JOIN payments f ON f.payment_id = m.payment_id
-		WHERE m.receipt = ? AND m.receipt <> '' AND m.disposition NOT IN ('credited', 'repeat')
-	UNION SELECT f.id FROM operations o JOIN transactions t ON t.seq = o.seq JOIN payments f ON f.payment_id = t.payment_id WHERE o.operation = ?
-	UNION SELECT f.id FROM transactions t JOIN payments f ON f.payment_id = t.payment_id WHERE t.transaction_id = ?)`
 
 // Payments returns a page of payments, newest first, and the cursor of the
 // next page, empty when this is the last. The error is of KindInvalid when a
@@ -65,7 +50,7 @@ func (s *Store) Payments(ctx context.Context, f PaymentFilter) (page []*topup.Pa
 	if err != nil {
 		return nil, "", err
 	}
-	query, err := s.paymentQuery(ctx, f)
+	query, tooMany, err := s.paymentQuery(ctx, f)
 	if err != nil {
 		return nil, "", err
 	}
@@ -76,6 +61,9 @@ func (s *Store) Payments(ctx context.Context, f PaymentFilter) (page []*topup.Pa
 	found, err := scanPayments(rows)
 	if err != nil {
 		return nil, "", fmt.Errorf("list payments: %w", err)
+	}
+	if tooMany && len(found) == 0 && f.Cursor == "" {
+		return nil, "", errTooManyNumbers()
 	}
 	if len(found) > limit {
 		found = found[:limit]
@@ -105,13 +93,14 @@ func scanPayments(rows *sql.Rows) (found []*paymentRow, err error) {
 }
 
 // paymentQuery builds the query of a filter. The conditions repeat, word for
-// word, those of the partial indexes, or SQLite would not use them.
-func (s *Store) paymentQuery(ctx context.Context, f PaymentFilter) (*gorm.DB, error) {
-	q := s.read.WithContext(ctx).Table("payments AS p").Select(paymentColumns)
+// word, those of the partial indexes, or SQLite would not use them. tooMany
+// tells that Q is the beginning of more contract numbers than are searched for.
+func (s *Store) paymentQuery(ctx context.Context, f PaymentFilter) (q *gorm.DB, tooMany bool, err error) {
+	q = s.read.WithContext(ctx).Table("payments AS p").Select(paymentColumns)
 	order := "p.created_at DESC, p.id DESC"
 	if f.Status != "" {
 		if _, err := topup.ParseStatus(string(f.Status)); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if f.Status != topup.StatusSucceeded {
 			q = q.Where("p.status <> 'succeeded'")
@@ -125,10 +114,14 @@ func (s *Store) paymentQuery(ctx context.Context, f PaymentFilter) (*gorm.DB, er
 		q = q.Where("p.customer_id <> ''").Where("p.customer_id = ?", s.normalize.Apply(f.CustomerID))
 	}
 	if f.Amount < 0 {
-		return nil, topup.Invalid("amount", "must be at least 1 minor unit")
+		return nil, false, topup.Invalid("amount", "must be at least 1 minor unit")
 	}
 	if f.Amount > 0 {
 		q = q.Where("p.amount = ?", f.Amount)
+	}
+	if !f.Major.IsZero() {
+		condition, args := majorAmount(f.Major, "p.amount", "p.currency")
+		q = q.Where(condition, args...)
 	}
 	if !f.From.IsZero() {
 		q = q.Where("p.created_at >= ?", micros(f.From))
@@ -137,17 +130,16 @@ func (s *Store) paymentQuery(ctx context.Context, f PaymentFilter) (*gorm.DB, er
 		q = q.Where("p.created_at < ?", micros(f.To))
 	}
 	if f.PendingOver < 0 {
-		return nil, topup.Invalid("pending_over", "must not be negative")
+		return nil, false, topup.Invalid("pending_over", "must not be negative")
 	}
 	if f.PendingOver > 0 {
 		q = q.Where("p.status <> 'succeeded'").Where("p.status = 'pending'").
 			Where("p.created_at < ?", micros(s.now().Add(-f.PendingOver)))
 	}
-	if text := strings.TrimSpace(f.Q); text != "" {
-		if len(text) > topup.MaxTextBytes {
-			return nil, topup.Invalid("q", "must be at most %d bytes long", topup.MaxTextBytes)
+	if f.Q != "" {
+		if q, tooMany, err = s.found(ctx, q, f.Q); err != nil {
+			return nil, false, err
 		}
-		q = q.Where(foundSQL, text, text, text, text, text, text, text, text, text, text)
 		// The few that were found are sorted; walking all payments in their
 		// order to meet the few would read the whole table.
 		order = "+p.created_at DESC, p.id DESC"
@@ -155,11 +147,11 @@ func (s *Store) paymentQuery(ctx context.Context, f PaymentFilter) (*gorm.DB, er
 	if f.Cursor != "" {
 		createdAt, id, err := paymentCursor(f.Cursor)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		q = q.Where("(p.created_at, p.id) < (?, ?)", createdAt, id)
 	}
-	return q.Order(order), nil
+	return q.Order(order), tooMany, nil
 }
 
 // paymentCursor reads the place after which the next page begins.
@@ -289,10 +281,48 @@ func (s *Store) messages(ctx context.Context, reference, paymentID string) (list
 // SuspenseFilter selects suspense items. The zero value selects the oldest
 // open ones.
 type SuspenseFilter struct {
-	All       bool   // resolved ones too
-	PaymentID string // of this payment only
-	After     int64  // those that follow this Seq, for the next page
-	Limit     int    // 1 to 1000, 100 if zero
+	All       bool        // resolved ones too
+	PaymentID string      // of this payment only
+	Flag      topup.Flags // whose payment has all of these
+	Amount    int64       // of this sum, in minor units
+	Major     topup.Major // of this sum in major units, in whatever currency
+	Period    Period      // that were put into suspense in it
+	After     int64       // those that follow this Seq, for the next page
+	Limit     int         // 1 to 1000, 100 if zero
+}
+
+// where is the filter as a condition on items i, their payments p, transactions
+// t, entries e and ledger accounts a.
+func (f SuspenseFilter) where() (string, []any, error) {
+	condition, args := "1 = 1", []any(nil)
+	and := func(more string, with ...any) {
+		condition, args = condition+" AND "+more, append(args, with...)
+	}
+	if !f.All {
+		condition = "i.state = 'open'"
+	}
+	if f.PaymentID != "" {
+		and("i.payment_id = ?", f.PaymentID)
+	}
+	if f.Flag != 0 {
+		and("p.flags & ? = ?", int64(f.Flag), int64(f.Flag))
+	}
+	if f.Amount < 0 {
+		return "", nil, topup.Invalid("amount", "must be at least 1 minor unit")
+	}
+	if f.Amount > 0 {
+		and("e.amount = ?", -f.Amount)
+	}
+	if !f.Major.IsZero() {
+		more, with := majorAmount(f.Major, "-e.amount", "a.currency")
+		and(more, with...)
+	}
+	more, with, err := f.Period.where()
+	if err != nil {
+		return "", nil, err
+	}
+	and(more, with...)
+	return condition, args, nil
 }
 
 // SuspenseItem is money that came and belongs, or belonged, to nobody.
@@ -310,6 +340,7 @@ type SuspenseItem struct {
 	Flags             topup.Flags // the payment's: they say why the money lies here
 	ProviderReference string      // the id under which the platform named the payment
 	Operation         string      // the platform's id of the movement
+	Receipt           string      // the receipt's number, by which a payer names it
 	State             string      // one of the Suspense constants
 	EffectiveAt       time.Time
 	RecordedAt        time.Time
@@ -327,7 +358,7 @@ type Resolution struct {
 
 const suspenseSQL = `SELECT t.transaction_id, t.seq, t.payment_id, p.provider, p.project, p.customer_id, p.entity_id,
 	-e.amount, a.currency, p.flags, ` + referenceSQL + `,
-	coalesce(` + operationOfSQL + `, ''), i.state, t.effective_at, t.recorded_at,
+	coalesce(` + operationOfSQL + `, ''), coalesce(` + receiptOfSQL + `, ''), i.state, t.effective_at, t.recorded_at,
 	r.transaction_id, r.kind, r.actor, r.reason, r.recorded_at
 	FROM suspense_items i
 	JOIN transactions t ON t.seq = i.seq
@@ -343,14 +374,12 @@ func (s *Store) SuspenseItems(ctx context.Context, f SuspenseFilter) ([]Suspense
 	if err != nil {
 		return nil, err
 	}
-	condition, args := "1 = 1", []any{f.After}
-	if !f.All {
-		condition = "i.state = 'open'"
+	condition, args, err := f.where()
+	if err != nil {
+		return nil, err
 	}
-	if f.PaymentID != "" {
-		condition, args = condition+" AND i.payment_id = ?", append(args, f.PaymentID)
-	}
-	rows, err := s.raw(ctx, fmt.Sprintf(suspenseSQL, condition), append(args, limit)...).Rows()
+	args = append(append([]any{f.After}, args...), limit)
+	rows, err := s.raw(ctx, fmt.Sprintf(suspenseSQL, condition), args...).Rows()
 	if err != nil {
 		return nil, fmt.Errorf("list suspense items: %w", err)
 	}
@@ -371,7 +400,7 @@ func scanItems(rows *sql.Rows) (items []SuspenseItem, err error) {
 			at                      sql.NullInt64
 		)
 		err := rows.Scan(&i.ID, &i.Seq, &i.PaymentID, &i.Provider, &i.Project, &i.CustomerID, &i.ContractID,
-			&i.Money.Amount, &i.Money.Currency, (*uint32)(&i.Flags), &i.ProviderReference, &i.Operation, &i.State, &effective, &recorded,
+			&i.Money.Amount, &i.Money.Currency, (*uint32)(&i.Flags), &i.ProviderReference, &i.Operation, &i.Receipt, &i.State, &effective, &recorded,
 			&by, &kind, &actor, &reason, &at)
 		if err != nil {
 			return nil, err

@@ -77,6 +77,11 @@ func TestPaymentsAreFoundByEveryFilter(t *testing.T) {
 		"q: a ledger transaction":       {store.PaymentFilter{Q: transaction}, []string{credited}},
 		"q: a suspense item":            {store.PaymentFilter{Q: item}, []string{differs}},
 		"q: a contract number":          {store.PaymentFilter{Q: "99_Z/01-01-2025/Z"}, []string{credited}},
+		"q: a number's beginning":       {store.PaymentFilter{Q: "99_Z/01"}, []string{credited}},
+		"q: blanks in it":               {store.PaymentFilter{Q: "99_Z / 01\u00a0-\t01"}, []string{credited}},
+		"q: a number's middle":          {store.PaymentFilter{Q: "Z/01-01"}, nil},
+		"amount in major units":         {store.PaymentFilter{Major: major(t, "7.77")}, []string{credited}},
+		"amount that no currency has":   {store.PaymentFilter{Major: major(t, "7.77777")}, nil},
 		"q: a part of an id":            {store.PaymentFilter{Q: declined[:10]}, nil},
 		"q: like wildcards":             {store.PaymentFilter{Q: "%"}, nil},
 		"q with another filter":         {store.PaymentFilter{Q: "A-1", Status: topup.StatusDeclined}, []string{declined}},
@@ -88,6 +93,97 @@ func TestPaymentsAreFoundByEveryFilter(t *testing.T) {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})
+	}
+}
+
+func major(t *testing.T, text string) topup.Major {
+	t.Helper()
+	sum, err := topup.ParseMajor(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sum
+}
+
+func TestContractNumbersAreFoundByTheirBeginningWhateverTheirBlanks(t *testing.T) {
+	s := mustOpen(t)
+	number := func(text string) string {
+		return mustIssue(t, s, func(n *store.NewPayment) { n.ContractNumber = text })
+	}
+	plain := number("1234_ABC/01-01-2025/Abcdef12")
+	blank := number("1234_ABC / 01-02-2025\u3000/ B")
+	other := number("1234\u00a0_ABD")
+	greek := number("Ωμέγα 1\u2009000")
+	last := number("\U0010ffff")
+	for text, want := range map[string][]string{
+		"1234_ABC/01":                    {blank, plain},
+		"1234_ABC / 01-01":               {plain},
+		"1234_ABC/01-02":                 {blank},
+		"1 2 3 4":                        {other, blank, plain},
+		"1234_AB":                        {other, blank, plain},
+		"1234\u2003_ABD":                 {other},
+		"1234_ABC/01-01-2025/Abcdef12":   {plain},
+		"1234_ABC / 01-02-2025\u3000/ B": {blank},
+		"Ωμέγα1000":                      {greek},
+		"Ωμ":                             {greek},
+		"Ω\u2028μ":                       {greek},
+		"\U0010ffff":                     {last},
+		"_ABC":                           nil,
+		"1234_ABC/01-01-2025/Abcdef12 3": nil,
+	} {
+		if got := ids(t, s, store.PaymentFilter{Q: text}); !slices.Equal(got, want) {
+			t.Errorf("%q: got %v, want %v", text, got, want)
+		}
+	}
+}
+
+func TestABeginningOfTooManyContractNumbersIsRefusedUnlessItIsAnID(t *testing.T) {
+	s := mustOpen(t)
+	var issued []string
+	for i := range store.MaxNumbers + 1 {
+		number := fmt.Sprintf("77/%04d", i)
+		if i%2 == 1 {
+			number = fmt.Sprintf("77 /%04d", i)
+		}
+		issued = append(issued, mustIssue(t, s, func(n *store.NewPayment) { n.ContractNumber = number }))
+	}
+	for _, text := range []string{"7", "77 /"} {
+		_, _, err := s.Payments(context.Background(), store.PaymentFilter{Q: text})
+		if kindOf(err) != topup.KindInvalid || !strings.Contains(err.Error(), "more than 1000 contract numbers begin so") {
+			t.Errorf("%s: got %v, want a refusal", text, err)
+		}
+	}
+	if got := ids(t, s, store.PaymentFilter{Q: "77/100"}); len(got) != 1 || got[0] != issued[1000] {
+		t.Errorf("the beginning of one: got %v", got)
+	}
+	if got := ids(t, s, store.PaymentFilter{Q: "77/099", Limit: 3}); len(got) != 10 {
+		t.Errorf("the beginning of ten: got %v", got)
+	}
+	suspendedItem(t, s, paid(issued[3], "77", sum(5)))
+	if got := ids(t, s, store.PaymentFilter{Q: "77"}); !slices.Equal(got, issued[3:4]) {
+		t.Errorf("an operation that many numbers begin with: got %v, want its payment", got)
+	}
+}
+
+func TestAmountsInMajorUnitsAreThoseOfThePaymentsCurrency(t *testing.T) {
+	s := mustOpen(t)
+	in := func(amount int64, currency string) string {
+		id, _ := suspendedItem(t, s, paid("their-"+currency, "op-"+currency, func(e *topup.Event) {
+			e.Sum = topup.Money{Amount: amount, Currency: currency}
+			e.Initial = e.Sum
+		}))
+		return id
+	}
+	tenge, yen, dinar := in(500000, "KZT"), in(5000, "JPY"), in(5000000, "KWD")
+	in(5000, "KGS")
+	for text, want := range map[string][]string{"5000": {dinar, yen, tenge}, "5000.00": {dinar, yen, tenge}, "5000.001": nil, "500000": nil} {
+		if got := ids(t, s, store.PaymentFilter{Major: major(t, text)}); !slices.Equal(got, want) {
+			t.Errorf("%s: got %v, want %v", text, got, want)
+		}
+		items, err := s.SuspenseItems(context.Background(), store.SuspenseFilter{Major: major(t, text)})
+		if err != nil || len(items) != len(want) {
+			t.Errorf("%s in suspense: got %d items, %v, want %d", text, len(items), err, len(want))
+		}
 	}
 }
 
@@ -130,6 +226,8 @@ func TestAFilterThatBreaksARuleIsRefusedByItsName(t *testing.T) {
 		{"amount", store.PaymentFilter{Amount: -5}},
 		{"pending_over", store.PaymentFilter{PendingOver: -time.Hour}},
 		{"q", store.PaymentFilter{Q: strings.Repeat("x", 256)}},
+		{"q", store.PaymentFilter{Q: " \u3000"}},
+		{"q", store.PaymentFilter{Q: "\xff"}},
 		{"cursor", store.PaymentFilter{Cursor: "?"}},
 		{"cursor", store.PaymentFilter{Cursor: "bm90aGluZw"}},
 		{"cursor", store.PaymentFilter{Cursor: "eAp5"}}, // x, y
@@ -152,6 +250,8 @@ func TestNoFilterReadsAWholeTable(t *testing.T) {
 		"customer":        {CustomerID: "c"},
 		"q":               {Q: "x"},
 		"q, next page":    {Q: "x", Cursor: "MQox"},
+		"q, no beginning": {Q: "\U0010ffff"},
+		"major and from":  {Major: major(t, "5"), From: now},
 		"amount and from": {Amount: 5, From: now},
 		"from":            {From: now},
 		"to":              {To: now},
@@ -194,7 +294,7 @@ func TestNoFilterReadsAWholeTable(t *testing.T) {
 
 // ofItsOwn tells that a step reads what the query itself has made.
 func ofItsOwn(step string) bool {
-	return step == "SCAN x" || step == "SCAN CONSTANT ROW"
+	return step == "SCAN x" || step == "SCAN found" || step == "SCAN first" || step == "SCAN CONSTANT ROW"
 }
 
 func TestATimelineShowsIssueDeliveriesAndTransactionsInOrder(t *testing.T) {
@@ -269,7 +369,7 @@ func TestSuspenseItemsShowWhoseMoneyLiesThereAndWhoResolvedIt(t *testing.T) {
 	}
 	want := store.SuspenseItem{
 		ID: second, Seq: items[0].Seq, PaymentID: unknown, Provider: "jetpay", Project: "1234", Money: hundred, Flags: topup.FlagUnknownPayment,
-		ProviderReference: "their-id", Operation: "2", State: store.SuspenseOpen,
+		ProviderReference: "their-id", Operation: "2", Receipt: "receipt-2", State: store.SuspenseOpen,
 		EffectiveAt: time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC), RecordedAt: c.Now().Add(-time.Hour),
 	}
 	if items[0] != want {
@@ -298,13 +398,30 @@ func TestSuspenseItemsShowWhoseMoneyLiesThereAndWhoResolvedIt(t *testing.T) {
 		{store.SuspenseFilter{All: true, Limit: 1}, 1},
 		{store.SuspenseFilter{All: true, After: resolved.Seq}, 1},
 		{store.SuspenseFilter{All: true, After: want.Seq}, 0},
+		{store.SuspenseFilter{All: true, Flag: topup.FlagAmountDiffers}, 1},
+		{store.SuspenseFilter{Flag: topup.FlagAmountDiffers}, 0},
+		{store.SuspenseFilter{Flag: topup.FlagUnknownPayment}, 1},
+		{store.SuspenseFilter{All: true, Flag: topup.FlagUnknownPayment | topup.FlagAmountDiffers}, 0},
+		{store.SuspenseFilter{All: true, Amount: 9000}, 1},
+		{store.SuspenseFilter{All: true, Major: major(t, "100.00")}, 1},
+		{store.SuspenseFilter{All: true, Major: major(t, "9000")}, 0},
+		{store.SuspenseFilter{Period: store.Period{From: want.EffectiveAt, To: want.EffectiveAt.Add(time.Second)}}, 1},
+		{store.SuspenseFilter{Period: store.Period{To: want.EffectiveAt}}, 0},
+		{store.SuspenseFilter{Period: store.Period{From: want.RecordedAt, By: store.ByRecorded}}, 1},
+		{store.SuspenseFilter{Period: store.Period{From: want.RecordedAt.Add(time.Second), By: store.ByRecorded}}, 0},
 	} {
 		if items, err := s.SuspenseItems(ctx, tt.filter); err != nil || len(items) != tt.want {
 			t.Errorf("%+v: got %d items, %v; want %d", tt.filter, len(items), err, tt.want)
 		}
 	}
-	if _, err := s.SuspenseItems(ctx, store.SuspenseFilter{Limit: 1001}); kindOf(err) != topup.KindInvalid {
-		t.Errorf("too many at once: got %v", err)
+	for name, filter := range map[string]store.SuspenseFilter{
+		"too many at once":  {Limit: 1001},
+		"a negative amount": {Amount: -1},
+		"an unknown time":   {Period: store.Period{By: "chance"}},
+	} {
+		if _, err := s.SuspenseItems(ctx, filter); kindOf(err) != topup.KindInvalid {
+			t.Errorf("%s: got %v", name, err)
+		}
 	}
 }
 

@@ -223,6 +223,9 @@ func showEvent(p *topup.Payment, d topup.Decision, e topup.Event) {
 	}
 	p.ProviderTime = e.EffectiveAt
 	p.ProviderStatus, p.ProviderCode, p.ProviderMessage = e.Status, e.Code, e.Message
+	if e.Outcome == topup.OutcomeRefunded || e.Outcome == topup.OutcomeReversed {
+		return // its operation and receipt are not those of the movement that it takes back
+	}
 	p.ProviderPaymentID, p.OperationID = e.ReceiptID, e.Operation
 }
 

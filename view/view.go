@@ -252,6 +252,7 @@ type SuspenseItem struct {
 	Flags             topup.Flags     `json:"flags"`
 	ProviderReference string          `json:"provider_reference,omitempty"`
 	OperationID       string          `json:"operation_id,omitempty"`
+	ProviderPaymentID string          `json:"provider_payment_id,omitempty"` // the receipt's number
 	EffectiveAt       string          `json:"effective_at,omitempty"`
 	RecordedAt        string          `json:"recorded_at,omitempty"`
 	Resolution        *Resolution     `json:"resolution,omitempty"`
@@ -273,7 +274,7 @@ func SuspenseItemOf(item *store.SuspenseItem) SuspenseItem {
 		Provider: item.Provider, ProjectID: projectID(item.Provider, item.Project),
 		CustomerID: item.CustomerID, EntityID: item.ContractID, Amount: item.Money.Amount, Currency: item.Money.Currency,
 		Flags: item.Flags, ProviderReference: item.ProviderReference, OperationID: item.Operation,
-		EffectiveAt: Time(item.EffectiveAt), RecordedAt: Time(item.RecordedAt),
+		ProviderPaymentID: item.Receipt, EffectiveAt: Time(item.EffectiveAt), RecordedAt: Time(item.RecordedAt),
 	}
 	if s := item.Resolution; s != nil {
 		r.Resolution = &Resolution{s.TransactionID, s.Kind, s.Actor, s.Reason, Time(s.At)}

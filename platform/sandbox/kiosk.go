@@ -50,6 +50,16 @@ func (c contract) Hint(currency string) string {
 	return strings.Join(parts, ", ")
 }
 
+// Number is the number of the chosen contract, by which the payer knows it.
+func (p kioskPage) Number() string {
+	for _, c := range p.Contracts {
+		if c.ID == p.Entity {
+			return c.Number
+		}
+	}
+	return p.Entity
+}
+
 // exchangeRow is one message of a top-up and its answer.
 type exchangeRow struct {
 	Message, Request, Answer string

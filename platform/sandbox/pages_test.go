@@ -227,7 +227,7 @@ func TestAPersonPaysAtTheKiosk(t *testing.T) {
 	_, page = r.post(t, "/kaspi", url.Values{"account": {"7123456789"}})
 	contains(t, "contracts", page, "A/1", "to pay 1\u00a0000.00\u00a0KZT, at least 500.00\u00a0KZT", "&lt;i&gt;")
 	_, page = r.post(t, "/kaspi", url.Values{"account": {"7123456789"}, "contract": {"12345"}, "amount": {"1000"}, "outcome": {"success"}})
-	contains(t, "receipt", page, "Paid.", "p_1", "1\u00a0000.00\u00a0KZT", "check_deposit", "callback")
+	contains(t, "receipt", page, "Paid.", "p_1", "<dt>Contract</dt><dd>A/1</dd>", "1\u00a0000.00\u00a0KZT", "check_deposit", "callback")
 	_, page = r.post(t, "/kaspi", url.Values{"account": {"7123456789"}, "contract": {"12345"}, "amount": {"1000"}, "outcome": {"decline"}})
 	contains(t, "receipt", page, "declined")
 }
