@@ -3,7 +3,6 @@ module tolem
 go 1.26.8
 
 require (
-	github.com/Rhymond/go-money v1.0.15
 	github.com/alecthomas/kong v1.17.0
 	github.com/chromedp/chromedp v0.23.0
 	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3
