@@ -189,7 +189,8 @@ func newBulks(shard int64) *bulks {
 		ORDER BY u.name, u.currency ON CONFLICT DO NOTHING`)
 	ledgerAccounts.partly = true
 	return &bulks{
-		insertAccount: newBulk("tittitT", `INSERT INTO accounts (customer_id, revision, additional_customer_id, currency, closed, entities, offered)
+		insertAccount: newBulk("tittitTii", `INSERT INTO accounts (customer_id, revision, additional_customer_id, currency, closed, entities, offered,
+			created_revision, changed_revision)
 			SELECT * FROM %s ON CONFLICT DO NOTHING`),
 		insertPayment: newBulk("ttttttitttiiIt", `INSERT INTO payments (payment_id, provider, project, customer_id, entity_id, contract_number,
 			amount, currency, method, status, flags, created_at, expires_at, provider_reference)

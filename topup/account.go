@@ -46,7 +46,7 @@ func (a *Account) Check() []error {
 			problems = append(problems, Invalid(field, "%s", err))
 		}
 	}
-	report("customer_id", checkRecordID(a.CustomerID))
+	report("customer_id", CheckRecordID(a.CustomerID))
 	report("additional_customer_id", checkRecordText(a.AdditionalCustomerID))
 	if !KnownCurrency(a.Currency) {
 		report("currency", fmt.Errorf("must be an ISO 4217 code such as KZT"))
@@ -57,7 +57,7 @@ func (a *Account) Check() []error {
 	seen := make(map[string]bool, len(a.Contracts))
 	for i, c := range a.Contracts {
 		at := func(member string) string { return fmt.Sprintf("entities[%d].%s", i, member) }
-		report(at("id"), checkRecordID(c.ID))
+		report(at("id"), CheckRecordID(c.ID))
 		if seen[c.ID] {
 			report(at("id"), fmt.Errorf("must be unique within the account"))
 		}

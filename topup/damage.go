@@ -29,10 +29,12 @@ var (
 // longestDamage is more bytes than any of these forms has.
 const longestDamage = 40
 
-// nothings are words that programs write for no value at all.
+// nothings are what programs write for no value at all, in their spelling, and
+// for truths, which nobody's id is.
 var nothings = map[string]bool{
-	"NULL": true, "NIL": true, "NONE": true, "NAN": true, "N/A": true, "Н/Д": true, "UNDEFINED": true,
-	"(NULL)": true, "<NULL>": true, "<NA>": true, `\N`: true, "#NULL": true, "TRUE": true, "FALSE": true, "ИСТИНА": true, "ЛОЖЬ": true,
+	"NULL": true, "null": true, "Null": true, "(NULL)": true, "(null)": true, "<NULL>": true, "<null>": true, `\N`: true,
+	"None": true, "NaN": true, "nan": true, "<NA>": true, "N/A": true, "n/a": true, "Н/Д": true, "н/д": true, "undefined": true,
+	"TRUE": true, "FALSE": true, "ИСТИНА": true, "ЛОЖЬ": true,
 }
 
 // Damage says how a program has changed an id on its way here, "" if it has not
@@ -64,14 +66,15 @@ func textDamage(text string) string {
 		return "is a number in scientific notation, of which a spreadsheet has dropped digits; export the column as text"
 	case errorValue.MatchString(capitals), errorCode.MatchString(capitals):
 		return "is a spreadsheet's error value, not an id; mend the formula and export again"
-	case nothings[capitals]:
+	case nothings[text]:
 		return "is a word for a missing value, not an id; leave the row out or give the id"
 	}
 	return ""
 }
 
-// checkRecordID is CheckID for an id of a record that comes from outside.
-func checkRecordID(id string) error {
+// CheckRecordID is [CheckID] for an id of an account record that comes from
+// outside: it also refuses what [Damage] tells of.
+func CheckRecordID(id string) error {
 	if d := Damage(id); d != "" {
 		return fmt.Errorf("%s", d)
 	}
