@@ -67,16 +67,16 @@ type ImportOptions struct {
 // does not have them: a file that was cut short would close everybody.
 type CloseLimit struct {
 	// Percent of the open accounts may be closed unasked.
-	Percent int
+	Percent int64
 	// Confirmed is how many shall be closed though it is more, negative if
 	// nobody has said so.
 	Confirmed int64
 }
 
-// check refuses to close so many. sure says that the number is final: it may
-// have become smaller than the confirmed one while the import was under way.
+// check refuses to close so many of the open accounts. The final number may have
+// become smaller than the confirmed one while the import was under way.
 func (l *CloseLimit) check(closed, open int64, final bool) error {
-	if l == nil || closed <= open/100*int64(l.Percent)+open%100*int64(l.Percent)/100 ||
+	if l == nil || closed <= open/100*l.Percent+open%100*l.Percent/100 ||
 		closed == l.Confirmed || final && closed < l.Confirmed {
 		return nil
 	}

@@ -40,12 +40,20 @@ type ImportFile struct {
 	Size int64
 }
 
-// OpenImportFile names a file on disk; its ending, .jsonl or .csv, tells the
-// format.
-func OpenImportFile(path string) (ImportFile, error) {
+// FormatOf tells the format of a file by the ending of its name, .jsonl or .csv.
+func FormatOf(path string) (Format, error) {
 	format := Format(strings.TrimPrefix(strings.ToLower(filepath.Ext(path)), "."))
 	if format != FormatJSONL && format != FormatCSV {
-		return ImportFile{}, fmt.Errorf("%s: the name must end in .jsonl or .csv", path)
+		return "", fmt.Errorf("%s: the name must end in .jsonl or .csv", path)
+	}
+	return format, nil
+}
+
+// OpenImportFile names a file on disk, whose ending tells its format.
+func OpenImportFile(path string) (ImportFile, error) {
+	format, err := FormatOf(path)
+	if err != nil {
+		return ImportFile{}, err
 	}
 	info, err := os.Stat(path)
 	if err != nil {

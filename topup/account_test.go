@@ -84,7 +84,7 @@ func TestAnIDThatASpreadsheetHasDestroyedIsNoRecords(t *testing.T) {
 			t.Errorf("%s: got %v, want a problem of customer_id and of entities[1].id", id, problems)
 		}
 	}
-	for _, id := range []string{"12E5", "1E5", "0E11", "12.0", "10.5", "A-7071234569.0", "7071234569.01", "#12", "A#REF", "NULLA", "none", "NA", "O'Neill", "N", "0", "-"} {
+	for _, id := range []string{"12E5", "1E5", "0E11", "12.0", "10.5", "A-7071234569.0", "7071234569.01", "#12", "A#REF", "NULLA", "none", "NA", "O'Neill", "'m", "=e", "1000.00", "N", "0", "-"} {
 		a := account()
 		a.CustomerID, a.Contracts[1].ID = id, id
 		if problems := a.Check(); len(problems) != 0 {

@@ -17,8 +17,12 @@ var (
 	// exponent's sign, and a comma where that is the decimal separator.
 	scientific = regexp.MustCompile(`^[+-]?[0-9]{1,3}([.,][0-9]+)?[eE][+-][0-9]{1,3}$`)
 	// decimal is a whole number that was read as one with a fraction. One of
-	// fewer digits may be a number of the merchant's own, such as 12.0.
-	decimal = regexp.MustCompile(`^[0-9]{4,}[.,]0{1,6}$`)
+	// fewer digits may be a number of the merchant's own, such as 12.0 or 1000.00.
+	decimal = regexp.MustCompile(`^([0-9]{4,}[.,]0|[0-9]{7,}[.,]0{2,6})$`)
+	// marked is a number with the apostrophe that makes a text of it, formula what
+	// makes a text of it in a CSV file, or computes it.
+	marked  = regexp.MustCompile(`^'[0-9+]`)
+	formula = regexp.MustCompile(`^=("|[A-Z]+\()`)
 	// errorValue is what a spreadsheet shows in place of a value, in any
 	// language: #REF!, #ИМЯ?, ######.
 	errorValue = regexp.MustCompile(`^#(N/A|Н/Д|N/D|NV|[\pL\d/_]+[!?]|#+)$`)
@@ -46,9 +50,9 @@ func Damage(id string) string {
 	switch {
 	case decimal.MatchString(id):
 		return "is a number with a decimal fraction, as spreadsheets write long ids; export the column as text"
-	case strings.HasPrefix(id, "'"):
-		return "begins with an apostrophe, by which spreadsheets mark a text; export it without"
-	case strings.HasPrefix(id, "="):
+	case marked.MatchString(id):
+		return "is a number behind an apostrophe, by which spreadsheets mark a text; export it without"
+	case formula.MatchString(id):
 		return "is a formula of a spreadsheet; export its value"
 	}
 	return ""
