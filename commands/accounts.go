@@ -474,6 +474,9 @@ func (c *accountsShowCommand) Run(ctx context.Context, p *program) error {
 		if err := t.flush(); err != nil {
 			return err
 		}
+		if err := p.printHistory(history.Events, zone); err != nil {
+			return err
+		}
 		if err := p.println(""); err != nil {
 			return err
 		}
@@ -489,7 +492,7 @@ func (c *accountsShowCommand) Run(ctx context.Context, p *program) error {
 				fmt.Fprintf(p.stdio.Out, "info of %s: %s\n", contract.ID, printable(string(contract.Info)))
 			}
 		}
-		return p.printHistory(history.Events, zone)
+		return nil
 	})
 }
 

@@ -64,7 +64,7 @@ const (
 
 // Apply returns the normalised id.
 func (n Normalizer) Apply(customerID string) string {
-	customerID = strings.TrimSpace(customerID)
+	customerID = strings.TrimFunc(customerID, isBlank)
 	if n != NormalizeKZPhone {
 		return customerID
 	}
@@ -118,8 +118,12 @@ func separates(r rune) bool {
 		'\u2043': // hyphen bullet
 		return true
 	}
-	return unicode.IsSpace(r) || unicode.In(r, unicode.Pd, unicode.Cf)
+	return isBlank(r) || unicode.In(r, unicode.Pd, unicode.Cf)
 }
+
+// isBlank reports whether a character is a blank of any width, or a tab. Line
+// breaks are none: nobody types one, and an id with one is refused.
+func isBlank(r rune) bool { return r == '\t' || unicode.Is(unicode.Zs, r) }
 
 // isKZPhone reports whether the text is the ten digits of a Kazakh number: all
 // of them begin with 7.
