@@ -46,10 +46,10 @@ const (
 const maxFileNameBytes = 255
 
 const (
-	// insertHistorySQL goes on with rows of historyValues and historyUnlessThere.
-	insertHistorySQL   = `INSERT INTO account_history (customer_id, revision, events) SELECT v.column1, v.column2, v.column3 FROM (VALUES `
-	historyValues      = `(CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS TEXT))`
-	historyUnlessThere = `) AS v WHERE NOT EXISTS (SELECT 1 FROM account_history h WHERE h.customer_id = v.column1 AND h.revision = v.column2)`
+	// insertHistorySQL leaves a row that is there already: an import that died may
+	// have written it, and it says the same.
+	insertHistorySQL = `INSERT INTO account_history (customer_id, revision, events) SELECT ?1, ?2, ?3
+		WHERE NOT EXISTS (SELECT 1 FROM account_history h WHERE h.customer_id = ?1 AND h.revision = ?2)`
 	changeColumns      = `c.revision, c.at, c.source, c.actor, c.file, c.sha256`
 	historySQL         = `SELECT ` + changeColumns + `, h.events FROM account_history h JOIN account_changes c ON c.revision = h.revision WHERE h.customer_id = ?`
 	putsSQL            = `SELECT ` + changeColumns + `, '' FROM account_changes c WHERE c.customer_id = ? AND c.customer_id <> ''`
@@ -63,7 +63,7 @@ const (
 
 // AccountChange is something that happened to an account, and who did it.
 type AccountChange struct {
-	At         time.Time // zero: before histories were kept
+	At         time.Time // zero: not known: an older program did it
 	What       string
 	ContractID string // of what happened to a contract
 	Source     string
@@ -139,19 +139,12 @@ func newHistoryRow(customerID string, revision int64, events []event) (historyRo
 	return historyRow{customerID, revision, string(text)}, err
 }
 
-// insertHistory writes what revisions made of accounts. A row that is there
-// already is left: an import that died may have written it, and it says the same.
+// insertHistory writes what revisions made of accounts.
 func (tx *wtx) insertHistory(rows []historyRow) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	args := make([]any, 0, 3*len(rows))
 	for _, row := range rows {
-		args = append(args, row.customerID, row.revision, row.events)
-	}
-	query := insertHistorySQL + strings.TrimSuffix(strings.Repeat(historyValues+", ", len(rows)), ", ") + historyUnlessThere
-	if err := tx.gorm().Exec(query, args...).Error; err != nil {
-		return fmt.Errorf("write the history of accounts: %w", err)
+		if err := tx.put(tx.stmts.insertHistory, row.customerID, row.revision, row.events); err != nil {
+			return fmt.Errorf("write the history of accounts: %w", err)
+		}
 	}
 	return nil
 }

@@ -174,6 +174,25 @@ func TestAnOlderProgramsRecordsHaveNoHistory(t *testing.T) {
 	}
 }
 
+// Not the next import that replaces, which the history knows, has closed what an
+// older program's import closed.
+func TestWhatAnOlderProgramClosedIsNotTakenForAnothersWork(t *testing.T) {
+	s := mustOpen(t)
+	mustImport(t, s, store.ImportOptions{Actor: "alice"}, jsonl(line("c1", "e1"), line("c2", "e1")))
+	db := rawOpen(t, s)
+	if _, err := db.Exec(`UPDATE catalogue SET last_revision = last_revision + 1, closed_below = last_revision + 1`); err != nil {
+		t.Fatal(err)
+	}
+	mustImport(t, s, store.ImportOptions{Actor: "bob", Replace: true}, jsonl(line("c2", "e1")))
+	h, err := s.AccountHistory(context.Background(), "c1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(h.Events); n != 2 || h.Events[1].What != store.AccountClosed || h.Events[1].Actor != "" || !h.Events[1].At.IsZero() {
+		t.Errorf("got %+v", h.Events)
+	}
+}
+
 func TestAShortFileDoesNotCloseEverybody(t *testing.T) {
 	s := mustOpen(t)
 	const all = 500

@@ -850,12 +850,17 @@ func (im *importer) show(ctx context.Context) error {
 		if err := im.checkTaken(tx.raw); err != nil {
 			return err
 		}
+		// Before the catalogue: a trigger adds the row of a program that does not
+		// know of it.
+		if err := tx.insertChange(im.revision, im.by, "", im.o.Replace, im.report); err != nil {
+			return err
+		}
 		err = tx.gorm().Exec(`UPDATE catalogue SET staging = NULL, heartbeat_at = NULL,
 			closed_below = CASE WHEN ? THEN staging ELSE closed_below END WHERE id = 1`, im.o.Replace).Error
 		if err != nil {
 			return fmt.Errorf("make the import visible: %w", err)
 		}
-		return tx.insertChange(im.revision, im.by, "", im.o.Replace, im.report)
+		return nil
 	})
 }
 

@@ -169,6 +169,7 @@ func (b *bulk) reset() {
 // bulks are the bulk statements of a lane.
 type bulks struct {
 	insertAccount, insertPayment, updatePayment *bulk
+	insertHistory                               *bulk
 	ledgerAccounts                              *bulk
 	insertTransaction, insertEntry              *bulk
 	insertOperation, insertItem                 *bulk
@@ -188,7 +189,10 @@ func newBulks(shard int64) *bulks {
 		WHERE NOT EXISTS (SELECT 1 FROM ledger_accounts a WHERE a.name = u.name AND a.currency = u.currency)
 		ORDER BY u.name, u.currency ON CONFLICT DO NOTHING`)
 	ledgerAccounts.partly = true
+	insertHistory := newBulk("tit", `INSERT INTO account_history (customer_id, revision, events) SELECT * FROM %s ON CONFLICT DO NOTHING`)
+	insertHistory.partly = true
 	return &bulks{
+		insertHistory: insertHistory,
 		insertAccount: newBulk("tittitTii", `INSERT INTO accounts (customer_id, revision, additional_customer_id, currency, closed, entities, offered,
 			created_revision, changed_revision)
 			SELECT * FROM %s ON CONFLICT DO NOTHING`),
@@ -226,7 +230,7 @@ func newBulks(shard int64) *bulks {
 // rows are held until the commit.
 func (b *bulks) inOrder() []*bulk {
 	return []*bulk{
-		b.insertAccount, b.insertPayment, b.updatePayment, b.ledgerAccounts, b.insertTransaction, b.insertEntry,
+		b.insertAccount, b.insertHistory, b.insertPayment, b.updatePayment, b.ledgerAccounts, b.insertTransaction, b.insertEntry,
 		b.insertOperation, b.insertItem, b.insertMessage, b.insertBody, b.addTotals,
 	}
 }
@@ -234,7 +238,8 @@ func (b *bulks) inOrder() []*bulk {
 // statements are the bulk statements under the names that writes call them by.
 func (b *bulks) statements() *writeStatements {
 	return &writeStatements{
-		insertAccount: statement{bulk: b.insertAccount}, insertPayment: statement{bulk: b.insertPayment},
+		insertAccount: statement{bulk: b.insertAccount}, insertHistory: statement{bulk: b.insertHistory},
+		insertPayment: statement{bulk: b.insertPayment},
 		updatePayment: statement{bulk: b.updatePayment}, insertTransaction: statement{bulk: b.insertTransaction},
 		insertOperation: statement{bulk: b.insertOperation}, insertItem: statement{bulk: b.insertItem},
 		insertMessage: statement{bulk: b.insertMessage}, insertBody: statement{bulk: b.insertBody},

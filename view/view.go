@@ -31,7 +31,7 @@ type Account struct {
 
 // AccountChange is something that happened to an account.
 type AccountChange struct {
-	At       string `json:"at,omitempty"` // absent: before histories were kept
+	At       string `json:"at,omitempty"` // absent: an older version did it
 	What     string `json:"what,omitempty"`
 	EntityID string `json:"entity_id,omitempty"`
 	Source   string `json:"source"` // import, put, demo

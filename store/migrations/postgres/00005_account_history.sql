@@ -4,7 +4,7 @@
 INSERT INTO schema_levels (migration, oldest_program) VALUES (5, 3);
 
 -- Who wrote a revision of accounts: one row for each import that became visible
--- and each PUT that changed something. NULL in at: before this table.
+-- and each PUT that changed something. NULL in at: not known.
 CREATE TABLE account_changes (
     revision    BIGINT NOT NULL PRIMARY KEY,
     at          BIGINT,
@@ -25,6 +25,19 @@ CREATE TABLE account_changes (
 CREATE INDEX account_changes_replaces ON account_changes (revision) WHERE replaces = 1;
 CREATE INDEX account_changes_customer ON account_changes (customer_id, revision) WHERE customer_id <> '';
 INSERT INTO account_changes (revision, source, replaces) SELECT closed_below, 'import', 1 FROM catalogue WHERE closed_below > 0;
+
+-- What an import of the version before closes is known to be closed by it.
+-- +goose StatementBegin
+CREATE FUNCTION catalogue_replaced() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO account_changes (revision, source, replaces) VALUES (NEW.closed_below, 'import', 1) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER catalogue_replaced AFTER UPDATE OF closed_below ON catalogue FOR EACH ROW
+    WHEN (NEW.closed_below > OLD.closed_below)
+    EXECUTE FUNCTION catalogue_replaced();
 
 -- What a revision made of an account beside its amounts and info. Of a revision
 -- without a row in account_changes it was staged by an import that never became

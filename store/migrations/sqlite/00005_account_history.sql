@@ -7,7 +7,7 @@ INSERT INTO schema_levels (migration, oldest_program) VALUES (5, 1);
 -- and each PUT that changed something.
 CREATE TABLE account_changes (
     revision    INTEGER NOT NULL PRIMARY KEY,
-    at          INTEGER,                    -- when it became visible; NULL: before this table
+    at          INTEGER,                    -- when it became visible; NULL: not known
     source      TEXT    NOT NULL,           -- import, put, demo
     actor       TEXT    NOT NULL DEFAULT '', -- '': not known
     file        TEXT    NOT NULL DEFAULT '', -- of an import: its name without folders
@@ -25,6 +25,15 @@ CREATE TABLE account_changes (
 CREATE INDEX account_changes_replaces ON account_changes (revision) WHERE replaces = 1;
 CREATE INDEX account_changes_customer ON account_changes (customer_id, revision) WHERE customer_id <> '';
 INSERT INTO account_changes (revision, source, replaces) SELECT closed_below, 'import', 1 FROM catalogue WHERE closed_below > 0;
+
+-- What an older program's import closes is known to be closed by it.
+-- +goose StatementBegin
+CREATE TRIGGER catalogue_replaced AFTER UPDATE OF closed_below ON catalogue
+WHEN NEW.closed_below > OLD.closed_below AND NOT EXISTS (SELECT 1 FROM account_changes WHERE revision = NEW.closed_below)
+BEGIN
+    INSERT INTO account_changes (revision, source, replaces) VALUES (NEW.closed_below, 'import', 1);
+END;
+-- +goose StatementEnd
 
 -- What a revision made of an account beside its amounts and info: closed,
 -- reopened, its contracts. Of a revision without a row in account_changes it was
