@@ -4,7 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -19,23 +24,27 @@ const accountPage = 500
 
 // accountsCommands work on accounts.
 type accountsCommands struct {
-	Import accountsImportCommand `cmd:"" help:"Import account records, all of a file or nothing."`
-	List   accountsListCommand   `cmd:"" help:"List accounts."`
-	Show   accountsShowCommand   `cmd:"" help:"Show an account with the balances of its contracts."`
+	Import  accountsImportCommand  `cmd:"" help:"Import account records, all of a file or nothing."`
+	Export  accountsExportCommand  `cmd:"" help:"Write all accounts to a file that import takes."`
+	Imports accountsImportsCommand `cmd:"" help:"List what was imported: when, by whom, from which file."`
+	List    accountsListCommand    `cmd:"" help:"List accounts."`
+	Show    accountsShowCommand    `cmd:"" help:"Show an account with the balances of its contracts and its history."`
 }
 
 // accountsImportCommand imports a file.
 type accountsImportCommand struct {
-	Replace bool   `help:"Close the accounts and contracts that the file does not have. Without it they stay."`
-	DryRun  bool   `help:"Check the file and change nothing."`
-	File    string `arg:"" help:"The records; its name ends in .jsonl or .csv."`
+	Replace  bool   `help:"Close the accounts and contracts that the file does not have. Without it they stay."`
+	YesClose *int64 `name:"yes-close" placeholder:"N" help:"With --replace: close exactly N accounts, although that is more than accounts.max_close_percent allows."`
+	DryRun   bool   `help:"Check the file and change nothing."`
+	Actor    string `placeholder:"NAME" help:"Who; recorded in the accounts' history. Default: the variable TOLEM_ACTOR, else the system's user."`
+	File     string `arg:"" help:"The records; its name ends in .jsonl or .csv."`
 }
 
 // Help is shown by --help.
 func (accountsImportCommand) Help() string {
-	return `The file is checked first, and every bad line is reported with its number; then nothing is imported. The server can go on meanwhile: what is imported becomes visible all at once. Nothing is deleted.
+	return `The file is checked first, and every bad line is reported with its number; then nothing is imported. The server can go on meanwhile: what is imported becomes visible all at once. Nothing is deleted. With --replace, a file that would close more than accounts.max_close_percent (10) of the open accounts is refused, since it may have been cut short: --yes-close N says that N are meant.
 
-jsonl: one account a line, the shape of a verify answer with customer_id. csv: one row a contract, with the columns customer_id, additional_customer_id, currency, entity_id, number, payment, min_payment, info; amounts are in minor units, info is a JSON object or empty.
+jsonl: one account a line, the shape of a verify answer with customer_id. csv: one row a contract, with the columns customer_id, additional_customer_id, currency, entity_id, number, payment, min_payment, info, closed, entity_closed, of which the last five may be missing; amounts are in minor units, info is a JSON object or empty. Fields are separated by commas, semicolons or tabs. UTF-8, or UTF-16 with a byte order mark. Ids that a spreadsheet has changed (9.96555E+11, 7071234569.0, #N/A) are refused.
 
 Example:
 
@@ -43,18 +52,44 @@ Example:
   tolem accounts import --replace --dry-run contracts.csv`
 }
 
+// Validate is called by kong.
+func (c *accountsImportCommand) Validate() error {
+	switch {
+	case c.YesClose == nil:
+		return nil
+	case !c.Replace:
+		return errors.New("--yes-close is for --replace: without it nothing is closed")
+	case *c.YesClose < 0:
+		return errors.New("--yes-close must not be negative")
+	}
+	return nil
+}
+
 // Run imports.
 func (c *accountsImportCommand) Run(ctx context.Context, p *program) error {
+	by, err := p.by(operator{Actor: c.Actor}, time.UTC)
+	if err != nil {
+		by.Actor = fmt.Sprintf("uid %d", os.Getuid()) // of a container without users: no reason not to import
+	}
 	file, err := store.OpenImportFile(c.File)
 	if err != nil {
 		return fmt.Errorf("import accounts: %w", err)
 	}
 	return p.withNewBooks(ctx, func(b books) error {
+		limit := &store.CloseLimit{Percent: b.cfg.Accounts.MaxClosePercent, Confirmed: -1}
+		if c.YesClose != nil {
+			limit.Confirmed = *c.YesClose
+		}
 		progress, finish := p.importProgress()
-		report, err := b.ImportAccounts(ctx, store.ImportOptions{Replace: c.Replace, DryRun: c.DryRun, Progress: progress}, file)
+		report, err := b.ImportAccounts(ctx, store.ImportOptions{
+			Replace: c.Replace, DryRun: c.DryRun, Progress: progress, CloseLimit: limit, Actor: by.Actor,
+		}, file)
 		finish()
 		if bad := (*store.RecordErrors)(nil); errors.As(err, &bad) {
 			return p.reportLines(c.File, bad)
+		}
+		if many := (*store.TooManyClosedError)(nil); errors.As(err, &many) {
+			return tooManyClosed(c.File, many)
 		}
 		if err != nil {
 			return err
@@ -63,43 +98,87 @@ func (c *accountsImportCommand) Run(ctx context.Context, p *program) error {
 	})
 }
 
+// tooManyClosed says what to do about a file that would close too many.
+func tooManyClosed(file string, e *store.TooManyClosedError) error {
+	text := fmt.Sprintf("%s does not have %d of %s, and --replace would close them: more than %d %% (accounts.max_close_percent). Nothing was imported",
+		file, e.Closed, counted(e.Open, "open account"), e.Limit.Percent)
+	if e.Limit.Confirmed >= 0 {
+		text += fmt.Sprintf(", since --yes-close says %d", e.Limit.Confirmed)
+	}
+	return fmt.Errorf("%s. Is the file whole? If they shall be closed: --yes-close %d", text, e.Closed)
+}
+
 // reportLines prints every bad line.
 func (p *program) reportLines(file string, bad *store.RecordErrors) error {
 	for _, line := range bad.Lines {
 		fmt.Fprintf(p.stdio.Err, "%s: %s\n", file, printable(line.Error()))
 	}
 	if bad.More > 0 {
-		fmt.Fprintf(p.stdio.Err, "%s: and %d more problems\n", file, bad.More)
+		fmt.Fprintf(p.stdio.Err, "%s: and %s\n", file, counted(bad.More, "more problem"))
 	}
-	return fmt.Errorf("%d problems in %s: nothing was imported", int64(len(bad.Lines))+bad.More, file)
+	return fmt.Errorf("%s in %s: nothing was imported", counted(int64(len(bad.Lines))+bad.More, "problem"), file)
 }
 
 func (c *accountsImportCommand) report(p *program, r store.ImportReport) error {
 	if r.Leftover != nil {
 		p.warn(fmt.Sprintf("older records could not be removed, the next import will: %v", r.Leftover))
 	}
-	text := fmt.Sprintf("%d accounts with %d contracts", r.Accounts, r.Contracts)
+	if r.Unfit > 0 {
+		p.warn(fmt.Sprintf("%s no Kazakh telephone %s: accounts.normalize (kz_phone) leaves such ids as they are",
+			areOf(r.Unfit, r.Accounts, "customer id"), numberOrNumbers(r.Unfit)))
+	}
+	text := fmt.Sprintf("%s with %s", counted(r.Accounts, "account"), counted(r.Contracts, "contract"))
 	if c.DryRun {
 		text += " can be imported"
 		if c.Replace {
-			text += fmt.Sprintf("; %d accounts would be closed", r.Closed)
+			text += fmt.Sprintf("; %d of %s and %s of others would be closed",
+				r.Closed, counted(r.Open, "open account"), counted(r.ContractsClosed, "contract"))
 		}
 		return p.println(text)
 	}
 	text += fmt.Sprintf(" imported: %d created, %d changed, %d as they were", r.Created, r.Changed, r.Unchanged)
 	if c.Replace {
-		text += fmt.Sprintf("; %d accounts closed", r.Closed)
+		text += fmt.Sprintf("; %s closed, and %s of others", counted(r.Closed, "account"), counted(r.ContractsClosed, "contract"))
 	}
 	if r.Overtaken > 0 {
-		text += fmt.Sprintf("; %d were changed by somebody else meanwhile and stay so", r.Overtaken)
+		text += fmt.Sprintf("; %d changed by somebody else meanwhile, who won", r.Overtaken)
 	}
-	return p.println(text)
+	return p.println(text + "; sha256 of the file " + r.SHA256)
 }
 
-// importProgress draws a bar for each phase of an import, on a terminal only.
+// counted is a number of things: 1 account, 2 accounts.
+func counted(n int64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// areOf is a part of a number of things with its verb: 1 of 5 ids is.
+func areOf(part, whole int64, thing string) string {
+	verb := "are"
+	if part == 1 {
+		verb = "is"
+	}
+	return fmt.Sprintf("%d of %s %s", part, counted(whole, thing), verb)
+}
+
+func numberOrNumbers(n int64) string {
+	if n == 1 {
+		return "number"
+	}
+	return "numbers"
+}
+
+// progressEvery is how often an import says how far it is where no bar can be
+// drawn.
+const progressEvery = 10 * time.Second
+
+// importProgress draws a bar for each phase of an import on a terminal, and
+// writes a line now and then elsewhere.
 func (p *program) importProgress() (progress func(store.ImportProgress), finish func()) {
 	if !p.terminal() {
-		return nil, func() {}
+		return progressLines(p.stdio.Err, progressEvery)
 	}
 	var bar *progressbar.ProgressBar
 	var phase store.ImportPhase
@@ -121,6 +200,161 @@ func (p *program) importProgress() (progress func(store.ImportProgress), finish 
 			_ = bar.Finish()
 		}
 	}
+}
+
+// progressLines writes how far an import is at intervals, also while it waits.
+func progressLines(w io.Writer, every time.Duration) (progress func(store.ImportProgress), finish func()) {
+	started := time.Now()
+	var last atomic.Pointer[store.ImportProgress]
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-ticker.C:
+				fmt.Fprintf(w, "tolem: import: %s, %s so far\n", howFar(last.Load()), time.Since(started).Round(time.Second))
+			}
+		}
+	}()
+	progress = func(at store.ImportProgress) { last.Store(&at) }
+	return progress, func() { close(stop); <-stopped }
+}
+
+// howFar is a line about how far a phase of an import is.
+func howFar(at *store.ImportProgress) string {
+	if at == nil {
+		return "beginning"
+	}
+	text := map[store.ImportPhase]string{
+		store.PhaseClear: "removing what an import that died has left, rows",
+		store.PhaseCheck: "checking the file, bytes",
+		store.PhaseStage: "writing, accounts",
+		store.PhaseSweep: "visible; removing older records, rows",
+	}[at.Phase]
+	text += fmt.Sprintf(" %d", at.Done)
+	if at.Total > 0 {
+		text += fmt.Sprintf(" of %d (%d %%)", at.Total, int64(float64(at.Done)/float64(at.Total)*100))
+	}
+	return text
+}
+
+// accountsExportCommand writes all accounts.
+type accountsExportCommand struct {
+	File string `arg:"" help:"The file to make; its name ends in .jsonl or .csv. A file that exists is not overwritten."`
+}
+
+// Help is shown by --help.
+func (accountsExportCommand) Help() string {
+	return `All accounts, closed ones included, as records that import takes; importing them again changes nothing. Ids, numbers and info are written as they were imported. In a .csv file the columns closed and entity_closed say what is closed.
+
+Example:
+
+  tolem accounts export accounts.jsonl`
+}
+
+// Run exports.
+func (c *accountsExportCommand) Run(ctx context.Context, p *program) error {
+	format, err := store.FormatOf(c.File)
+	if err != nil {
+		return fmt.Errorf("export accounts: %w", err)
+	}
+	return p.withBooks(ctx, func(b books) error {
+		var report store.AccountExport
+		err := writeNew(c.File, func(file io.Writer) (err error) {
+			report, err = b.ExportAccounts(ctx, format, file)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if report.Refused > 0 {
+			p.warn(fmt.Sprintf("%s of today's rules for records: an import of this file would refuse them, naming each",
+				breakOne(report.Refused)))
+		}
+		return p.println(fmt.Sprintf("%s with %s exported to %s", counted(report.Accounts, "account"), counted(report.Contracts, "contract"), c.File))
+	})
+}
+
+func breakOne(n int64) string {
+	if n == 1 {
+		return "1 account breaks one"
+	}
+	return fmt.Sprintf("%d accounts break one", n)
+}
+
+// writeNew makes a file that others see only when it is whole. It holds personal
+// data: nobody else may read it.
+func writeNew(path string, write func(io.Writer) error) (err error) {
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s exists and is not overwritten", path)
+	}
+	draft, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.draft")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(draft.Name()))
+		}
+	}()
+	if err := write(draft); err != nil {
+		return errors.Join(err, draft.Close())
+	}
+	if err := errors.Join(draft.Sync(), draft.Close()); err != nil {
+		return err
+	}
+	return os.Rename(draft.Name(), path)
+}
+
+// accountsImportsCommand lists imports.
+type accountsImportsCommand struct {
+	jsonFlag
+	Limit int `default:"20" help:"How many of the last."`
+}
+
+// Help is shown by --help.
+func (accountsImportsCommand) Help() string {
+	return `The last imports that became visible, the newest first, with the SHA-256 of each file.
+
+Example:
+
+  tolem accounts imports`
+}
+
+// Validate is called by kong.
+func (c *accountsImportsCommand) Validate() error {
+	if c.Limit < 1 {
+		return errors.New("--limit must be 1 or more")
+	}
+	return nil
+}
+
+// Run lists them.
+func (c *accountsImportsCommand) Run(ctx context.Context, p *program) error {
+	return p.withBooks(ctx, func(b books) error {
+		imports, err := b.AccountImports(ctx, c.Limit)
+		if err != nil {
+			return err
+		}
+		l := p.list(c.JSON, "AT", "BY", "FILE", "REPLACE", "ACCOUNTS", "CREATED", "CHANGED", "CLOSED", "SHA-256")
+		for _, i := range imports {
+			replace := "-"
+			if i.Replace {
+				replace = "yes"
+			}
+			err := l.add(view.AccountImportOf(i), when(i.At, b.cfg.Location()), orDash(i.Actor), orDash(i.File), replace,
+				strconv.FormatInt(i.Accounts, 10), strconv.FormatInt(i.ImportReport.Created, 10), strconv.FormatInt(i.Changed, 10),
+				strconv.FormatInt(i.Closed, 10), i.AccountChange.SHA256)
+			if err != nil {
+				return err
+			}
+		}
+		return l.end()
+	})
 }
 
 // accountsListCommand lists accounts.
@@ -203,7 +437,7 @@ type accountsShowCommand struct {
 
 // Help is shown by --help.
 func (accountsShowCommand) Help() string {
-	return `The account as imported, and what has been credited to each of its contracts.
+	return `The account as imported, what has been credited to each of its contracts, and its history: who created, closed, opened and changed it, when, and from which file. Of changes in amounts and info alone, the last is shown, and those of the admin API.
 
 Example:
 
@@ -217,20 +451,30 @@ func (c *accountsShowCommand) Run(ctx context.Context, p *program) error {
 		if err != nil {
 			return err
 		}
+		history, err := b.AccountHistory(ctx, account.CustomerID)
+		if err != nil {
+			return err
+		}
 		if c.JSON {
 			balances, err := b.ContractBalances(ctx, account.CustomerID)
 			if err != nil {
 				return err
 			}
-			return p.printJSON(view.AccountOf(account, balances))
+			return p.printJSON(view.AccountOf(account, balances).WithHistory(history))
 		}
+		zone := b.cfg.Location()
 		t := p.table()
 		t.row("customer", account.CustomerID)
 		t.row("at the platform", account.AdditionalCustomerID)
 		t.row("currency", account.Currency)
 		t.row("state", state(account.Closed))
 		t.row("contracts", strconv.Itoa(len(account.Contracts)))
+		t.row("created", madeBy(history.Created, zone))
+		t.row("last changed", madeBy(history.Changed, zone))
 		if err := t.flush(); err != nil {
+			return err
+		}
+		if err := p.printHistory(history.Events, zone); err != nil {
 			return err
 		}
 		if err := p.println(""); err != nil {
@@ -250,4 +494,58 @@ func (c *accountsShowCommand) Run(ctx context.Context, p *program) error {
 		}
 		return nil
 	})
+}
+
+// printHistory prints what happened to an account, the oldest first.
+func (p *program) printHistory(events []store.AccountChange, zone *time.Location) error {
+	if len(events) == 0 {
+		return nil
+	}
+	if err := p.println("\nhistory"); err != nil {
+		return err
+	}
+	t := p.table()
+	for i := range events {
+		e := &events[i]
+		what := strings.ReplaceAll(e.What, "_", " ")
+		if e.ContractID != "" {
+			what += " " + e.ContractID
+		}
+		t.row(when(e.At, zone), what, doneBy(e))
+	}
+	return t.flush()
+}
+
+// madeBy is when somebody changed an account, and who.
+func madeBy(c *store.AccountChange, zone *time.Location) string {
+	if c == nil {
+		return "not recorded"
+	}
+	return strings.TrimSpace(when(c.At, zone) + " " + doneBy(c))
+}
+
+// doneBy is who changed an account, and by what.
+func doneBy(c *store.AccountChange) string {
+	var text string
+	switch c.Source {
+	case store.SourcePut:
+		text = "by a PUT"
+		if c.Actor != "" {
+			text += " with the token " + c.Actor
+		}
+	case store.SourceDemo:
+		text = "by demo data"
+	default:
+		text = "by an import"
+		if c.Actor != "" {
+			text += " of " + c.Actor
+		}
+		if c.File != "" {
+			text += " from " + c.File
+		}
+		if c.SHA256 != "" {
+			text += " (sha256 " + c.SHA256 + ")"
+		}
+	}
+	return text
 }

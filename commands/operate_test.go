@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -481,7 +482,17 @@ func TestImportAddsAndReplaceCloses(t *testing.T) {
 	if got, want := states(), map[string]string{"1/e1": "open", "1/e2": "open", "2/e1": "open"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("what is absent stays: got %v, want %v", got, want)
 	}
-	contains(t, "replace", s.must(t, "accounts", "import", "--replace", second), "1 accounts closed")
+	for _, dry := range [][]string{{"--dry-run"}, nil} {
+		for _, yes := range [][]string{nil, {"--yes-close", "2"}} {
+			refused := s.tolem(t, slices.Concat([]string{"accounts", "import", "--replace", second}, dry, yes)...)
+			if refused.code != 1 || refused.out != "" {
+				t.Errorf("half of the accounts closed unasked: got %+v", refused)
+			}
+			contains(t, "refusal", refused.err, "1 of 2 open accounts", "10 % (accounts.max_close_percent)", "--yes-close 1")
+		}
+	}
+	contains(t, "dry run of the replace", s.must(t, "accounts", "import", "--replace", "--dry-run", "--yes-close", "1", second), "1 of 2 open accounts and 1 contract of others would be closed")
+	contains(t, "replace", s.must(t, "accounts", "import", "--replace", "--yes-close", "1", second), "1 account closed, and 1 contract of others")
 	if got, want := states(), map[string]string{"1/e1": "open", "1/e2": "closed", "2/e1": "closed"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("--replace closes: got %v, want %v", got, want)
 	}

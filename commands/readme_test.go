@@ -84,7 +84,7 @@ func TestTheAccountRecordsInTheDocumentsCanBeImported(t *testing.T) {
 			s := newShop(t)
 			s.env = []string{"TOLEM_DEMO__ACCOUNTS=", "TOLEM_DEMO__PAYMENTS="}
 			contains(t, "import", s.must(t, "accounts", "import", writeFile(t, s.dir, "records."+ending, records[0])),
-				"1 accounts with 2 contracts imported: 1 created")
+				"1 account with 2 contracts imported: 1 created")
 			var lines strings.Builder
 			for _, account := range decode[[]map[string]any](t, s.must(t, "accounts", "list", "--json")) {
 				for _, entity := range account["entities"].([]any) {
@@ -97,7 +97,7 @@ func TestTheAccountRecordsInTheDocumentsCanBeImported(t *testing.T) {
 				lines.Write(append(line, '\n'))
 			}
 			contains(t, "import of what was listed", s.must(t, "accounts", "import", writeFile(t, s.dir, "listed.jsonl", lines.String())),
-				"1 accounts with 2 contracts imported: 0 created, 0 changed")
+				"1 account with 2 contracts imported: 0 created, 0 changed")
 		})
 	}
 }

@@ -9,7 +9,7 @@ import (
 // leaves are all commands that do something.
 var leaves = []string{
 	"serve", "config check", "migrate", "healthcheck", "backup",
-	"accounts import", "accounts list", "accounts show",
+	"accounts import", "accounts export", "accounts imports", "accounts list", "accounts show",
 	"payments list", "payments show", "payments credit",
 	"suspense list", "suspense assign", "suspense return",
 	"ledger reverse", "ledger check", "ledger balances", "ledger export",

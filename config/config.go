@@ -85,7 +85,8 @@ type Demo struct {
 
 // Accounts says how customer ids are read.
 type Accounts struct {
-	Normalize string `yaml:"normalize" validate:"oneof=none kz_phone"`
+	Normalize       string `yaml:"normalize" validate:"oneof=none kz_phone"`
+	MaxClosePercent int64  `yaml:"max_close_percent" validate:"min=0,max=100"` // of the open accounts that an import closes unasked
 }
 
 // JetPay configures the JetPay routes. The keys answer questions that the JetPay documents leave open.
@@ -124,7 +125,7 @@ func Default() *Config {
 		Listen:       "127.0.0.1:8080",
 		Admin:        Admin{Listen: "127.0.0.1:8081"},
 		Database:     Database{Driver: DriverSQLite, DSN: "data/tolem.db"},
-		Accounts:     Accounts{Normalize: NormalizeNone},
+		Accounts:     Accounts{Normalize: NormalizeNone, MaxClosePercent: 10},
 		Timezone:     "Asia/Almaty",
 		MaxAmount:    10_000_000_000_000,
 		RawRetention: 43800 * time.Hour,

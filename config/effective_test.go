@@ -44,6 +44,7 @@ demo:
   payments: ""
 accounts:
   normalize: none
+  max_close_percent: 10
 timezone: Asia/Almaty
 books_closed_to: ""
 max_amount: 10000000000000

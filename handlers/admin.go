@@ -24,8 +24,8 @@ func (s *Server) getConfig(c echo.Context) error {
 	return writeJSON(c, http.StatusOK, map[string]string{"configuration": s.effective})
 }
 
-// getAccount answers with an account and what has been credited to each of its
-// contracts.
+// getAccount answers with an account, what has been credited to each of its
+// contracts, and what is known of how it became so.
 func (s *Server) getAccount(c echo.Context) error {
 	x := c.(*exchange)
 	ctx, cancel := x.patience()
@@ -42,7 +42,11 @@ func (s *Server) getAccount(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(c, http.StatusOK, view.AccountOf(account, balances))
+	history, err := s.store.AccountHistory(ctx, account.CustomerID)
+	if err != nil {
+		return err
+	}
+	return writeJSON(c, http.StatusOK, view.AccountOf(account, balances).WithHistory(history))
 }
 
 // putAccount creates or replaces an account.
@@ -61,7 +65,7 @@ func (s *Server) putAccount(c echo.Context) error {
 	}
 	ctx, cancel := x.patience()
 	defer cancel()
-	created, err := s.store.PutAccount(ctx, account)
+	created, err := s.store.PutAccountBy(ctx, account, x.client)
 	if err != nil {
 		return err
 	}

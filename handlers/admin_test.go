@@ -24,14 +24,39 @@ func TestAnAccountIsPutAndRead(t *testing.T) {
 	if got := r.ask(http.MethodPut, "/api/v1/accounts/c1", record); got.status != http.StatusOK || got.body != want {
 		t.Errorf("replace: got %d %s", got.status, got.body)
 	}
-	if got := r.ask(http.MethodGet, "/api/v1/accounts/c1", ""); got.status != http.StatusOK || got.body != want {
+	got := r.ask(http.MethodGet, "/api/v1/accounts/c1", "")
+	if got.status != http.StatusOK || withoutHistory(got.body) != want {
 		t.Errorf("get: got %d %s", got.status, got.body)
 	}
+	// The second PUT changed nothing.
+	for member, parts := range map[string]string{"created": `"source":"put","actor":"boss"}`, "changed": `"source":"put","actor":"boss"}`, "history": `"what":"created","source":"put","actor":"boss"}]`} {
+		if _, after, found := strings.Cut(got.body, `"`+member+`":`); !found || !strings.Contains(after, parts) {
+			t.Errorf("%s: got %s", member, got.body)
+		}
+	}
+	if n := strings.Count(got.body, `"what"`); n != 2 {
+		t.Errorf("got %d events: %s", n, got.body)
+	}
 	left := edit(t, record, `"id":"e1"`, `"id":"e2"`)
-	got := r.ask(http.MethodPut, "/api/v1/accounts/c1", left)
+	got = r.ask(http.MethodPut, "/api/v1/accounts/c1", left)
 	if !strings.Contains(got.body, `"id":"e1","number":"N1","payment":5,"min_payment":1,"info":{"b":1.50,"a":"<&>"},"closed":true,"balance":0}`) {
 		t.Errorf("a contract that is left out is closed: got %s", got.body)
 	}
+}
+
+// withoutHistory is an account without what is known of its past.
+func withoutHistory(body string) string {
+	before, _, _ := strings.Cut(body, `,"created":`)
+	return before + "}"
+}
+
+func TestAPutIsRefusedWhatASpreadsheetHasDestroyed(t *testing.T) {
+	r := newRig(t)
+	for id, field := range map[string]string{"9.96555E+11": "customer_id", "%23N%2FA": "customer_id", "7071234569.0": "customer_id", "c%E3%85%A4": "customer_id"} {
+		checkProblem(t, r.ask(http.MethodPut, "/api/v1/accounts/"+id, record), 422, field)
+	}
+	checkProblem(t, r.ask(http.MethodPut, "/api/v1/accounts/c1", edit(t, record, `"id":"e1"`, `"id":"#REF!"`)), 422, "entities[0].id")
+	checkProblem(t, r.ask(http.MethodPut, "/api/v1/accounts/c1", edit(t, record, `"KZT"`, `"HRK"`)), 422, "currency")
 }
 
 func TestAnAccountShowsWhatWasCredited(t *testing.T) {
@@ -39,7 +64,7 @@ func TestAnAccountShowsWhatWasCredited(t *testing.T) {
 	r.send(callbackFor(t, r.issue(), "28"))
 	got := r.ask(http.MethodGet, "/api/v1/accounts/123456789", "")
 	want := `{"customer_id":"123456789","additional_customer_id":"DEF","currency":"KZT","closed":false,"entities":[{"id":"12345","number":"N-1","closed":false,"balance":10000}]}`
-	if got.body != want {
+	if withoutHistory(got.body) != want {
 		t.Errorf("got %s", got.body)
 	}
 	currency := `{"additional_customer_id":"DEF","currency":"KGS","entities":[{"id":"12345","number":"N-1"}]}`

@@ -200,7 +200,7 @@ func operationOf(v signing.Value) string {
 
 func moneyOf(m moneyMembers) (topup.Money, bool) {
 	amount, ok := amountOf(m.amount)
-	if !ok || m.currency.Kind() != signing.KindString || !topup.ValidCurrency(m.currency.Text()) {
+	if !ok || m.currency.Kind() != signing.KindString || !topup.KnownCurrency(m.currency.Text()) {
 		return topup.Money{}, false
 	}
 	return topup.Money{Amount: amount, Currency: m.currency.Text()}, true

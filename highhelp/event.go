@@ -90,7 +90,7 @@ func (s Said) outcome() topup.Outcome {
 }
 
 func (s Said) money() (topup.Money, bool) {
-	if s.Amount < 1 || s.Amount > topup.MaxAmount || !topup.ValidCurrency(s.Currency) {
+	if s.Amount < 1 || s.Amount > topup.MaxAmount || !topup.KnownCurrency(s.Currency) {
 		return topup.Money{}, false
 	}
 	return topup.Money{Amount: s.Amount, Currency: s.Currency}, true

@@ -29,7 +29,8 @@ const visibleFrom = ` FROM catalogue c JOIN accounts a ON a.customer_id = CAST(?
 	WHERE c.id = 1 ORDER BY a.revision DESC LIMIT 1`
 
 const (
-	accountColumns = `a.customer_id, a.revision, a.additional_customer_id, a.currency, a.closed = 1, a.entities, a.revision < c.closed_below`
+	accountColumns = `a.customer_id, a.revision, a.additional_customer_id, a.currency, a.closed = 1, a.entities, a.revision < c.closed_below,
+		a.created_revision, a.changed_revision`
 
 	accountSQL = `SELECT ` + accountColumns + visibleFrom
 	// offerSQL is the whole of verify: '' stands for an account that cannot be
@@ -43,8 +44,8 @@ const (
 	contractBalancesSQL = `SELECT l.name, l.credits - l.debits FROM ` + balancesTable + ` l
 		WHERE l.name >= ? AND l.name < ? AND l.currency = (SELECT a.currency` + visibleFrom + `)`
 
-	insertAccountSQL = `INSERT INTO accounts (customer_id, revision, additional_customer_id, currency, closed, entities, offered)
-		VALUES (?, ?, ?, ?, ?, ?, ?)`
+	insertAccountSQL = `INSERT INTO accounts (customer_id, revision, additional_customer_id, currency, closed, entities, offered, created_revision, changed_revision)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	// deleteOlderSQL removes what a customer's record at a revision has
 	// superseded. The record that an import is staging stays: it is not older,
 	// only lower.
@@ -67,12 +68,13 @@ type accountRow struct {
 	currency             string
 	closed               bool
 	entities             string
-	replaced             bool // closed by an import that did not have it
+	replaced             bool  // closed by an import that did not have it
+	created, changed     int64 // revisions, 0 if not known
 }
 
 // places are where accountColumns are scanned to, in their order.
 func (r *accountRow) places() []any {
-	return []any{&r.customerID, &r.revision, &r.additionalCustomerID, &r.currency, &r.closed, &r.entities, &r.replaced}
+	return []any{&r.customerID, &r.revision, &r.additionalCustomerID, &r.currency, &r.closed, &r.entities, &r.replaced, &r.created, &r.changed}
 }
 
 // value decodes the scanned account.
@@ -205,21 +207,28 @@ func ledgerRange(customerID string) (from, to string) {
 	return from, from[:len(from)-1] + ";"
 }
 
-// PutAccount creates an account (true) or replaces it. The id is normalised
+// PutAccount is PutAccountBy of somebody who is not known.
+func (s *Store) PutAccount(ctx context.Context, account *topup.Account) (created bool, err error) {
+	return s.PutAccountBy(ctx, account, "")
+}
+
+// PutAccountBy creates an account (true) or replaces it. The id is normalised
 // first. A contract that the account has and the record leaves out is closed,
 // never deleted. While an import is under way, the record wins over the
-// import's: the later write wins.
+// import's: the later write wins. The actor, a token's name, becomes part of the
+// account's history.
 //
 // The error is of KindInvalid for a record that breaks a rule, several joined,
 // and for another currency than the one in which the account has payments.
-func (s *Store) PutAccount(ctx context.Context, account *topup.Account) (created bool, err error) {
+func (s *Store) PutAccountBy(ctx context.Context, account *topup.Account, actor string) (created bool, err error) {
+	by := origin{source: SourcePut, actor: actor}
 	put, err := s.clean(account)
-	if err != nil {
+	if err := errors.Join(by.check(), err); err != nil {
 		return false, err
 	}
 	var isNew bool
 	err = s.writer.do(ctx, func(tx *wtx) (err error) {
-		isNew, err = tx.putAccount(put, s.normalize)
+		isNew, err = tx.putAccount(put, s.normalize, by)
 		return err
 	})
 	if err != nil {
@@ -252,7 +261,7 @@ func (s *Store) clean(account *topup.Account) (*topup.Account, error) {
 	return &put, nil
 }
 
-func (tx *wtx) putAccount(put *topup.Account, n topup.Normalizer) (created bool, err error) {
+func (tx *wtx) putAccount(put *topup.Account, n topup.Normalizer, by origin) (created bool, err error) {
 	if err := tx.lockCatalogue(); err != nil {
 		return false, err
 	}
@@ -264,26 +273,42 @@ func (tx *wtx) putAccount(put *topup.Account, n topup.Normalizer) (created bool,
 		return false, err
 	}
 	record := put
+	if err := checkCurrencyChange(tx.raw, before, put); err != nil {
+		return false, err
+	}
 	if before != nil {
-		if err := checkCurrencyChange(tx.raw, before, put.Currency); err != nil {
-			return false, err
-		}
 		if record, err = merged(before, put, true); err != nil {
 			return false, err
 		}
 	}
 	var revision int64
-	if err := tx.raw(`SELECT last_revision + 1 FROM catalogue WHERE id = 1`).Row().Scan(&revision); err != nil {
+	var importing bool
+	err = tx.raw(`SELECT last_revision + 1, staging IS NOT NULL FROM catalogue WHERE id = 1`).Row().Scan(&revision, &importing)
+	if err != nil {
 		return false, fmt.Errorf("read the last revision: %w", err)
 	}
 	if err := tx.gorm().Exec(`UPDATE catalogue SET last_revision = ? WHERE id = 1`, revision).Error; err != nil {
 		return false, fmt.Errorf("take a revision: %w", err)
 	}
-	if err := tx.put(tx.stmts.insertAccount, encodeAccount(record, revision).values()...); err != nil {
+	w, err := revised(before, record, revision, func(at int64) (int64, error) { return closingRevision(tx.raw, at) })
+	if err != nil {
+		return false, err
+	}
+	if err := tx.put(tx.stmts.insertAccount, encodeAccount(w, revision).values()...); err != nil {
 		return false, fmt.Errorf("insert: %w", err)
 	}
 	if err := tx.gorm().Exec(deleteOlderSQL, put.CustomerID, revision).Error; err != nil {
 		return false, fmt.Errorf("delete the older record: %w", err)
+	}
+	if err := tx.insertHistory(w.history); err != nil {
+		return false, err
+	}
+	// One that wins over an import must be known even if it changes nothing: the
+	// import may have staged events that never were.
+	if w.changed == revision || importing {
+		if err := tx.insertChange(revision, by, put.CustomerID, false, ImportReport{}); err != nil {
+			return false, err
+		}
 	}
 	return before == nil, nil
 }
@@ -323,10 +348,14 @@ func (s *Store) outside(ctx context.Context) query {
 }
 
 // checkCurrencyChange refuses another currency for an account with payments:
-// its balances would no longer be those of its payments.
-func checkCurrencyChange(ask query, before *accountRow, currency string) error {
-	if before.currency == currency {
+// its balances would no longer be those of its payments. An account, nil for
+// none, keeps a currency that has ended, but none gets one.
+func checkCurrencyChange(ask query, before *accountRow, record *topup.Account) error {
+	if before != nil && before.currency == record.Currency {
 		return nil
+	}
+	if err := record.CheckCurrency(); err != nil || before == nil {
+		return err
 	}
 	from, to := ledgerRange(before.customerID)
 	var has bool
@@ -373,14 +402,17 @@ type encodedAccount struct {
 	closed                                     int64 // 0 or 1
 	entities                                   string
 	offered                                    sql.NullString
+	created, changed                           int64
 }
 
 func (e *encodedAccount) values() []any {
-	return []any{e.customerID, e.revision, e.additionalCustomerID, e.currency, e.closed, e.entities, e.offered}
+	return []any{e.customerID, e.revision, e.additionalCustomerID, e.currency, e.closed, e.entities, e.offered, e.created, e.changed}
 }
 
-func encodeAccount(account *topup.Account, revision int64) *encodedAccount {
+func encodeAccount(w written, revision int64) *encodedAccount {
+	account := w.account
 	e := &encodedAccount{
+		created: w.created, changed: w.changed,
 		customerID: account.CustomerID, additionalCustomerID: account.AdditionalCustomerID, currency: account.Currency,
 		revision: revision,
 	}

@@ -204,7 +204,7 @@ func (tx *wtx) seed(d demoData, n topup.Normalizer, expiresAfter time.Duration) 
 		return false, err
 	}
 	for _, account := range d.accounts {
-		if _, err := tx.putAccount(account, n); err != nil {
+		if _, err := tx.putAccount(account, n, origin{source: SourceDemo}); err != nil {
 			return false, err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -51,9 +52,47 @@ type ImportOptions struct {
 	Replace bool
 	// DryRun checks the file and changes nothing.
 	DryRun bool
+	// CloseLimit, if set, refuses a Replace that closes too many accounts, with
+	// a *TooManyClosedError.
+	CloseLimit *CloseLimit
+	// Actor is who imports, at most 255 bytes; it becomes part of the accounts'
+	// history.
+	Actor string
 	// Progress, if set, is told how far the import is, from the caller's
 	// goroutine.
 	Progress func(ImportProgress)
+}
+
+// CloseLimit says how many open accounts a Replace may close, because the file
+// does not have them: a file that was cut short would close everybody.
+type CloseLimit struct {
+	// Percent of the open accounts may be closed unasked.
+	Percent int64
+	// Confirmed is how many shall be closed though it is more, negative if
+	// nobody has said so.
+	Confirmed int64
+}
+
+// check refuses to close so many of the open accounts. The final number may have
+// become smaller than the confirmed one while the import was under way.
+func (l *CloseLimit) check(closed, open int64, final bool) error {
+	if l == nil || closed <= open/100*l.Percent+open%100*l.Percent/100 ||
+		closed == l.Confirmed || final && closed < l.Confirmed {
+		return nil
+	}
+	return &TooManyClosedError{Closed: closed, Open: open, Limit: *l}
+}
+
+// TooManyClosedError says that an import would close more accounts than its
+// limit allows. Nothing was imported.
+type TooManyClosedError struct {
+	Closed, Open int64 // how many of how many open accounts
+	Limit        CloseLimit
+}
+
+// Error gives the numbers.
+func (e *TooManyClosedError) Error() string {
+	return fmt.Sprintf("would close %d of %d open accounts, which the file does not have, more than %d %%", e.Closed, e.Open, e.Limit.Percent)
 }
 
 // ImportPhase is a part of an import.
@@ -86,8 +125,17 @@ type ImportReport struct {
 	// Overtaken accounts were put by somebody else while the import was under
 	// way; the later write has won.
 	Overtaken int64
-	// Closed is, with Replace, how many open accounts the file does not have.
-	Closed int64
+	// Closed is, with Replace, how many open accounts the file does not have, and
+	// Open how many open accounts there were.
+	Closed, Open int64
+	// ContractsClosed is, with Replace, how many open contracts the file does
+	// not have of accounts that it has.
+	ContractsClosed int64
+	// Unfit is how many customers' ids are not what the normaliser is for: with
+	// kz_phone, no Kazakh telephone numbers. They are kept as they are.
+	Unfit int64
+	// SHA256 is the hash of the file's bytes, in hexadecimal; empty on a dry run.
+	SHA256 string
 	// Leftover is why superseded records could not all be removed after the
 	// import, nil if they were. They are not visible, and the next import
 	// removes them.
@@ -102,7 +150,10 @@ type RecordErrors struct {
 
 // Error counts the problems and shows the first.
 func (e *RecordErrors) Error() string {
-	return fmt.Sprintf("%d problems in the file, nothing was imported; the first: %s", int64(len(e.Lines))+e.More, e.Lines[0])
+	if n := int64(len(e.Lines)) + e.More; n > 1 {
+		return fmt.Sprintf("%d problems in the file, nothing was imported; the first: %s", n, e.Lines[0])
+	}
+	return fmt.Sprintf("a problem in the file, nothing was imported: %s", e.Lines[0])
 }
 
 func (e *RecordErrors) add(problems ...LineError) {
@@ -137,7 +188,10 @@ func (s *Store) ImportAccounts(ctx context.Context, o ImportOptions, file Import
 	if o.Progress == nil {
 		o.Progress = func(ImportProgress) {}
 	}
-	im := &importer{s: s, o: o, file: file, rows: firstRows}
+	im := &importer{s: s, o: o, file: file, rows: firstRows, by: origin{SourceImport, o.Actor, shownFile(file.Name), ""}}
+	if err := im.by.check(); err != nil {
+		return im.report, wrapImport(err)
+	}
 	if o.DryRun {
 		_, err := im.check(ctx)
 		return im.report, wrapImport(err)
@@ -158,11 +212,16 @@ func (im *importer) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	im.by.sha256 = hex.EncodeToString(sum[:])
+	im.report.SHA256 = im.by.sha256
 	if err := im.stageAll(ctx, sum); err != nil {
 		return err
 	}
 	if im.o.Replace {
-		if err := im.countClosed(ctx, closingSQL, 0); err != nil {
+		if im.report.Closed, err = im.countAccounts(ctx, closingSQL); err != nil {
+			return err
+		}
+		if err := im.o.CloseLimit.check(im.report.Closed, im.report.Open, true); err != nil {
 			return err
 		}
 	}
@@ -182,6 +241,7 @@ type importer struct {
 	o      ImportOptions
 	file   ImportFile
 	report ImportReport
+	by     origin
 
 	claim    int64     // what the catalogue says while the staging is ours; 0 before
 	revision int64     // of what is staged; 0 before it is taken
@@ -192,6 +252,8 @@ type importer struct {
 	payments, ledgerAccounts int64
 
 	rows int // how many to write in one transaction
+
+	closedAt, closedBy int64 // the last answer of closing
 }
 
 type checksum [sha256.Size]byte
@@ -264,13 +326,19 @@ func (im *importer) check(ctx context.Context) (checksum, error) {
 		if line, again := firstSeen(seen, r); again {
 			r.problem(topup.Invalid(customerColumn, "is that of line %d already", line))
 		}
-		if filled && topup.ValidCurrency(r.account.Currency) {
-			before, err := im.compare(ctx, r)
+		if !im.s.normalize.Fits(r.account.CustomerID) {
+			im.report.Unfit++
+		}
+		if topup.KnownCurrency(r.account.Currency) {
+			before, err := im.compare(ctx, r, filled)
 			if err != nil {
 				return err
 			}
 			if before != nil && !before.closed && !before.replaced {
 				open++
+				if err := im.countContracts(before, &r.account); err != nil {
+					return fmt.Errorf("line %d: %w", r.line, err)
+				}
 			}
 		}
 		slices.SortStableFunc(r.problems, func(a, b LineError) int { return cmp.Compare(a.Line, b.Line) })
@@ -293,10 +361,32 @@ func (im *importer) check(ctx context.Context) (checksum, error) {
 	if im.report.Accounts == 0 {
 		return sum, errors.New("the file has no account records")
 	}
-	if im.o.Replace && im.o.DryRun {
-		return sum, im.countClosed(ctx, openSQL, open)
+	if !im.o.Replace {
+		return sum, nil
 	}
-	return sum, nil
+	if im.report.Open, err = im.countAccounts(ctx, openSQL); err != nil {
+		return sum, err
+	}
+	im.report.Closed = im.report.Open - open
+	return sum, im.o.CloseLimit.check(im.report.Closed, im.report.Open, false)
+}
+
+// countContracts counts the open contracts of an open account that Replace
+// closes.
+func (im *importer) countContracts(before *accountRow, record *topup.Account) error {
+	if !im.o.Replace {
+		return nil
+	}
+	old, err := before.value()
+	if err != nil {
+		return err
+	}
+	for i := range old.Contracts {
+		if c := &old.Contracts[i]; !c.Closed && record.Contract(c.ID) == nil {
+			im.report.ContractsClosed++
+		}
+	}
+	return nil
 }
 
 // stayAlive gives a sign of life, if the import has a place to keep and it is
@@ -337,20 +427,18 @@ func (im *importer) filled(ctx context.Context) (bool, error) {
 	return filled, nil
 }
 
-// compare returns the customer's account as it stands, nil for none, and adds
-// what stands against the record.
-func (im *importer) compare(ctx context.Context, r *fileRecord) (*accountRow, error) {
+// compare returns the customer's account as it is, nil for none, and adds what
+// there is against the record. Nothing is read of a database without accounts.
+func (im *importer) compare(ctx context.Context, r *fileRecord, filled bool) (before *accountRow, err error) {
 	// A context that cannot end spares the driver a goroutine for each query;
 	// between the records the caller looks at its own.
 	ctx = context.WithoutCancel(ctx)
-	before, err := im.s.accountRow(ctx, r.account.CustomerID)
-	if err != nil {
-		return nil, fmt.Errorf("line %d: read the account: %w", r.line, err)
+	if filled {
+		if before, err = im.s.accountRow(ctx, r.account.CustomerID); err != nil {
+			return nil, fmt.Errorf("line %d: read the account: %w", r.line, err)
+		}
 	}
-	if before == nil {
-		return nil, nil
-	}
-	err = checkCurrencyChange(im.s.outside(ctx), before, r.account.Currency)
+	err = checkCurrencyChange(im.s.outside(ctx), before, &r.account)
 	if refusal := (*topup.Error)(nil); errors.As(err, &refusal) {
 		r.problem(refusal)
 		return before, nil
@@ -373,15 +461,12 @@ const (
 			SELECT 1 FROM accounts n WHERE n.customer_id = a.customer_id AND n.revision > a.revision)`
 )
 
-// countClosed tells how many open accounts Replace closes: those that the query
-// counts, less those that stay.
-func (im *importer) countClosed(ctx context.Context, query string, stay int64) error {
-	var open int64
-	if err := im.s.raw(ctx, query).Row().Scan(&open); err != nil {
-		return fmt.Errorf("count open accounts: %w", err)
+// countAccounts returns how many accounts the query counts.
+func (im *importer) countAccounts(ctx context.Context, query string) (n int64, err error) {
+	if err := im.s.raw(ctx, query).Row().Scan(&n); err != nil {
+		return 0, fmt.Errorf("count open accounts: %w", err)
 	}
-	im.report.Closed = open - stay
-	return nil
+	return n, nil
 }
 
 // catalogue is the one row that says which records are visible.
@@ -586,7 +671,7 @@ func (im *importer) stageAll(ctx context.Context, sum checksum) error {
 			return err
 		}
 		if record != nil {
-			chunk.add(encodeAccount(record, im.revision))
+			chunk.add(*record, im.revision)
 		}
 		done++
 		if !chunk.full(im.rows) && im.s.now().Sub(im.alive) < beatEvery {
@@ -613,13 +698,19 @@ func (im *importer) stageAll(ctx context.Context, sum checksum) error {
 
 // stageChunk is what goes into one transaction.
 type stageChunk struct {
-	rows  []*encodedAccount
-	bytes int
+	rows    []*encodedAccount
+	history []historyRow
+	bytes   int
 }
 
-func (c *stageChunk) add(row *encodedAccount) {
+func (c *stageChunk) add(w written, revision int64) {
+	row := encodeAccount(w, revision)
 	c.rows = append(c.rows, row)
+	c.history = append(c.history, w.history...)
 	c.bytes += len(row.entities) + len(row.offered.String)
+	for _, h := range w.history {
+		c.bytes += len(h.events)
+	}
 }
 
 func (c *stageChunk) full(rows int) bool { return len(c.rows) >= rows || c.bytes >= maxStageBytes }
@@ -639,12 +730,17 @@ func (im *importer) stage(ctx context.Context, chunk *stageChunk) error {
 			}
 		}
 		tried = true
-		return tx.insertAccounts(chunk.rows)
+		if err := tx.insertAccounts(chunk.rows); err != nil {
+			return err
+		}
+		return tx.insertHistory(chunk.history)
 	})
 	if err != nil {
 		return err
 	}
 	clear(chunk.rows)
+	clear(chunk.history)
+	chunk.history = chunk.history[:0]
 	chunk.rows, chunk.bytes, im.alive = chunk.rows[:0], 0, im.s.now()
 	return nil
 }
@@ -668,10 +764,10 @@ func (tx *wtx) insertAccounts(rows []*encodedAccount) error {
 	return nil
 }
 
-// settle decides what a record makes of the account that stands; nil when
+// settle decides what a record makes of the account that is there; nil when
 // there is nothing to write.
-func (im *importer) settle(ctx context.Context, r *fileRecord) (*topup.Account, error) {
-	before, err := im.compare(ctx, r)
+func (im *importer) settle(ctx context.Context, r *fileRecord) (*written, error) {
+	before, err := im.compare(ctx, r, true)
 	if err != nil {
 		return nil, err
 	}
@@ -680,7 +776,7 @@ func (im *importer) settle(ctx context.Context, r *fileRecord) (*topup.Account, 
 		return nil, &RecordErrors{Lines: r.problems}
 	case before == nil:
 		im.report.Created++
-		return &r.account, nil
+		return &written{account: &r.account, created: im.revision, changed: im.revision}, nil
 	case before.revision > im.revision:
 		im.report.Overtaken++
 		return nil, nil
@@ -689,22 +785,34 @@ func (im *importer) settle(ctx context.Context, r *fileRecord) (*topup.Account, 
 	if err != nil {
 		return nil, fmt.Errorf("line %d: %w", r.line, err)
 	}
-	if !before.equals(record) {
+	w, err := revised(before, record, im.revision, im.closing(ctx))
+	if err != nil {
+		return nil, fmt.Errorf("line %d: %w", r.line, err)
+	}
+	if w.changed == im.revision {
 		im.report.Changed++
-		return record, nil
+		return &w, nil
 	}
 	im.report.Unchanged++
 	if im.o.Replace {
-		return record, nil // what is not written anew will count as closed
+		return &w, nil // what is not written anew will count as closed
 	}
 	return nil, nil
 }
 
-// equals reports whether the record says what the row says.
-func (r *accountRow) equals(record *topup.Account) bool {
-	e := encodeAccount(record, r.revision)
-	return !r.replaced && r.closed == (e.closed == 1) && r.currency == e.currency &&
-		r.additionalCustomerID == e.additionalCustomerID && r.entities == e.entities
+// closing finds the import that closed what was last written at a revision. It
+// remembers the last answer: accounts of one import are next to each other.
+func (im *importer) closing(ctx context.Context) func(int64) (int64, error) {
+	return func(at int64) (int64, error) {
+		if im.closedAt == at {
+			return im.closedBy, nil
+		}
+		by, err := closingRevision(im.s.outside(ctx), at)
+		if err == nil {
+			im.closedAt, im.closedBy = at, by
+		}
+		return by, err
+	}
 }
 
 // currencyTakenSQL tells whether an account whose currency the import changes
@@ -740,6 +848,11 @@ func (im *importer) show(ctx context.Context) error {
 			return errTakenOver
 		}
 		if err := im.checkTaken(tx.raw); err != nil {
+			return err
+		}
+		// Before the catalogue: a trigger adds the row of a program that does not
+		// know of it.
+		if err := tx.insertChange(im.revision, im.by, "", im.o.Replace, im.report); err != nil {
 			return err
 		}
 		err = tx.gorm().Exec(`UPDATE catalogue SET staging = NULL, heartbeat_at = NULL,

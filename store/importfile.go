@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"tolem/topup"
 )
@@ -22,7 +23,8 @@ const (
 	// FormatJSONL is one JSON object a line; blank lines are passed over.
 	FormatJSONL Format = "jsonl"
 	// FormatCSV is a header and one row a contract. The rows of a customer
-	// stand together and agree in what is the customer's.
+	// are next to each other and agree in what is the customer's. Fields are
+	// separated by commas, semicolons or tabs, as the header has them.
 	FormatCSV Format = "csv"
 )
 
@@ -31,18 +33,27 @@ const maxRecordBytes = 1 << 20
 
 // ImportFile is a file of account records. An import reads it twice.
 type ImportFile struct {
+	Name   string // without folders, for the accounts' history
 	Format Format
 	Open   func() (io.ReadCloser, error)
 	// Size is the file's length in bytes for the progress, 0 if unknown.
 	Size int64
 }
 
-// OpenImportFile names a file on disk; its ending, .jsonl or .csv, tells the
-// format.
-func OpenImportFile(path string) (ImportFile, error) {
+// FormatOf tells the format of a file by the ending of its name, .jsonl or .csv.
+func FormatOf(path string) (Format, error) {
 	format := Format(strings.TrimPrefix(strings.ToLower(filepath.Ext(path)), "."))
 	if format != FormatJSONL && format != FormatCSV {
-		return ImportFile{}, fmt.Errorf("%s: the name must end in .jsonl or .csv", path)
+		return "", fmt.Errorf("%s: the name must end in .jsonl or .csv", path)
+	}
+	return format, nil
+}
+
+// OpenImportFile names a file on disk, whose ending tells its format.
+func OpenImportFile(path string) (ImportFile, error) {
+	format, err := FormatOf(path)
+	if err != nil {
+		return ImportFile{}, err
 	}
 	info, err := os.Stat(path)
 	if err != nil {
@@ -52,7 +63,7 @@ func OpenImportFile(path string) (ImportFile, error) {
 		return ImportFile{}, fmt.Errorf("%s: must be a regular file, because it is read twice", path)
 	}
 	open := func() (io.ReadCloser, error) { return os.Open(path) }
-	return ImportFile{Format: format, Open: open, Size: info.Size()}, nil
+	return ImportFile{Name: filepath.Base(path), Format: format, Open: open, Size: info.Size()}, nil
 }
 
 // LineError is what is wrong with one line of a file. It repeats no value.
@@ -104,7 +115,7 @@ func (r *fileRecord) problem(err error) {
 func (r *fileRecord) verify(n topup.Normalizer) {
 	r.account.CustomerID = n.Apply(r.account.CustomerID)
 	if len(r.rows) > 0 {
-		if err := topup.CheckID(r.account.CustomerID); err != nil {
+		if err := topup.CheckRecordID(r.account.CustomerID); err != nil {
 			r.problem(topup.Invalid(customerColumn, "%s", err))
 		}
 		return
@@ -124,16 +135,15 @@ type recordReader interface {
 }
 
 func newRecordReader(format Format, file io.Reader) (recordReader, error) {
-	buffered := bufio.NewReaderSize(file, 64<<10)
-	// Spreadsheets like to start a file with a byte order mark.
-	if start, _ := buffered.Peek(3); string(start) == "\ufeff" {
-		_, _ = buffered.Discard(3)
+	text, err := plainText(file)
+	if err != nil {
+		return nil, err
 	}
 	switch format {
 	case FormatJSONL:
-		return &jsonlReader{lines: lineReader{file: buffered}}, nil
+		return &jsonlReader{lines: lineReader{file: text}}, nil
 	case FormatCSV:
-		return &csvReader{lines: lineReader{file: buffered}}, nil
+		return &csvReader{lines: lineReader{file: text}}, nil
 	}
 	return nil, fmt.Errorf("format %q: must be %s or %s", format, FormatJSONL, FormatCSV)
 }
@@ -216,6 +226,10 @@ func (r *jsonlReader) next() (*fileRecord, error) {
 		if len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
+		if err := checkUTF8(line); err != nil {
+			record.problem(err)
+			return record, nil
+		}
 		var problems []error
 		record.account, problems = topup.ParseRecord(line)
 		for _, p := range problems {
@@ -229,7 +243,12 @@ func (r *jsonlReader) next() (*fileRecord, error) {
 const customerColumn = "customer_id"
 
 // csvColumns are the columns of a CSV file, those that it must have first.
-var csvColumns = []string{customerColumn, "additional_customer_id", "currency", "entity_id", "number", "payment", "min_payment", "info"}
+var csvColumns = []string{customerColumn, "additional_customer_id", "currency", "entity_id", "number", "payment", "min_payment", "info",
+	closedColumn, contractClosedColumn}
+
+// closedColumn and contractClosedColumn say that an account, or a contract, is
+// closed.
+const closedColumn, contractClosedColumn = "closed", "entity_closed"
 
 const csvRequired = 5
 
@@ -238,6 +257,7 @@ type csvReader struct {
 	lines   lineReader
 	cutter  fieldCutter
 	columns map[string]int // nil before the header
+	width   int            // how many fields a row has, with those that have no name
 	ahead   *csvRow        // the row after the record that was returned
 	done    error          // why there are no more rows
 }
@@ -301,6 +321,9 @@ func (r *fileRecord) addContract(row *csvRow) {
 	if row.account.Currency != r.account.Currency {
 		r.report(row.line, topup.Invalid("currency", "must be the same in all rows of a customer"))
 	}
+	if row.account.Closed != r.account.Closed {
+		r.report(row.line, topup.Invalid(closedColumn, "must be the same in all rows of a customer"))
+	}
 	if len(r.rows) >= topup.MaxContracts {
 		r.report(row.line, fmt.Errorf("a customer must have at most %d rows", topup.MaxContracts))
 		return
@@ -318,6 +341,9 @@ func (r *fileRecord) addContract(row *csvRow) {
 }
 
 func (r *csvReader) readHeader() *LineError {
+	if problem := r.readSeparator(); problem != nil {
+		return problem
+	}
 	line, header, problem, err := r.read()
 	if errors.Is(err, io.EOF) {
 		return &LineError{1, errors.New("the header is missing")}
@@ -325,11 +351,13 @@ func (r *csvReader) readHeader() *LineError {
 	if err = errors.Join(problem, err); err != nil {
 		return &LineError{line, err}
 	}
-	if len(header) == 1 && strings.Contains(header[0], ";") {
-		return &LineError{line, errors.New("columns must be separated by commas, not by semicolons")}
+	r.width = len(header)
+	names := columnNames(header)
+	if len(names) == 1 && !slices.Contains(csvColumns, names[0]) {
+		return &LineError{line, errors.New("is no header whose columns are separated by commas, semicolons or tabs")}
 	}
-	columns := make(map[string]int, len(header))
-	for i, name := range header {
+	columns := make(map[string]int, len(names))
+	for i, name := range names {
 		if !slices.Contains(csvColumns, name) {
 			return &LineError{line, fmt.Errorf("column %d is none of %s", i+1, strings.Join(csvColumns, ","))}
 		}
@@ -347,6 +375,71 @@ func (r *csvReader) readHeader() *LineError {
 	return nil
 }
 
+// columnNames are the names in a header, in the spelling of csvColumns. Empty
+// ones at its end, which a spreadsheet writes for columns that were cleared, are
+// left out.
+func columnNames(header []string) []string {
+	names := make([]string, 0, len(header))
+	for _, name := range header {
+		names = append(names, strings.ToLower(strings.TrimSpace(name)))
+	}
+	for len(names) > 1 && names[len(names)-1] == "" {
+		names = names[:len(names)-1]
+	}
+	return names
+}
+
+// readSeparator finds out what separates fields: what a first line such as sep=;
+// says, which spreadsheets write for each other, else what the header has most
+// of.
+func (r *csvReader) readSeparator() *LineError {
+	for {
+		line, err := r.lines.next()
+		if err != nil {
+			return nil // the header's reader says so
+		}
+		text := strings.TrimRight(string(line), "\r\n")
+		if text == "" {
+			r.lines.take(line)
+			continue
+		}
+		declared, found := strings.CutPrefix(strings.ToLower(strings.Trim(text, `"`)), "sep=")
+		if !found {
+			r.cutter.separator = mostFrequentSeparator(text)
+			return nil
+		}
+		r.lines.take(line)
+		c, size := utf8.DecodeRuneInString(declared)
+		if strings.ContainsRune(separators, c) && strings.Trim(declared[size:], separators) == "" {
+			r.cutter.separator = c
+			return nil
+		}
+		return &LineError{r.lines.taken, errors.New("sep= must name a comma, a semicolon, a tab or a vertical bar")}
+	}
+}
+
+// separators are what can separate fields, the most usual first.
+const separators = ",;\t|"
+
+func mostFrequentSeparator(header string) rune {
+	counts := make(map[rune]int)
+	quoted := false
+	for _, c := range header {
+		if c == '"' {
+			quoted = !quoted
+		} else if !quoted {
+			counts[c]++
+		}
+	}
+	best := rune(separators[0])
+	for _, c := range separators {
+		if counts[c] > counts[best] {
+			best = c
+		}
+	}
+	return best
+}
+
 // readRow returns the next row, or nil at the end of what can be read.
 func (r *csvReader) readRow() *csvRow {
 	if r.done != nil {
@@ -357,8 +450,11 @@ func (r *csvReader) readRow() *csvRow {
 		r.done = err
 		return nil
 	}
-	if problem == nil && len(fields) != len(r.columns) {
+	if problem == nil && len(fields) != r.width {
 		problem = errors.New("must have as many fields as the header")
+	}
+	if problem == nil && !blank(fields[len(r.columns):]) {
+		problem = fmt.Errorf("has a value behind column %d, where the header has no name", len(r.columns))
 	}
 	if problem != nil {
 		return &csvRow{line: line, broken: true, problems: []error{problem}}
@@ -379,6 +475,7 @@ func (r *csvReader) parseRow(line int, fields []string) *csvRow {
 	contract := topup.Contract{
 		ID: field("entity_id"), Number: field("number"),
 		Payment: row.amount("payment", field("payment")), MinPayment: row.amount("min_payment", field("min_payment")),
+		Closed: row.truth(contractClosedColumn, field(contractClosedColumn)),
 	}
 	if text := field("info"); text != "" {
 		info, err := topup.CompactInfo([]byte(text))
@@ -389,7 +486,7 @@ func (r *csvReader) parseRow(line int, fields []string) *csvRow {
 	}
 	row.account = topup.Account{
 		CustomerID: field(customerColumn), AdditionalCustomerID: field("additional_customer_id"), Currency: field("currency"),
-		Contracts: []topup.Contract{contract},
+		Closed: row.truth(closedColumn, field(closedColumn)), Contracts: []topup.Contract{contract},
 	}
 	for _, p := range row.account.Check() {
 		if p = inColumn(p); p != nil {
@@ -428,6 +525,19 @@ func (row *csvRow) amount(column, text string) *int64 {
 	return &amount
 }
 
+// truth reads true or false, as spreadsheets write them too; an empty field is
+// false.
+func (row *csvRow) truth(column, text string) bool {
+	switch strings.ToUpper(strings.TrimSpace(text)) {
+	case "TRUE", "ИСТИНА", "1":
+		return true
+	case "", "FALSE", "ЛОЖЬ", "0":
+		return false
+	}
+	row.problems = append(row.problems, topup.Invalid(column, "must be true, false or empty"))
+	return false
+}
+
 var (
 	errQuote     = errors.New("has a quote in the wrong place: quote the whole field and double the quotes in it")
 	errLongRow   = fmt.Errorf("a row must be at most %d bytes long; is a quote never closed?", maxRecordBytes)
@@ -443,6 +553,22 @@ var (
 // otherwise hide the rows after it.
 func (r *csvReader) read() (line int, fields []string, problem, err error) {
 	for {
+		line, fields, problem, err = r.readLines()
+		if problem != nil || err != nil || !blank(fields) {
+			return line, fields, problem, err
+		}
+	}
+}
+
+// blank reports whether fields have nothing in them: spreadsheets write rows of
+// separators for rows that were cleared.
+func blank(fields []string) bool {
+	return !slices.ContainsFunc(fields, func(field string) bool { return strings.TrimSpace(field) != "" })
+}
+
+// readLines is read for one row, blank or not.
+func (r *csvReader) readLines() (line int, fields []string, problem, err error) {
+	for {
 		first, err := r.lines.next()
 		if err != nil {
 			return r.lines.taken + 1, nil, nil, err
@@ -456,6 +582,9 @@ func (r *csvReader) read() (line int, fields []string, problem, err error) {
 	text, problem, err := r.rowText()
 	if err != nil {
 		return line, nil, nil, err
+	}
+	if problem == nil {
+		problem = checkUTF8(text)
 	}
 	if problem == nil {
 		fields, problem = r.cutter.cut(text)
@@ -511,14 +640,18 @@ func hasStrayBreak(fields []string) bool {
 
 // fieldCutter cuts rows into fields.
 type fieldCutter struct {
-	text bytes.Reader
-	rows *csv.Reader // reads from text
+	separator rune // a comma if it is not set
+	text      bytes.Reader
+	rows      *csv.Reader // reads from text
 }
 
 // cut returns the fields of one row. They are valid until the next cut.
 func (c *fieldCutter) cut(row []byte) ([]string, error) {
 	if c.rows == nil {
 		c.rows = csv.NewReader(&c.text)
+		if c.separator != 0 {
+			c.rows.Comma = c.separator
+		}
 		c.rows.ReuseRecord = true
 		c.rows.FieldsPerRecord = -1 // the caller counts them
 	}

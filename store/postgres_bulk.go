@@ -169,6 +169,7 @@ func (b *bulk) reset() {
 // bulks are the bulk statements of a lane.
 type bulks struct {
 	insertAccount, insertPayment, updatePayment *bulk
+	insertHistory                               *bulk
 	ledgerAccounts                              *bulk
 	insertTransaction, insertEntry              *bulk
 	insertOperation, insertItem                 *bulk
@@ -191,8 +192,12 @@ func newBulks(shard int64) *bulks {
 	// The trigger messages_list_unreadable may have listed it already.
 	insertOpen := newBulk("itTt", `INSERT INTO open_messages (message_id, told, payment_id, operation) SELECT * FROM %s ON CONFLICT DO NOTHING`)
 	insertOpen.partly = true
+	insertHistory := newBulk("tit", `INSERT INTO account_history (customer_id, revision, events) SELECT * FROM %s ON CONFLICT DO NOTHING`)
+	insertHistory.partly = true
 	return &bulks{
-		insertAccount: newBulk("tittitT", `INSERT INTO accounts (customer_id, revision, additional_customer_id, currency, closed, entities, offered)
+		insertHistory: insertHistory,
+		insertAccount: newBulk("tittitTii", `INSERT INTO accounts (customer_id, revision, additional_customer_id, currency, closed, entities, offered,
+			created_revision, changed_revision)
 			SELECT * FROM %s ON CONFLICT DO NOTHING`),
 		insertPayment: newBulk("ttttttitttiiIt", `INSERT INTO payments (payment_id, provider, project, customer_id, entity_id, contract_number,
 			amount, currency, method, status, flags, created_at, expires_at, provider_reference)
@@ -229,7 +234,7 @@ func newBulks(shard int64) *bulks {
 // rows are held until the commit.
 func (b *bulks) inOrder() []*bulk {
 	return []*bulk{
-		b.insertAccount, b.insertPayment, b.updatePayment, b.ledgerAccounts, b.insertTransaction, b.insertEntry,
+		b.insertAccount, b.insertHistory, b.insertPayment, b.updatePayment, b.ledgerAccounts, b.insertTransaction, b.insertEntry,
 		b.insertOperation, b.insertItem, b.insertMessage, b.insertOpen, b.insertBody, b.addTotals,
 	}
 }
@@ -237,7 +242,8 @@ func (b *bulks) inOrder() []*bulk {
 // statements are the bulk statements under the names that writes call them by.
 func (b *bulks) statements() *writeStatements {
 	return &writeStatements{
-		insertAccount: statement{bulk: b.insertAccount}, insertPayment: statement{bulk: b.insertPayment},
+		insertAccount: statement{bulk: b.insertAccount}, insertHistory: statement{bulk: b.insertHistory},
+		insertPayment: statement{bulk: b.insertPayment},
 		updatePayment: statement{bulk: b.updatePayment}, insertTransaction: statement{bulk: b.insertTransaction},
 		insertOperation: statement{bulk: b.insertOperation}, insertItem: statement{bulk: b.insertItem},
 		insertMessage: statement{bulk: b.insertMessage}, insertOpen: statement{bulk: b.insertOpen}, insertBody: statement{bulk: b.insertBody},

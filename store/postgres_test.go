@@ -746,8 +746,7 @@ func TestAMigrationBesideAServerOfTheVersionBefore(t *testing.T) {
 		})
 	}
 	waitFor(t, "traffic", func() bool { return booked.Load() > 50 })
-	migrateFurther(t, address, `
-		INSERT INTO schema_levels (migration, oldest_program) VALUES (1000, 3);
+	migrateFurther(t, address, level(1, 3)+`
 		ALTER TABLE payments ADD COLUMN note TEXT;
 		ALTER TABLE accounts ADD COLUMN note TEXT NOT NULL DEFAULT '';
 		ALTER TABLE messages ADD COLUMN note TEXT;`, `
@@ -762,10 +761,16 @@ func TestAMigrationBesideAServerOfTheVersionBefore(t *testing.T) {
 		t.Errorf("booked %d, acknowledged %d", got, want)
 	}
 
-	migrateFurther(t, address, `INSERT INTO schema_levels (migration, oldest_program) VALUES (1001, 1001);`)
+	migrateFurther(t, address, level(3, store.ProgramLevel+3))
 	if _, err := store.Open(context.Background(), store.Options{Postgres: address}); err == nil || !strings.Contains(err.Error(), "install the newer tolem") {
 		t.Errorf("a program that cannot live with the migration: got %v", err)
 	}
+}
+
+// level is what a migration writes that lies so far ahead of this program's, and
+// which the oldest program can live with.
+func level(ahead, oldest int) string {
+	return fmt.Sprintf(`INSERT INTO schema_levels (migration, oldest_program) VALUES (%d, %d);`, store.ProgramLevel+ahead, oldest)
 }
 
 // migrateFurther runs migrations of a program that is yet to come.

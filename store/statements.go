@@ -19,7 +19,7 @@ func (s statement) put(args ...any) error {
 // writeStatements are the hot statements of a lane: GORM would prepare each
 // anew inside every transaction.
 type writeStatements struct {
-	account, insertAccount                      statement
+	account, insertAccount, insertHistory       statement
 	insertPayment, updatePayment                statement
 	seen, posted, issued, unknown, recorded     statement
 	closedPeriod                                statement
@@ -35,6 +35,7 @@ func (s *writeStatements) queries() map[*statement]string {
 	return map[*statement]string{
 		&s.account:       accountSQL,
 		&s.insertAccount: insertAccountSQL,
+		&s.insertHistory: insertHistorySQL,
 
 		&s.insertPayment: insertPaymentSQL,
 		&s.updatePayment: updatePaymentSQL,

@@ -37,7 +37,8 @@ type Contract struct {
 }
 
 // Check reports everything that is wrong with the record, as errors of
-// KindInvalid that name the field.
+// KindInvalid that name the field. That a currency is still one is for
+// [Account.CheckCurrency]: an account that has it keeps it.
 func (a *Account) Check() []error {
 	var problems []error
 	report := func(field string, err error) {
@@ -45,9 +46,9 @@ func (a *Account) Check() []error {
 			problems = append(problems, Invalid(field, "%s", err))
 		}
 	}
-	report("customer_id", CheckID(a.CustomerID))
-	report("additional_customer_id", checkText(a.AdditionalCustomerID))
-	if !ValidCurrency(a.Currency) {
+	report("customer_id", CheckRecordID(a.CustomerID))
+	report("additional_customer_id", checkRecordText(a.AdditionalCustomerID))
+	if !KnownCurrency(a.Currency) {
 		report("currency", fmt.Errorf("must be an ISO 4217 code such as KZT"))
 	}
 	if len(a.Contracts) == 0 {
@@ -56,17 +57,27 @@ func (a *Account) Check() []error {
 	seen := make(map[string]bool, len(a.Contracts))
 	for i, c := range a.Contracts {
 		at := func(member string) string { return fmt.Sprintf("entities[%d].%s", i, member) }
-		report(at("id"), CheckID(c.ID))
+		report(at("id"), CheckRecordID(c.ID))
 		if seen[c.ID] {
 			report(at("id"), fmt.Errorf("must be unique within the account"))
 		}
 		seen[c.ID] = true
-		report(at("number"), checkText(c.Number))
+		report(at("number"), checkRecordText(c.Number))
 		report(at("payment"), checkOptionalAmount(c.Payment))
 		report(at("min_payment"), checkOptionalAmount(c.MinPayment))
 		report(at("info"), checkInfo(c.Info))
 	}
 	return problems
+}
+
+// CheckCurrency reports a currency that no account can be opened in any more,
+// as an error of KindInvalid. It is asked of new accounts and of those whose
+// currency changes.
+func (a *Account) CheckCurrency() error {
+	if ValidCurrency(a.Currency) {
+		return nil
+	}
+	return Invalid("currency", "must be a currency of today's ISO 4217 list; %s is none", a.Currency)
 }
 
 // Payable reports whether the account can be topped up at all: it is open and

@@ -11,12 +11,14 @@ import (
 )
 
 func TestCheckID(t *testing.T) {
-	for _, id := range []string{"1", "7123456789", "+77071234567", "a/b", "a%2Fb", "Әсел-7", "p_01J", strings.Repeat("x", 255)} {
+	for _, id := range []string{"1", "7123456789", "+77071234567", "a/b", "a%2Fb", "Әсел-7", "p_01J", strings.Repeat("x", 255),
+		"12E5", "한글", "№7", "♥", "é"} {
 		if err := topup.CheckID(id); err != nil {
 			t.Errorf("CheckID(%q): %v", id, err)
 		}
 	}
-	for _, id := range []string{"", " ", "a b", "a\tb", "a;b", "a:b", "a\x00b", "a\u200bb", "a\u00a0b", "a\u2028b", "\xff", strings.Repeat("x", 256)} {
+	for _, id := range []string{"", " ", "a b", "a\tb", "a;b", "a:b", "a\x00b", "a\u200bb", "a\u00a0b", "a\u2028b", "\xff",
+		"\u3164", "a\u115fb", "a\u1160b", "a\uffa0b", "\u2800", "a\ufe0fb", "a\U000e0100b", "a\u00adb", "a\u202eb", "a\u034fb", "a\u17b4b", "a\u180bb", "a\ufeffb", "a\ufffdb", strings.Repeat("x", 256)} {
 		if err := topup.CheckID(id); err == nil {
 			t.Errorf("CheckID(%q): no error", id)
 		}
@@ -25,29 +27,83 @@ func TestCheckID(t *testing.T) {
 
 func TestKZPhoneNormaliser(t *testing.T) {
 	for typed, want := range map[string]string{
-		"7071234567":            "7071234567",
-		"87071234567":           "7071234567",
-		"77071234567":           "7071234567",
-		"+77071234567":          "7071234567",
-		"+7 707 123-45-67":      "7071234567",
-		"8 (707) 123-45-67":     "7071234567",
-		"707 123 45 67":         "7071234567",
-		"":                      "",
-		"12345":                 "12345",
-		"+7071234567":           "+7071234567",
-		"+87071234567":          "+87071234567",
-		"97071234567":           "97071234567",
-		"8707123456a":           "8707123456a",
-		"ABC-12345":             "ABC-12345",
-		"7071234567890":         "7071234567890",
-		"٧٠٧١٢٣٤٥٦٧":            "٧٠٧١٢٣٤٥٦٧",
-		"8-8-7-0-7-1-2-3-4-5-6": "8707123456",
+		"7071234567":                 "7071234567",
+		"87071234567":                "7071234567",
+		"77071234567":                "7071234567",
+		"+77071234567":               "7071234567",
+		"+7 707 123-45-67":           "7071234567",
+		"8 (707) 123-45-67":          "7071234567",
+		"707 123 45 67":              "7071234567",
+		"8.707.123.45.67":            "7071234567",
+		"8/707/1234567":              "7071234567",
+		"8\u00a0707\u202f123\t4567":  "7071234567", // no-break, narrow and other blanks
+		"8‑707–123—45−67":            "7071234567", // U+2011, U+2013, U+2014, U+2212
+		"\u202a+7 707 1234567\u202c": "7071234567", // as copied from a telephone's contacts
+		" 7071234567 ":               "7071234567",
+		"":                           "",
+		"12345":                      "12345",
+		"12345\n":                    "12345\n",
+		" 12345\u00a0":               "12345",
+		"+7071234567":                "+7071234567",
+		"+87071234567":               "+87071234567",
+		"97071234567":                "97071234567",
+		"8707123456a":                "8707123456a",
+		"ABC-12345":                  "ABC-12345",
+		"7071234567890":              "7071234567890",
+		"٧٠٧١٢٣٤٥٦٧":                 "٧٠٧١٢٣٤٥٦٧",
+		// No Kazakh number begins otherwise than with 7: two customers must not
+		// become one.
+		"81234567890":   "81234567890",
+		"1234567890":    "1234567890",
+		"80000012345":   "80000012345",
+		"123-456-78-90": "123-456-78-90",
+		// A spreadsheet's fraction is no separator: this would be 7712345690.
+		"7771234569.0": "7771234569.0",
 	} {
 		if got := topup.NormalizeKZPhone.Apply(typed); got != want {
 			t.Errorf("kz_phone %q: got %q, want %q", typed, got, want)
 		}
-		if got := topup.NormalizeNone.Apply(typed); got != typed {
-			t.Errorf("none %q: got %q", typed, got)
+		if got, want := topup.NormalizeNone.Apply(typed), strings.Trim(typed, " \u00a0"); got != want {
+			t.Errorf("none %q: got %q, want %q", typed, got, want)
+		}
+	}
+	if topup.NormalizeKZPhone.Fits("1234567890") || !topup.NormalizeKZPhone.Fits("7071234567") || !topup.NormalizeNone.Fits("x") {
+		t.Error("Fits does not tell a Kazakh number from others")
+	}
+}
+
+func TestAnIDThatASpreadsheetHasDestroyedIsNoRecords(t *testing.T) {
+	destroyed := []string{
+		"9.96555E+11", "9,96555E+11", "1E+11", "9.96555e+11", "1.2E-05", "7071234569.0", "7071234569,00", "'7011110001", `="7011110001"`,
+		"#N/A", "#n/a", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!", "#Н/Д", "#ССЫЛКА!", "#ЗНАЧ!", "#ИМЯ?", "########",
+		"NULL", "null", "None", "nan", "NaN", "N/A", "undefined", `\N`,
+	}
+	for _, id := range destroyed {
+		a := account()
+		a.CustomerID, a.Contracts[1].ID = id, id
+		if problems := a.Check(); len(problems) != 2 {
+			t.Errorf("%s: got %v, want a problem of customer_id and of entities[1].id", id, problems)
+		}
+	}
+	for _, id := range []string{"12E5", "1E5", "0E11", "12.0", "10.5", "A-7071234569.0", "7071234569.01", "#12", "A#REF", "NULLA", "none", "NA", "O'Neill", "'m", "=e", "1000.00", "N", "0", "-"} {
+		a := account()
+		a.CustomerID, a.Contracts[1].ID = id, id
+		if problems := a.Check(); len(problems) != 0 {
+			t.Errorf("%s: got %v, want none", id, problems)
+		}
+	}
+	for _, text := range []string{"9.96555E+11", "#N/A", "Err:502", "NULL", "\u3164", " ", "\u00a0\u200b", "Алма\ufffd"} {
+		a := account()
+		a.AdditionalCustomerID, a.Contracts[0].Number = text, text
+		if problems := a.Check(); len(problems) != 2 {
+			t.Errorf("number %q: got %v, want two problems", text, problems)
+		}
+	}
+	for _, text := range []string{"12345.0", "'a'", "№ 1 от 01.02.2025", "=A", "1/2", "#5"} {
+		a := account()
+		a.AdditionalCustomerID, a.Contracts[0].Number = text, text
+		if problems := a.Check(); len(problems) != 0 {
+			t.Errorf("number %q: got %v, want none", text, problems)
 		}
 	}
 }

@@ -33,6 +33,9 @@ func CheckDeposit(account *Account, deposit Deposit, rules DepositRules) (*Contr
 	if deposit.Money.Currency != account.Currency {
 		return nil, Invalid("currency", "must be %s for this account", account.Currency)
 	}
+	if !ValidCurrency(deposit.Money.Currency) {
+		return nil, Invalid("currency", "is no currency any more")
+	}
 	if contract.MinPayment != nil && deposit.Money.Amount < *contract.MinPayment {
 		return nil, Invalid("amount", "is below the minimum of %d minor units", *contract.MinPayment)
 	}

@@ -5,8 +5,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-
-	gomoney "github.com/Rhymond/go-money"
 )
 
 // MaxAmount is the largest amount, in minor units, that a message or a record
@@ -50,28 +48,22 @@ func FormatMinor(amount int64, digits int) string {
 	return sign + text[:cut] + "." + text[cut:]
 }
 
-// Digits returns how many digits the minor unit of an ISO 4217 currency has,
-// and false when the code is not one that money can be held in.
-func Digits(currency string) (int, bool) {
-	if len(currency) != 3 {
-		return 0, false
-	}
-	for i := 0; i < 3; i++ {
-		if currency[i] < 'A' || currency[i] > 'Z' {
-			return 0, false
-		}
-	}
-	known := gomoney.GetCurrency(currency)
-	if known == nil {
-		return 0, false
-	}
-	return known.Fraction, true
+// Digits returns how many digits the minor unit of a known currency has, and
+// false when the code is not known.
+func Digits(code string) (int, bool) {
+	c, known := currencies[code]
+	return c.digits, known
 }
 
-// ValidCurrency reports whether code is an ISO 4217 currency.
-func ValidCurrency(code string) bool {
-	_, ok := Digits(code)
-	return ok
+// ValidCurrency reports whether code is a currency of ISO 4217 today: what a new
+// account or payment may have.
+func ValidCurrency(code string) bool { return currencies[code].valid }
+
+// KnownCurrency reports whether code is, or was, taken as a currency: what books
+// and messages may have.
+func KnownCurrency(code string) bool {
+	_, known := currencies[code]
+	return known
 }
 
 // Add adds two amounts and refuses to overflow.

@@ -26,6 +26,44 @@ func TestDigitsComeFromTheISOTable(t *testing.T) {
 	}
 }
 
+func TestCurrenciesAreThoseOfISO4217Today(t *testing.T) {
+	for _, code := range []string{"KZT", "KGS", "TJS", "RUB", "BYN", "EUR", "ZWG", "VED", "VES", "SLE", "XCG", "XOF", "XPF"} {
+		if !topup.ValidCurrency(code) || !topup.KnownCurrency(code) {
+			t.Errorf("%s is a currency of today", code)
+		}
+	}
+	// Ended, or never money that anybody pays with. What books have of it is
+	// shown as before.
+	for code, shown := range map[string]string{
+		"RUR": "1.00 RUR", "BYR": "100 BYR", "HRK": "1.00 HRK", "BGN": "1.00 BGN", "ANG": "1.00 ANG", "ZWL": "1.00 ZWL",
+		"SLL": "1.00 SLL", "VEF": "1.00 VEF", "XAU": "100 XAU", "XDR": "100 XDR", "CLF": "0.0100 CLF",
+	} {
+		if topup.ValidCurrency(code) || !topup.KnownCurrency(code) {
+			t.Errorf("%s is no currency of today, but a known one", code)
+		}
+		if got := (topup.Money{Amount: 100, Currency: code}).String(); got != shown {
+			t.Errorf("got %s, want %s", got, shown)
+		}
+	}
+	for _, code := range []string{"XXX", "XTS", "XBA", "USN", "ZZZ"} {
+		if topup.KnownCurrency(code) {
+			t.Errorf("%s is no currency", code)
+		}
+	}
+	a := account()
+	a.Currency = "BGN"
+	if problems := a.Check(); len(problems) != 0 {
+		t.Errorf("an account of before: got %v", problems)
+	}
+	if err := a.CheckCurrency(); err == nil {
+		t.Error("a new account in BGN was accepted")
+	}
+	deposit := topup.Deposit{ContractID: "12345", Money: topup.Money{Amount: 100000, Currency: "BGN"}, Method: "m"}
+	if _, err := topup.CheckDeposit(&a, deposit, topup.DepositRules{Methods: []string{"m"}, MaxAmount: topup.MaxAmount}); err == nil {
+		t.Error("a new payment in BGN was accepted")
+	}
+}
+
 func TestMoneyIsShownInMajorUnits(t *testing.T) {
 	for want, m := range map[string]topup.Money{
 		"100.00 KZT":                {Amount: 10000, Currency: "KZT"},

@@ -22,6 +22,64 @@ type Account struct {
 	Currency             string     `json:"currency"`
 	Closed               bool       `json:"closed"`
 	Entities             []Contract `json:"entities"`
+
+	// What is known of how it became so; of one account alone.
+	Created *AccountChange  `json:"created,omitempty"`
+	Changed *AccountChange  `json:"changed,omitempty"`
+	History []AccountChange `json:"history,omitempty"` // the oldest first
+}
+
+// AccountChange is something that happened to an account.
+type AccountChange struct {
+	At       string `json:"at,omitempty"` // absent: an older version did it
+	What     string `json:"what,omitempty"`
+	EntityID string `json:"entity_id,omitempty"`
+	Source   string `json:"source"` // import, put, demo
+	Actor    string `json:"actor,omitempty"`
+	File     string `json:"file,omitempty"`
+	SHA256   string `json:"sha256,omitempty"`
+}
+
+// AccountImport is an import of accounts.
+type AccountImport struct {
+	AccountChange
+	Replace   bool  `json:"replace"`
+	Accounts  int64 `json:"accounts"`
+	Contracts int64 `json:"contracts"`
+	Created   int64 `json:"created"`
+	Changed   int64 `json:"changed"`
+	Unchanged int64 `json:"unchanged"`
+	Overtaken int64 `json:"overtaken"`
+	Closed    int64 `json:"closed"`
+}
+
+// AccountImportOf shows an import of accounts.
+func AccountImportOf(i store.AccountImport) AccountImport {
+	return AccountImport{
+		AccountChange: *accountChangeOf(&i.AccountChange), Replace: i.Replace,
+		Accounts: i.Accounts, Contracts: i.Contracts, Created: i.ImportReport.Created, Changed: i.Changed,
+		Unchanged: i.Unchanged, Overtaken: i.Overtaken, Closed: i.Closed,
+	}
+}
+
+// WithHistory shows an account with what is known of its past.
+func (a Account) WithHistory(h store.AccountHistory) Account {
+	a.Created, a.Changed = accountChangeOf(h.Created), accountChangeOf(h.Changed)
+	for i := range h.Events {
+		a.History = append(a.History, *accountChangeOf(&h.Events[i]))
+	}
+	return a
+}
+
+func accountChangeOf(c *store.AccountChange) *AccountChange {
+	if c == nil {
+		return nil
+	}
+	out := &AccountChange{What: c.What, EntityID: c.ContractID, Source: c.Source, Actor: c.Actor, File: c.File, SHA256: c.SHA256}
+	if !c.At.IsZero() {
+		out.At = Time(c.At)
+	}
+	return out
 }
 
 // Contract is one contract of an account.
