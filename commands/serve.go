@@ -145,6 +145,7 @@ func startServer(ctx context.Context, cfg *config.Config, log *zap.Logger) (s *s
 	metrics := handlers.NewMetrics()
 	options := storeOptions(cfg)
 	options.Exclusive, options.OnCommit = true, metrics.ObserveCommit
+	options.OnLost = func(err error) { log.Error("the database file", zap.Error(err)) }
 	if takeTurns() {
 		options.OnThread = interruptOthers // everybody waits for it
 	}

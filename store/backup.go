@@ -93,13 +93,16 @@ func (s *Store) copyInto(ctx context.Context, file string) error {
 		return err
 	}
 	defer made.Close()
-	pool, orm, err := openPool(s.path, 1)
+	pool, orm, err := openPool(s.files, 1)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
 	if err := orm.WithContext(ctx).Exec("VACUUM INTO ?", file).Error; err != nil {
 		return fmt.Errorf("copy the database: %w", err)
+	}
+	if err := removeMarks(made); err != nil {
+		return err
 	}
 	return made.Sync()
 }
@@ -166,7 +169,12 @@ func publish(draft, target string) error {
 			return err
 		}
 	}
-	folder, err := os.Open(filepath.Dir(target))
+	return syncFolder(target)
+}
+
+// syncFolder sees to disk that a file has its name.
+func syncFolder(file string) error {
+	folder, err := os.Open(filepath.Dir(file))
 	if err != nil {
 		return err
 	}
