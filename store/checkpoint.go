@@ -87,10 +87,8 @@ func (c *checkpointer) connect(ctx context.Context) (err error) {
 		return nil
 	}
 	// So that the server's mark gets into the file, unless somebody reads an older
-	// state still.
-	if _, err = c.checkpoint(ctx, "PASSIVE"); err != nil {
-		return errors.Join(err, c.conn.Close())
-	}
+	// state still. What fails here fails again at the next tick, which notes it.
+	_, _ = c.checkpoint(ctx, "PASSIVE")
 	return nil
 }
 

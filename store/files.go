@@ -114,6 +114,16 @@ func (f *files) begin() error {
 	return f.check()
 }
 
+// end ends the comparison: SQLite itself removes its files when it closes them.
+func (f *files) end() {
+	if f == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.wal, f.shm = nil, nil
+}
+
 // gone says that the files were lost before, without a look at them.
 func (f *files) gone() error {
 	if f == nil {
@@ -137,7 +147,7 @@ func (f *files) check() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.wal == nil {
-		return nil // it is still being opened
+		return nil // it is still being opened, or being closed
 	}
 	err := f.compare()
 	if lost := (*LostFilesError)(nil); errors.As(err, &lost) && f.lost.CompareAndSwap(nil, lost) {
@@ -283,6 +293,7 @@ func (f *files) setAsideWAL(as string) (bool, error) {
 	return true, os.Rename(f.path+"-wal", as)
 }
 
+// close is called when no connection is open any more.
 func (f *files) close() error {
 	if f == nil || f.file == nil {
 		return nil

@@ -363,6 +363,7 @@ func (s *Store) Close() error {
 		}
 		return errors.Join(append(errs, err)...)
 	}
+	s.files.end()
 	if s.checkpoints != nil {
 		errs = append(errs, s.checkpoints.close(s.lock != nil))
 	}
