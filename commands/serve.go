@@ -43,7 +43,7 @@ func (serveCommand) Help() string {
 
 In development an empty database is filled with the configured demo data first. Production refuses a database that ever was.
 
-SIGINT or SIGTERM: no new connections, requests under way are answered, everything is on disk, exit code 0; so too while it still starts. A second signal ends the program at once; what was acknowledged is on disk even then.
+SIGINT or SIGTERM: no new connections, requests under way are answered, everything is on disk, exit code 0; so too while it still starts. A second signal ends the program at once; what was acknowledged is on disk even then. SIGHUP is ignored, with a line in the log; so is SIGPIPE, which comes when the reader of the log is gone.
 
 Example:
 
@@ -74,6 +74,7 @@ func (serveCommand) Run(ctx context.Context, p *program) error {
 	for _, warning := range warnings {
 		log.Warn("configuration", zap.String("warning", warning))
 	}
+	defer outlive(log)()
 	s, err := startServer(ctx, cfg, log)
 	if err != nil && ctx.Err() != nil {
 		log.Info("stopped before it served", zap.Error(err))
