@@ -35,6 +35,7 @@ const (
 	outcomeRefused
 	outcomeBadSignature
 	outcomeMalformed
+	outcomeEncoded
 	outcomeRepeat
 	outcomeNoted
 	outcomePosted
@@ -63,7 +64,7 @@ const (
 
 var outcomeNames = [outcomes]string{
 	"", "ok",
-	"no_account", "refused", "bad_signature", "malformed",
+	"no_account", "refused", "bad_signature", "malformed", "encoded",
 	"repeat", "noted", "posted", "credited", "suspended", "bound", "foreign", "unreadable",
 	"bad_request", "unauthorized", "forbidden", "not_found", "method_not_allowed", "conflict", "too_large", "invalid",
 	"failed", "unavailable", "bad_gateway", "gateway_timeout",

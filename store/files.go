@@ -60,7 +60,9 @@ type files struct {
 	name string // as it was configured: may lead through symbolic links that change
 	path string
 
-	main, wal, shm os.FileInfo // as they are open; wal and shm are nil until begin
+	main, wal, shm   fileState // as they are open
+	walName, shmName string
+	watched          bool // between begin and end
 
 	mu   sync.Mutex
 	lost atomic.Pointer[LostFilesError]
@@ -68,23 +70,24 @@ type files struct {
 
 	// Of the server, which alone marks the content.
 
-	file   *os.File    // main, for its header
-	own    uint32      // the application id of this start
-	given  uint32      // the last user version
-	seen   uint32      // the highest of them in the file, 0 before own is there
-	passed os.FileInfo // main, when its content was last found to be ours; nil to look again
+	file   *os.File  // main, for its header
+	own    uint32    // the application id of this start
+	given  uint32    // the last user version
+	seen   uint32    // the highest of them in the file, 0 before own is there
+	state  fileState // of main, when its content was last found to be ours
+	passed bool      // that it is not looked at again before it changes
 }
 
 // openFiles takes note of the database's main file, before SQLite opens it. For
 // the server it holds the file open; it is closed after all connections are,
 // because that ends the locks which SQLite has on it.
 func openFiles(name, path string, server bool, told func(error)) (f *files, err error) {
-	f = &files{name: name, path: path, told: told}
+	f = &files{name: name, path: path, walName: path + "-wal", shmName: path + "-shm", told: told}
 	if f.told == nil {
 		f.told = func(error) {}
 	}
 	if !server {
-		if f.main, err = os.Stat(path); err != nil {
+		if f.main, err = statFile(path); err != nil {
 			return nil, fmt.Errorf("database file: %w", err)
 		}
 		return f, nil
@@ -92,7 +95,7 @@ func openFiles(name, path string, server bool, told func(error)) (f *files, err 
 	if f.file, err = os.Open(path); err != nil {
 		return nil, fmt.Errorf("database file: %w", err)
 	}
-	if f.main, err = f.file.Stat(); err != nil {
+	if f.main, err = statOpen(f.file); err != nil {
 		return nil, errors.Join(fmt.Errorf("database file: %w", err), f.file.Close())
 	}
 	return f, nil
@@ -100,16 +103,16 @@ func openFiles(name, path string, server bool, told func(error)) (f *files, err 
 
 // begin starts the comparison, once SQLite has its files open.
 func (f *files) begin() error {
-	wal, err := os.Stat(f.path + "-wal")
+	wal, err := statFile(f.walName)
 	if err != nil {
 		return fmt.Errorf("write-ahead log: %w", err)
 	}
-	shm, err := os.Stat(f.path + "-shm")
+	shm, err := statFile(f.shmName)
 	if err != nil {
 		return fmt.Errorf("index of the write-ahead log: %w", err)
 	}
 	f.mu.Lock()
-	f.wal, f.shm = wal, shm
+	f.wal, f.shm, f.watched = wal, shm, true
 	f.mu.Unlock()
 	return f.check()
 }
@@ -121,7 +124,7 @@ func (f *files) end() {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.wal, f.shm = nil, nil
+	f.watched = false
 }
 
 // gone says that the files were lost before, without a look at them.
@@ -146,7 +149,7 @@ func (f *files) check() error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.wal == nil {
+	if !f.watched {
 		return nil // it is still being opened, or being closed
 	}
 	err := f.compare()
@@ -166,25 +169,25 @@ func (f *files) compare() error {
 			return err
 		}
 	}
-	if _, err := f.same(f.path+"-wal", f.wal, lostWAL, adviceAgain); err != nil {
+	if _, err := f.same(f.walName, f.wal, lostWAL, adviceAgain); err != nil {
 		return err
 	}
-	if _, err := f.same(f.path+"-shm", f.shm, lostSHM, adviceAgain); err != nil {
+	if _, err := f.same(f.shmName, f.shm, lostSHM, adviceAgain); err != nil {
 		return err
 	}
 	return f.content(now)
 }
 
 // same wants the name to lead to the file that is open.
-func (f *files) same(name string, open os.FileInfo, kind lossKind, advice string) (os.FileInfo, error) {
-	now, err := os.Stat(name)
+func (f *files) same(name string, open fileState, kind lossKind, advice string) (fileState, error) {
+	now, err := statFile(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, &LostFilesError{fmt.Sprintf("the file %s, which the server has open, was moved or removed", name), advice, kind}
+		return now, &LostFilesError{fmt.Sprintf("the file %s, which the server has open, was moved or removed", name), advice, kind}
 	case err != nil:
-		return nil, fmt.Errorf("the file that is open is compared with its name: %w", err)
-	case !os.SameFile(open, now):
-		return nil, &LostFilesError{fmt.Sprintf("the file %s is another one than the server has open: it was replaced", name), advice, kind}
+		return now, fmt.Errorf("the file that is open is compared with its name: %w", err)
+	case !open.same(now):
+		return now, &LostFilesError{fmt.Sprintf("the file %s is another one than the server has open: it was replaced", name), advice, kind}
 	}
 	return now, nil
 }
@@ -233,11 +236,11 @@ func removeMarks(copied *os.File) error {
 const coarse = 100 * time.Millisecond
 
 // content looks for the mark, whenever the file has changed.
-func (f *files) content(now os.FileInfo) error {
-	if f.own == 0 || f.passed != nil && now.Size() == f.passed.Size() && now.ModTime().Equal(f.passed.ModTime()) {
+func (f *files) content(now fileState) error {
+	if f.own == 0 || f.passed && now.size == f.state.size && now.modified.Equal(f.state.modified) {
 		return nil
 	}
-	f.passed = nil
+	f.passed = false
 	var err error
 	for range 5 { // a checkpoint may be writing these bytes
 		if err = f.readMark(); err == nil {
@@ -248,9 +251,7 @@ func (f *files) content(now os.FileInfo) error {
 	if err != nil {
 		return err
 	}
-	if time.Since(now.ModTime()) > coarse {
-		f.passed = now
-	}
+	f.state, f.passed = now, time.Since(now.modified) > coarse
 	return nil
 }
 
@@ -279,18 +280,18 @@ func (f *files) readMark() error {
 // unnamed reports whether the open database has no name any more, so that it is
 // gone for good when this process ends.
 func (f *files) unnamed() bool {
-	info, err := f.file.Stat()
-	return err == nil && links(info) == 0
+	now, err := statOpen(f.file)
+	return err == nil && now.unnamed()
 }
 
 // setAsideWAL gives the open WAL another name, if it has its own still: with it
 // the next to open the database would write its pages into the stranger's.
 func (f *files) setAsideWAL(as string) (bool, error) {
-	now, err := os.Stat(f.path + "-wal")
-	if err != nil || !os.SameFile(now, f.wal) || now.Size() == 0 {
+	now, err := statFile(f.walName)
+	if err != nil || !f.wal.same(now) || now.size == 0 {
 		return false, nil // nothing that could be taken for this database's
 	}
-	return true, os.Rename(f.path+"-wal", as)
+	return true, os.Rename(f.walName, as)
 }
 
 // close is called when no connection is open any more.
