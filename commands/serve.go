@@ -205,7 +205,7 @@ func (s *server) run(ctx context.Context) error {
 		if side.listener == nil {
 			continue
 		}
-		serving := handlers.NewHTTPServer(side.handler, s.log)
+		serving := handlers.NewHTTPServer(side.handler, s.cfg.IdleTimeout, s.log)
 		sides = append(sides, serving)
 		go func() { failed <- serving.Serve(side.listener) }()
 	}
