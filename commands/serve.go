@@ -146,12 +146,15 @@ func startServer(ctx context.Context, cfg *config.Config, log *zap.Logger) (s *s
 	metrics := handlers.NewMetrics()
 	options := storeOptions(cfg)
 	options.Exclusive, options.OnCommit = true, metrics.ObserveCommit
+	options.OnMigrate = func(m store.Migration) {
+		log.Info("the database was migrated", zap.String("migration", m.Name), zap.Int64("from", m.From), zap.Int64("to", m.To), zap.Duration("took", m.Took))
+	}
 	options.OnLost = func(err error) { log.Error("the database file", zap.Error(err)) }
 	if takeTurns() {
 		options.OnThread = interruptOthers // everybody waits for it
 	}
 	if s.store, err = store.Open(ctx, options); err != nil {
-		return s, fmt.Errorf("open the database %s: %w", cfg.Database.DSN, err)
+		return s, fmt.Errorf("open the database %s: %w", cfg.Database.DSN, store.ExplainDamage(err))
 	}
 	if err = prepareDemo(ctx, cfg, s.store, log); err != nil {
 		return s, err

@@ -1,5 +1,7 @@
 package store
 
+import "errors"
+
 // dialect is what the two databases say differently.
 type dialect struct {
 	name string
@@ -9,6 +11,8 @@ type dialect struct {
 	position string
 	// countTables counts the tables of a name.
 	countTables string
+	// errNoTables is what is wrong with a database that should have tables and has none.
+	errNoTables error
 }
 
 var sqliteDialect = dialect{
@@ -17,4 +21,5 @@ var sqliteDialect = dialect{
 	beginRead:   "BEGIN DEFERRED",
 	position:    "instr",
 	countTables: `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?`,
+	errNoTables: errors.New("the file is damaged, or of another program: it has no tables of tolem's; correct database.dsn, or restore a backup (docs/operations.md, Backup and restore)"),
 }

@@ -80,6 +80,8 @@ type Options struct {
 	// OnCommit, if set, is told of every commit: how many writes shared it and
 	// how long it took.
 	OnCommit func(batch int, took time.Duration)
+	// OnMigrate, if set, is told of every migration that was carried out.
+	OnMigrate func(Migration)
 	// OnLost, if set, is told once that the files of a SQLite database are not those
 	// that are open, by a *LostFilesError, and of a server once more what was done
 	// to save what is in them. It must not use the store.
@@ -153,8 +155,10 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 func (s *Store) openSQLite(ctx context.Context, o Options) (err error) {
 	s.dialect = &sqliteDialect
 	disableMemoryStatistics()
-	if _, err := os.Stat(o.Path); o.Existing && err != nil {
-		return fmt.Errorf("there is no database %s; tolem serve or tolem migrate makes one: %w", o.Path, err)
+	if o.Existing {
+		if err := mustHaveContent(o.Path); err != nil {
+			return err
+		}
 	}
 	if s.path, err = resolve(o.Path); err != nil {
 		return err
@@ -172,7 +176,7 @@ func (s *Store) openSQLite(ctx context.Context, o Options) (err error) {
 	if s.files, err = openFiles(name, s.path, o.Exclusive, o.OnLost); err != nil {
 		return err
 	}
-	if err = migrate(ctx, s.path, o.Existing); err != nil {
+	if err = migrate(ctx, s.path, o.Existing, o.OnMigrate); err != nil {
 		return fmt.Errorf("migrate %s: %w", s.path, err)
 	}
 	hotReaders := max(4, runtime.NumCPU())
@@ -192,6 +196,19 @@ func (s *Store) openSQLite(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	return s.files.begin()
+}
+
+// mustHaveContent refuses a file that is not there, or empty, before SQLite makes
+// a database of it.
+func mustHaveContent(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return errNoDatabase(path, err)
+	}
+	if info.Size() == 0 {
+		return sqliteDialect.errNoTables
+	}
+	return nil
 }
 
 // resolve makes one name of the many that a file can have, so that two servers

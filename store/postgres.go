@@ -47,6 +47,7 @@ var postgresDialect = dialect{
 	beginRead:   "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
 	position:    "strpos",
 	countTables: `SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1`,
+	errNoTables: errors.New("the database has no tables yet: correct database.dsn, or run tolem migrate"),
 }
 
 // pgSession are the settings of the connections that write.
@@ -165,7 +166,7 @@ func (s *Store) openPostgres(ctx context.Context, o Options) error {
 		return err
 	}
 	s.postgres = config
-	if err := migratePostgres(ctx, config, o.Existing); err != nil {
+	if err := migratePostgres(ctx, config, o.Existing, o.OnMigrate); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	s.readPool, s.read, err = openPostgresPool(config, pgReaders, map[string]string{
