@@ -177,7 +177,7 @@ func (s *Store) openSQLite(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	if err = migrate(ctx, s.path, o.Existing, o.OnMigrate); err != nil {
-		return fmt.Errorf("migrate %s: %w", s.path, err)
+		return errMigrate(o.Existing, err)
 	}
 	hotReaders := max(4, runtime.NumCPU())
 	if s.readPool, s.read, err = openPool(s.files, hotReaders+coldReaders, readOnlyPragmas()); err != nil {
@@ -196,6 +196,14 @@ func (s *Store) openSQLite(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	return s.files.begin()
+}
+
+// errMigrate says what could not be done, where anything was to be done.
+func errMigrate(existing bool, err error) error {
+	if existing {
+		return err
+	}
+	return fmt.Errorf("migrate: %w", err)
 }
 
 // mustHaveContent refuses a file that is not there, or empty, before SQLite makes

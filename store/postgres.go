@@ -167,7 +167,7 @@ func (s *Store) openPostgres(ctx context.Context, o Options) error {
 	}
 	s.postgres = config
 	if err := migratePostgres(ctx, config, o.Existing, o.OnMigrate); err != nil {
-		return fmt.Errorf("migrate: %w", err)
+		return errMigrate(o.Existing, err)
 	}
 	s.readPool, s.read, err = openPostgresPool(config, pgReaders, map[string]string{
 		"default_transaction_read_only": "on", "jit": "off",
