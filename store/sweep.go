@@ -164,6 +164,23 @@ func (s *Store) Ready(ctx context.Context) error {
 	return nil
 }
 
+// Disk is what is free on the disk of a SQLite file, in bytes, and below what a
+// store is not ready. Both are 0 on PostgreSQL, and where the system cannot be
+// asked; free alone is 0 when it does not answer.
+func (s *Store) Disk() (free, least uint64) {
+	if s.dialect.name != sqliteDialect.name {
+		return 0, 0
+	}
+	free, known, err := freeBytes(filepath.Dir(s.path))
+	if err != nil {
+		return 0, minFreeBytes
+	}
+	if !known {
+		return 0, 0
+	}
+	return free, minFreeBytes
+}
+
 // checkFree reports whether the file system of the folder has that many bytes
 // left for us.
 func checkFree(folder string, least uint64) error {
