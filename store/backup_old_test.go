@@ -98,9 +98,9 @@ func TestABackupIsMadeOfEverySchemaBeforeItsUpgrade(t *testing.T) {
 			if got := queryInt(t, rawOpenAt(t, store.DriverName, "file:"+file), current); got != level {
 				t.Errorf("the copy has level %d", got)
 			}
-			var told []store.Migration
+			var reported []store.Migration
 			restored := mustOpen(t, func(o *store.Options) {
-				*o = store.Options{Path: file, OnMigrate: func(m store.Migration) { told = append(told, m) }}
+				*o = store.Options{Path: file, OnMigrate: func(m store.Migration) { reported = append(reported, m) }}
 			})
 			if p := mustPayment(t, restored, "p_old"); p.Status != topup.StatusPending {
 				t.Errorf("got %+v", p)
@@ -108,14 +108,14 @@ func TestABackupIsMadeOfEverySchemaBeforeItsUpgrade(t *testing.T) {
 			mustRecord(t, restored, paid("p_old", "28"))
 			checked(t, restored)
 			at := level
-			for _, m := range told {
+			for _, m := range reported {
 				if m.From != at || m.To <= m.From || m.Name == "" || m.Took <= 0 {
 					t.Errorf("got %+v, want a migration from %d", m, at)
 				}
 				at = m.To
 			}
 			if at != store.ProgramLevel {
-				t.Errorf("told were %+v", told)
+				t.Errorf("reported were %+v", reported)
 			}
 		})
 	}

@@ -221,47 +221,48 @@ func (c *checkpointer) save(ctx context.Context) {
 		return
 	}
 	c.saved = true
+	kind := lost.kind
+	if c.files.isOverwritten() {
+		kind = lostContent // too: our pages must not get among foreign ones
+	}
 	stamp := ".saved-" + time.Now().UTC().Format("20060102T150405.000Z")
 	switch {
-	case lost.kind == lostContent:
+	case kind == lostContent:
 		name := c.files.path + "-wal" + stamp
 		if done, err := c.files.setAsideWAL(name); err != nil {
-			c.files.told(fmt.Errorf("the write-ahead log of the overwritten database could not be set aside, remove it before the next start: %w", err))
+			c.files.report(fmt.Errorf("the write-ahead log of the overwritten database could not be set aside, remove it before the next start: %w", err))
 		} else if done {
-			c.files.told(fmt.Errorf("the write-ahead log of the overwritten database is %s now: it does not fit to what was written over it", name))
+			c.files.report(fmt.Errorf("the write-ahead log of the overwritten database is %s now: it does not fit to what was written over it", name))
 		}
-	case lost.kind == lostWAL:
-		w, err := c.checkpoint(ctx, "PASSIVE")
-		if err == nil && w.copied < w.frames {
-			err = errors.New("somebody reads an older state")
-		}
+	case kind == lostWAL:
+		err := c.copyAll(ctx, "PASSIVE")
 		c.report("the write-ahead log that the server had open was copied into the database: nothing is lost", err)
-	case lost.kind == lostMain && c.files.unnamed():
+	case kind == lostMain && c.files.unnamed():
 		// With what is in the WAL. The WAL then goes, if it has its name still: it
-		// would be taken for the stranger's.
+		// would be taken for that of the foreign file.
 		name := c.files.path + stamp
 		err := c.copyInto(ctx, name)
 		if err == nil {
-			err = c.truncate(ctx)
+			err = c.copyAll(ctx, "TRUNCATE")
 		}
 		c.report("the database that the server had open has no name any more; all of it is in "+name+" now", err)
-	case lost.kind == lostMain:
-		err := c.truncate(ctx)
+	case kind == lostMain:
+		err := c.copyAll(ctx, "TRUNCATE")
 		c.report("the moved database has all that was in its write-ahead log", err)
 	}
 }
 
-// truncate copies all of the WAL into the database and empties it, as soon as
-// nobody reads from it.
-func (c *checkpointer) truncate(ctx context.Context) error {
+// copyAll copies all of the WAL into the database, as soon as nobody reads an
+// older state.
+func (c *checkpointer) copyAll(ctx context.Context, mode string) error {
 	for range saveAttempts {
-		w, err := c.checkpoint(ctx, "TRUNCATE")
-		if err != nil || !w.busy {
+		w, err := c.checkpoint(ctx, mode)
+		if err != nil || !w.busy && w.copied == w.frames {
 			return err
 		}
 		time.Sleep(checkpointEvery)
 	}
-	return errors.New("somebody reads from it all the time")
+	return errors.New("somebody reads an older state of it all the time")
 }
 
 func (c *checkpointer) report(done string, err error) {
@@ -270,7 +271,7 @@ func (c *checkpointer) report(done string, err error) {
 	} else {
 		err = errors.New(done)
 	}
-	c.files.told(err)
+	c.files.report(err)
 }
 
 // copyInto writes all that the database holds into a new file.

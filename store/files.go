@@ -66,7 +66,7 @@ type files struct {
 
 	mu   sync.Mutex
 	lost atomic.Pointer[LostFilesError]
-	told func(error)
+	report func(error)
 
 	// Of the server, which alone marks the content.
 
@@ -81,10 +81,10 @@ type files struct {
 // openFiles takes note of the database's main file, before SQLite opens it. For
 // the server it holds the file open; it is closed after all connections are,
 // because that ends the locks which SQLite has on it.
-func openFiles(name, path string, server bool, told func(error)) (f *files, err error) {
-	f = &files{name: name, path: path, walName: path + "-wal", shmName: path + "-shm", told: told}
-	if f.told == nil {
-		f.told = func(error) {}
+func openFiles(name, path string, server bool, report func(error)) (f *files, err error) {
+	f = &files{name: name, path: path, walName: path + "-wal", shmName: path + "-shm", report: report}
+	if f.report == nil {
+		f.report = func(error) {}
 	}
 	if !server {
 		if f.main, err = statFile(path); err != nil {
@@ -154,7 +154,7 @@ func (f *files) check() error {
 	}
 	err := f.compare()
 	if lost := (*LostFilesError)(nil); errors.As(err, &lost) && f.lost.CompareAndSwap(nil, lost) {
-		f.told(lost)
+		f.report(lost)
 	}
 	return err
 }
@@ -277,6 +277,14 @@ func (f *files) readMark() error {
 	return nil
 }
 
+// isOverwritten reports whether the content of the open file is not ours.
+func (f *files) isOverwritten() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	overwritten := (*LostFilesError)(nil)
+	return errors.As(f.readMark(), &overwritten)
+}
+
 // unnamed reports whether the open database has no name any more, so that it is
 // gone for good when this process ends.
 func (f *files) unnamed() bool {
@@ -285,7 +293,7 @@ func (f *files) unnamed() bool {
 }
 
 // setAsideWAL gives the open WAL another name, if it has its own still: with it
-// the next to open the database would write its pages into the stranger's.
+// the next to open the database would write its pages into the foreign database.
 func (f *files) setAsideWAL(as string) (bool, error) {
 	now, err := statFile(f.walName)
 	if err != nil || !f.wal.same(now) || now.size == 0 {

@@ -32,7 +32,7 @@ const ProgramLevel = 4
 // migrate brings the database to this program's schema, or, where it must exist
 // already, refuses one that is behind. Migrations only go forward; two
 // processes that start at once take turns.
-func migrate(ctx context.Context, path string, existing bool, told func(Migration)) (err error) {
+func migrate(ctx context.Context, path string, existing bool, report func(Migration)) (err error) {
 	lock := flock.New(path + ".migrate.lock")
 	if err := lock.Lock(); err != nil {
 		return fmt.Errorf("lock: %w", err)
@@ -45,11 +45,11 @@ func migrate(ctx context.Context, path string, existing bool, told func(Migratio
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	pool.SetMaxOpenConns(1)
-	return bringUp(ctx, pool, &sqliteDialect, existing, told)
+	return bringUp(ctx, pool, &sqliteDialect, existing, report)
 }
 
 // migratePostgres is migrate for PostgreSQL.
-func migratePostgres(ctx context.Context, config *pgx.ConnConfig, existing bool, told func(Migration)) (err error) {
+func migratePostgres(ctx context.Context, config *pgx.ConnConfig, existing bool, report func(Migration)) (err error) {
 	own := config.Copy()
 	// A migration waits for a table's lock behind whoever uses it, and everybody
 	// else behind the migration: better to give up.
@@ -75,7 +75,7 @@ func migratePostgres(ctx context.Context, config *pgx.ConnConfig, existing bool,
 		_, unlock := turn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1, 0)", pgLockMigration)
 		err = errors.Join(err, unlock)
 	}()
-	if err := bringUp(ctx, pool, &postgresDialect, existing, told); err != nil {
+	if err := bringUp(ctx, pool, &postgresDialect, existing, report); err != nil {
 		return err
 	}
 	// Also for who migrates nothing: an operator may be the first to write to a
@@ -115,19 +115,19 @@ type Migration struct {
 }
 
 // bringUp brings the database to this program's schema, or refuses one that is
-// behind or too far ahead. told, if not nil, is told of every migration.
-func bringUp(ctx context.Context, pool *sql.DB, d *dialect, existing bool, told func(Migration)) error {
+// behind or too far ahead. report, if not nil, is called with every migration.
+func bringUp(ctx context.Context, pool *sql.DB, d *dialect, existing bool, report func(Migration)) error {
 	if err := refuseNewer(ctx, pool, d); err != nil {
 		return err
 	}
 	if existing {
 		return refuseOlder(ctx, pool, d)
 	}
-	return bringUpTo(ctx, pool, d, math.MaxInt64, told)
+	return bringUpTo(ctx, pool, d, math.MaxInt64, report)
 }
 
 // bringUpTo carries out the migrations up to a level.
-func bringUpTo(ctx context.Context, pool *sql.DB, d *dialect, level int64, told func(Migration)) error {
+func bringUpTo(ctx context.Context, pool *sql.DB, d *dialect, level int64, report func(Migration)) error {
 	files, err := fs.Sub(migrations, "migrations/"+d.name)
 	if err != nil {
 		return err
@@ -149,8 +149,8 @@ func bringUpTo(ctx context.Context, pool *sql.DB, d *dialect, level int64, told 
 		results = failed.Applied
 	}
 	for _, r := range results {
-		if told != nil {
-			told(Migration{filepath.Base(r.Source.Path), from, r.Source.Version, r.Duration})
+		if report != nil {
+			report(Migration{filepath.Base(r.Source.Path), from, r.Source.Version, r.Duration})
 		}
 		from = r.Source.Version
 	}

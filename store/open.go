@@ -80,11 +80,11 @@ type Options struct {
 	// OnCommit, if set, is told of every commit: how many writes shared it and
 	// how long it took.
 	OnCommit func(batch int, took time.Duration)
-	// OnMigrate, if set, is told of every migration that was carried out.
+	// OnMigrate, if set, is called with every migration that was carried out.
 	OnMigrate func(Migration)
-	// OnLost, if set, is told once that the files of a SQLite database are not those
-	// that are open, by a *LostFilesError, and of a server once more what was done
-	// to save what is in them. It must not use the store.
+	// OnLost, if set, is called once with a *LostFilesError when the files of a SQLite
+	// database are not those that are open, and by a server once more with what was
+	// done to save their content. It must not use the store.
 	OnLost func(error)
 	// OnThread, if set, is called on the thread of its own that writes to SQLite,
 	// before the first write.
@@ -270,7 +270,7 @@ func DSN(path string, extra ...url.Values) string {
 }
 
 // connector opens connections to a database as long as its files are those that
-// were opened first: no connection ever touches a stranger's file.
+// were opened first: no connection ever touches a foreign file.
 type connector struct {
 	driver driver.Driver
 	dsn    string
