@@ -64,8 +64,8 @@ type files struct {
 	walName, shmName string
 	watched          bool // between begin and end
 
-	mu   sync.Mutex
-	lost atomic.Pointer[LostFilesError]
+	mu     sync.Mutex
+	lost   atomic.Pointer[LostFilesError]
 	report func(error)
 
 	// Of the server, which alone marks the content.
