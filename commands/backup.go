@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"tolem/config"
+	"tolem/store"
 )
 
 // backupCommand copies the database.
@@ -13,7 +16,7 @@ type backupCommand struct {
 
 // Help is shown by --help.
 func (backupCommand) Help() string {
-	return `Copies the database while servers work on it into one SQLite file, whichever database it is, and runs ledger check on the copy. Prints the time that the copy reaches to: what was committed until then is in it. A plain cp of a SQLite file is no backup: it misses what still stands in the write-ahead log. A PostgreSQL database needs its server's own backups beside it, which reach to the last commit.
+	return `Copies the database while servers work on it into one SQLite file, whichever database it is, and runs ledger check on the copy. Prints the time that the copy reaches to: what was committed until then is in it. A database of any older program is copied as it is, before an upgrade, and the upgrade is tried on a second copy, for which there must be room. What a killed backup has left in the folder of FILE is removed. A plain cp of a SQLite file is no backup: it misses what still stands in the write-ahead log. A PostgreSQL database needs its server's own backups beside it, which reach to the last commit.
 
 Example:
 
@@ -22,17 +25,22 @@ Example:
 
 // Run copies.
 func (c *backupCommand) Run(ctx context.Context, p *program) error {
-	return p.withBooks(ctx, func(b books) error {
-		report, err := b.Backup(ctx, c.File)
-		if err != nil {
-			return fmt.Errorf("backup: %w", err)
-		}
-		reach := "holds no payments"
-		if !report.ReachesTo.IsZero() {
-			reach = fmt.Sprintf("reaches to %s (%s), the last ledger transaction is %d",
-				report.ReachesTo.UTC().Format(time.RFC3339Nano), when(report.ReachesTo, b.cfg.Location()), report.LastSeq)
-		}
-		fmt.Fprintf(p.stdio.Out, "%s %s; checked\n", c.File, reach)
-		return nil
-	})
+	cfg, err := p.config(config.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	report, err := store.Backup(ctx, storeOptions(cfg), c.File)
+	if err != nil {
+		return fmt.Errorf("backup of %s: %w", cfg.Database.DSN, store.ExplainDamage(err))
+	}
+	reach := "holds no payments"
+	if !report.ReachesTo.IsZero() {
+		reach = fmt.Sprintf("reaches to %s (%s), the last ledger transaction is %d",
+			report.ReachesTo.UTC().Format(time.RFC3339Nano), when(report.ReachesTo, cfg.Location()), report.LastSeq)
+	}
+	checked := "checked"
+	if report.Level < store.ProgramLevel {
+		checked = fmt.Sprintf("schema level %d, checked after an upgrade to %d on trial", report.Level, store.ProgramLevel)
+	}
+	return p.println(fmt.Sprintf("%s %s; %s", c.File, reach, checked))
 }

@@ -22,6 +22,8 @@ type healthcheckCommand struct{}
 func (healthcheckCommand) Help() string {
 	return `Asks GET /healthz of the configured public listener, for container engines and scripts. Exits 0 when the server answers that it can serve, otherwise 1. A listener on all addresses is asked on the loopback address.
 
+It asks whether the process lives, not whether it is ready: with a full disk, or a database that was moved or is away, it still says ok, because a restart mends none of these, and one under a moved database would begin an empty one. Whether messages should be sent to the server is what GET /readyz of admin.listen says; the alerts are in docs/metrics.md.
+
 Example:
 
   tolem healthcheck && echo up`

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"tolem/config"
 	"tolem/store"
@@ -27,18 +28,23 @@ func (migrateCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	what := "up to date"
-	if err := openAndClose(ctx, cfg, true); err != nil {
+	o := storeOptions(cfg)
+	o.OnMigrate = func(m store.Migration) {
+		fmt.Fprintf(p.stdio.Out, "%s: schema level %d to %d in %s\n", m.Name, m.From, m.To, m.Took.Round(time.Millisecond))
+	}
+	if err := openAndClose(ctx, o, true); err != nil {
 		// Missing, or behind; or out of reach, as the next attempt will say.
 		what = "migrated"
-		if err := openAndClose(ctx, cfg, false); err != nil {
-			return fmt.Errorf("migrate %s: %w", cfg.Database.DSN, err)
+		if err := openAndClose(ctx, o, false); err != nil {
+			return fmt.Errorf("migrate %s: %w", cfg.Database.DSN, store.ExplainDamage(err))
 		}
 	}
 	return p.println(fmt.Sprintf("%s: schema level %d, %s", cfg.Database.DSN, store.ProgramLevel, what))
 }
 
-func openAndClose(ctx context.Context, cfg *config.Config, existing bool) error {
-	s, err := openStore(ctx, cfg, existing)
+func openAndClose(ctx context.Context, o store.Options, existing bool) error {
+	o.Existing = existing
+	s, err := store.Open(ctx, o)
 	if err != nil {
 		return err
 	}

@@ -121,10 +121,10 @@ func (p *program) onBooks(ctx context.Context, existing bool, work func(books) e
 	}
 	s, err := openStore(ctx, cfg, existing)
 	if err != nil {
-		return fmt.Errorf("open the database %s: %w", cfg.Database.DSN, err)
+		return fmt.Errorf("open the database %s: %w", cfg.Database.DSN, store.ExplainDamage(err))
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	return work(books{s, cfg})
+	return store.ExplainDamage(work(books{s, cfg}))
 }
 
 // adminToken is the admin token with which the commands ask a running server.

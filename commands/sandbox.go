@@ -98,7 +98,7 @@ func play(ctx context.Context, o sandbox.Options, listener net.Listener, work fu
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	server := handlers.NewHTTPServer(s.Handler(), o.Log)
+	server := handlers.NewHTTPServer(s.Handler(), config.DefaultIdleTimeout, o.Log)
 	server.WriteTimeout = 0 // it may be told to answer slowly
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()

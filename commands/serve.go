@@ -43,7 +43,7 @@ func (serveCommand) Help() string {
 
 In development an empty database is filled with the configured demo data first. Production refuses a database that ever was.
 
-SIGINT or SIGTERM: no new connections, requests under way are answered, everything is on disk, exit code 0; so too while it still starts. A second signal ends the program at once; what was acknowledged is on disk even then.
+SIGINT or SIGTERM: no new connections, requests under way are answered, everything is on disk, exit code 0; so too while it still starts. A second signal ends the program at once; what was acknowledged is on disk even then. SIGHUP is ignored, with a line in the log; so is SIGPIPE, which comes when the reader of the log is gone.
 
 Example:
 
@@ -74,6 +74,7 @@ func (serveCommand) Run(ctx context.Context, p *program) error {
 	for _, warning := range warnings {
 		log.Warn("configuration", zap.String("warning", warning))
 	}
+	defer outlive(log)()
 	s, err := startServer(ctx, cfg, log)
 	if err != nil && ctx.Err() != nil {
 		log.Info("stopped before it served", zap.Error(err))
@@ -145,12 +146,16 @@ func startServer(ctx context.Context, cfg *config.Config, log *zap.Logger) (s *s
 	metrics := handlers.NewMetrics()
 	options := storeOptions(cfg)
 	options.Exclusive, options.OnCommit = true, metrics.ObserveCommit
+	options.OnMigrate = func(m store.Migration) {
+		log.Info("the database was migrated", zap.String("migration", m.Name), zap.Int64("from", m.From), zap.Int64("to", m.To), zap.Duration("took", m.Took))
+	}
+	options.OnLost = func(err error) { log.Error("the database file", zap.Error(err)) }
 	if takeTurns() {
 		options.OnThread = interruptOthers // everybody waits for it
 	}
 	started := time.Now()
 	if s.store, err = store.Open(ctx, options); err != nil {
-		return s, fmt.Errorf("open the database %s: %w", cfg.Database.DSN, err)
+		return s, fmt.Errorf("open the database %s: %w", cfg.Database.DSN, store.ExplainDamage(err))
 	}
 	s.reportDatabase(ctx, started)
 	if err = prepareDemo(ctx, cfg, s.store, log); err != nil {
@@ -222,7 +227,7 @@ func (s *server) run(ctx context.Context) error {
 		if side.listener == nil {
 			continue
 		}
-		serving := handlers.NewHTTPServer(side.handler, s.log)
+		serving := handlers.NewHTTPServer(side.handler, s.cfg.IdleTimeout, s.log)
 		sides = append(sides, serving)
 		go func() { failed <- serving.Serve(side.listener) }()
 	}

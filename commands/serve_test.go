@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"tolem/commands"
 	"tolem/platform"
@@ -290,5 +291,49 @@ func (r *running) post(t testing.TB, body []byte, err error) {
 	answer, err := r.player(t).Post(context.Background(), platform.Path, body)
 	if err != nil || answer.Status != http.StatusOK {
 		t.Fatalf("got %d %s, %v", answer.Status, answer.Body, err)
+	}
+}
+
+// TestAListenerKeepsIdleConnectionsForAsLongAsIsConfigured: it closes one after a
+// moment, and keeps another for longer than that.
+func TestAListenerKeepsIdleConnectionsForAsLongAsIsConfigured(t *testing.T) {
+	const short = 50 * time.Millisecond
+	for _, configured := range []time.Duration{short, time.Hour} {
+		s := newShop(t, "idle_timeout: "+configured.String())
+		r := s.serve(t)
+		for _, url := range []string{r.public + "/healthz", r.admin + "/livez"} {
+			address, path, _ := strings.Cut(strings.TrimPrefix(url, "http://"), "/")
+			conn, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			reader := bufio.NewReader(conn)
+			ask := func() {
+				t.Helper()
+				fmt.Fprintf(conn, "GET /%s HTTP/1.1\r\nHost: tolem\r\n\r\n", path)
+				response, err := http.ReadResponse(reader, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := io.Copy(io.Discard, response.Body); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ask()
+			if configured == short {
+				if _, err := reader.ReadByte(); err != io.EOF {
+					t.Errorf("%s, idle for %s: got %v, want that the server closes", url, configured, err)
+				}
+				continue
+			}
+			if err := conn.SetReadDeadline(time.Now().Add(4 * short)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := reader.ReadByte(); !os.IsTimeout(err) {
+				t.Errorf("%s, idle for %s: got %v, want that nothing comes", url, configured, err)
+			}
+		}
+		r.end(t)
 	}
 }

@@ -43,6 +43,11 @@ const (
 	LogConsole = "console" // log.format
 )
 
+// DefaultIdleTimeout is longer than the balancers keep their connections, those of
+// Google Cloud for 600 seconds: whoever closes first must be the one that sends
+// requests, or now and then a request meets a closed connection, which is a 502.
+const DefaultIdleTimeout = 620 * time.Second
+
 // Config is a whole configuration. It is immutable once [Load] has returned it.
 type Config struct {
 	Environment   string        `yaml:"environment" validate:"oneof=development production"`
@@ -50,6 +55,7 @@ type Config struct {
 	PublicURL     string        `yaml:"public_url"`                 // where providers reach the public listener; callback URLs are built from it
 	Admin         Admin         `yaml:"admin"`
 	Merchant      Merchant      `yaml:"merchant"`
+	IdleTimeout   time.Duration `yaml:"idle_timeout" validate:"gt=0"` // how long every listener keeps a connection without requests
 	Database      Database      `yaml:"database"`
 	Demo          Demo          `yaml:"demo"`
 	Accounts      Accounts      `yaml:"accounts"`
@@ -124,6 +130,7 @@ func Default() *Config {
 		Environment:  Development,
 		Listen:       "127.0.0.1:8080",
 		Admin:        Admin{Listen: "127.0.0.1:8081"},
+		IdleTimeout:  DefaultIdleTimeout,
 		Database:     Database{Driver: DriverSQLite, DSN: "data/tolem.db"},
 		Accounts:     Accounts{Normalize: NormalizeNone, MaxClosePercent: 10},
 		Timezone:     "Asia/Almaty",

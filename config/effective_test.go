@@ -36,6 +36,7 @@ admin:
       token_file: FILE
 merchant:
   listen: ""
+idle_timeout: 10m20s
 database:
   driver: sqlite
   dsn: data/tolem.db

@@ -16,6 +16,7 @@ import (
 var (
 	errTooLarge  = errors.New("the body is larger than 1 MiB")
 	errCutShort  = errors.New("the body could not be read to its end")
+	errEncoded   = errors.New("the body has a Content-Encoding, which is not supported: send it uncompressed, without that header")
 	errDraining  = topup.Unavailable("the server is shutting down")
 	errNoToken   = errors.New("a bearer token of this server is needed")
 	errForbidden = errors.New("the token's role does not allow this")
@@ -92,6 +93,9 @@ func forProvider(k kind, err error) providerAnswer {
 	if errors.Is(err, errCutShort) {
 		return providerAnswer{http.StatusBadRequest, codeSignature, errCutShort.Error(), outcomeMalformed, false}
 	}
+	if errors.Is(err, errEncoded) {
+		return providerAnswer{http.StatusUnsupportedMediaType, codeGeneral, errEncoded.Error(), outcomeEncoded, false}
+	}
 	if errors.Is(err, errTooLarge) || errors.Is(err, signing.ErrTooLarge) {
 		return providerAnswer{http.StatusRequestEntityTooLarge, codeGeneral, "Body too large", outcomeTooLarge, false}
 	}
@@ -127,6 +131,12 @@ func (s *Server) answerProvider(x *exchange, err error) {
 	}
 	if failed := (*signatureError)(nil); errors.As(err, &failed) {
 		x.reason = failed.reason
+	}
+	switch a.outcome {
+	case outcomeMalformed, outcomeEncoded, outcomeTooLarge:
+		// Unread, so that neither its kind nor its sender is known: for who sends it,
+		// and for the operator alike. The text has nothing of the body.
+		x.unread = a.message
 	}
 	x.outcome = a.outcome
 	x.answer = append(x.answer[:0], `{"code":`...)

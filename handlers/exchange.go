@@ -39,6 +39,7 @@ type exchange struct {
 	named     string   // id of a configured project that the message claims, signed or not
 	paymentID string   // our id
 	reason    signatureReason
+	unread    string // why a provider's message was refused before it was read as one
 	dialect   string // in which an alert was signed, to be told once
 	failure   error  // for the operator's eyes: why the answer is a 5xx
 	large     bool   // it has a place among the large messages

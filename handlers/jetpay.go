@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -51,6 +52,9 @@ func (s *Server) receive(x *exchange) (*signing.Body, error) {
 	if s.draining.Load() {
 		return nil, errDraining
 	}
+	if isEncoded(x.Request().Header) {
+		return nil, errEncoded
+	}
 	if err := x.readBody(func() bool { return s.enterLarge(x) }); err != nil {
 		return nil, err
 	}
@@ -63,6 +67,19 @@ func (s *Server) receive(x *exchange) (*signing.Body, error) {
 		s.leave()
 	}
 	return body, err
+}
+
+// isEncoded reports whether the body is compressed, or says so: what was signed is
+// inside, and only after the whole of an unbounded decompression.
+func isEncoded(h http.Header) bool {
+	for _, value := range h["Content-Encoding"] {
+		for coding := range strings.SplitSeq(value, ",") {
+			if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // dismiss ends the work on a message that receive has let in.

@@ -50,6 +50,9 @@ func (s *Server) finish(l listener, x *exchange) {
 	if x.reason != reasonNone {
 		f = append(f, zap.String("reason", x.reason.String()))
 	}
+	if x.unread != "" {
+		f = append(f, zap.String("reason", x.unread))
+	}
 	if x.failure != nil {
 		f = append(f, zap.String("error", x.failure.Error()))
 	}
@@ -63,7 +66,7 @@ func (x *exchange) level() zapcore.Level {
 	switch {
 	case x.failure != nil:
 		return zapcore.ErrorLevel
-	case x.reason != reasonNone:
+	case x.reason != reasonNone, x.unread != "":
 		return zapcore.WarnLevel
 	}
 	return zapcore.InfoLevel

@@ -220,7 +220,24 @@ func (m *Metrics) watch(s *store.Store, log *zap.Logger, now func() time.Time, v
 		Name: "tolem_write_queue_depth",
 		Help: "Writes that wait for the writer.",
 	}, func() float64 { return float64(s.QueueDepth()) })
-	for _, c := range []prometheus.Collector{build, depth, newBooks(s, log, now)} {
+	free := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tolem_disk_free_bytes",
+		Help: "What is free on the disk of the SQLite file, in bytes; 0 on PostgreSQL.",
+	}, func() float64 { free, _ := s.Disk(); return float64(free) })
+	least := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tolem_disk_min_free_bytes",
+		Help: "Below so many free bytes the server is not ready; 0 on PostgreSQL.",
+	}, func() float64 { _, least := s.Disk(); return float64(least) })
+	intact := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tolem_database_file_intact",
+		Help: "1 while the SQLite file that is open is the one that has its name, 0 once it is not; always 1 on PostgreSQL.",
+	}, func() float64 {
+		if s.Intact() != nil {
+			return 0
+		}
+		return 1
+	})
+	for _, c := range []prometheus.Collector{build, depth, free, least, intact, newBooks(s, log, now)} {
 		if err := m.registry.Register(c); err != nil {
 			return fmt.Errorf("register metrics: %w", err)
 		}

@@ -332,8 +332,8 @@ func (e *brokenEntropy) Read(p []byte) (int, error) {
 
 func TestTheHTTPServerHasLimits(t *testing.T) {
 	r := newRig(t)
-	server := handlers.NewHTTPServer(r.server.Public(), zap.NewNop())
-	if server.ReadHeaderTimeout <= 0 || server.ReadTimeout <= 0 || server.WriteTimeout <= 0 || server.IdleTimeout <= 0 || server.MaxHeaderBytes <= 0 {
+	server := handlers.NewHTTPServer(r.server.Public(), time.Minute, zap.NewNop())
+	if server.ReadHeaderTimeout <= 0 || server.ReadTimeout <= 0 || server.WriteTimeout <= 0 || server.IdleTimeout != time.Minute || server.MaxHeaderBytes <= 0 {
 		t.Errorf("got %+v", server)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -36,6 +36,7 @@ const (
 	outcomeRefused
 	outcomeBadSignature
 	outcomeMalformed
+	outcomeEncoded
 	outcomeRepeat
 	outcomeNoted
 	outcomePosted
@@ -64,7 +65,7 @@ const (
 
 var outcomeNames = [outcomes]string{
 	"", "ok",
-	"no_account", "refused", "bad_signature", "malformed",
+	"no_account", "refused", "bad_signature", "malformed", "encoded",
 	"repeat", "noted", "posted", "credited", "suspended", "bound", "foreign", "unreadable",
 	"bad_request", "unauthorized", "forbidden", "not_found", "method_not_allowed", "conflict", "too_large", "invalid",
 	"failed", "unavailable", "bad_gateway", "gateway_timeout",
@@ -100,7 +101,7 @@ func outcomeOfDisposition(d topup.Disposition) outcome {
 // series at 0 from the start: increase() does not see the first event of a
 // counter that is born with it.
 var outcomesOf = map[kind][]outcome{
-	kindNone:         {outcomeMalformed, outcomeTooLarge, outcomeUnavailable, outcomeNoMethod},
+	kindNone:         {outcomeMalformed, outcomeEncoded, outcomeTooLarge, outcomeUnavailable, outcomeNoMethod},
 	kindVerify:       {outcomeOK, outcomeNoAccount, outcomeRefused, outcomeBadSignature, outcomeUnavailable},
 	kindCheckDeposit: {outcomeOK, outcomeNoAccount, outcomeRefused, outcomeBadSignature, outcomeUnavailable},
 	kindOther:        {outcomeRefused, outcomeBadSignature, outcomeUnavailable},
@@ -110,7 +111,7 @@ var outcomesOf = map[kind][]outcome{
 	},
 	kindAlert: {
 		outcomeRepeat, outcomeNoted, outcomePosted, outcomeCredited, outcomeSuspended, outcomeBound, outcomeForeign, outcomeUnreadable,
-		outcomeBadSignature, outcomeMalformed, outcomeTooLarge, outcomeUnavailable,
+		outcomeBadSignature, outcomeMalformed, outcomeEncoded, outcomeTooLarge, outcomeUnavailable,
 	},
 }
 

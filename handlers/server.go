@@ -35,7 +35,6 @@ const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 10 * time.Second
 	writeTimeout      = 30 * time.Second
-	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 32 << 10
 
 	// storeTimeout bounds how long a request waits for the store. It is
@@ -168,8 +167,9 @@ func (s *Server) Watcher() *watch.Watcher { return s.watcher }
 func (s *Server) Drain() { s.draining.Store(true) }
 
 // NewHTTPServer makes the http.Server for one of the listeners, with its
-// time-outs and limits set and its complaints going to log as warnings.
-func NewHTTPServer(h http.Handler, log *zap.Logger) *http.Server {
+// time-outs and limits set and its complaints going to log as warnings. It keeps a
+// connection without requests for as long as idle.
+func NewHTTPServer(h http.Handler, idle time.Duration, log *zap.Logger) *http.Server {
 	complaints := zap.NewStdLog(log)
 	if std, err := zap.NewStdLogAt(log, zapcore.WarnLevel); err == nil {
 		complaints = std
@@ -179,7 +179,7 @@ func NewHTTPServer(h http.Handler, log *zap.Logger) *http.Server {
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
+		IdleTimeout:       idle,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          complaints,
 	}

@@ -3,5 +3,4 @@ package highhelp
 // What the fuzz tests look into.
 var (
 	ParseAnswer = parseAnswer
-	ParseInfo   = parseInfo
 )

@@ -2,10 +2,10 @@ package store
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -27,12 +27,21 @@ const copiedFromKey = "copied_from"
 type BackupReport struct {
 	File  string
 	Bytes int64
+	Level int64 // of its schema; an older one than ProgramLevel was checked after an upgrade on trial
 	// ReachesTo is when the last thing in the copy was recorded: a ledger
 	// transaction, a provider's message or an issued payment. Zero when it
 	// holds none. What the platform was told later is not in the copy.
 	ReachesTo time.Time
 	LastSeq   int64 // newest place in the feed, 0 when there is none
 	Check     CheckReport
+}
+
+// source is a database that a backup is made of.
+type source struct {
+	dialect *dialect
+	level   int64    // of its schema
+	files   *files   // of SQLite
+	read    *gorm.DB // of PostgreSQL
 }
 
 // Backup makes a consistent copy of the database in a new file while others
@@ -43,7 +52,66 @@ type BackupReport struct {
 //
 // The copy is one SQLite file, for its owner only, that Open opens like any
 // other, whichever database it was copied from.
-func (s *Store) Backup(ctx context.Context, file string) (report BackupReport, err error) {
+func (s *Store) Backup(ctx context.Context, file string) (BackupReport, error) {
+	return source{s.dialect, ProgramLevel, s.files, s.read}.backup(ctx, file)
+}
+
+// Backup is [Store.Backup] of a database that may have the schema of any older
+// program, as before an upgrade. Nothing in it is changed. The copy has the
+// schema of the original; what is verified by Check is a copy of that, brought to
+// this program's schema.
+func Backup(ctx context.Context, o Options, file string) (report BackupReport, err error) {
+	src, closeSource, err := openSource(ctx, o)
+	if err != nil {
+		return report, err
+	}
+	defer func() { err = errors.Join(err, closeSource()) }()
+	return src.backup(ctx, file)
+}
+
+// openSource opens the database for copying alone.
+func openSource(ctx context.Context, o Options) (src source, closeSource func() error, err error) {
+	var pool *sql.DB
+	if o.Postgres != "" {
+		var server *pgServer
+		if server, src.dialect, err = findServer(ctx, o.Postgres); err != nil {
+			return src, nil, err
+		}
+		if pool, src.read, err = openPostgresPool(server.session(pgReading), 1); err != nil {
+			return src, nil, err
+		}
+	} else {
+		src.dialect = &sqliteDialect
+		if src.files, err = existingFiles(o.Path); err != nil {
+			return src, nil, err
+		}
+		if pool, _, err = openPool(src.files, 1, readOnlyPragmas()); err != nil {
+			return src, nil, err
+		}
+	}
+	if src.level, err = schemaLevel(ctx, pool, src.dialect); err != nil {
+		return src, nil, errors.Join(explainConnect(err), pool.Close())
+	}
+	return src, pool.Close, nil
+}
+
+// existingFiles are those of a SQLite database that must be there.
+func existingFiles(path string) (*files, error) {
+	if err := mustHaveContent(path); err != nil {
+		return nil, err
+	}
+	real, err := resolve(path)
+	if err != nil {
+		return nil, err
+	}
+	return openFiles(real, real, false, nil)
+}
+
+// current reports whether the database has this program's schema, or a newer one
+// that it can live with.
+func (s source) current() bool { return s.level >= ProgramLevel }
+
+func (s source) backup(ctx context.Context, file string) (report BackupReport, err error) {
 	target, err := filepath.Abs(file)
 	if err != nil {
 		return report, fmt.Errorf("backup file %s: %w", file, err)
@@ -54,30 +122,80 @@ func (s *Store) Backup(ctx context.Context, file string) (report BackupReport, e
 		}
 		return report, fmt.Errorf("backup file: %w", err)
 	}
-	draft := filepath.Join(filepath.Dir(target), "."+filepath.Base(target)+"."+rand.Text()[:8]+".part")
-	defer func() {
-		if gone := os.Remove(draft); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
-			err = errors.Join(err, gone)
-		}
-	}()
+	draft, err := newDraft(target)
+	if err != nil {
+		return report, err
+	}
+	defer func() { err = errors.Join(err, draft.discard()) }()
 	copyInto := s.copyInto
 	if s.dialect.name != sqliteDialect.name {
 		copyInto = s.copyPostgresInto
 	}
-	if err := copyInto(ctx, draft); err != nil {
+	if err := copyInto(ctx, draft.path); err != nil {
 		return report, fmt.Errorf("back up: %w", err)
 	}
-	if report, err = verifyCopy(ctx, draft); err != nil {
+	if report, err = s.verify(ctx, draft.path); err != nil {
 		return report, fmt.Errorf("verify the backup: %w", err)
 	}
-	report.File = target
-	if err := publish(draft, target); err != nil {
+	report.File, report.Level = target, s.level
+	if err := publish(draft.path, target); err != nil {
 		if errors.Is(err, fs.ErrExist) {
 			return report, errBackupExists(file)
 		}
 		return report, fmt.Errorf("name the backup: %w", err)
 	}
 	return report, nil
+}
+
+// verify checks a finished copy. What is older than this program is brought to its
+// schema in a copy of the copy first: so it is known before an upgrade, too, that
+// the upgrade goes well.
+func (s source) verify(ctx context.Context, draft string) (report BackupReport, err error) {
+	checked := draft
+	if !s.current() {
+		if err := checkFile(ctx, draft); err != nil {
+			return report, err
+		}
+		checked = draft + trialEnding
+		if err := upgradeCopy(ctx, draft, checked); err != nil {
+			return report, fmt.Errorf("bring a copy to this program's schema: %w", err)
+		}
+	}
+	if report, err = verifyCopy(ctx, checked); err != nil {
+		return report, err
+	}
+	info, err := os.Stat(draft)
+	if err != nil {
+		return report, err
+	}
+	report.Bytes = info.Size()
+	return report, nil
+}
+
+// upgradeCopy makes a copy of a file, with this program's schema.
+func upgradeCopy(ctx context.Context, from, to string) (err error) {
+	original, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer original.Close()
+	made, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(made, original); err != nil {
+		return errors.Join(err, made.Close())
+	}
+	if err := made.Close(); err != nil {
+		return err
+	}
+	pool, err := sql.Open(DriverName, (&url.URL{Scheme: "file", OmitHost: true, Path: to}).String())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	pool.SetMaxOpenConns(1)
+	return bringUp(ctx, pool, &sqliteDialect, false, nil)
 }
 
 func errBackupExists(file string) error {
@@ -87,13 +205,13 @@ func errBackupExists(file string) error {
 // copyInto writes what the database holds at this moment into the file, and
 // sees it onto the disk. VACUUM INTO only reads, but the readers' connections
 // refuse it, so it has one of its own.
-func (s *Store) copyInto(ctx context.Context, file string) error {
+func (s source) copyInto(ctx context.Context, file string) error {
 	made, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	defer made.Close()
-	pool, orm, err := openPool(s.path, 1)
+	pool, orm, err := openPool(s.files, 1)
 	if err != nil {
 		return err
 	}
@@ -101,29 +219,54 @@ func (s *Store) copyInto(ctx context.Context, file string) error {
 	if err := orm.WithContext(ctx).Exec("VACUUM INTO ?", file).Error; err != nil {
 		return fmt.Errorf("copy the database: %w", err)
 	}
+	if err := removeMarks(made); err != nil {
+		return err
+	}
 	return made.Sync()
 }
 
-// verifyCopy checks a finished copy, which nobody writes to, and says how far
-// it reaches.
-func verifyCopy(ctx context.Context, file string) (report BackupReport, err error) {
+// finished opens a copy that nobody writes to.
+func finished(file string) (*sql.DB, *gorm.DB, error) {
 	source := url.URL{Scheme: "file", OmitHost: true, Path: file, RawQuery: "mode=ro&immutable=1"}
 	pool, err := sql.Open(DriverName, source.String())
+	if err != nil {
+		return nil, nil, err
+	}
+	orm, err := gorm.Open(sqlite.Dialector{DriverName: DriverName, Conn: pool}, &gorm.Config{Logger: logger.Discard, DisableAutomaticPing: true})
+	if err != nil {
+		return nil, nil, errors.Join(err, pool.Close())
+	}
+	return pool, orm, nil
+}
+
+// checkFile asks SQLite whether a file is sound.
+func checkFile(ctx context.Context, file string) (err error) {
+	pool, orm, err := finished(file)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	return checkIntegrity(orm.WithContext(ctx))
+}
+
+func checkIntegrity(db *gorm.DB) error {
+	damage, err := lines(db, `SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'`)
+	if err == nil && len(damage) > 0 {
+		err = fmt.Errorf("the copy is damaged: %s", damage[0])
+	}
+	return err
+}
+
+// verifyCopy checks a finished copy, and says how far it reaches.
+func verifyCopy(ctx context.Context, file string) (report BackupReport, err error) {
+	pool, orm, err := finished(file)
 	if err != nil {
 		return report, err
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
-	orm, err := gorm.Open(sqlite.Dialector{DriverName: DriverName, Conn: pool}, &gorm.Config{Logger: logger.Discard, DisableAutomaticPing: true})
-	if err != nil {
-		return report, err
-	}
 	err = snapshot(ctx, &sqliteDialect, orm, func(db *gorm.DB) error {
-		damage, err := lines(db, `SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'`)
-		if err != nil {
+		if err := checkIntegrity(db); err != nil {
 			return err
-		}
-		if len(damage) > 0 {
-			return fmt.Errorf("the copy is damaged: %s", damage[0])
 		}
 		if report.Check, err = checkBook(ctx, &sqliteDialect, db); err != nil {
 			return err
@@ -139,15 +282,7 @@ func verifyCopy(ctx context.Context, file string) (report BackupReport, err erro
 		report.ReachesTo = fromMicros(reaches.Int64)
 		return err
 	})
-	if err != nil {
-		return report, err
-	}
-	info, err := os.Stat(file)
-	if err != nil {
-		return report, err
-	}
-	report.Bytes = info.Size()
-	return report, nil
+	return report, err
 }
 
 // publish gives a finished file its name, and sees that to disk. It fails with
@@ -166,7 +301,12 @@ func publish(draft, target string) error {
 			return err
 		}
 	}
-	folder, err := os.Open(filepath.Dir(target))
+	return syncFolder(target)
+}
+
+// syncFolder sees to disk that a file has its name.
+func syncFolder(file string) error {
+	folder, err := os.Open(filepath.Dir(file))
 	if err != nil {
 		return err
 	}

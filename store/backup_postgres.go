@@ -19,7 +19,7 @@ import (
 
 // copyPostgresInto writes what the database holds at one moment into the file,
 // row by row, and sees it onto the disk.
-func (s *Store) copyPostgresInto(ctx context.Context, file string) (err error) {
+func (s source) copyPostgresInto(ctx context.Context, file string) (err error) {
 	made, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
@@ -32,7 +32,7 @@ func (s *Store) copyPostgresInto(ctx context.Context, file string) (err error) {
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	pool.SetMaxOpenConns(1)
-	if err := bringUp(ctx, pool, &sqliteDialect, false); err != nil {
+	if err := bringUpTo(ctx, pool, &sqliteDialect, min(s.level, ProgramLevel), nil); err != nil {
 		return fmt.Errorf("make the copy's tables: %w", err)
 	}
 	tx, err := pool.BeginTx(ctx, nil)

@@ -535,7 +535,7 @@ func expectedSchema(ctx context.Context) (guards []guard, tables []string, err e
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	pool.SetMaxOpenConns(1) // another connection would have another memory
-	if err := bringUp(ctx, pool, &sqliteDialect, false); err != nil {
+	if err := bringUp(ctx, pool, &sqliteDialect, false, nil); err != nil {
 		return nil, nil, err
 	}
 	rows, err := pool.QueryContext(ctx, `SELECT type, name, coalesce(sql, '') FROM sqlite_master

@@ -31,6 +31,8 @@ const (
 	// of which took less than caughtUp.
 	catchUps = 6
 	caughtUp = 2 * time.Millisecond
+	// saveAttempts is how often the WAL of a database that was lost is copied.
+	saveAttempts = 50
 	// After a restart that a long reader, such as a backup, did not allow, the
 	// writer is left alone for a pause that grows from the shortest to the longest.
 	shortestPause, longestPause = 200 * time.Millisecond, 5 * time.Second
@@ -42,7 +44,7 @@ const (
 type checkpointer struct {
 	pool   *sql.DB
 	conn   *sql.Conn
-	path   string
+	files  *files
 	writer *writer
 	stop   chan struct{}
 	done   chan struct{}
@@ -54,15 +56,16 @@ type checkpointer struct {
 	copiedAt  time.Time             // when a checkpoint was last made
 	notBefore time.Time             // of the next restart
 	pause     time.Duration         // after the last one that was not allowed, 0 after one that was
+	saved     bool                  // what there was to save of files that were lost
 	failure   atomic.Pointer[error] // of a checkpoint, nil when all is well again
 }
 
-func startCheckpointer(ctx context.Context, path string, w *writer) (*checkpointer, error) {
-	pool, err := sql.Open(DriverName, DSN(path, vfs()))
+func startCheckpointer(ctx context.Context, f *files, w *writer) (*checkpointer, error) {
+	pool, err := newPool(f, vfs())
 	if err != nil {
 		return nil, err
 	}
-	c := &checkpointer{pool: pool, path: path, writer: w, full: restartFrames, stop: make(chan struct{}), done: make(chan struct{})}
+	c := &checkpointer{pool: pool, files: f, writer: w, full: restartFrames, stop: make(chan struct{}), done: make(chan struct{})}
 	if err := c.connect(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("checkpoint connection: %w", err), pool.Close())
 	}
@@ -80,6 +83,12 @@ func (c *checkpointer) connect(ctx context.Context) (err error) {
 	if err = c.conn.QueryRowContext(ctx, "PRAGMA busy_timeout = 0").Scan(&millis); err != nil {
 		return errors.Join(err, c.conn.Close())
 	}
+	if c.files.own == 0 {
+		return nil
+	}
+	// So that the server's mark gets into the file, unless somebody reads an older
+	// state still. What fails here fails again at the next tick, which notes it.
+	_, _ = c.checkpoint(ctx, "PASSIVE")
 	return nil
 }
 
@@ -92,6 +101,10 @@ func (c *checkpointer) run() {
 		case <-c.stop:
 			return
 		case <-ticker.C:
+			if err := c.files.check(); err != nil {
+				c.save(context.Background())
+				continue
+			}
 			// A checkpoint that could not be made is made the next time; the
 			// WAL holds everything until then.
 			c.note(c.tick(context.Background()))
@@ -135,6 +148,11 @@ func (c *checkpointer) tick(ctx context.Context) (well bool, err error) {
 		return w.copied == w.frames, nil
 	}
 	c.copiedAt = time.Now()
+	if statement := c.files.nextMark(); statement != "" {
+		// One that could not be written is written the next time; without it an older
+		// copy of the file is not told from this one, and nothing else is lost.
+		_ = c.writer.do(ctx, func(tx *wtx) error { return tx.gorm().Exec(statement).Error })
+	}
 	w, err = c.checkpoint(ctx, "PASSIVE")
 	if err != nil || w.busy || !full || time.Now().Before(c.notBefore) {
 		return !w.busy, err // another process makes one, and may fail
@@ -193,6 +211,94 @@ func (c *checkpointer) checkpoint(ctx context.Context, mode string) (w walState,
 		return walState{}, fmt.Errorf("checkpoint: %w", err)
 	}
 	return w, nil
+}
+
+// save does once what can be done for a database whose files are not in their
+// places any more. What this process holds open may be the only copy.
+func (c *checkpointer) save(ctx context.Context) {
+	lost := c.files.lost.Load()
+	if lost == nil || c.files.own == 0 || c.saved {
+		return
+	}
+	c.saved = true
+	kind := lost.kind
+	if c.files.isOverwritten() {
+		kind = lostContent // too: our pages must not get among foreign ones
+	}
+	stamp := ".saved-" + time.Now().UTC().Format("20060102T150405.000Z")
+	switch {
+	case kind == lostContent:
+		name := c.files.path + "-wal" + stamp
+		if done, err := c.files.setAsideWAL(name); err != nil {
+			c.files.report(fmt.Errorf("the write-ahead log of the overwritten database could not be set aside, remove it before the next start: %w", err))
+		} else if done {
+			c.files.report(fmt.Errorf("the write-ahead log of the overwritten database is %s now: it does not fit to what was written over it", name))
+		}
+	case kind == lostWAL:
+		err := c.copyAll(ctx, "PASSIVE")
+		c.report("the write-ahead log that the server had open was copied into the database: nothing is lost", err)
+	case kind == lostMain && c.files.unnamed():
+		// With what is in the WAL. The WAL then goes, if it has its name still: it
+		// would be taken for that of the foreign file.
+		name := c.files.path + stamp
+		err := c.copyInto(ctx, name)
+		if err == nil {
+			err = c.copyAll(ctx, "TRUNCATE")
+		}
+		c.report("the database that the server had open has no name any more; all of it is in "+name+" now", err)
+	case kind == lostMain:
+		err := c.copyAll(ctx, "TRUNCATE")
+		c.report("the moved database has all that was in its write-ahead log", err)
+	}
+}
+
+// copyAll copies all of the WAL into the database, as soon as nobody reads an
+// older state.
+func (c *checkpointer) copyAll(ctx context.Context, mode string) error {
+	for range saveAttempts {
+		w, err := c.checkpoint(ctx, mode)
+		if err != nil || !w.busy && w.copied == w.frames {
+			return err
+		}
+		time.Sleep(checkpointEvery)
+	}
+	return errors.New("somebody reads an older state of it all the time")
+}
+
+func (c *checkpointer) report(done string, err error) {
+	if err != nil {
+		err = fmt.Errorf("what the server has open could not be saved, do not end it before you have copied the files of /proc/%d/fd: %w", os.Getpid(), err)
+	} else {
+		err = errors.New(done)
+	}
+	c.files.report(err)
+}
+
+// copyInto writes all that the database holds into a new file.
+func (c *checkpointer) copyInto(ctx context.Context, file string) (err error) {
+	made, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err = errors.Join(err, made.Close()); err != nil {
+			err = errors.Join(err, os.Remove(file))
+		}
+	}()
+	if _, err := c.conn.ExecContext(ctx, "VACUUM INTO ?", file); err != nil {
+		return err
+	}
+	if err := removeMarks(made); err != nil {
+		return err
+	}
+	return errors.Join(made.Sync(), syncFolder(file))
+}
+
+// abandon ends the loop and leaves the files alone.
+func (c *checkpointer) abandon() {
+	close(c.stop)
+	<-c.done
+	c.save(context.Background())
 }
 
 // close ends the loop. The server, who then has the database for itself, makes a

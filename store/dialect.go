@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 )
 
@@ -17,6 +18,8 @@ type dialect struct {
 	countTables string
 	// created reads when the first table was made, in Unix seconds.
 	created string
+	// errNoTables is what is wrong with a database that should have tables and has none.
+	errNoTables error
 }
 
 var sqliteDialect = dialect{
@@ -26,6 +29,7 @@ var sqliteDialect = dialect{
 	position:    "instr",
 	countTables: `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?`,
 	created:     `SELECT CAST(strftime('%s', min(tstamp)) AS INTEGER) FROM goose_db_version`,
+	errNoTables: errors.New("the file is damaged, or of another program: it has no tables of tolem's; correct database.dsn, or restore a backup (docs/operations.md, Backup and restore)"),
 }
 
 // assertPrimary makes sure that what a transaction reads is the primary's, also

@@ -16,7 +16,7 @@ import (
 func mustPrepareHot(t *testing.T, query string) (direct, driver *hot) {
 	t.Helper()
 	ctx := context.Background()
-	pool, _, err := openPool(filepath.Join(t.TempDir(), "hot.db"), 1)
+	pool, _, err := openPool(&files{path: filepath.Join(t.TempDir(), "hot.db")}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -30,7 +32,7 @@ const ProgramLevel = 9
 // migrate brings the database to this program's schema, or, where it must exist
 // already, refuses one that is behind. Migrations only go forward; two
 // processes that start at once take turns.
-func migrate(ctx context.Context, path string, existing bool) (err error) {
+func migrate(ctx context.Context, path string, existing bool, report func(Migration)) (err error) {
 	lock := flock.New(path + ".migrate.lock")
 	if err := lock.Lock(); err != nil {
 		return fmt.Errorf("lock: %w", err)
@@ -43,11 +45,11 @@ func migrate(ctx context.Context, path string, existing bool) (err error) {
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	pool.SetMaxOpenConns(1)
-	return bringUp(ctx, pool, &sqliteDialect, existing)
+	return bringUp(ctx, pool, &sqliteDialect, existing, report)
 }
 
 // migratePostgres is migrate for PostgreSQL.
-func migratePostgres(ctx context.Context, server *pgServer, existing bool) (err error) {
+func migratePostgres(ctx context.Context, server *pgServer, existing bool, report func(Migration)) (err error) {
 	turn, err := pgx.ConnectConfig(ctx, server.session(nil))
 	if err != nil {
 		return fmt.Errorf("connect: %w", explainConnect(err))
@@ -65,7 +67,7 @@ func migratePostgres(ctx context.Context, server *pgServer, existing bool) (err 
 	// else behind the migration: better to give up.
 	pool := stdlib.OpenDB(*server.session(map[string]string{"lock_timeout": "5s"}))
 	defer func() { err = errors.Join(err, pool.Close()) }()
-	if err := bringUp(ctx, pool, &postgresDialect, existing); err != nil {
+	if err := bringUp(ctx, pool, &postgresDialect, existing, report); err != nil {
 		return err
 	}
 	// Also for who migrates nothing: an operator may be the first to write to a
@@ -132,40 +134,107 @@ func explainConnect(err error) error {
 	return err
 }
 
+// Migration is one step of a schema to the next, which was carried out.
+type Migration struct {
+	Name     string // of its file
+	From, To int64  // levels; From is 0 in a new database
+	Took     time.Duration
+}
+
 // bringUp brings the database to this program's schema, or refuses one that is
-// behind or too far ahead.
-func bringUp(ctx context.Context, pool *sql.DB, d *dialect, existing bool) error {
+// behind or too far ahead. report, if not nil, is called with every migration.
+func bringUp(ctx context.Context, pool *sql.DB, d *dialect, existing bool, report func(Migration)) error {
 	if err := refuseNewer(ctx, pool, d); err != nil {
 		return err
 	}
+	if existing {
+		return refuseOlder(ctx, pool, d)
+	}
+	return bringUpTo(ctx, pool, d, math.MaxInt64, report)
+}
+
+// bringUpTo carries out the migrations up to a level.
+func bringUpTo(ctx context.Context, pool *sql.DB, d *dialect, level int64, report func(Migration)) error {
 	files, err := fs.Sub(migrations, "migrations/"+d.name)
 	if err != nil {
 		return err
 	}
 	kind := goose.DialectSQLite3
-	if d == &postgresDialect {
+	if d.name == postgresDialect.name {
 		kind = goose.DialectPostgres
 	}
 	provider, err := goose.NewProvider(kind, pool, files)
 	if err != nil {
 		return err
 	}
-	if existing {
-		return refuseOlder(ctx, provider)
+	from, err := provider.GetDBVersion(ctx)
+	if err != nil {
+		return err
 	}
-	_, err = provider.Up(ctx)
+	results, err := provider.UpTo(ctx, level)
+	if failed := (*goose.PartialError)(nil); errors.As(err, &failed) {
+		results = failed.Applied
+	}
+	for _, r := range results {
+		if report != nil {
+			report(Migration{filepath.Base(r.Source.Path), from, r.Source.Version, r.Duration})
+		}
+		from = r.Source.Version
+	}
+	return err
+}
+
+// schemaLevel is the newest migration in a database, which is only read. The error
+// is the dialect's errNoTables when it has none.
+func schemaLevel(ctx context.Context, pool *sql.DB, d *dialect) (level int64, err error) {
+	if err := refuseNewer(ctx, pool, d); err != nil {
+		return 0, err
+	}
+	var tables int
+	if err := pool.QueryRowContext(ctx, d.countTables, "goose_db_version").Scan(&tables); err != nil {
+		return 0, err
+	}
+	if tables == 0 {
+		return 0, d.errNoTables
+	}
+	if err := pool.QueryRowContext(ctx, `SELECT coalesce(max(version_id), 0) FROM goose_db_version`).Scan(&level); err != nil {
+		return 0, err
+	}
+	if level == 0 {
+		return 0, d.errNoTables
+	}
+	return level, nil
+}
+
+// errNoDatabase says that there is no file.
+func errNoDatabase(path string, err error) error {
+	return fmt.Errorf("there is no database %s; tolem serve or tolem migrate makes one: %w", path, err)
+}
+
+// ExplainDamage adds what to do to an error that says that a SQLite file is damaged,
+// and leaves all others as they are. No command can mend one.
+func ExplainDamage(err error) error {
+	if err == nil {
+		return nil
+	}
+	// The drivers' errors have no type in common.
+	for _, said := range []string{"file is not a database", "database disk image is malformed", "malformed database schema"} {
+		if strings.Contains(err.Error(), said) {
+			return fmt.Errorf("the database file is damaged: stop the server, keep the file and its -wal aside, and restore a backup (docs/operations.md, Backup and restore): %w", err)
+		}
+	}
 	return err
 }
 
 // refuseOlder stops a command that would have to migrate first, perhaps under a
 // server of the older version.
-func refuseOlder(ctx context.Context, provider *goose.Provider) error {
-	pending, err := provider.HasPending(ctx)
+func refuseOlder(ctx context.Context, pool *sql.DB, d *dialect) error {
+	level, err := schemaLevel(ctx, pool, d)
 	if err != nil {
 		return err
 	}
-	if pending {
-		return errors.New("the database has an older schema than this program: stop the server, run tolem migrate, start the new one")
+	if level < ProgramLevel {
+		return fmt.Errorf("the database has an older schema (%d) than this program (%d): make a backup, stop the server, run tolem migrate, start the new one", level, ProgramLevel)
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
@@ -78,6 +79,12 @@ type Options struct {
 	// OnCommit, if set, is told of every commit: how many writes shared it and
 	// how long it took.
 	OnCommit func(batch int, took time.Duration)
+	// OnMigrate, if set, is called with every migration that was carried out.
+	OnMigrate func(Migration)
+	// OnLost, if set, is called once with a *LostFilesError when the files of a SQLite
+	// database are not those that are open, and by a server once more with what was
+	// done to save their content. It must not use the store.
+	OnLost func(error)
 	// OnThread, if set, is called on the thread of its own that writes to SQLite,
 	// before the first write.
 	OnThread func()
@@ -98,6 +105,7 @@ type Store struct {
 
 	// of SQLite
 	lock        *flock.Flock
+	files       *files
 	checkpoints *checkpointer
 	// of PostgreSQL
 	postgres  *pgServer // nil on SQLite
@@ -146,8 +154,10 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 func (s *Store) openSQLite(ctx context.Context, o Options) (err error) {
 	s.dialect = &sqliteDialect
 	disableMemoryStatistics()
-	if _, err := os.Stat(o.Path); o.Existing && err != nil {
-		return fmt.Errorf("there is no database %s; tolem serve or tolem migrate makes one: %w", o.Path, err)
+	if o.Existing {
+		if err := mustHaveContent(o.Path); err != nil {
+			return err
+		}
 	}
 	if err := refuseOrphanedWAL(o.Path); err != nil {
 		return err
@@ -164,24 +174,54 @@ func (s *Store) openSQLite(ctx context.Context, o Options) (err error) {
 		}
 		s.servedSince = s.now()
 	}
-	if err = migrate(ctx, s.path, o.Existing); err != nil {
-		return fmt.Errorf("migrate %s: %w", s.path, err)
+	name, err := filepath.Abs(o.Path)
+	if err != nil {
+		return fmt.Errorf("database path %s: %w", o.Path, err)
+	}
+	if s.files, err = openFiles(name, s.path, o.Exclusive, o.OnLost); err != nil {
+		return err
+	}
+	if err = migrate(ctx, s.path, o.Existing, o.OnMigrate); err != nil {
+		return errMigrate(o.Existing, err)
 	}
 	hotReaders := max(4, runtime.NumCPU())
-	if s.readPool, s.read, err = openPool(s.path, hotReaders+coldReaders, readOnlyPragmas()); err != nil {
+	if s.readPool, s.read, err = openPool(s.files, hotReaders+coldReaders, readOnlyPragmas()); err != nil {
 		return err
 	}
 	if s.readers, err = openReaders(ctx, s.readPool, hotReaders); err != nil {
 		return err
 	}
 	s.writer = newWriter(o)
-	lane, err := openSQLiteLane(ctx, s.path, s.writer)
+	lane, err := openSQLiteLane(ctx, s.files, s.writer, o.Exclusive)
 	if err != nil {
 		return err
 	}
 	s.writer.start(lane)
-	s.checkpoints, err = startCheckpointer(ctx, s.path, s.writer)
-	return err
+	if s.checkpoints, err = startCheckpointer(ctx, s.files, s.writer); err != nil {
+		return err
+	}
+	return s.files.begin()
+}
+
+// errMigrate says what could not be done, where anything was to be done.
+func errMigrate(existing bool, err error) error {
+	if existing {
+		return err
+	}
+	return fmt.Errorf("migrate: %w", err)
+}
+
+// mustHaveContent refuses a file that is not there, or empty, before SQLite makes
+// a database of it.
+func mustHaveContent(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return errNoDatabase(path, err)
+	}
+	if info.Size() == 0 {
+		return sqliteDialect.errNoTables
+	}
+	return nil
 }
 
 // resolve makes one name of the many that a file can have, so that two servers
@@ -234,11 +274,39 @@ func DSN(path string, extra ...url.Values) string {
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: query.Encode()}).String()
 }
 
-// openPool opens a pool of n connections, and GORM on top of it.
-func openPool(path string, n int, extra ...url.Values) (*sql.DB, *gorm.DB, error) {
-	pool, err := sql.Open(DriverName, DSN(path, extra...))
+// connector opens connections to a database as long as its files are those that
+// were opened first: no connection ever touches a foreign file.
+type connector struct {
+	driver driver.Driver
+	dsn    string
+	files  *files
+}
+
+func (c connector) Driver() driver.Driver { return c.driver }
+
+// Connect is called by the pool.
+func (c connector) Connect(context.Context) (driver.Conn, error) {
+	if err := c.files.check(); err != nil {
+		return nil, errUnavailable(err)
+	}
+	return c.driver.Open(c.dsn)
+}
+
+// newPool is a pool of connections to the files.
+func newPool(f *files, extra ...url.Values) (*sql.DB, error) {
+	named, err := sql.Open(DriverName, "") // which opens nothing
 	if err != nil {
-		return nil, nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, fmt.Errorf("open %s: %w", f.path, err)
+	}
+	return sql.OpenDB(connector{named.Driver(), DSN(f.path, extra...), f}), named.Close()
+}
+
+// openPool opens a pool of n connections, and GORM on top of it.
+func openPool(f *files, n int, extra ...url.Values) (*sql.DB, *gorm.DB, error) {
+	path := f.path
+	pool, err := newPool(f, extra...)
+	if err != nil {
+		return nil, nil, err
 	}
 	pool.SetMaxOpenConns(n)
 	pool.SetMaxIdleConns(n)
@@ -292,12 +360,21 @@ func assertPragmas(ctx context.Context, conn *sql.Conn) error {
 	return nil
 }
 
+// Intact looks whether the files of a SQLite database are those that are open.
+// The error is a *LostFilesError once they are not, until the store is opened
+// again.
+func (s *Store) Intact() error { return s.files.check() }
+
 // Path returns the SQLite file's name, "" on PostgreSQL.
 func (s *Store) Path() string { return s.path }
 
 // Close drains the writer and closes every connection; an exclusive store on
 // SQLite makes a last checkpoint, any other one if nobody else has it open. Writes
 // that come later are refused as unavailable. A second Close does nothing.
+//
+// When the files are not those that were opened, it closes no connection and
+// returns the *LostFilesError: SQLite would write its WAL into the file, and remove
+// the WAL by its name, whoever they belong to. The end of the process closes them.
 func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
@@ -307,6 +384,16 @@ func (s *Store) Close() error {
 		s.writer.drain()
 	}
 	s.releaseSweeps()
+	if err := s.files.check(); err != nil && s.files.gone() != nil {
+		if s.checkpoints != nil {
+			s.checkpoints.abandon()
+		}
+		if s.lock != nil {
+			errs = append(errs, s.lock.Unlock())
+		}
+		return errors.Join(append(errs, err)...)
+	}
+	s.files.end()
 	if s.checkpoints != nil {
 		errs = append(errs, s.checkpoints.close(s.lock != nil))
 	}
@@ -319,6 +406,7 @@ func (s *Store) Close() error {
 	if s.writer != nil {
 		errs = append(errs, s.writer.close())
 	}
+	errs = append(errs, s.files.close())
 	if s.lock != nil {
 		errs = append(errs, s.lock.Unlock())
 	}

@@ -48,6 +48,7 @@ var postgresDialect = dialect{
 	position:    "strpos",
 	countTables: `SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1`,
 	created:     `SELECT CAST(extract(epoch FROM min(tstamp) AT TIME ZONE current_setting('TimeZone')) AS BIGINT) FROM goose_db_version`,
+	errNoTables: errors.New("the database has no tables yet: correct database.dsn, or run tolem migrate"),
 }
 
 // parsePostgres reads the URL. Its errors do not repeat the URL: it holds a
@@ -67,6 +68,23 @@ func parsePostgres(address string) (*pgx.ConnConfig, error) {
 		config.RuntimeParams["application_name"] = "tolem"
 	}
 	return config, nil
+}
+
+// findServer reads the URL, and finds out whether a pooler is in between.
+func findServer(ctx context.Context, address string) (*pgServer, *dialect, error) {
+	config, err := parsePostgres(address)
+	if err != nil {
+		return nil, nil, err
+	}
+	server := &pgServer{config: config}
+	if err := server.findPooler(ctx); err != nil {
+		return nil, nil, fmt.Errorf("connect: %w", explainConnect(err))
+	}
+	d := postgresDialect
+	if set := server.transactionSettings(nil); set != "" {
+		d.beginRead += "; " + set
+	}
+	return server, &d, nil
 }
 
 // openPostgresPool opens a pool of at most n connections, and GORM on top of it.
@@ -134,22 +152,12 @@ func storable(text string) string {
 
 // openPostgres opens a store on a PostgreSQL server.
 func (s *Store) openPostgres(ctx context.Context, o Options) error {
-	s.dialect = &postgresDialect
-	config, err := parsePostgres(o.Postgres)
-	if err != nil {
+	var err error
+	if s.postgres, s.dialect, err = findServer(ctx, o.Postgres); err != nil {
 		return err
 	}
-	s.postgres = &pgServer{config: config}
-	if err := s.postgres.findPooler(ctx); err != nil {
-		return fmt.Errorf("connect: %w", explainConnect(err))
-	}
-	if set := s.postgres.transactionSettings(nil); set != "" {
-		own := postgresDialect
-		own.beginRead += "; " + set
-		s.dialect = &own
-	}
-	if err := migratePostgres(ctx, s.postgres, o.Existing); err != nil {
-		return fmt.Errorf("migrate: %w", err)
+	if err := migratePostgres(ctx, s.postgres, o.Existing, o.OnMigrate); err != nil {
+		return errMigrate(o.Existing, err)
 	}
 	s.readPool, s.read, err = openPostgresPool(s.postgres.session(pgReading), pgReaders)
 	if err != nil {

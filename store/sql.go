@@ -82,6 +82,9 @@ var hotReadSQL = [hotReads]string{readAccount: accountSQL, readOffer: offerSQL, 
 
 // readOne reads at most one row into places, and reports whether there was one.
 func (s *Store) readOne(ctx context.Context, read hotRead, places []any, args ...any) (found bool, err error) {
+	if err := s.files.gone(); err != nil {
+		return false, errUnavailable(err)
+	}
 	if s.readers != nil {
 		err = s.readers.with(ctx, func(r *reader) (err error) {
 			found, err = r.reads[read].one(places, args...)

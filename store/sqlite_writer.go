@@ -24,18 +24,35 @@ type sqliteLane struct {
 	stmts                   writeStatements
 	begin, commitTx, revert hot
 	callers                 crowd
+	files                   *files
 }
 
-func openSQLiteLane(ctx context.Context, path string, w *writer) (*sqliteLane, error) {
-	pool, orm, err := openPool(path, 1, vfs())
+func openSQLiteLane(ctx context.Context, f *files, w *writer, server bool) (*sqliteLane, error) {
+	pool, orm, err := openPool(f, 1, vfs())
 	if err != nil {
 		return nil, err
 	}
-	l := &sqliteLane{writer: w, pool: pool}
+	l := &sqliteLane{writer: w, pool: pool, files: f}
 	if err := l.connect(ctx, orm); err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
+	if server {
+		err = l.mark(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, l.close())
+	}
 	return l, nil
+}
+
+// mark marks the database as this server's.
+func (l *sqliteLane) mark(ctx context.Context) error {
+	for _, statement := range l.files.firstMark() {
+		if _, err := l.conn.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("mark the database: %w", err)
+		}
+	}
+	return nil
 }
 
 // connect takes the lane's connection and prepares its statements on it. GORM
@@ -76,10 +93,26 @@ func boundTo(orm *gorm.DB, conn gorm.ConnPool) *gorm.DB {
 
 func (l *sqliteLane) exclusive() bool { return true }
 
-// commit runs a batch in one transaction. When a write fails half-way, the
+// commit runs a batch, and answers nobody that it is on disk unless the files are
+// found to be in their places after that.
+func (l *sqliteLane) commit(batch []*write) []*write {
+	err := l.files.gone()
+	if err == nil {
+		batch = l.commitAll(batch)
+		err = l.files.check()
+	}
+	if err != nil {
+		for _, op := range batch {
+			op.err = errUnavailable(err)
+		}
+	}
+	return batch
+}
+
+// commitAll runs a batch in one transaction. When a write fails half-way, the
 // whole batch is rolled back and each runs alone: one bad operation never
 // fails its neighbours.
-func (l *sqliteLane) commit(batch []*write) []*write {
+func (l *sqliteLane) commitAll(batch []*write) []*write {
 	batch, failed, err := l.attempt(l.gather(batch, maxBatch), l.share())
 	l.callers.met(len(batch) + len(l.queue))
 	if err == nil {

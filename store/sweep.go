@@ -108,6 +108,7 @@ func (tx *wtx) pruneOldest(before int64) (int64, error) {
 type ReadyPart string
 
 const (
+	ReadyFiles   ReadyPart = "files"      // the database's files are those that are open
 	ReadyDurable ReadyPart = "durability" // every connection syncs as the promises need
 	ReadyWrite   ReadyPart = "write"      // a write is committed in time
 	ReadyDisk    ReadyPart = "disk"       // the database's file system has room
@@ -132,12 +133,15 @@ const (
 	heartbeatKey = "heartbeat"
 )
 
-// Ready reports whether the store can take money: its connections are as
-// durable as they must be, a write is really committed within three seconds,
+// Ready reports whether the store can take money: its files are in their places,
+// its connections are as durable as they must be, a write is really committed within three seconds,
 // and the disk of a SQLite file has room. The error is a *NotReadyError.
 func (s *Store) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
+	if err := s.Intact(); err != nil {
+		return &NotReadyError{ReadyFiles, err}
+	}
 	err := s.writer.do(ctx, func(tx *wtx) error {
 		if s.dialect.name != sqliteDialect.name {
 			return nil // every transaction writes the process's own row; one for all would hold all of them up
@@ -158,6 +162,23 @@ func (s *Store) Ready(ctx context.Context) error {
 		return &NotReadyError{ReadyDisk, err}
 	}
 	return nil
+}
+
+// Disk is what is free on the disk of a SQLite file, in bytes, and below what a
+// store is not ready. Both are 0 on PostgreSQL, and where the system cannot be
+// asked; free alone is 0 when it does not answer.
+func (s *Store) Disk() (free, least uint64) {
+	if s.dialect.name != sqliteDialect.name {
+		return 0, 0
+	}
+	free, known, err := freeBytes(filepath.Dir(s.path))
+	if err != nil {
+		return 0, minFreeBytes
+	}
+	if !known {
+		return 0, 0
+	}
+	return free, minFreeBytes
 }
 
 // checkFree reports whether the file system of the folder has that many bytes

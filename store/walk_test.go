@@ -313,16 +313,16 @@ func (w *walk) suspend() {
 	w.know(made.PaymentID)
 }
 
-// story is what the feed says of one payment, added up by somebody who knows
+// paymentStory is what the feed says of one payment, added up by somebody who knows
 // nothing of operators' steps.
-type story struct {
+type paymentStory struct {
 	held     map[string]int64 // by ledger account and currency
 	counting map[string]bool  // transactions that were not undone
 	kinds    map[string]topup.Transaction
 }
 
 // on is what accounts hold whose name begins so.
-func (y *story) on(prefix string) (sum int64) {
+func (y *paymentStory) on(prefix string) (sum int64) {
 	for account, amount := range y.held {
 		if strings.HasPrefix(account, prefix) {
 			sum += amount
@@ -332,12 +332,12 @@ func (y *story) on(prefix string) (sum int64) {
 }
 
 // stories reads the feed.
-func (w *walk) stories() map[string]*story {
-	all := map[string]*story{}
+func (w *walk) stories() map[string]*paymentStory {
+	all := map[string]*paymentStory{}
 	for _, t := range feed(w.t, w.s) {
 		y := all[t.PaymentID]
 		if y == nil {
-			y = &story{map[string]int64{}, map[string]bool{}, map[string]topup.Transaction{}}
+			y = &paymentStory{map[string]int64{}, map[string]bool{}, map[string]topup.Transaction{}}
 			all[t.PaymentID] = y
 		}
 		y.kinds[t.ID] = t
@@ -371,7 +371,7 @@ func (w *walk) sound() {
 		}
 		y := stories[id]
 		if y == nil {
-			y = &story{}
+			y = &paymentStory{}
 		}
 		w.consistent(p, y)
 		for id, t := range y.kinds {
@@ -387,8 +387,8 @@ func (w *walk) sound() {
 	}
 }
 
-// consistent compares what a payment shows with its story.
-func (w *walk) consistent(p *topup.Payment, y *story) {
+// consistent compares what a payment shows with its paymentStory.
+func (w *walk) consistent(p *topup.Payment, y *paymentStory) {
 	for account, amount := range y.held {
 		if amount < 0 && !strings.HasPrefix(account, "settlement:") {
 			w.fatalf("payment %s: %s holds %d: more was taken than given", p.ID, account, amount)
@@ -434,7 +434,7 @@ func (w *walk) consistent(p *topup.Payment, y *story) {
 }
 
 // taken reports whether a transaction was recalled.
-func (w *walk) taken(y *story, id string) bool {
+func (w *walk) taken(y *paymentStory, id string) bool {
 	for k, t := range y.kinds {
 		if t.Takes == id && y.counting[k] {
 			return true
@@ -445,7 +445,7 @@ func (w *walk) taken(y *story, id string) bool {
 
 // notMoreThanTold: what successes of a pay-in posted is at most what one of them
 // told of, beside what an operator has credited ahead of them.
-func (w *walk) notMoreThanTold(p *topup.Payment, y *story) {
+func (w *walk) notMoreThanTold(p *topup.Payment, y *paymentStory) {
 	for _, currency := range []string{"KZT", "KGS"} {
 		var posted, most int64
 		for id, t := range y.kinds {
