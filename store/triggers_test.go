@@ -160,7 +160,9 @@ func TestWhatOperatorsDidCannotBeChangedThroughARawConnection(t *testing.T) {
 	must(t)(s.RecordPayment(ctx, recordOf("41"), anna))
 	must(t)(s.Reverse(ctx, recorded.ID, anna)) // frees operation 40
 	raw := rawOpen(t, s)
-	seq := func(id string) int64 { return queryInt(t, raw, `SELECT seq FROM transactions WHERE transaction_id = ?`, id) }
+	seq := func(id string) int64 {
+		return queryInt(t, raw, `SELECT seq FROM transactions WHERE transaction_id = ?`, id)
+	}
 	mirror := func(of int64) string {
 		return fmt.Sprintf(`INSERT INTO transactions (seq, transaction_id, kind, payment_id, slot, reverses, actor, reason, effective_at, recorded_at)
 			SELECT 99000000, 't_x', 'reversal', payment_id, 99000000, seq, 'x', 'x', 1, 1 FROM transactions WHERE seq = %d`, of)
@@ -178,8 +180,8 @@ func TestWhatOperatorsDidCannotBeChangedThroughARawConnection(t *testing.T) {
 		{`DELETE FROM operations WHERE operation = '28'`, "insert-only"},
 		{`DELETE FROM operations WHERE operation = '41'`, "insert-only"}, // an operator's, not reversed
 		{`UPDATE operations SET entered = 0 WHERE operation = '41'`, "insert-only"},
-		{free("28", 1, reversal), "reversal of an operator's transaction"},
-		{free("41", reversal-1, reversal-1), "reversal of an operator's transaction"},
+		{free("28", queryInt(t, raw, `SELECT seq FROM transactions WHERE kind = 'credit'`), reversal), "reversal of an operator's transaction"},
+		{free("41", queryInt(t, raw, `SELECT seq FROM operations WHERE operation = '41'`), queryInt(t, raw, `SELECT seq FROM operations WHERE operation = '41'`)), "reversal of an operator's transaction"},
 		{`UPDATE freed_operations SET seq = 1`, "insert-only"},
 		{`DELETE FROM freed_operations`, "insert-only"},
 		{`UPDATE operator_steps SET actor = 'x'`, "insert-only"},
