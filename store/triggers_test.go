@@ -15,7 +15,7 @@ import (
 func dump(t *testing.T, db rawDB) string {
 	t.Helper()
 	var all strings.Builder
-	for _, table := range []string{"transactions", "entries", "operations", "ledger_accounts"} {
+	for _, table := range []string{"transactions", "entries", "operations", "ledger_accounts", "freed_operations", "operator_steps"} {
 		rows, err := db.Query(`SELECT * FROM ` + table)
 		if err != nil {
 			t.Fatal(err)
@@ -118,7 +118,9 @@ func TestEveryTableOfTheJournalIsGuardedAgainstUpdateDeleteAndReplace(t *testing
 	for _, table := range []string{"entries", "operations", "transactions"} {
 		want = append(want, table+"_no_delete", table+"_no_replace", table+"_no_update")
 	}
-	want = append(want, "ledger_accounts_identity", "ledger_accounts_no_delete", "ledger_accounts_no_replace")
+	want = append(want, "freed_operations_no_delete", "freed_operations_no_replace", "freed_operations_no_update",
+		"operator_steps_no_delete", "operator_steps_no_replace", "operator_steps_no_update", "transactions_no_mirror",
+		"ledger_accounts_identity", "ledger_accounts_no_delete", "ledger_accounts_no_replace")
 	for _, name := range want {
 		if !slices.Contains(names, name) {
 			t.Errorf("%s is missing among %v", name, names)
@@ -144,4 +146,81 @@ func TestARunningTotalNeverBecomesAFloat(t *testing.T) {
 	if after := dump(t, raw); after != before {
 		t.Errorf("changed to %s", after)
 	}
+}
+
+// TestWhatOperatorsDidCannotBeChangedThroughARawConnection: on both databases.
+func TestWhatOperatorsDidCannotBeChangedThroughARawConnection(t *testing.T) {
+	s := bookOf(t)
+	credited, suspended := mustIssue(t, s), mustIssue(t, s)
+	mustRecord(t, s, paid(credited, "28"))
+	_, item := suspendedItem(t, s, paid(suspended, "29", sum(1)))
+	manual := must(t)(s.CreditPayment(ctx, mustIssue(t, s), anna))
+	must(t)(s.RecallPayment(ctx, manual.PaymentID, anna))
+	recorded := must(t)(s.RecordPayment(ctx, recordOf("40"), anna))
+	must(t)(s.RecordPayment(ctx, recordOf("41"), anna))
+	must(t)(s.Reverse(ctx, recorded.ID, anna)) // frees operation 40
+	raw := rawOpen(t, s)
+	seq := func(id string) int64 {
+		return queryInt(t, raw, `SELECT seq FROM transactions WHERE transaction_id = ?`, id)
+	}
+	mirror := func(of int64) string {
+		return fmt.Sprintf(`INSERT INTO transactions (seq, transaction_id, kind, payment_id, slot, reverses, actor, reason, effective_at, recorded_at)
+			SELECT 99000000, 't_x', 'reversal', payment_id, 99000000, seq, 'x', 'x', 1, 1 FROM transactions WHERE seq = %d`, of)
+	}
+	free := func(operation string, seq, by int64) string {
+		return fmt.Sprintf(`INSERT INTO freed_operations (operation, provider, project, seq, reference, sum_amount, sum_currency, initial_amount, initial_currency, entered, freed_by)
+			SELECT operation, provider, project, %d, reference, sum_amount, sum_currency, initial_amount, initial_currency, entered, %d FROM operations WHERE operation = '%s'`, seq, by, operation)
+	}
+	reversal := queryInt(t, raw, `SELECT max(seq) FROM transactions WHERE kind = 'reversal'`)
+	before := dump(t, raw)
+	for _, attack := range []struct{ statement, says string }{
+		{mirror(queryInt(t, raw, `SELECT seq FROM transactions WHERE kind = 'credit'`)), "is not reversed"},
+		{mirror(seq(item)), "is not reversed"},
+		{mirror(seq(manual.ID)), "is not reversed"}, // it was recalled
+		{`DELETE FROM operations WHERE operation = '28'`, "insert-only"},
+		{`DELETE FROM operations WHERE operation = '41'`, "insert-only"}, // an operator's, not reversed
+		{`UPDATE operations SET entered = 0 WHERE operation = '41'`, "insert-only"},
+		{free("28", queryInt(t, raw, `SELECT seq FROM transactions WHERE kind = 'credit'`), reversal), "reversal of an operator's transaction"},
+		{free("41", queryInt(t, raw, `SELECT seq FROM operations WHERE operation = '41'`), queryInt(t, raw, `SELECT seq FROM operations WHERE operation = '41'`)), "reversal of an operator's transaction"},
+		{`UPDATE freed_operations SET seq = 1`, "insert-only"},
+		{`DELETE FROM freed_operations`, "insert-only"},
+		{`UPDATE operator_steps SET actor = 'x'`, "insert-only"},
+		{`DELETE FROM operator_steps`, "insert-only"},
+	} {
+		if _, err := raw.Exec(attack.statement); err == nil || !strings.Contains(err.Error(), attack.says) {
+			t.Errorf("%s: got %v, want %q", attack.statement, err, attack.says)
+		}
+		if after := dump(t, raw); after != before {
+			t.Fatalf("%s changed the journal from\n%s\nto\n%s", attack.statement, before, after)
+		}
+	}
+	attacks := []string{`REPLACE INTO operator_steps SELECT id, 0, action, payment_id, message_id, seq, operation, 'x', 'x' FROM operator_steps`,
+		`REPLACE INTO freed_operations SELECT id, 'x', provider, project, seq, reference, 1, sum_currency, 1, initial_currency, 0, freed_by FROM freed_operations`}
+	if onPostgres {
+		attacks = []string{`TRUNCATE operator_steps`, `TRUNCATE freed_operations`, `TRUNCATE operations`}
+	}
+	for _, attack := range attacks {
+		if _, err := raw.Exec(attack); err == nil || strings.Contains(err.Error(), "columns but") {
+			t.Errorf("accepted, or no attack: %s: %v", attack, err)
+		}
+		if after := dump(t, raw); after != before {
+			t.Fatalf("%s changed the journal", attack)
+		}
+	}
+	checked(t, s)
+}
+
+// TestAnOperationThatIsPostedAgainIsGuardedAgain: only the reversal that stands
+// lets it go.
+func TestAnOperationThatIsPostedAgainIsGuardedAgain(t *testing.T) {
+	s := bookOf(t)
+	recorded := must(t)(s.RecordPayment(ctx, recordOf("40"), anna))
+	again := must(t)(s.Reverse(ctx, must(t)(s.Reverse(ctx, recorded.ID, anna)).ID, anna))
+	raw := rawOpen(t, s)
+	if _, err := raw.Exec(`DELETE FROM operations WHERE operation = '40'`); err == nil || !strings.Contains(err.Error(), "insert-only") {
+		t.Errorf("got %v", err)
+	}
+	must(t)(s.Reverse(ctx, again.ID, anna)) // frees it once more
+	must(t)(s.RecordPayment(ctx, recordOf("40"), anna))
+	checked(t, s)
 }

@@ -150,3 +150,18 @@ BEGIN
     SELECT RAISE(ABORT, 'a provider''s posting, or a credit that was recalled, is not reversed');
 END;
 -- +goose StatementEnd
+
+-- What an operator entered wrongly can be entered again: a callback that was bound
+-- to an operator's credit which was reversed since is free, as it is from now on.
+INSERT INTO freed_operations (operation, provider, project, seq, reference, sum_amount, sum_currency, initial_amount, initial_currency, entered, freed_by)
+    WITH RECURSIVE chain (root, last) AS (
+        SELECT p.credit_seq, r.seq FROM payments p JOIN transactions t ON t.seq = p.credit_seq AND t.kind = 'manual_credit'
+            JOIN transactions r ON r.reverses = p.credit_seq
+            WHERE p.flags <> 0 AND p.credit_reversed <> 0 AND p.credit_operation <> ''
+        UNION ALL
+        SELECT c.root, r.seq FROM chain c JOIN transactions r ON r.reverses = c.last)
+    SELECT o.operation, o.provider, o.project, o.seq, o.reference, o.sum_amount, o.sum_currency, o.initial_amount, o.initial_currency, o.entered,
+        (SELECT max(c.last) FROM chain c WHERE c.root = p.credit_seq)
+    FROM payments p JOIN operations o ON o.operation = p.credit_operation AND o.provider = p.provider AND o.project = p.project AND o.seq = p.credit_seq
+    WHERE p.flags <> 0 AND p.credit_reversed <> 0 AND p.credit_operation <> '' AND p.credit_seq IN (SELECT c.root FROM chain c);
+DELETE FROM operations WHERE (operation, provider, project) IN (SELECT f.operation, f.provider, f.project FROM freed_operations f);
