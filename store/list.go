@@ -198,9 +198,11 @@ func errCursor() error {
 type TimelineEntry struct {
 	At   time.Time
 	What TimelineKind
-	// Message is set for a delivery, Transaction for a ledger transaction.
+	// Message is set for a delivery, Transaction for a ledger transaction, Answer
+	// for an answer of the provider.
 	Message     *Message
 	Transaction *topup.Transaction
+	Answer      *StatusAnswer
 }
 
 // TimelineKind says what a TimelineEntry is about.
@@ -212,10 +214,12 @@ const (
 	TimelineMessage     TimelineKind = "message"     // the provider delivered a message
 	TimelineTransaction TimelineKind = "transaction" // the ledger was written
 	TimelineExpired     TimelineKind = "expired"     // the provider's time for a result was over
+	TimelineAnswer      TimelineKind = "answer"      // the provider was asked for the status, and this is its last answer
 )
 
 // Timeline returns what happened to a payment, in time order: its issue, every
-// delivery of the provider (the first 1000), every ledger transaction.
+// delivery of the provider (the first 1000), every ledger transaction, and what
+// the provider answered last when it was asked.
 func (s *Store) Timeline(ctx context.Context, p *topup.Payment) ([]TimelineEntry, error) {
 	first := TimelineEntry{At: p.CreatedAt, What: TimelineIssued}
 	reference := p.ID
@@ -236,6 +240,13 @@ func (s *Store) Timeline(ctx context.Context, p *topup.Payment) ([]TimelineEntry
 	}
 	for i := range transactions {
 		timeline = append(timeline, TimelineEntry{At: transactions[i].RecordedAt, What: TimelineTransaction, Transaction: &transactions[i]})
+	}
+	answer, err := s.StatusAnswer(ctx, p.ID)
+	if err != nil {
+		return nil, fmt.Errorf("timeline of payment %s: %w", p.ID, err)
+	}
+	if answer != nil {
+		timeline = append(timeline, TimelineEntry{At: answer.At, What: TimelineAnswer, Answer: answer})
 	}
 	if p.Status == topup.StatusExpired {
 		timeline = append(timeline, TimelineEntry{At: p.ExpiresAt, What: TimelineExpired})

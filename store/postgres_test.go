@@ -713,11 +713,11 @@ func TestAMigrationBesideAServerOfTheVersionBefore(t *testing.T) {
 		})
 	}
 	waitFor(t, "traffic", func() bool { return booked.Load() > 50 })
-	migrateFurther(t, address, `
-		INSERT INTO schema_levels (migration, oldest_program) VALUES (5, 3);
+	migrateFurther(t, address, fmt.Sprintf(`
+		INSERT INTO schema_levels (migration, oldest_program) VALUES (%d, 3);
 		ALTER TABLE payments ADD COLUMN note TEXT;
 		ALTER TABLE accounts ADD COLUMN note TEXT NOT NULL DEFAULT '';
-		ALTER TABLE messages ADD COLUMN note TEXT;`, `
+		ALTER TABLE messages ADD COLUMN note TEXT;`, store.ProgramLevel+1), `
 		CREATE INDEX CONCURRENTLY payments_note ON payments (note) WHERE note IS NOT NULL;`)
 	before := booked.Load()
 	waitFor(t, "traffic after the migration", func() bool { return booked.Load() > before+50 })
@@ -729,7 +729,7 @@ func TestAMigrationBesideAServerOfTheVersionBefore(t *testing.T) {
 		t.Errorf("booked %d, acknowledged %d", got, want)
 	}
 
-	migrateFurther(t, address, `INSERT INTO schema_levels (migration, oldest_program) VALUES (7, 7);`)
+	migrateFurther(t, address, fmt.Sprintf(`INSERT INTO schema_levels (migration, oldest_program) VALUES (%[1]d, %[1]d);`, store.ProgramLevel+3))
 	if _, err := store.Open(context.Background(), store.Options{Postgres: address}); err == nil || !strings.Contains(err.Error(), "install the newer tolem") {
 		t.Errorf("a program that cannot live with the migration: got %v", err)
 	}

@@ -798,7 +798,7 @@ var oddAnswers = map[string]struct {
 	status int
 	body   string
 }{
-	"another code":    {400, `{"status":"error","code":"CANARY"}`},
+	"another code":    {400, `{"status":"error","code":"2601"}`},
 	"not found":       {404, `{"errors":[{"code":1}]}`},
 	"no status":       {200, `{"payment":{}}`},
 	"another payment": {200, `{"payment":{"id":"CANARY","status":"success"}}`},
