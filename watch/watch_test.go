@@ -546,7 +546,7 @@ func TestTheWatchRunsUntilItIsStopped(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { r.watcher.Run(ctx); close(done) }()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(10 * time.Minute)
 	for r.payin(id).Payment.Status != topup.StatusSucceeded {
 		select {
 		case <-deadline:
