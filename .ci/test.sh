@@ -1,9 +1,19 @@
 #!/usr/bin/env bash
-# The test command. As root on Debian it installs what is missing; elsewhere it
-# runs what it can and names what is missing. With CI=true something missing is
-# a failure.
+# The test command: test.sh quick is make test, test.sh all is make test-all. As
+# root on Debian it installs what is missing; elsewhere it runs what it can and
+# names what is missing. With CI=true something missing is a failure. It says
+# every ten seconds what it is at.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+what=${1:-quick}
+case $what in
+quick | all) ;;
+*)
+	echo "usage: .ci/test.sh quick|all" >&2
+	exit 2
+	;;
+esac
 
 # installed COMMAND: Debian keeps the PostgreSQL server's commands off PATH.
 installed() {
@@ -34,12 +44,28 @@ look_around() {
 	fi
 }
 
-look_around
-if [ -n "$wanted" ] && [ "$(id -u)" = 0 ] && [ -f /etc/debian_version ]; then
-	echo "installing:$wanted"
+# at WHAT COMMAND…: runs a command, and says every ten seconds that it runs still.
+at() {
+	echo "${SECONDS}s  $1"
+	(while sleep 10 >/dev/null 2>&1; do echo "${SECONDS}s  still: $1"; done) &
+	still=$!
+	local code=0
+	"${@:2}" || code=$?
+	kill "$still" 2>/dev/null || true
+	wait "$still" 2>/dev/null || true
+	return "$code"
+}
+trap 'kill "${still:-}" 2>/dev/null || true' EXIT
+
+install_packages() {
 	export DEBIAN_FRONTEND=noninteractive
 	# shellcheck disable=SC2086 # a list of packages
-	{ timeout 120 apt-get update -qq && timeout 600 apt-get install -y -qq --no-install-recommends $wanted; } >/dev/null || true
+	{ apt-get update -qq && apt-get install -y -qq --no-install-recommends $wanted; } >/dev/null
+}
+
+look_around
+if [ -n "$wanted" ] && [ "$(id -u)" = 0 ] && [ -f /etc/debian_version ]; then
+	at "installing:$wanted" install_packages || true
 	look_around
 fi
 if [ -n "$lacking" ]; then
@@ -49,7 +75,11 @@ if [ -n "$lacking" ]; then
 	fi
 fi
 
-.ci/lint.sh
+programs=$(mktemp -d)
+trap 'kill "${still:-}" 2>/dev/null || true; rm -rf "$programs"' EXIT
+at "downloading modules" go mod download
+at "formatting, vet, staticcheck" .ci/lint.sh
+at "building what runs the tests" go build -o "$programs/" ./pgtest/server ./.ci/matrix
 
 # One PostgreSQL server for all passes, on a socket of its own; the one that TOLEM_TEST_POSTGRES
 # names, if it does. The cluster that Debian's package makes is left alone. Its files are in memory
@@ -59,4 +89,6 @@ folder=""
 if [ -w /dev/shm ] && [ "$(df --output=avail -k /dev/shm | tail -1)" -gt $((4 << 20)) ]; then
 	folder=/dev/shm
 fi
-exec go run ./pgtest/server -folder "$folder" -- .ci/passes.sh
+code=0
+"$programs/server" -folder "$folder" -- "$programs/matrix" "$what" || code=$?
+exit "$code"

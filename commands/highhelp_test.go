@@ -184,7 +184,7 @@ func (m *market) act(t testing.TB, id string, actions ...sandbox.Action) {
 // settle waits until every alert has been taken.
 func (m *market) settle(t testing.TB) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	if err := m.provider.Wait(ctx); err != nil {
 		t.Fatal(err)

@@ -226,7 +226,7 @@ func (p *program) printPayment(b books, payment *topup.Payment, timeline []store
 	}
 	t = p.table()
 	for _, entry := range timeline {
-		t.row(when(entry.At, zone), string(entry.What), happened(entry))
+		t.row(when(entry.At, zone), string(entry.What), happened(payment, entry))
 	}
 	return t.flush()
 }
@@ -269,8 +269,8 @@ func creditNote(p *topup.Payment) string {
 	return ""
 }
 
-// happened is one line about an entry of a timeline.
-func happened(entry store.TimelineEntry) string {
+// happened is one line about an entry of a payment's timeline.
+func happened(payment *topup.Payment, entry store.TimelineEntry) string {
 	if m := entry.Message; m != nil {
 		return fmt.Sprintf("%s %d: status %s, operation %s, code %s: %s", m.Source, m.ID, orDash(m.Status), orDash(m.Operation), orDash(m.Code), m.Disposition)
 	}
@@ -280,6 +280,9 @@ func happened(entry store.TimelineEntry) string {
 			text += " of message " + strconv.FormatInt(s.MessageID, 10)
 		}
 		return text + " (" + s.Actor + ": " + s.Reason + ")"
+	}
+	if entry.Answer != nil {
+		return answered(payment, entry.Answer)
 	}
 	t := entry.Transaction
 	if t == nil {
@@ -297,6 +300,26 @@ func happened(entry store.TimelineEntry) string {
 	return text
 }
 
+// answered is what the provider answered when it was asked for a payment's
+// status, compared with what was asked.
+func answered(payment *topup.Payment, a *store.StatusAnswer) string {
+	text := fmt.Sprintf("%s: HTTP status %d, status %s", topup.SourceInfo, a.HTTPStatus, orDash(a.Status))
+	if reason := strings.TrimSpace(a.Code + " " + a.Message); reason != "" {
+		text += fmt.Sprintf(", code %s", reason)
+	}
+	if a.Operation != "" {
+		text += ", operation " + a.Operation
+	}
+	switch {
+	case a.Sum.IsZero():
+	case a.Differs(payment.Money) != "":
+		text += fmt.Sprintf(": %s, the %s DIFFERS from the %s that were asked", a.Sum, a.Differs(payment.Money), payment.Money)
+	default:
+		text += fmt.Sprintf(": %s, as asked", a.Sum)
+	}
+	return text
+}
+
 // paymentsCreditCommand credits a payment by hand.
 type paymentsCreditCommand struct {
 	operator
@@ -306,7 +329,7 @@ type paymentsCreditCommand struct {
 
 // Help is shown by --help.
 func (paymentsCreditCommand) Help() string {
-	return `For money that the platform confirms in its own reports while its callback never came. Takes the payment's one credit: a callback of the same sum that comes later is bound to it and posts nothing; one of another sum goes to suspense. Refused while money of the payment lies in suspense (then use suspense assign), when money of it was assigned to another contract, and when it was credited before.
+	return `For money that the platform confirms in its own reports while its callback never came. Takes the payment's one credit: a callback of the same sum that comes later is bound to it and posts nothing; one of another sum goes to suspense. Compare its sum with the platform's first: what its Gate said is in payments show, and a difference is warned of. Refused while money of the payment lies in suspense (then use suspense assign), when money of it was assigned to another contract, and when it was credited before.
 
 Example:
 
@@ -316,6 +339,26 @@ Example:
 // Run credits.
 func (c *paymentsCreditCommand) Run(ctx context.Context, p *program) error {
 	return p.operate(ctx, c.operator, c.JSON, func(b books, by store.By) (topup.Transaction, error) {
+		if err := c.compare(ctx, p, b); err != nil {
+			return topup.Transaction{}, err
+		}
 		return b.CreditPayment(ctx, c.PaymentID, by)
 	})
+}
+
+// compare warns of a sum that the provider gave otherwise, before it is credited.
+func (c *paymentsCreditCommand) compare(ctx context.Context, p *program, b books) error {
+	answer, err := b.StatusAnswer(ctx, c.PaymentID)
+	if err != nil || answer == nil {
+		return err
+	}
+	payment, err := b.Payment(ctx, c.PaymentID)
+	if err != nil {
+		return err
+	}
+	if differs := answer.Differs(payment.Money); differs != "" {
+		p.warn(fmt.Sprintf("the platform said %s that %s were paid; %s is credited, so that the %s differs: if that is wrong, reverse it",
+			when(answer.At, b.cfg.Location()), answer.Sum, payment.Money, differs))
+	}
+	return nil
 }

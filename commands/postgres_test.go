@@ -166,7 +166,7 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 // waitFor waits until a way was asked by so often.
 func (p *provider) waitFor(t *testing.T, way string, times int) {
 	t.Helper()
-	late := time.After(30 * time.Second)
+	late := time.After(10 * time.Minute)
 	for {
 		p.mu.Lock()
 		asked := p.asked[way]
@@ -359,7 +359,7 @@ func TestARoleThatOwnsTheDatabaseAndNothingElseIsEnough(t *testing.T) {
 // waitUntil waits for a condition.
 func waitUntil(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	late := time.Now().Add(30 * time.Second)
+	late := time.Now().Add(10 * time.Minute)
 	for !holds() {
 		if time.Now().After(late) {
 			t.Fatalf("still not: %s", what)

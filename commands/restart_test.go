@@ -165,7 +165,7 @@ func (f *traffic) serve(ctx context.Context, v *victim, enough <-chan struct{}) 
 // the end everything is booked once.
 func TestAServerThatIsRestartedUnderTrafficLosesNothing(t *testing.T) {
 	eachBuild(t, func(t *testing.T, programs ...string) {
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 		defer cancel()
 		s := newShop(t)
 		address := freeAddress(t)

@@ -42,7 +42,7 @@ const Variable = "TOLEM_TEST_POSTGRES"
 const (
 	// patience is how long one command to the server may take. Making and
 	// dropping databases waits for the disk, which a busy machine shares.
-	patience = 2 * time.Minute
+	patience = 10 * time.Minute
 	// retryEvery is how long a database that is still in use is left alone.
 	retryEvery = 20 * time.Millisecond
 	// undropped is how many databases may wait to be dropped.

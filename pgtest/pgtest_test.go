@@ -43,14 +43,14 @@ func value[T any](t *testing.T, conn *pgx.Conn, sql string, args ...any) T {
 // until waits for a condition.
 func until(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.After(time.Minute)
+	deadline := time.After(10 * time.Minute)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !condition() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("after a minute still not: %s", what)
+			t.Fatalf("after ten minutes still not: %s", what)
 		}
 	}
 }

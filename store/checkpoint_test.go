@@ -174,7 +174,7 @@ func TestAWALThatMayStartAfreshIsLeftAlone(t *testing.T) {
 				t.Error(err)
 			}
 			releaseWriter()
-		case <-time.After(10 * time.Second):
+		case <-time.After(10 * time.Minute):
 			t.Error("it waits for the writer")
 			releaseWriter()
 			<-again

@@ -194,10 +194,11 @@ type TimelineEntry struct {
 	At   time.Time
 	What TimelineKind
 	// Message is set for a delivery, Transaction for a ledger transaction, Step for
-	// what an operator did without one.
+	// what an operator did without one, Answer for an answer of the provider.
 	Message     *Message
 	Transaction *topup.Transaction
 	Step        *StepRecord
+	Answer      *StatusAnswer
 }
 
 // TimelineKind says what a TimelineEntry is about.
@@ -211,10 +212,12 @@ const (
 	TimelineExpired     TimelineKind = "expired"     // the provider's time for a result was over
 	TimelineRecorded    TimelineKind = "recorded"    // an operator opened it for money that no message told of
 	TimelineStep        TimelineKind = "step"        // an operator did something without a ledger transaction
+	TimelineAnswer      TimelineKind = "answer"      // the provider was asked for the status, and this is its last answer
 )
 
 // Timeline returns what happened to a payment, in time order: its issue, every
-// delivery of the provider (the first 1000), every ledger transaction.
+// delivery of the provider (the first 1000), every ledger transaction, and what
+// the provider answered last when it was asked.
 func (s *Store) Timeline(ctx context.Context, p *topup.Payment) ([]TimelineEntry, error) {
 	first := TimelineEntry{At: p.CreatedAt, What: TimelineIssued}
 	reference := p.ID
@@ -247,6 +250,13 @@ func (s *Store) Timeline(ctx context.Context, p *topup.Payment) ([]TimelineEntry
 		if steps[i].TransactionID == "" { // else the transaction tells
 			timeline = append(timeline, TimelineEntry{At: steps[i].At, What: TimelineStep, Step: &steps[i]})
 		}
+	}
+	answer, err := s.StatusAnswer(ctx, p.ID)
+	if err != nil {
+		return nil, fmt.Errorf("timeline of payment %s: %w", p.ID, err)
+	}
+	if answer != nil {
+		timeline = append(timeline, TimelineEntry{At: answer.At, What: TimelineAnswer, Answer: answer})
 	}
 	if p.Status == topup.StatusExpired {
 		timeline = append(timeline, TimelineEntry{At: p.ExpiresAt, What: TimelineExpired})

@@ -30,7 +30,7 @@ const (
 	PayinOpen     PayinState = "open"     // the provider has it
 	PayinRefused  PayinState = "refused"  // the provider does not have it
 	PayinUnknown  PayinState = "unknown"  // one of the two: the request brought no answer
-	PayinDone     PayinState = "done"     // its payment is not pending any more
+	PayinDone     PayinState = "done"     // its payment has its result
 )
 
 // Payin is a payment that we opened at a provider, with its payment form.
@@ -291,7 +291,8 @@ func (s *Store) PayinRefused(ctx context.Context, paymentID string, r RefusedPay
 		if err := tx.savePayment(p); err != nil {
 			return err
 		}
-		return tx.gorm().Exec(`UPDATE payins SET state = ? WHERE payment_id = ?`, string(PayinRefused), paymentID).Error
+		// Nobody asks about it, whatever status it was refused with.
+		return tx.gorm().Exec(`UPDATE payins SET state = ?, next_look_at = NULL WHERE payment_id = ?`, string(PayinRefused), paymentID).Error
 	})
 }
 
@@ -336,11 +337,18 @@ func (s *Store) settlePayin(ctx context.Context, what, paymentID string, a Answe
 }
 
 // updatePayin writes where a pay-in stands. One whose payment is not pending
-// stays done, and unasked.
+// stays done, and unasked, unless it ended with an error: that is not final, and
+// the triggers payins_follow keep asking. A zero nextLook ends that.
 func (tx *wtx) updatePayin(p *topup.Payment, state PayinState, nextLook time.Time, k Known, cause string) error {
 	next := nullMicros(nextLook)
 	if p.Status != topup.StatusPending {
-		state, next = PayinDone, sql.NullInt64{}
+		var asked bool
+		if err := tx.raw(`SELECT next_look_at IS NOT NULL FROM payins WHERE payment_id = ?`, p.ID).Row().Scan(&asked); err != nil {
+			return fmt.Errorf("update pay-in: %w", err)
+		}
+		if !asked || nextLook.IsZero() {
+			state, next = PayinDone, sql.NullInt64{}
+		}
 	}
 	done := tx.gorm().Exec(`UPDATE payins SET state = ?, next_look_at = ?, last_error = ?,
 		form_url = CASE WHEN form_url = '' THEN ? ELSE form_url END,
@@ -423,7 +431,7 @@ func (s *Store) DuePayins(ctx context.Context, after *Payin, now time.Time, limi
 
 // Look is what asking the provider about a pay-in brought.
 type Look struct {
-	Next time.Time // when to ask again, if the payment stays pending
+	Next time.Time // when to ask again, if the payment has no result by then; zero: never
 	// Known is set when the provider knows the pay-in. Then its outcome is not
 	// unknown any more, whatever its status.
 	Known *Known
@@ -489,11 +497,12 @@ func (s *Store) SweepIdempotency(ctx context.Context) (int, error) {
 }
 
 // PayinStats returns how many pay-ins wait for their result, and since when the
-// oldest of them does; the zero time if none does.
+// oldest of them does; the zero time if none does. One that ended with an error
+// is still asked about, and nobody waits for it.
 func (s *Store) PayinStats(ctx context.Context) (open int64, oldest time.Time, err error) {
 	var since int64
-	err = s.raw(ctx, `SELECT count(*), coalesce(min(created_at), 0) FROM payins WHERE next_look_at IS NOT NULL`).
-		Row().Scan(&open, &since)
+	err = s.raw(ctx, `SELECT count(*), coalesce(min(y.created_at), 0) FROM payins y JOIN payments p ON p.payment_id = y.payment_id
+		WHERE y.next_look_at IS NOT NULL AND p.status = ?`, string(topup.StatusPending)).Row().Scan(&open, &since)
 	if err != nil {
 		return 0, time.Time{}, fmt.Errorf("count open pay-ins: %w", err)
 	}

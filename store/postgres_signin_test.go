@@ -33,7 +33,7 @@ func TestAnUnknownCommitIsNotTakenForDoneWhenItsWriterIsForgotten(t *testing.T) 
 		recorded <- err
 	}()
 	waiting := func(query string) {
-		late := time.Now().Add(20 * time.Second)
+		late := time.Now().Add(10 * time.Minute)
 		for count(t, watcher, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '`+query+`%'`) == 0 {
 			if time.Now().After(late) {
 				t.Fatalf("nobody waits with %s", query)

@@ -73,21 +73,24 @@ func (s *Store) SetWatchMark(ctx context.Context, name string, m Mark) error {
 // It credits nothing: that is for the message itself, or an operator.
 func (s *Store) FlagOutcomeUnknown(ctx context.Context, paymentID string) (flagged bool, err error) {
 	var isNew bool
-	err = s.writer.do(ctx, func(tx *wtx) error {
-		isNew = false
-		p, err := tx.payment(paymentID)
-		if err != nil {
-			return err
-		}
-		if p.Status != topup.StatusPending || p.Flags.Has(topup.FlagOutcomeUnknown) {
-			return nil
-		}
-		isNew = true
-		p.Flags |= topup.FlagOutcomeUnknown
-		return tx.savePayment(p)
+	err = s.writer.do(ctx, func(tx *wtx) (err error) {
+		isNew, err = tx.flagOutcomeUnknown(paymentID)
+		return err
 	})
 	if err != nil {
 		return false, fmt.Errorf("flag payment %s: %w", paymentID, err)
 	}
 	return isNew, nil
+}
+
+func (tx *wtx) flagOutcomeUnknown(paymentID string) (isNew bool, err error) {
+	p, err := tx.payment(paymentID)
+	if err != nil {
+		return false, err
+	}
+	if p.Status != topup.StatusPending || p.Flags.Has(topup.FlagOutcomeUnknown) {
+		return false, nil
+	}
+	p.Flags |= topup.FlagOutcomeUnknown
+	return true, tx.savePayment(p)
 }

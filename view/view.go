@@ -195,7 +195,7 @@ type WholePayment struct {
 func WholePaymentOf(p *topup.Payment, timeline []store.TimelineEntry) WholePayment {
 	whole := WholePayment{Payment: PaymentOf(p), Transactions: []Transaction{}, Timeline: []Happened{}}
 	for _, entry := range timeline {
-		whole.Timeline = append(whole.Timeline, happenedOf(entry))
+		whole.Timeline = append(whole.Timeline, happenedOf(p, entry))
 		if entry.Transaction != nil {
 			whole.Transactions = append(whole.Transactions, TransactionOf(*entry.Transaction))
 		}
@@ -244,6 +244,14 @@ type Happened struct {
 	OperationID    string            `json:"operation_id,omitempty"`
 	ProviderCode   string            `json:"provider_code,omitempty"`
 
+	// Of an answer of the provider that we asked: what it says was paid, and what of
+	// that is not as it was asked, amount or currency.
+	HTTPStatus      int    `json:"http_status,omitempty"`
+	ProviderMessage string `json:"provider_message,omitempty"`
+	Amount          int64  `json:"amount,omitempty"`
+	Currency        string `json:"currency,omitempty"`
+	Differs         string `json:"differs,omitempty"`
+
 	// Of a ledger transaction, and of a message that made one.
 	TransactionSeq int64 `json:"seq,omitempty"`
 
@@ -262,11 +270,16 @@ type Happened struct {
 	MessageID int64 `json:"message_id,omitempty"`
 }
 
-func happenedOf(entry store.TimelineEntry) Happened {
+func happenedOf(p *topup.Payment, entry store.TimelineEntry) Happened {
 	out := Happened{At: Time(entry.At), What: entry.What}
 	if m := entry.Message; m != nil {
 		out.Source, out.Disposition, out.ProviderStatus = m.Source, m.Disposition, m.Status
 		out.OperationID, out.ProviderCode, out.TransactionSeq, out.MessageID = m.Operation, m.Code, m.Seq, m.ID
+	}
+	if a := entry.Answer; a != nil {
+		out.Source, out.ProviderStatus, out.OperationID = topup.SourceInfo, a.Status, a.Operation
+		out.HTTPStatus, out.ProviderCode, out.ProviderMessage = a.HTTPStatus, a.Code, a.Message
+		out.Amount, out.Currency, out.Differs = a.Sum.Amount, a.Sum.Currency, a.Differs(p.Money)
 	}
 	if t := entry.Transaction; t != nil {
 		out.TransactionSeq, out.TransactionID, out.Kind = t.Seq, t.ID, t.Kind

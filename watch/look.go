@@ -52,11 +52,14 @@ func (w *Watcher) Look(ctx context.Context, y *store.Payin) (store.Recorded, err
 func (w *Watcher) answered(ctx context.Context, y *store.Payin, info highhelp.Info, raw []byte) (store.Recorded, error) {
 	now := w.o.Now()
 	event := highhelp.SaidOf(y.Payment.Project, info, now).Event(topup.SourceInfo, w.o.MaxOver)
-	recorded, err := w.o.Store.Record(ctx, event, raw)
-	if err != nil {
-		return store.Recorded{}, err
+	recorded := store.Recorded{Disposition: topup.DispositionRepeat, PaymentID: y.Payment.ID, Status: y.Payment.Status}
+	if !saysTheSame(y.Payment, event) {
+		var err error
+		if recorded, err = w.o.Store.Record(ctx, event, raw); err != nil {
+			return store.Recorded{}, err
+		}
+		w.o.OnRecorded(y.Payment.Project, recorded)
 	}
-	w.o.OnRecorded(y.Payment.Project, recorded)
 	known := &store.Known{FormURL: info.FormURL, RequestID: info.RequestID}
 	if at := info.Payment.ExpirationDate; at > 0 && at < 1<<32 { // as documented
 		known.LifetimeEnds = time.Unix(at, 0).UTC()
@@ -68,7 +71,7 @@ func (w *Watcher) answered(ctx context.Context, y *store.Payin, info highhelp.In
 		w.o.OnLook(highhelp.Provider, LookFailed)
 		return recorded, fmt.Errorf("HighHelp info: the answer about payment %s names none", y.Payment.ID)
 	}
-	if y.Payment.Status == topup.StatusPending && recorded.Status != topup.StatusPending {
+	if recorded.Status != y.Payment.Status && recorded.Status != topup.StatusPending {
 		w.o.OnLook(highhelp.Provider, LookResult)
 		w.o.Log.Info("a result was learned by asking", zap.String("payment_id", y.Payment.ID),
 			zap.String("disposition", string(recorded.Disposition)), zap.String("status", string(recorded.Status)))
@@ -76,6 +79,12 @@ func (w *Watcher) answered(ctx context.Context, y *store.Payin, info highhelp.In
 	}
 	w.o.OnLook(highhelp.Provider, LookAnswered)
 	return recorded, w.review(ctx, y)
+}
+
+// saysTheSame reports whether a declined payment is declined still, in the same
+// words. After an error, which is not final, that is heard again and again.
+func saysTheSame(p *topup.Payment, e topup.Event) bool {
+	return p.Status == topup.StatusDeclined && e.Outcome == topup.OutcomeDeclined && e.Status == p.ProviderStatus && e.Reference == p.ID
 }
 
 // unanswered notes why there is no answer, and returns that.
@@ -117,8 +126,11 @@ func (w *Watcher) note(ctx context.Context, y *store.Payin, l store.Look) error 
 	if ends := y.LifetimeEnds; l.Known != nil && ends.After(l.Next) {
 		l.Next = ends
 	}
-	if old := y.CreatedAt.Add(w.o.MaxAge); old.After(now) && old.Before(l.Next) {
+	switch old := y.CreatedAt.Add(w.o.MaxAge); {
+	case old.After(now) && old.Before(l.Next):
 		l.Next = old
+	case !old.After(now) && y.Payment.Status == topup.StatusDeclined:
+		l.Next = time.Time{} // the error stays what it is, and nobody need look
 	}
 	return w.o.Store.NotePayinLook(ctx, y.Payment.ID, l)
 }

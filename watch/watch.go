@@ -4,11 +4,12 @@
 // HighHelp's pay-ins are asked about with info; what the answer says goes
 // through the same decision and the same unique keys as an alert, so that a
 // success read here credits, and the alert that comes later is a repeat.
-// JetPay's Gate is asked for the status of pending payments; its answer only
-// flags, since the callback, or an operator, credits.
+// An error is not final: it is asked about on, though the payment is declined.
+// JetPay's Gate is asked for the status of pending payments; its answer is kept,
+// compared and shown, and flags, since the callback, or an operator, credits.
 //
-// The package serves no HTTP. It logs our own payment ids, and nothing that a
-// provider wrote.
+// The package serves no HTTP. It logs our own payment ids; of what a provider
+// wrote, the code and the text of a refusal, and the sum and status of a payment.
 package watch
 
 import (
@@ -55,7 +56,7 @@ type Options struct {
 	Sweeps func(context.Context) (bool, error)
 
 	Interval time.Duration // between two rounds
-	MaxAge   time.Duration // a pay-in that is open for longer goes to review
+	MaxAge   time.Duration // a pay-in that is open for longer goes to review; an error is asked about no longer
 
 	Log *zap.Logger
 	Now func() time.Time

@@ -546,7 +546,7 @@ func TestTheWatchRunsUntilItIsStopped(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { r.watcher.Run(ctx); close(done) }()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(10 * time.Minute)
 	for r.payin(id).Payment.Status != topup.StatusSucceeded {
 		select {
 		case <-deadline:
@@ -798,7 +798,7 @@ var oddAnswers = map[string]struct {
 	status int
 	body   string
 }{
-	"another code":    {400, `{"status":"error","code":"CANARY"}`},
+	"another code":    {400, `{"status":"error","code":"2601"}`},
 	"not found":       {404, `{"errors":[{"code":1}]}`},
 	"no status":       {200, `{"payment":{}}`},
 	"another payment": {200, `{"payment":{"id":"CANARY","status":"success"}}`},

@@ -135,7 +135,7 @@ func newRig(t testing.TB, change ...func(*sandbox.Options)) *rig {
 	r.url = server.URL
 	t.Cleanup(func() {
 		server.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 		defer cancel()
 		if err := r.Close(ctx); err != nil {
 			t.Error(err)
@@ -245,7 +245,7 @@ func (r *rig) view(t testing.TB, id string) sandbox.View {
 // received waits until no alert is under way, and returns those received.
 func (r *rig) received(t testing.TB) []alert {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	if err := r.Wait(ctx); err != nil {
 		t.Fatal(err)

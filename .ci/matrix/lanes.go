@@ -1,0 +1,139 @@
+package main
+
+import (
+	"slices"
+	"strings"
+)
+
+// pass is one go test.
+type pass struct {
+	name     string
+	env      []string
+	flags    []string
+	packages []string
+	args     []string // behind the packages
+	counts   string   // the folder of its coverage counters, empty if it counts nothing
+}
+
+// surroundings are what there is on this machine.
+type surroundings struct{ gcc, postgres, ci bool }
+
+// database is the one that the tests of a store run on.
+type database string
+
+const (
+	onSQLite   database = "SQLite"
+	onPostgres database = "PostgreSQL"
+)
+
+// build is how the program is built: in pure Go, or with the C SQLite. The race
+// detector needs C, too.
+type build string
+
+const (
+	pure build = "pure Go"
+	c    build = "C"
+	race build = "C, race detector"
+)
+
+// of makes a pass.
+func of(on database, with build, packages []string, args ...string) pass {
+	p := pass{name: string(on) + " (" + string(with) + ")", env: []string{"CGO_ENABLED=0"}, packages: packages, args: args}
+	if with != pure {
+		p.env = []string{"CGO_ENABLED=1"}
+	}
+	if with == race {
+		p.flags = append(p.flags, "-race")
+	}
+	if on == onPostgres {
+		p.env = append(p.env, "TOLEM_TEST_STORE=postgres")
+	}
+	return p
+}
+
+// counted lets a pass count what it covers, which costs time. Each build counts
+// into a folder of its own.
+func counted(p pass, counters string) pass {
+	folder := counters + "/" + strings.Map(func(r rune) rune {
+		if strings.ContainsRune(" ,()", r) {
+			return '-'
+		}
+		return r
+	}, string(p.name[strings.Index(p.name, "("):]))
+	p.counts = folder
+	p.flags = append(p.flags, "-cover")
+	p.args = append(p.args, "-args", "-test.gocoverdir="+folder)
+	return p
+}
+
+// without returns the packages but for some, and those below them.
+func without(packages []string, some ...string) []string {
+	return slices.DeleteFunc(slices.Clone(packages), func(name string) bool {
+		return slices.ContainsFunc(some, func(one string) bool {
+			one = strings.TrimPrefix(one, "./")
+			return name == "tolem/"+one || strings.HasPrefix(name, "tolem/"+one+"/")
+		})
+	})
+}
+
+// fewer lets the property tests of ./store, which take minutes under the race
+// detector, run less often there than in the pass without it.
+func fewer(checks string) string { return "-rapid.checks=" + checks }
+
+// quickLanes prove every promise once on either database: with the race
+// detector where goroutines of ours share something, with the pure Go SQLite
+// elsewhere, and ./store with both. The crash tests of ./commands build and run both drivers in every
+// pass. The lanes run side by side.
+func quickLanes(s surroundings, packages []string) [][]pass {
+	shared := []string{"./store", "./handlers", "./watch", "./highhelp"}
+	rest := append(without(packages, append(shared[1:], "./pgtest")...), "./.ci/matrix")
+	sqlite := []pass{of(onSQLite, pure, rest)}
+	if s.gcc {
+		sqlite = append(sqlite, of(onSQLite, race, shared[:1], fewer("10")), of(onSQLite, race, shared[1:]))
+	} else {
+		sqlite = append(sqlite, of(onSQLite, pure, shared[1:]))
+	}
+	if !s.postgres {
+		return [][]pass{append(sqlite, of(onSQLite, pure, []string{"./pgtest/..."}))}
+	}
+	postgres := []pass{of(onPostgres, pure, []string{"./commands", "./handlers", "./pgtest/...", "./watch"})}
+	if s.gcc {
+		postgres = append(postgres, of(onPostgres, race, shared[:1], fewer("10")))
+	} else {
+		postgres = append(postgres, of(onPostgres, pure, shared[:1]))
+	}
+	return [][]pass{sqlite, postgres}
+}
+
+// allLanes are every package with every build that it differs in, on either
+// database. Coverage is counted where it adds something, because that costs time.
+func allLanes(s surroundings, packages []string, counters string) [][]pass {
+	inside := []string{"./store", "./signing", "./topup", "./fixtures", "./handlers"}
+	sqlite := []pass{
+		counted(of(onSQLite, pure, inside), counters),
+		of(onSQLite, pure, append(without(packages, append(inside, "./pgtest")...), "./.ci/matrix")),
+	}
+	if s.gcc {
+		sqlite = append(sqlite,
+			of(onSQLite, c, []string{"./store", "./handlers", "./signing", "."}),
+			counted(of(onSQLite, race, inside[:1], fewer("50")), counters),
+			of(onSQLite, race, without(packages, "./store", "./pgtest")),
+		)
+	}
+	if !s.postgres {
+		return [][]pass{append(sqlite, of(onSQLite, pure, []string{"./pgtest/..."}))}
+	}
+	postgres := []pass{of(onPostgres, pure, []string{"./commands", "./handlers", "./fixtures", "."})}
+	if s.gcc {
+		postgres = append(postgres,
+			counted(of(onPostgres, race, inside[:1], fewer("50")), counters),
+			of(onPostgres, race, []string{"./handlers", "./watch", "./pgtest/..."}),
+		)
+	} else {
+		postgres = append(postgres,
+			counted(of(onPostgres, pure, inside[:1]), counters),
+			of(onPostgres, pure, []string{"./watch", "./pgtest/..."}),
+		)
+	}
+	return [][]pass{sqlite, postgres}
+}

@@ -1,0 +1,191 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tolem/highhelp"
+	"tolem/store"
+	"tolem/topup"
+)
+
+// gateBatch bounds how many payments of one age a round asks about.
+const gateBatch = 200
+
+// gateAges are the ages at which a payment that is still pending is asked
+// about: ever more seldom, since nearly all of these were never paid.
+var gateAges = []time.Duration{5 * time.Minute, 30 * time.Minute, 3 * time.Hour, 12 * time.Hour, 48 * time.Hour, 168 * time.Hour}
+
+// gateWatch is how the Gate behaved. One goroutine uses it.
+type gateWatch struct {
+	failures int
+	resume   time.Time
+}
+
+// GateRound asks the Gate about payments that have reached an age and are still
+// pending. One that it knows to be paid is flagged: its callback never came.
+// While the Gate does not answer it is asked ever more seldom.
+func (w *Watcher) GateRound(ctx context.Context) {
+	if w.o.Gate == nil || w.o.Now().Before(w.gate.resume) {
+		return
+	}
+	var failure error
+	for i := range gateAges {
+		if !w.ours(ctx) {
+			return
+		}
+		err := w.gateAge(ctx, i)
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			continue
+		}
+		failure = err
+		if !unusableOf(err) {
+			break // it would answer about no other age either
+		}
+	}
+	if failure == nil {
+		w.gate.failures = 0
+		return
+	}
+	w.gate.resume = w.o.Now().Add(w.backoff(w.gate.failures))
+	w.gate.failures++
+	w.o.Log.Warn("JetPay's Gate could not be asked about payments", zap.Error(failure))
+}
+
+// gateAge asks about the payments that have reached one of gateAges since the
+// last round. How far it came is kept, so that a restart forgets none.
+func (w *Watcher) gateAge(ctx context.Context, i int) (err error) {
+	name := gateProvider + ":" + gateAges[i].String()
+	now := w.o.Now()
+	mark, err := w.gateMark(ctx, name, now, i)
+	if err != nil {
+		return err
+	}
+	pending, err := w.o.Store.PendingPayments(ctx, gateProvider, mark, now.Add(-gateAges[i]), gateBatch)
+	if err != nil || len(pending) == 0 {
+		return err
+	}
+	reached := mark
+	defer func() {
+		if reached != mark {
+			err = errors.Join(err, w.o.Store.SetWatchMark(context.WithoutCancel(ctx), name, reached))
+		}
+	}()
+	unusable := 0 // answers in a row
+	for _, p := range pending {
+		if p.Payment.Flags.Has(topup.FlagOutcomeUnknown) || !w.o.Gate.knows(p.Payment.Project) {
+			continue
+		}
+		if !pause(ctx) {
+			return ctx.Err()
+		}
+		if !w.ours(ctx) {
+			return nil // another process goes on from the mark
+		}
+		err := w.gateLook(ctx, p.Payment)
+		if unusableOf(err) {
+			w.o.Log.Warn("JetPay's Gate gave no status of a payment", zap.String("payment_id", p.Payment.ID), zap.Error(err))
+			// One such payment is passed over. After several in a row the Gate
+			// itself is in doubt, and the mark stays before the first of them.
+			if unusable++; unusable < patience {
+				continue
+			}
+		}
+		if err != nil {
+			return err
+		}
+		unusable, reached = 0, p.Mark
+	}
+	reached = pending[len(pending)-1].Mark
+	return nil
+}
+
+// gateMark is how far the watch has come at one of gateAges.
+func (w *Watcher) gateMark(ctx context.Context, name string, now time.Time, i int) (store.Mark, error) {
+	mark, err := w.o.Store.WatchMark(ctx, name)
+	if err != nil {
+		return store.Mark{}, err
+	}
+	if mark.At.IsZero() {
+		// The first round of all: the watch begins here. What came before
+		// reaches the next age in its time.
+		mark.At = now.Add(-gateAges[i] - w.o.Interval)
+		if err := w.o.Store.SetWatchMark(ctx, name, mark); err != nil {
+			return store.Mark{}, err
+		}
+	}
+	if i+1 < len(gateAges) {
+		// What has reached the next age is asked about there, so that payments of
+		// which nothing can be learned do not keep those behind them waiting.
+		if next := now.Add(-gateAges[i+1]); mark.At.Before(next) {
+			mark = store.Mark{At: next}
+		}
+	}
+	return mark, nil
+}
+
+// gateLook asks about one payment.
+func (w *Watcher) gateLook(ctx context.Context, p *topup.Payment) error {
+	started := time.Now()
+	answer, err := w.o.Gate.Status(ctx, p.Project, p.ID)
+	outcome := highhelp.CallOK
+	if err != nil {
+		outcome = highhelp.CallUnknown
+	}
+	w.o.OnCall(gateProvider, "status", outcome, time.Since(started))
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	said := store.StatusAnswer{
+		At: w.o.Now(), HTTPStatus: answer.HTTPStatus, Status: answer.Words, Operation: answer.Operation,
+		Code: answer.Code, Message: answer.Message, Sum: answer.Sum,
+	}
+	flagged := false
+	if answer.shows() {
+		var failed error
+		if flagged, failed = w.o.Store.NoteStatusAnswer(ctx, p.ID, said, answer.Status == GateSucceeded); failed != nil {
+			return errors.Join(err, failed)
+		}
+	}
+	switch {
+	case err != nil:
+		w.o.OnLook(gateProvider, LookFailed)
+	case answer.Status == GateUnknown:
+		w.o.OnLook(gateProvider, LookAbsent)
+	case answer.Status == GateOther:
+		w.o.OnLook(gateProvider, LookAnswered)
+	default:
+		w.o.OnLook(gateProvider, LookResult)
+	}
+	if flagged {
+		w.warnPaid(p, &said)
+	}
+	return err
+}
+
+// warnPaid says that a payment was paid, and with what beside what was asked:
+// that is compared before anybody credits by hand.
+func (w *Watcher) warnPaid(p *topup.Payment, said *store.StatusAnswer) {
+	fields := []zap.Field{
+		zap.String("payment_id", p.ID), zap.String("project", p.Project), zap.String("gate_status", said.Status),
+		zap.Int64("asked_amount", p.Money.Amount), zap.String("asked_currency", p.Money.Currency),
+	}
+	if !said.Sum.IsZero() {
+		fields = append(fields, zap.Int64("gate_amount", said.Sum.Amount), zap.String("gate_currency", said.Sum.Currency))
+	}
+	const never = "the platform says that a payment was paid, but its callback never came; "
+	text := never + "its sum is the one that was asked: credit it by hand when the platform's report has it, too"
+	switch {
+	case said.Sum.IsZero():
+		text = never + "the sum in its answer cannot be read: ask the platform for it before anybody credits by hand"
+	case said.Differs(p.Money) != "":
+		text = never + "its " + said.Differs(p.Money) + " differs from what was asked: do not credit it by hand, ask the platform for the callback"
+	}
+	w.o.Log.Warn(text, fields...)
+}
