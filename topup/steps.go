@@ -347,6 +347,8 @@ func DecideRecord(r RecordRequest, s RecordState) (Step, error) {
 		return Step{}, Conflict("operation %s has posted already: find it with payments list --q", r.Operation)
 	case s.Known != nil && s.Known.Issued() && s.Known.Credit == nil:
 		return Step{}, Conflict("payment %s has this reference: use payments credit", s.Known.ID)
+	case s.Known != nil && s.Known.Recorded && s.Known.Credit != nil && s.Known.Credit.Reversed && s.Known.Credit.Operation != "":
+		return Step{}, Conflict("a success under this reference is stored, and the record that it was bound to was reversed (payment %s): use messages suspend on it", s.Known.ID)
 	case s.Known != nil && !(s.Known.Recorded && s.Known.Credit != nil && s.Known.Credit.Reversed && s.Known.Credit.Operation == "" && s.Known.InSuspense == 0):
 		return Step{}, Conflict("money under this reference has posted already: see payments show %s", s.Known.ID)
 	case s.Waiting != "" && !r.Anyway:
