@@ -449,7 +449,7 @@ func TestNothingIsDatedInAClosedPeriod(t *testing.T) {
 	closeBooks(t, s, dayBefore(c, 1))
 	before := len(feed(t, s))
 	_, err := s.CreditPayment(ctx, id, on(dayBefore(c, 1)))
-	refused(t, err, topup.KindConflict, "the books are closed until 2026-11-21T00:00:00Z: give a later effective day, or none for today")
+	refused(t, err, topup.KindConflict, "the books are closed to 2026-11-20: give a later effective day, or none for today")
 	_, err = s.RecordPayment(ctx, recordOf("9"), on(dayBefore(c, 5)))
 	refused(t, err, topup.KindConflict, "the books are closed")
 	_, err = s.Reverse(ctx, open.ID, on(dayBefore(c, 1)))
