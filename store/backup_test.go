@@ -180,7 +180,7 @@ func TestACopyOfPostgreSQLHasEveryTableAndSaysWhereItCameFrom(t *testing.T) {
 	mustRecord(t, s, paid("theirs", "2")) // with a gap in the feed before it
 	mustOpenPayin(t, s, keyed("k", "h"))
 	must(t)(s.Reverse(ctx, must(t)(s.RecordPayment(ctx, recordOf("40"), anna)).ID, anna)) // a step, and what it freed
-	unreadable(t, s, "theirs-too", "41")                                                 // an open message
+	unreadable(t, s, "theirs-too", "41")                                                  // an open message
 	if err := s.SetWatchMark(context.Background(), "w", store.Mark{At: time.Unix(5, 0)}); err != nil {
 		t.Fatal(err)
 	}
