@@ -179,6 +179,8 @@ func TestACopyOfPostgreSQLHasEveryTableAndSaysWhereItCameFrom(t *testing.T) {
 	mustRecord(t, s, paid(mustIssue(t, s), "1"))
 	mustRecord(t, s, paid("theirs", "2")) // with a gap in the feed before it
 	mustOpenPayin(t, s, keyed("k", "h"))
+	must(t)(s.Reverse(ctx, must(t)(s.RecordPayment(ctx, recordOf("40"), anna)).ID, anna)) // a step, and what it freed
+	unreadable(t, s, "theirs-too", "41")                                                  // an open message
 	if err := s.SetWatchMark(context.Background(), "w", store.Mark{At: time.Unix(5, 0)}); err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +189,7 @@ func TestACopyOfPostgreSQLHasEveryTableAndSaysWhereItCameFrom(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "copy.db")
 	report, err := s.Backup(context.Background(), file)
-	if err != nil || report.Check.Transactions != 2 || report.Check.Payments != 4 {
+	if err != nil || report.Check.Transactions != 4 || report.Check.Payments != 4 {
 		t.Fatalf("got %+v, %v", report, err)
 	}
 	copied := rawOpenAt(t, store.DriverName, "file:"+file)
@@ -204,7 +206,7 @@ func TestACopyOfPostgreSQLHasEveryTableAndSaysWhereItCameFrom(t *testing.T) {
 		}
 		tables = append(tables, table)
 	}
-	if err := rows.Err(); err != nil || len(tables) < 14 {
+	if err := rows.Err(); err != nil || len(tables) < 17 {
 		t.Fatalf("got %v, %v", tables, err)
 	}
 	for _, table := range tables {
