@@ -90,10 +90,7 @@ func (s Said) outcome() topup.Outcome {
 }
 
 func (s Said) money() (topup.Money, bool) {
-	if s.Amount < 1 || s.Amount > topup.MaxAmount || !topup.KnownCurrency(s.Currency) {
-		return topup.Money{}, false
-	}
-	return topup.Money{Amount: s.Amount, Currency: s.Currency}, true
+	return topup.MoneyOf(s.Amount, s.Currency)
 }
 
 // fingerprint is equal for a message and its repeats: of a success the sum

@@ -21,7 +21,7 @@ type Money struct {
 // MoneyOf returns an amount of a currency, if a message may carry it; otherwise
 // the zero Money, and false.
 func MoneyOf(amount int64, currency string) (Money, bool) {
-	if !ValidAmount(amount) || !ValidCurrency(currency) {
+	if !ValidAmount(amount) || !KnownCurrency(currency) {
 		return Money{}, false
 	}
 	return Money{Amount: amount, Currency: currency}, true
