@@ -108,7 +108,7 @@ func newHighHelp(c *config.Config, m *Metrics, now func() time.Time) (*highhelpS
 
 // newWatcher makes the watcher on the same clients.
 func (s *Server) newWatcher(c *config.Config) (*watch.Watcher, error) {
-	gate, err := watch.NewGate(c.JetPay)
+	gate, err := jetpay.NewGate(c.JetPay)
 	if err != nil {
 		return nil, fmt.Errorf("JetPay's Gate: %w", err)
 	}

@@ -19,6 +19,7 @@ import (
 
 	"tolem/config"
 	"tolem/highhelp"
+	"tolem/jetpay"
 	"tolem/signing"
 	"tolem/store"
 	"tolem/storetest"
@@ -66,7 +67,7 @@ func newRig(t testing.TB, change ...func(*watch.Options)) *rig {
 	if _, err := r.store.PutAccount(t.Context(), &account); err != nil {
 		t.Fatal(err)
 	}
-	gate, err := watch.NewGate(config.JetPay{GateURL: r.server.URL + "/", Projects: []config.Project{
+	gate, err := jetpay.NewGate(config.JetPay{GateURL: r.server.URL + "/", Projects: []config.Project{
 		{ID: 1234, Secrets: []config.Secret{config.NewSecret("first"), config.NewSecret("second")}},
 	}})
 	if err != nil {
@@ -908,11 +909,11 @@ func TestSeveralPaymentsWithOddAnswersHoldUpOthersNotForEver(t *testing.T) {
 }
 
 func TestThereIsNoGateWithoutItsURL(t *testing.T) {
-	if g, err := watch.NewGate(config.JetPay{}); g != nil || err != nil {
+	if g, err := jetpay.NewGate(config.JetPay{}); g != nil || err != nil {
 		t.Errorf("got %v %v", g, err)
 	}
 	for _, p := range []config.Project{{ID: 1}, {ID: 1, Secrets: []config.Secret{{}}}} {
-		if _, err := watch.NewGate(config.JetPay{GateURL: "http://127.0.0.1", Projects: []config.Project{p}}); err == nil {
+		if _, err := jetpay.NewGate(config.JetPay{GateURL: "http://127.0.0.1", Projects: []config.Project{p}}); err == nil {
 			t.Errorf("%v: got no error", p)
 		}
 	}

@@ -1,4 +1,4 @@
-package watch
+package jetpay
 
 import (
 	"context"
@@ -41,9 +41,9 @@ func (e *GateError) Error() string {
 	return strings.Join(parts, ": ")
 }
 
-// unusableOf reports whether the Gate has answered, and gave no status of the
+// IsUnusable reports whether the Gate has answered, and gave no status of the
 // payment that it was asked about: that may be the payment's fault.
-func unusableOf(err error) bool {
+func IsUnusable(err error) bool {
 	failed := (*GateError)(nil)
 	return errors.As(err, &failed) && failed.unusable
 }
@@ -77,8 +77,8 @@ func adviceFor(status int) string {
 	return ""
 }
 
-// unreachable says why no answer came, each kind in words of our own: errors of
-// the network may quote what came over it.
+// unreachable says why no answer came, each kind in a text of our own: errors of
+// the network may quote what was received.
 func unreachable(err error) *GateError {
 	var (
 		lookup      *net.DNSError
