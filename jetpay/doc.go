@@ -6,9 +6,11 @@
 //	Message.Event     a callback as a [topup.Event], which names nothing of JetPay
 //	Message.VerifyRequest, Message.DepositRequest, Append…
 //	                  the requests that are answered at once, and the answers
+//	Gate.Status       asks the platform for the status of a payment
 //
-// The package does no I/O and logs nothing, keeps nothing and decides nothing
-// about money. Its errors have no secret and nothing about a person.
+// The Gate alone does I/O. The package logs nothing, keeps nothing and decides
+// nothing about money. Its errors have no secret and nothing about a person; a
+// [GateError] quotes the code and the text of the platform's own refusal.
 package jetpay
 
 // Provider is the name of the platform in payments and ledger accounts.
