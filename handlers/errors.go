@@ -60,7 +60,7 @@ const codeUnproven = 401
 // textUnavailable answers a message that is to be sent again.
 const textUnavailable = "temporarily unavailable"
 
-// providerAnswer is how an error of a provider's message is answered. The body is
+// providerAnswer is how an error in a provider's message is answered. The body is
 // JetPay's also for HighHelp, which reads the status alone.
 type providerAnswer struct {
 	status  int
@@ -96,7 +96,7 @@ func forProvider(k kind, err error) providerAnswer {
 	if errors.Is(err, errTooLarge) || errors.Is(err, signing.ErrTooLarge) {
 		return providerAnswer{http.StatusRequestEntityTooLarge, jetpay.CodeGeneral, "Body too large", outcomeTooLarge, false}
 	}
-	// A callback or alert is stored or it comes again. Whatever else goes wrong with one
+	// A callback or alert is stored, or answered so that it is sent again. Whatever else goes wrong with one
 	// must never be answered 200: that would acknowledge money and lose it.
 	if refusal := (*topup.Error)(nil); k != kindCallback && k != kindAlert && errors.As(err, &refusal) {
 		switch refusal.Kind {

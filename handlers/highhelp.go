@@ -17,7 +17,7 @@ import (
 )
 
 // highhelpAlert takes all three kinds of HighHelp alert. Which URL an alert
-// came to is not looked at: its status is believed.
+// was posted to is ignored: its status is believed.
 func (s *Server) highhelpAlert(c echo.Context) error {
 	x := c.(*exchange)
 	x.kind = kindAlert

@@ -14,8 +14,8 @@ import (
 	"tolem/topup"
 )
 
-// jetpay serves the three messages of JetPay Gate, which are told apart by
-// their content. Content-Type is not looked at: it is not documented.
+// jetpay serves the three messages of JetPay Gate, whose kind follows from their
+// content. Content-Type is ignored: it is not documented.
 func (s *Server) jetpay(c echo.Context) error {
 	x := c.(*exchange)
 	body, err := s.receive(x)
@@ -41,9 +41,9 @@ func (s *Server) jetpay(c echo.Context) error {
 	return jetpay.ErrUnknownType
 }
 
-// receive reads a provider's message, bounded and strictly, and lets it in. The
-// caller dismisses it in the end; nothing of it is believed before its
-// signature is verified.
+// receive reads a provider's message, bounded and strictly, and counts it as under
+// way. The caller ends that with dismiss; nothing of the message is believed before
+// its signature is verified.
 func (s *Server) receive(x *exchange) (*signing.Body, error) {
 	if s.draining.Load() {
 		return nil, errDraining
@@ -78,7 +78,7 @@ func isEncoded(h http.Header) bool {
 	return false
 }
 
-// dismiss ends the work on a message that receive has let in.
+// dismiss ends the work on a message that receive has returned.
 func (s *Server) dismiss(body *signing.Body) {
 	body.Release()
 	s.leave()
@@ -116,8 +116,8 @@ func (s *Server) verify(x *exchange, m jetpay.Message) error {
 	return s.done(x, outcomeOK)
 }
 
-// checkDeposit gives out a payment id. Nothing tells the platform's retry from
-// a second top-up of the same sum, so the id is always a fresh one: two real
+// checkDeposit issues a payment id. The platform's retry cannot be distinguished
+// from a second top-up of the same sum, so the id is always a fresh one: two real
 // payments under one id would lose money.
 func (s *Server) checkDeposit(x *exchange, m jetpay.Message) error {
 	customerID, deposit, err := m.DepositRequest(s.normalize)
@@ -126,7 +126,7 @@ func (s *Server) checkDeposit(x *exchange, m jetpay.Message) error {
 	}
 	ctx, cancel := x.patience()
 	defer cancel()
-	// Not x.project: the writer may ask after this request has been given up.
+	// Not x.project: the writer may call this after the request has been given up.
 	project := x.project
 	rules := topup.DepositRules{Methods: project.PaymentMethods, MaxAmount: s.maxAmount}
 	x.paymentID, err = s.store.Deposit(ctx, customerID, func(account *topup.Account) (store.NewPayment, error) {
@@ -153,9 +153,9 @@ func (s *Server) checkDeposit(x *exchange, m jetpay.Message) error {
 	return s.done(x, outcomeOK)
 }
 
-// callback records what the platform says. With a valid signature nothing is
-// refused: what cannot be read is stored all the same. The answer says that it
-// is on disk.
+// callback records a result. With a valid signature nothing is refused: what
+// cannot be read is stored all the same. The answer acknowledges that it is on
+// disk.
 func (s *Server) callback(x *exchange, m jetpay.Message) error {
 	event := m.Event(x.project)
 	ctx, cancel := x.patience()
@@ -172,8 +172,9 @@ func (s *Server) callback(x *exchange, m jetpay.Message) error {
 	return s.done(x, outcomeOfDisposition(recorded.Disposition))
 }
 
-// unproven notes what a message says of its project whose sender is not proven,
-// where that is configured or was: what anybody may write is not logged.
+// unproven prepares the refusal of a message whose sender is not proven. The log
+// names its project only if that is or was configured, since anybody may write
+// anything into a message.
 func (s *Server) unproven(x *exchange, provider, project string, err error) error {
 	former := s.former.has(provider, project)
 	if former || s.isConfigured(provider, project) {
@@ -191,7 +192,7 @@ func (s *Server) done(x *exchange, o outcome) error {
 	if err := s.reply(x, http.StatusOK); err != nil {
 		x.fail(fmt.Errorf("send the answer: %w", err))
 	}
-	return nil // what was done is done, also when nobody hears of it
+	return nil // it was carried out, also if the answer does not arrive
 }
 
 // reply sends x.answer, signed if that is configured and the request was.

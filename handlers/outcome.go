@@ -15,7 +15,7 @@ const (
 	kindVerify                   // does this account exist
 	kindCheckDeposit             // give us a payment id
 	kindCallback                 // the result
-	kindAlert                    // HighHelp says where a payment stands
+	kindAlert                    // HighHelp reports the status of a payment
 	kindOther                    // a synchronous request of a type that we do not know
 )
 

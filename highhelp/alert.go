@@ -16,12 +16,12 @@ func AlertProject(b *signing.Body) string {
 
 // ReadAlert reads an alert (HighHelp, "Status alerts") that was signed with the
 // key of a project. It never refuses: what cannot be read is left empty.
-func ReadAlert(b *signing.Body, project string) Said {
+func ReadAlert(b *signing.Body, project string) Report {
 	at := func(path string) signing.Value {
 		v, _ := b.Lookup(path)
 		return v
 	}
-	said := Said{
+	r := Report{
 		ProjectID:   project,
 		PaymentID:   at("general:payment_id").StringValue(),
 		Status:      at("status:status").StringValue(),
@@ -32,14 +32,14 @@ func ReadAlert(b *signing.Body, project string) Said {
 		Type:        at("payment_info:type").StringValue(),
 		At:          momentOf(at("payment_info:updated_date"), at("payment_info:created_date")),
 	}
-	said.Amount, _ = at("payment_info:amount").Integer()
+	r.Amount, _ = at("payment_info:amount").Integer()
 	// The lines may have been signed as another alert's, cut elsewhere: the scheme
 	// escapes neither values nor a ':' in a name, which no alert of theirs has. The
-	// members that we do not read are named as well, since the payment's id could
+	// members that are not read are named as well, since the payment's id could
 	// go on into theirs.
-	said.MaybeCut = b.HasColonInName() ||
+	r.MaybeCut = b.HasColonInName() ||
 		b.HidesLine("general", "integration", "payment_info", "project_id", "recipient_requisites", "status")
-	return said
+	return r
 }
 
 func firstString(values ...signing.Value) string {
@@ -85,5 +85,5 @@ func ReadStoredInfo(project string, body []byte, receivedAt time.Time) (topup.Ev
 	if err != nil {
 		return topup.Event{}, topup.Conflict("this stored answer cannot be read: %s", err)
 	}
-	return SaidOf(project, info, receivedAt).Event(topup.SourceInfo, topup.MaxOverLimit), nil
+	return ReportOf(project, info, receivedAt).Event(topup.SourceInfo, topup.MaxOverLimit), nil
 }

@@ -6,8 +6,8 @@
 //	Client.Payin      gives the URL of the payment form, or an *Error
 //	Client.Info       gives what the provider knows, also the amount received
 //	AlertVerifier     proves which project an alert is of; only then is it believed
-//	ReadAlert, SaidOf give an alert and an answer to info as one [Said]
-//	Said.Event        gives it as a [topup.Event], which names nothing of HighHelp
+//	ReadAlert, ReportOf give an alert or an answer to info as a [Report]
+//	Report.Event        gives it as a [topup.Event], which names nothing of HighHelp
 //
 // What matters most about a failed call is what the provider knows of it. An
 // [Error] whose Unknown is true means that the request may have had its effect:

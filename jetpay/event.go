@@ -55,8 +55,8 @@ func (m Message) Event(p *Project) topup.Event {
 // payer's browser carries, it has the payment_id and payment_amount of those.
 // Cut from another callback, the lines that stood there are hidden in a value,
 // as those of a Payment Page may be: a ':' in a name is doubled, so that they
-// cannot stand elsewhere as lines. Such a movement moves no money; somebody must
-// look. Nor does one whose payment.id has a ';' in it: none of ours has, and what
+// cannot stand elsewhere as lines. Such a movement moves no money; an operator
+// decides. Nor does one whose payment.id has a ';' in it: none of ours has, and what
 // follows it may be any line.
 func mayBeCut(b *signing.Body, paymentID signing.Value) bool {
 	if paymentID.Kind() == signing.KindString && bytes.IndexByte(paymentID.Bytes(), ';') >= 0 {
@@ -116,8 +116,8 @@ func outcomeOf(m members) topup.Outcome {
 	case typ == "sale" && operation == "success" && status == "success":
 		return topup.OutcomePaid
 	case (refund || reversal) && operation != "success" && operation != "":
-		// It was declined or is under way. What the payment's status says of
-		// earlier ones, their own messages have said.
+		// It was declined or is under way. What the payment's status reports of
+		// earlier ones, their own messages have reported.
 		return paidOrOpen(status)
 	case status == "refunded", status == "partially refunded", refund && operation == "success":
 		return topup.OutcomeRefunded
@@ -156,7 +156,7 @@ func isDecline(status string) bool {
 	return false
 }
 
-// leavesOpen reports whether a code says that a declined payment may still be
+// leavesOpen reports whether a code means that a declined payment may still be
 // paid.
 func leavesOpen(code signing.Value) bool {
 	text, _ := code.ID()
@@ -208,7 +208,7 @@ func dateOf(dates ...signing.Value) time.Time {
 // that cannot be read, has none: it is never taken for a repeat.
 //
 // The code counts but for a movement: a decline that may still be paid and then
-// becomes final is news. What a movement's fingerprint is made of can never
+// becomes final is no duplicate. What a movement's fingerprint is made of can never
 // change: those of years ago are stored, and the platform may send them again.
 func fingerprint(e topup.Event, m members) []byte {
 	if e.Reference == "" || e.Outcome == topup.OutcomePaid && !e.Complete {

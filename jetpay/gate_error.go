@@ -17,7 +17,7 @@ import (
 // platform's own code and text, if it refused, and what to do.
 type GateError struct {
 	HTTPStatus int // 0: no answer came
-	// The platform's own words, if it refused.
+	// The platform's own code and text, if it refused.
 	Code    string
 	Message string
 
@@ -115,8 +115,8 @@ func unreachable(err error) *GateError {
 	return gateFailed("no answer came")
 }
 
-// certificateFault says what is wrong with a certificate, without what stands in
-// it.
+// certificateFault says what is wrong with a certificate, without its
+// content.
 func certificateFault(err error) string {
 	var (
 		host    x509.HostnameError

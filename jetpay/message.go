@@ -5,7 +5,7 @@ import (
 	"tolem/topup"
 )
 
-// Kind is what a message is. The three are told apart by their content.
+// Kind is what a message is. It follows from the content.
 type Kind uint8
 
 // The kinds of message.
@@ -61,7 +61,7 @@ func kindOf(b *signing.Body) Kind {
 	return KindOther
 }
 
-// claim is the project that a message says it is of.
+// claim is the project that a message claims to be of.
 type claim struct {
 	value    signing.Value
 	present  bool

@@ -28,7 +28,7 @@ type Projects struct {
 	all  []*Project
 	byID map[string]*Project
 	// decoys are tried for a project that is not configured, so that the time
-	// an answer takes does not tell which are.
+	// an answer takes does not reveal which are.
 	decoys []*signing.Key
 }
 
@@ -56,7 +56,7 @@ func NewProjects(list []config.Project) (*Projects, error) {
 	return ps, nil
 }
 
-// NewProject makes a project that stands alone.
+// NewProject makes a single project.
 func NewProject(c config.Project) (*Project, error) {
 	p := &Project{
 		ID:              strconv.FormatInt(c.ID, 10),

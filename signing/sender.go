@@ -35,7 +35,7 @@ func ReasonOf(err error) Reason {
 }
 
 // SenderError refuses a message because it is not proven who sent it. The reason
-// is for the operator: a sender that is not proven is not told.
+// is for the operator: the answer does not have it.
 type SenderError struct{ Reason Reason }
 
 // Error says that the signature was not accepted, and why.

@@ -117,7 +117,7 @@ func (v Value) Integer() (int64, bool) {
 	return n, true
 }
 
-// ID is a string as it stands, or the digits of an integer; false for anything
+// ID is a string as it is, or the digits of an integer; false for anything
 // else.
 func (v Value) ID() (string, bool) {
 	if v.kind == KindString || v.kind == KindNumber && v.IsDigits() {

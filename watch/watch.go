@@ -50,7 +50,7 @@ type Options struct {
 	Store   *store.Store
 	Clients map[string]*highhelp.Client // of the HighHelp projects, by id
 	Gate    *jetpay.Gate                // nil: JetPay's Gate is not asked
-	MaxOver int64                       // see [highhelp.Said.Event]
+	MaxOver int64                       // see [highhelp.Report.Event]
 
 	// Sweeps tells whether this process is the one that asks; the store's own
 	// answer if nil. It is asked before every round and every question in it.

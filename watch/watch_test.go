@@ -303,7 +303,7 @@ func TestLooksBackOffUntilAPersonMustLook(t *testing.T) {
 		t.Errorf("looks: …%s", got[len(got)-60:])
 	}
 	// Money that comes later still credits.
-	e := highhelp.Said{ProjectID: project, PaymentID: id, Status: "success", Amount: 1000, Currency: "KZT"}.Event(topup.SourceAlert, 10)
+	e := highhelp.Report{ProjectID: project, PaymentID: id, Status: "success", Amount: 1000, Currency: "KZT"}.Event(topup.SourceAlert, 10)
 	if got, err := r.store.Record(t.Context(), e, []byte(`{}`)); err != nil || got.Status != topup.StatusSucceeded {
 		t.Errorf("got %+v %v", got, err)
 	}
@@ -405,7 +405,7 @@ func TestAnAnswerSettlesWhatWasUnknown(t *testing.T) {
 		r.replies(200, body)
 		id := r.open()
 		// An alert has told the same already, so that the answer is a repeat.
-		e := highhelp.Said{ProjectID: project, PaymentID: id, Status: "processing", SubStatus: "paid"}.Event(topup.SourceAlert, 10)
+		e := highhelp.Report{ProjectID: project, PaymentID: id, Status: "processing", SubStatus: "paid"}.Event(topup.SourceAlert, 10)
 		r.unknown(id)
 		if _, err := r.store.FlagOutcomeUnknown(t.Context(), id); err != nil {
 			t.Fatal(err)
