@@ -5,7 +5,8 @@ import (
 	"strconv"
 
 	"tolem/config"
-	"tolem/handlers"
+	"tolem/highhelp"
+	"tolem/jetpay"
 	"tolem/store"
 	"tolem/topup"
 	"tolem/view"
@@ -120,7 +121,7 @@ func (c *messagesShowCommand) Run(ctx context.Context, p *program) error {
 		}
 		cut := false
 		if body != nil {
-			event, err := handlers.ReadStored(m, body)
+			event, err := readStored(m, body)
 			cut = err == nil && event.MaybeCut
 		}
 		if c.JSON {
@@ -128,6 +129,19 @@ func (c *messagesShowCommand) Run(ctx context.Context, p *program) error {
 		}
 		return p.printMessage(b, m, body, cut)
 	})
+}
+
+// readStored reads a provider's stored message anew.
+func readStored(m store.StoredMessage, body []byte) (topup.Event, error) {
+	switch {
+	case m.Provider == highhelp.Provider && m.Source == topup.SourceInfo:
+		return highhelp.ReadStoredInfo(m.Project, body, m.ReceivedAt)
+	case m.Provider == highhelp.Provider && m.Source == topup.SourceAlert:
+		return highhelp.ReadStoredAlert(m.Project, body)
+	case m.Provider == jetpay.Provider && m.Source == topup.SourceCallback:
+		return jetpay.ReadStored(m.Project, body)
+	}
+	return topup.Event{}, topup.Conflict("this message tells of no money: it is an answer that we asked for")
 }
 
 func (p *program) printMessage(b books, m store.StoredMessage, body []byte, cut bool) error {
@@ -193,7 +207,7 @@ func (c *messagesSuspendCommand) Run(ctx context.Context, p *program) error {
 	}
 	request := topup.SuspendRequest{Operation: c.Operation, Reference: c.Reference, Amount: c.Amount, Currency: c.Currency}
 	return p.operate(ctx, c.operator, c.JSON, func(b books, by store.By) (topup.Transaction, error) {
-		return b.SuspendMessage(ctx, c.ID, request, handlers.ReadStored, by)
+		return b.SuspendMessage(ctx, c.ID, request, readStored, by)
 	})
 }
 

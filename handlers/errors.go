@@ -6,9 +6,9 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
 
+	"tolem/jetpay"
 	"tolem/signing"
 	"tolem/topup"
 )
@@ -54,17 +54,14 @@ func isEchos(err error) bool {
 	return errors.As(err, &he)
 }
 
-// The codes of the provider's protocol (JetPay Gate, "Applicable response
-// codes").
-const (
-	codeSuccess   = 0
-	codeSignature = 400
-	codeAlert     = 401 // ours, of an alert whose sender is not proven
-	codeNoAccount = 404
-	codeGeneral   = 500
-)
+// codeUnproven is ours, of an alert whose sender is not proven.
+const codeUnproven = 401
 
-// providerAnswer is what a provider hears of an error.
+// textUnavailable answers a message that is to be sent again.
+const textUnavailable = "temporarily unavailable"
+
+// providerAnswer is how an error in a provider's message is answered. The body is
+// JetPay's also for HighHelp, which reads the status alone.
 type providerAnswer struct {
 	status  int
 	code    int
@@ -76,40 +73,40 @@ type providerAnswer struct {
 // forProvider translates an error of a message of that kind. Statuses are
 // those of error_status "200"; see also [providerAnswer.mirrored].
 func forProvider(k kind, err error) providerAnswer {
-	if failed := (*signatureError)(nil); errors.As(err, &failed) {
-		a := providerAnswer{http.StatusOK, codeSignature, "Signature error", outcomeBadSignature, false}
+	if failed := (*signing.SenderError)(nil); errors.As(err, &failed) {
+		a := providerAnswer{http.StatusOK, jetpay.CodeSignature, "Signature error", outcomeBadSignature, false}
 		switch k {
 		case kindCallback:
 			// A callback has no answer codes: delivered means HTTP 200.
 			a.status = http.StatusBadRequest
 		case kindAlert:
-			a.status, a.code = http.StatusUnauthorized, codeAlert
+			a.status, a.code = http.StatusUnauthorized, codeUnproven
 		}
 		return a
 	}
 	if errors.Is(err, signing.ErrMalformed) { // its text says what and where, and nothing of the content
-		return providerAnswer{http.StatusBadRequest, codeSignature, err.Error(), outcomeMalformed, false}
+		return providerAnswer{http.StatusBadRequest, jetpay.CodeSignature, err.Error(), outcomeMalformed, false}
 	}
 	if errors.Is(err, errCutShort) {
-		return providerAnswer{http.StatusBadRequest, codeSignature, errCutShort.Error(), outcomeMalformed, false}
+		return providerAnswer{http.StatusBadRequest, jetpay.CodeSignature, errCutShort.Error(), outcomeMalformed, false}
 	}
 	if errors.Is(err, errEncoded) {
-		return providerAnswer{http.StatusUnsupportedMediaType, codeGeneral, errEncoded.Error(), outcomeEncoded, false}
+		return providerAnswer{http.StatusUnsupportedMediaType, jetpay.CodeGeneral, errEncoded.Error(), outcomeEncoded, false}
 	}
 	if errors.Is(err, errTooLarge) || errors.Is(err, signing.ErrTooLarge) {
-		return providerAnswer{http.StatusRequestEntityTooLarge, codeGeneral, "Body too large", outcomeTooLarge, false}
+		return providerAnswer{http.StatusRequestEntityTooLarge, jetpay.CodeGeneral, "Body too large", outcomeTooLarge, false}
 	}
-	// A callback or alert is stored or it comes again. Whatever else goes wrong with one
+	// A callback or alert is stored, or answered so that it is sent again. Whatever else goes wrong with one
 	// must never be answered 200: that would acknowledge money and lose it.
 	if refusal := (*topup.Error)(nil); k != kindCallback && k != kindAlert && errors.As(err, &refusal) {
 		switch refusal.Kind {
 		case topup.KindNotFound:
-			return providerAnswer{http.StatusOK, codeNoAccount, "Account does not exist", outcomeNoAccount, false}
+			return providerAnswer{http.StatusOK, jetpay.CodeNoAccount, "Account does not exist", outcomeNoAccount, false}
 		case topup.KindInvalid, topup.KindConflict:
-			return providerAnswer{http.StatusOK, codeGeneral, refusal.Error(), outcomeRefused, false}
+			return providerAnswer{http.StatusOK, jetpay.CodeGeneral, refusal.Error(), outcomeRefused, false}
 		}
 	}
-	return providerAnswer{http.StatusServiceUnavailable, codeGeneral, "temporarily unavailable", outcomeUnavailable, true}
+	return providerAnswer{http.StatusServiceUnavailable, jetpay.CodeGeneral, textUnavailable, outcomeUnavailable, true}
 }
 
 // mirrored repeats the code of the body as the HTTP status.
@@ -129,8 +126,8 @@ func (s *Server) answerProvider(x *exchange, err error) {
 		x.fail(err)
 		x.Response().Header().Set(echo.HeaderRetryAfter, retryAfterSeconds)
 	}
-	if failed := (*signatureError)(nil); errors.As(err, &failed) {
-		x.reason = failed.reason
+	if failed := (*signing.SenderError)(nil); errors.As(err, &failed) {
+		x.reason = failed.Reason
 	}
 	switch a.outcome {
 	case outcomeMalformed, outcomeEncoded, outcomeTooLarge:
@@ -139,11 +136,7 @@ func (s *Server) answerProvider(x *exchange, err error) {
 		x.unread = a.message
 	}
 	x.outcome = a.outcome
-	x.answer = append(x.answer[:0], `{"code":`...)
-	x.answer = append(x.answer, codeText(a.code)...)
-	x.answer = append(x.answer, `,"message":`...)
-	x.answer = appendText(x.answer, a.message)
-	x.answer = append(x.answer, '}')
+	x.answer = jetpay.AppendError(x.answer[:0], a.code, a.message)
 	if err := s.reply(x, a.status); err != nil {
 		x.fail(err)
 	}
@@ -155,27 +148,6 @@ func (x *exchange) fail(err error) {
 	if x.failure == nil && !errors.Is(err, errDraining) {
 		x.failure = err
 	}
-}
-
-func codeText(code int) string {
-	switch code {
-	case codeSuccess:
-		return "0"
-	case codeSignature:
-		return "400"
-	case codeAlert:
-		return "401"
-	case codeNoAccount:
-		return "404"
-	}
-	return "500"
-}
-
-// appendText appends a JSON string. Invalid UTF-8, which no checked text has,
-// comes out as replacement characters.
-func appendText(dst []byte, text string) []byte {
-	dst, _ = jsontext.AppendQuote(dst, text)
-	return dst
 }
 
 // problem is an answer of the admin listener to what it cannot do (RFC 9457).

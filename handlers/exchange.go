@@ -15,6 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"go.uber.org/zap"
 
+	"tolem/jetpay"
 	"tolem/signing"
 )
 
@@ -35,14 +36,13 @@ type exchange struct {
 
 	kind      kind
 	outcome   outcome
-	project   *project // whose key signed the message
-	named     string   // id of a configured project that the message claims, signed or not
-	paymentID string   // our id
-	reason    signatureReason
-	unread    string // why a provider's message was refused before it was read as one
-	dialect   string // in which an alert was signed, to be told once
-	failure   error  // for the operator's eyes: why the answer is a 5xx
-	large     bool   // it has a place among the large messages
+	project   *jetpay.Project // whose key signed the message
+	named     string          // id of a configured project that the message claims, signed or not
+	paymentID string          // our id
+	reason    signing.Reason  // why its sender is not proven
+	unread    string          // why a provider's message was refused before it was read as one
+	failure   error           // for the operator's eyes: why the answer is a 5xx
+	large     bool            // it has a place among the large messages
 
 	body   []byte      // of the request
 	answer []byte      // under construction

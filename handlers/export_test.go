@@ -6,41 +6,7 @@ import (
 	"net/http/httptest"
 
 	"github.com/labstack/echo/v4"
-
-	"tolem/signing"
-	"tolem/topup"
 )
-
-// EventOf signs a callback of a project, and translates it.
-func EventOf(body []byte, projectID string, callbackMethods ...string) (topup.Event, error) {
-	key, err := signing.NewKey("s")
-	if err != nil {
-		return topup.Event{}, err
-	}
-	signed, err := signing.Embed(body, key)
-	if err != nil {
-		return topup.Event{}, fmt.Errorf("sign: %w", err)
-	}
-	b, err := signing.Parse(signed)
-	if err != nil {
-		return topup.Event{}, fmt.Errorf("parse: %w", err)
-	}
-	defer b.Release()
-	if _, err := b.Verify(key); err != nil {
-		return topup.Event{}, fmt.Errorf("verify: %w", err)
-	}
-	return eventOf(b, &project{id: projectID, callbackMethods: callbackMethods}, claimOf(b)), nil
-}
-
-// AlertEventOf translates an alert of a project, whoever has signed it.
-func AlertEventOf(body []byte, projectID string) (topup.Event, error) {
-	b, err := signing.Parse(body)
-	if err != nil {
-		return topup.Event{}, fmt.Errorf("parse: %w", err)
-	}
-	defer b.Release()
-	return saidOf(b, projectID).Event(topup.SourceAlert, 10), nil
-}
 
 // Problem returns the status and the broken fields of an admin answer.
 func Problem(err error) (status int, detail string, fields []string) {

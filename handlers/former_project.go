@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"tolem/highhelp"
+	"tolem/jetpay"
 	"tolem/store"
 )
 
@@ -21,12 +22,10 @@ func (f *formerProjects) has(provider, id string) bool {
 	return known != nil && (*known)[projectName{provider, id}]
 }
 
-// reason is why a message is refused that names no configured project.
-func (f *formerProjects) reason(provider, id string) signatureReason {
-	if f.has(provider, id) {
-		return reasonNotConfigured
-	}
-	return reasonUnknownProject
+// isConfigured reports whether a provider's project is in the configuration.
+func (s *Server) isConfigured(provider, id string) bool {
+	return provider == jetpay.Provider && s.projects.Has(id) ||
+		provider == highhelp.Provider && s.highhelp.projects[id] != nil
 }
 
 // NoteProjects takes the projects that the books know, and returns those that are
@@ -35,9 +34,7 @@ func (f *formerProjects) reason(provider, id string) signatureReason {
 func (s *Server) NoteProjects(known []store.Project) (former []store.Project) {
 	names := make(map[projectName]bool)
 	for _, p := range known {
-		configured := p.Provider == provider && s.projects.byID[p.ID] != nil ||
-			p.Provider == highhelp.Provider && s.highhelp.projects[p.ID] != nil
-		if !configured {
+		if !s.isConfigured(p.Provider, p.ID) {
 			names[projectName{p.Provider, p.ID}] = true
 			former = append(former, p)
 		}

@@ -3,6 +3,8 @@ package handlers
 import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"tolem/signing"
 )
 
 // finish counts the request and writes its one line: what happened in words of
@@ -19,7 +21,7 @@ func (s *Server) finish(l listener, x *exchange) {
 		x.outcome = outcomeOfStatus(status)
 	}
 	s.metrics.request(route, x.kind, x.outcome, took)
-	if x.reason != reasonNone {
+	if x.reason != signing.ReasonNone {
 		s.metrics.signatureFailure(x.reason)
 	}
 
@@ -47,7 +49,7 @@ func (s *Server) finish(l listener, x *exchange) {
 	if x.client != "" {
 		f = append(f, zap.String("token_name", x.client))
 	}
-	if x.reason != reasonNone {
+	if x.reason != signing.ReasonNone {
 		f = append(f, zap.String("reason", x.reason.String()))
 	}
 	if x.unread != "" {
@@ -66,7 +68,7 @@ func (x *exchange) level() zapcore.Level {
 	switch {
 	case x.failure != nil:
 		return zapcore.ErrorLevel
-	case x.reason != reasonNone, x.unread != "":
+	case x.reason != signing.ReasonNone, x.unread != "":
 		return zapcore.WarnLevel
 	}
 	return zapcore.InfoLevel

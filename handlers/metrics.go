@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"tolem/highhelp"
+	"tolem/signing"
 	"tolem/store"
 	"tolem/topup"
 	"tolem/watch"
@@ -36,7 +37,7 @@ type Metrics struct {
 	mu     sync.RWMutex
 	series map[seriesKey]series
 
-	signatureFailures [reasons]prometheus.Counter
+	signatureFailures [signing.Reasons]prometheus.Counter
 	issued            *prometheus.CounterVec
 	credits           *prometheus.CounterVec
 	repeats           *prometheus.CounterVec
@@ -114,7 +115,7 @@ func NewMetrics() *Metrics {
 		Name: "tolem_signature_failures_total",
 		Help: "Provider messages whose sender is not proven, by reason.",
 	}, []string{"reason"})
-	for reason := reasonNone + 1; reason < reasons; reason++ {
+	for reason := signing.ReasonNone + 1; reason < signing.Reasons; reason++ {
 		m.signatureFailures[reason] = failures.WithLabelValues(reason.String())
 	}
 	for _, op := range watch.Calls {
@@ -173,7 +174,7 @@ func (m *Metrics) seriesOf(key seriesKey) series {
 	return s
 }
 
-func (m *Metrics) signatureFailure(reason signatureReason) { m.signatureFailures[reason].Inc() }
+func (m *Metrics) signatureFailure(reason signing.Reason) { m.signatureFailures[reason].Inc() }
 
 func (m *Metrics) project(id string) projectCounters {
 	return projectCounters{

@@ -15,7 +15,7 @@ const (
 	kindVerify                   // does this account exist
 	kindCheckDeposit             // give us a payment id
 	kindCallback                 // the result
-	kindAlert                    // HighHelp says where a payment stands
+	kindAlert                    // HighHelp reports the status of a payment
 	kindOther                    // a synchronous request of a type that we do not know
 )
 
@@ -164,29 +164,3 @@ func outcomeOfStatus(status int) outcome {
 	}
 	return outcomeOK
 }
-
-// signatureReason says why a signature was not accepted. Outside it is told by
-// nobody; here it is counted and warned of.
-type signatureReason uint8
-
-const (
-	reasonNone           signatureReason = iota
-	reasonNotSigned                      // no signature that could be checked
-	reasonNoMatch                        // none of the project's keys made it
-	reasonUnknownProject                 // it names a project that is not configured
-	reasonNoKey                          // it names a project that has no key for alerts
-	reasonNoProject                      // it names no project, and not exactly one has made the signature
-	reasonOutOfWindow                    // it was signed further from now than alert_window
-	reasonNotConfigured                  // it names a project that has payments here and is not configured
-
-	reasons // how many there are
-)
-
-var reasonNames = [reasons]string{"", "not_signed", "no_match", "unknown_project", "no_key", "no_project", "out_of_window", "project_not_configured"}
-
-func (r signatureReason) String() string { return reasonNames[r] }
-
-// signatureError refuses a message whose sender is not proven.
-type signatureError struct{ reason signatureReason }
-
-func (e *signatureError) Error() string { return "signature: " + e.reason.String() }

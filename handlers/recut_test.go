@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"tolem/handlers"
+	"tolem/config"
+	"tolem/highhelp"
+	"tolem/jetpay"
 	"tolem/signing"
 	"tolem/topup"
 )
@@ -35,7 +37,7 @@ func TestNoOtherCutOfASignedStringIsAnotherMovement(t *testing.T) {
 			},
 			true,
 			func(b *signing.Body) (string, error) { return b.Canonical(), nil },
-			func(body string) (topup.Event, error) { return handlers.EventOf([]byte(body), "1234", "kaspi") },
+			func(body string) (topup.Event, error) { return callbackEvent(body) },
 		},
 		"HighHelp": {
 			[]string{
@@ -49,7 +51,7 @@ func TestNoOtherCutOfASignedStringIsAnotherMovement(t *testing.T) {
 			},
 			false,
 			func(b *signing.Body) (string, error) { return b.HighHelpCanonical(signing.DefaultRequestDialect()) },
-			func(body string) (topup.Event, error) { return handlers.AlertEventOf([]byte(body), "h") },
+			func(body string) (topup.Event, error) { return highhelp.ReadStoredAlert("h", []byte(body)) },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -103,6 +105,31 @@ func TestNoOtherCutOfASignedStringIsAnotherMovement(t *testing.T) {
 			}
 		})
 	}
+}
+
+// callbackEvent signs a callback of JetPay, and translates it.
+func callbackEvent(body string) (topup.Event, error) {
+	key, err := signing.NewKey(demoSecret)
+	if err != nil {
+		return topup.Event{}, err
+	}
+	signed, err := signing.Embed([]byte(body), key)
+	if err != nil {
+		return topup.Event{}, err
+	}
+	b, err := signing.Parse(signed)
+	if err != nil {
+		return topup.Event{}, err
+	}
+	defer b.Release()
+	if _, err := b.Verify(key); err != nil {
+		return topup.Event{}, err
+	}
+	p, err := jetpay.NewProject(config.Project{ID: 1234, Secrets: []config.Secret{config.NewSecret(demoSecret)}, CallbackMethods: []string{"kaspi"}})
+	if err != nil {
+		return topup.Event{}, err
+	}
+	return jetpay.Read(b).Event(p), nil
 }
 
 // cutter makes bodies of a string that was signed.

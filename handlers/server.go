@@ -1,6 +1,7 @@
-// Package handlers is the HTTP face of tolem. It turns a provider's bytes into
-// a verified, neutral [topup.Event] or a deposit, asks the store, and writes
-// the answer; and it serves the admin API, health and metrics.
+// Package handlers is the HTTP face of tolem. It reads a provider's message, has
+// the provider's package verify and translate it, asks the store, and writes the
+// answer; and it serves the admin API, health and metrics. What a provider's
+// fields and status values mean, only that provider's package knows.
 //
 // routes.go lists every route. A provider's message goes from its route
 // through jetpay.go or highhelp.go to the store, and a merchant's pay-in through
@@ -24,6 +25,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"tolem/config"
+	"tolem/jetpay"
 	"tolem/store"
 	"tolem/topup"
 	"tolem/watch"
@@ -68,7 +70,8 @@ type Server struct {
 	expiry    time.Duration
 	mirror    bool // the HTTP status repeats the code of the body
 	sign      bool // answers carry a signature
-	projects  *projects
+	projects  *jetpay.Projects
+	counters  []projectCounters // of JetPay projects, by their index
 	former    *formerProjects
 	highhelp  *highhelpSide
 	watcher   *watch.Watcher
@@ -96,8 +99,7 @@ func New(o Options) (*Server, error) {
 	if _, err := rand.Read(prefix); err != nil {
 		return nil, fmt.Errorf("make request ids: %w", err)
 	}
-	former := &formerProjects{}
-	projects, err := newProjects(o.Config.JetPay.Projects, o.Metrics, former)
+	projects, err := jetpay.NewProjects(o.Config.JetPay.Projects)
 	if err != nil {
 		return nil, err
 	}
@@ -114,9 +116,12 @@ func New(o Options) (*Server, error) {
 		mirror:    o.Config.JetPay.ErrorStatus == config.ErrorStatusMirror,
 		sign:      o.Config.JetPay.SignResponses,
 		projects:  projects,
-		former:    former,
+		former:    &formerProjects{},
 		tokens:    newTokens(o.Config.Admin.Tokens),
 		idPrefix:  hex.EncodeToString(prefix) + "-",
+	}
+	for _, p := range projects.All() {
+		s.counters = append(s.counters, o.Metrics.project(p.ID))
 	}
 	effective, err := o.Config.Effective()
 	if err != nil {
@@ -124,7 +129,7 @@ func New(o Options) (*Server, error) {
 	}
 	s.effective = string(effective)
 	s.exchanges.New = func() any { return &exchange{} }
-	if s.highhelp, err = newHighHelp(o.Config, o.Metrics, now, former); err != nil {
+	if s.highhelp, err = newHighHelp(o.Config, o.Metrics, now); err != nil {
 		return nil, err
 	}
 	if s.watcher, err = s.newWatcher(o.Config); err != nil {

@@ -25,9 +25,6 @@ func parseAnswer(raw []byte) (Answer, error) {
 	return answer, r.err
 }
 
-// ParseInfo reads an answer to info as it was stored.
-func ParseInfo(raw []byte) (Info, error) { return parseInfo(raw) }
-
 // parseInfo reads the flat block with the payment. Since money may be credited
 // for it, it must say which payment it is about.
 func parseInfo(raw []byte) (Info, error) {

@@ -12,10 +12,10 @@ import (
 
 const typePayin = "payin" // payment_info.type of what tops up an account
 
-// Said is what HighHelp says of a payment, in an alert or in an answer to info.
-// What is absent or cannot be read is empty.
-type Said struct {
-	ProjectID   string // the project under whose key it was said
+// Report is the status of a payment as HighHelp reports it, in an alert or in an
+// answer to info. What is absent or cannot be read is empty.
+type Report struct {
+	ProjectID   string // the project under whose key it was reported
 	PaymentID   string
 	Status      string // empty: the message cannot be read at all
 	SubStatus   string
@@ -28,10 +28,10 @@ type Said struct {
 	MaybeCut    bool      // it may have been signed as another alert, cut elsewhere
 }
 
-// SaidOf is what an answer to info says. The answer carries no time of its own,
-// so that the one is taken at which it was read.
-func SaidOf(projectID string, i Info, read time.Time) Said {
-	return Said{
+// ReportOf is the report in an answer to info. The answer carries no time of its
+// own: the time at which it was read is taken.
+func ReportOf(projectID string, i Info, read time.Time) Report {
+	return Report{
 		ProjectID: projectID, PaymentID: i.PaymentID, Status: i.Status, SubStatus: i.SubStatus, Description: i.StatusDescription,
 		Amount: i.Payment.Amount, Currency: i.Payment.Currency, Method: cmp.Or(i.Payment.WidgetMethod, i.Payment.Method), Type: i.Payment.Type, At: read,
 	}
@@ -43,64 +43,61 @@ func SaidOf(projectID string, i Info, read time.Time) Said {
 // the first. What was received is credited, up to maxOver times what was asked.
 //
 // A message without a status is taken as a movement that cannot be read, so
-// that somebody looks at it.
-func (s Said) Event(source topup.Source, maxOver int64) topup.Event {
+// that an operator deals with it.
+func (r Report) Event(source topup.Source, maxOver int64) topup.Event {
 	e := topup.Event{
 		Provider:     Provider,
-		Project:      s.ProjectID,
+		Project:      r.ProjectID,
 		Source:       source,
 		Amounts:      topup.AmountReceived,
 		MaxOver:      min(max(maxOver, 1), topup.MaxOverLimit),
-		Outcome:      s.outcome(),
-		MaybeCut:     s.MaybeCut,
+		Outcome:      r.outcome(),
+		MaybeCut:     r.MaybeCut,
 		ReportsState: true,
-		TopUp:        s.Type == "" || s.Type == typePayin,
-		Method:       topup.Shown(s.Method),
-		Status:       topup.Shown(StatusText(s.Status, s.SubStatus)),
-		Message:      topup.Shown(s.Description),
-		EffectiveAt:  s.At,
+		TopUp:        r.Type == "" || r.Type == typePayin,
+		Method:       topup.Shown(r.Method),
+		Status:       topup.Shown(StatusText(r.Status, r.SubStatus)),
+		Message:      topup.Shown(r.Description),
+		EffectiveAt:  r.At,
 	}
-	if len(s.PaymentID) <= topup.MaxIDBytes && utf8.ValidString(s.PaymentID) {
-		e.Reference = s.PaymentID
+	if len(r.PaymentID) <= topup.MaxIDBytes && utf8.ValidString(r.PaymentID) {
+		e.Reference = r.PaymentID
 	}
 	if e.Outcome == topup.OutcomePaid {
 		e.Operation = e.Reference
-		e.Sum, e.Complete = s.money()
+		e.Sum, e.Complete = r.money()
 		e.Initial = e.Sum
 		// Money of another type than a pay-in goes the other way.
-		e.Complete = e.Complete && s.Status != "" && e.Reference != "" && e.TopUp && !e.MaybeCut
+		e.Complete = e.Complete && r.Status != "" && e.Reference != "" && e.TopUp && !e.MaybeCut
 	}
 	if source == topup.SourceInfo && e.Outcome == topup.OutcomeDeclined {
-		// What we ask for is how it stands now: a decline that a dispute had
+		// The answer is the status as it is now: a decline that a dispute had
 		// reopened is not a repeat of the first.
 		return e
 	}
-	e.Fingerprint = s.fingerprint(e)
+	e.Fingerprint = r.fingerprint(e)
 	return e
 }
 
-func (s Said) outcome() topup.Outcome {
-	switch s.Status {
+func (r Report) outcome() topup.Outcome {
+	switch r.Status {
 	case "":
 		return topup.OutcomePaid // perhaps: it is not complete
 	case StatusDispute:
 		return topup.OutcomeDisputed
 	}
-	return OutcomeOf(s.Status)
+	return OutcomeOf(r.Status)
 }
 
-func (s Said) money() (topup.Money, bool) {
-	if s.Amount < 1 || s.Amount > topup.MaxAmount || !topup.KnownCurrency(s.Currency) {
-		return topup.Money{}, false
-	}
-	return topup.Money{Amount: s.Amount, Currency: s.Currency}, true
+func (r Report) money() (topup.Money, bool) {
+	return topup.MoneyOf(r.Amount, r.Currency)
 }
 
 // fingerprint is equal for a message and its repeats: of a success the sum
 // counts, of everything else the provider's idempotency key alone. A message
 // that names no payment, or cannot be read, is never taken for a repeat.
-func (s Said) fingerprint(e topup.Event) []byte {
-	parts := []string{e.Provider, e.Project, e.Reference, s.Status, s.SubStatus}
+func (r Report) fingerprint(e topup.Event) []byte {
+	parts := []string{e.Provider, e.Project, e.Reference, r.Status, r.SubStatus}
 	switch {
 	case e.Reference == "":
 		return nil

@@ -17,40 +17,40 @@ import (
 	"tolem/topup"
 )
 
-var paidUp = highhelp.Said{ProjectID: "p", PaymentID: "id", Status: "success", Amount: 700, Currency: "KGS", Method: "payin-p2p-card", Type: "payin", At: time.Unix(1721647251, 0)}
+var paidUp = highhelp.Report{ProjectID: "p", PaymentID: "id", Status: "success", Amount: 700, Currency: "KGS", Method: "payin-p2p-card", Type: "payin", At: time.Unix(1721647251, 0)}
 
-func said(change func(*highhelp.Said)) topup.Event {
+func said(change func(*highhelp.Report)) topup.Event {
 	s := paidUp
 	change(&s)
 	return s.Event(topup.SourceAlert, 10)
 }
 
 func TestWhatIsSaidInNeutralTerms(t *testing.T) {
-	e := said(func(*highhelp.Said) {})
+	e := said(func(*highhelp.Report) {})
 	sum := topup.Money{Amount: 700, Currency: "KGS"}
 	if e.Provider != "highhelp" || e.Project != "p" || e.Reference != "id" || e.Operation != "id" || e.Outcome != topup.OutcomePaid || e.Sum != sum || e.Initial != sum ||
 		e.Amounts != topup.AmountReceived || e.MaxOver != 10 || !e.Complete || !e.TopUp || e.Status != "success" || e.Method != "payin-p2p-card" || !e.EffectiveAt.Equal(paidUp.At) {
 		t.Errorf("got %+v", e)
 	}
 	for name, tc := range map[string]struct {
-		change   func(*highhelp.Said)
+		change   func(*highhelp.Report)
 		outcome  topup.Outcome
 		complete bool
 		topUp    bool
 	}{
-		"no status":    {func(s *highhelp.Said) { s.Status = "" }, topup.OutcomePaid, false, true},
-		"no payment":   {func(s *highhelp.Said) { s.PaymentID = "" }, topup.OutcomePaid, false, true},
-		"a huge name":  {func(s *highhelp.Said) { s.PaymentID = strings.Repeat("a", 256) }, topup.OutcomePaid, false, true},
-		"no amount":    {func(s *highhelp.Said) { s.Amount = 0 }, topup.OutcomePaid, false, true},
-		"too much":     {func(s *highhelp.Said) { s.Amount = topup.MaxAmount + 1 }, topup.OutcomePaid, false, true},
-		"no currency":  {func(s *highhelp.Said) { s.Currency = "" }, topup.OutcomePaid, false, true},
-		"a payout":     {func(s *highhelp.Said) { s.Type = "payout" }, topup.OutcomePaid, false, false},
-		"no type":      {func(s *highhelp.Said) { s.Type = "" }, topup.OutcomePaid, true, true},
-		"a dispute":    {func(s *highhelp.Said) { s.Status = "dispute" }, topup.OutcomeDisputed, false, true},
-		"a decline":    {func(s *highhelp.Said) { s.Status = "decline" }, topup.OutcomeDeclined, false, true},
-		"an error":     {func(s *highhelp.Said) { s.Status = "error" }, topup.OutcomeDeclined, false, true},
-		"something":    {func(s *highhelp.Said) { s.Status = "new word" }, topup.OutcomeOpen, false, true},
-		"paid, nearly": {func(s *highhelp.Said) { s.Status, s.SubStatus = "processing", "paid" }, topup.OutcomeOpen, false, true},
+		"no status":    {func(s *highhelp.Report) { s.Status = "" }, topup.OutcomePaid, false, true},
+		"no payment":   {func(s *highhelp.Report) { s.PaymentID = "" }, topup.OutcomePaid, false, true},
+		"a huge name":  {func(s *highhelp.Report) { s.PaymentID = strings.Repeat("a", 256) }, topup.OutcomePaid, false, true},
+		"no amount":    {func(s *highhelp.Report) { s.Amount = 0 }, topup.OutcomePaid, false, true},
+		"too much":     {func(s *highhelp.Report) { s.Amount = topup.MaxAmount + 1 }, topup.OutcomePaid, false, true},
+		"no currency":  {func(s *highhelp.Report) { s.Currency = "" }, topup.OutcomePaid, false, true},
+		"a payout":     {func(s *highhelp.Report) { s.Type = "payout" }, topup.OutcomePaid, false, false},
+		"no type":      {func(s *highhelp.Report) { s.Type = "" }, topup.OutcomePaid, true, true},
+		"a dispute":    {func(s *highhelp.Report) { s.Status = "dispute" }, topup.OutcomeDisputed, false, true},
+		"a decline":    {func(s *highhelp.Report) { s.Status = "decline" }, topup.OutcomeDeclined, false, true},
+		"an error":     {func(s *highhelp.Report) { s.Status = "error" }, topup.OutcomeDeclined, false, true},
+		"something":    {func(s *highhelp.Report) { s.Status = "new word" }, topup.OutcomeOpen, false, true},
+		"paid, nearly": {func(s *highhelp.Report) { s.Status, s.SubStatus = "processing", "paid" }, topup.OutcomeOpen, false, true},
 	} {
 		e := said(tc.change)
 		if e.Outcome != tc.outcome || e.Complete != tc.complete || e.TopUp != tc.topUp {
@@ -66,22 +66,22 @@ func TestWhatIsSaidInNeutralTerms(t *testing.T) {
 }
 
 func TestWhatMakesARepeat(t *testing.T) {
-	processing := func(s *highhelp.Said) { s.Status, s.SubStatus = "processing", "paid" }
-	first, sent := said(func(*highhelp.Said) {}), said(processing)
+	processing := func(s *highhelp.Report) { s.Status, s.SubStatus = "processing", "paid" }
+	first, sent := said(func(*highhelp.Report) {}), said(processing)
 	for name, tc := range map[string]struct {
 		of     topup.Event
-		change func(*highhelp.Said)
+		change func(*highhelp.Report)
 		repeat bool
 	}{
-		"a success, later":              {first, func(s *highhelp.Said) { s.At, s.Description, s.Method = time.Time{}, "x", "y" }, true},
-		"a success with a sub_status":   {first, func(s *highhelp.Said) { s.SubStatus = "x" }, true},
-		"a success of another sum":      {first, func(s *highhelp.Said) { s.Amount++ }, false},
-		"a success in another currency": {first, func(s *highhelp.Said) { s.Currency = "KZT" }, false},
-		"a success of another payment":  {first, func(s *highhelp.Said) { s.PaymentID = "other" }, false},
-		"a success of another project":  {first, func(s *highhelp.Said) { s.ProjectID = "other" }, false},
-		"a step of another sum":         {sent, func(s *highhelp.Said) { processing(s); s.Amount++ }, true},
-		"another step":                  {sent, func(s *highhelp.Said) { processing(s); s.SubStatus = "new" }, false},
-		"words cut elsewhere":           {sent, func(s *highhelp.Said) { s.Status, s.SubStatus = "processingp", "aid" }, false},
+		"a success, later":              {first, func(s *highhelp.Report) { s.At, s.Description, s.Method = time.Time{}, "x", "y" }, true},
+		"a success with a sub_status":   {first, func(s *highhelp.Report) { s.SubStatus = "x" }, true},
+		"a success of another sum":      {first, func(s *highhelp.Report) { s.Amount++ }, false},
+		"a success in another currency": {first, func(s *highhelp.Report) { s.Currency = "KZT" }, false},
+		"a success of another payment":  {first, func(s *highhelp.Report) { s.PaymentID = "other" }, false},
+		"a success of another project":  {first, func(s *highhelp.Report) { s.ProjectID = "other" }, false},
+		"a step of another sum":         {sent, func(s *highhelp.Report) { processing(s); s.Amount++ }, true},
+		"another step":                  {sent, func(s *highhelp.Report) { processing(s); s.SubStatus = "new" }, false},
+		"words cut elsewhere":           {sent, func(s *highhelp.Report) { s.Status, s.SubStatus = "processingp", "aid" }, false},
 	} {
 		if got := bytes.Equal(said(tc.change).Fingerprint, tc.of.Fingerprint); got != tc.repeat {
 			t.Errorf("%s: got %v, want %v", name, got, tc.repeat)
@@ -119,7 +119,7 @@ func TestInfoGivesTheAnswerAsItCame(t *testing.T) {
 	if err != nil || string(raw) != answer {
 		t.Fatalf("got %q %v", raw, err)
 	}
-	if s := highhelp.SaidOf("p", info, paidUp.At); s.Amount != 700 || s.Method != "card-p2p" || s.ProjectID != "p" || s.PaymentID != "id" || !s.At.Equal(paidUp.At) {
+	if s := highhelp.ReportOf("p", info, paidUp.At); s.Amount != 700 || s.Method != "card-p2p" || s.ProjectID != "p" || s.PaymentID != "id" || !s.At.Equal(paidUp.At) {
 		t.Errorf("got %+v", s)
 	}
 	server.Close()

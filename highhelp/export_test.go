@@ -3,4 +3,5 @@ package highhelp
 // What the fuzz tests look into.
 var (
 	ParseAnswer = parseAnswer
+	ParseInfo   = parseInfo
 )

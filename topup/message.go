@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -56,6 +57,27 @@ func Shown(text string) string {
 		}, text)
 	}
 	return cutText(text, maxShown)
+}
+
+// ParseDate reads a date with its zone, as providers write the accounting date of
+// what happened; the zero time if it cannot be read. See [PlausibleDate].
+func ParseDate(text string) time.Time {
+	for _, layout := range [...]string{"2006-01-02T15:04:05-0700", time.RFC3339} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return PlausibleDate(at)
+		}
+	}
+	return time.Time{}
+}
+
+// PlausibleDate returns an accounting date in UTC; the zero time if no payment is
+// of such a year.
+func PlausibleDate(at time.Time) time.Time {
+	at = at.UTC()
+	if at.Year() < 2000 || at.Year() > 9999 {
+		return time.Time{}
+	}
+	return at
 }
 
 // checksumBytes is how much of a SHA-256 tells apart the ids of which a

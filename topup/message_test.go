@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	"tolem/topup"
 )
@@ -48,6 +49,23 @@ func TestShownWordsAreBoundedAndPlain(t *testing.T) {
 	} {
 		if got := topup.Shown(text); got != want {
 			t.Errorf("Shown(%q): got %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestParseDate(t *testing.T) {
+	for text, want := range map[string]time.Time{
+		"2022-03-25T16:08:46+0500":  time.Date(2022, 3, 25, 11, 8, 46, 0, time.UTC),
+		"2022-03-25T16:08:46+05:00": time.Date(2022, 3, 25, 11, 8, 46, 0, time.UTC),
+		"2022-03-25T11:08:46Z":      time.Date(2022, 3, 25, 11, 8, 46, 0, time.UTC),
+		"2022-03-25":                {},
+		"1648206526":                {},
+		"":                          {},
+		"2000-01-01T00:00:00+0600":  {}, // 1999 in UTC
+		"9999-12-31T23:59:59-1200":  {}, // 10000 in UTC
+	} {
+		if got := topup.ParseDate(text); got != want {
+			t.Errorf("%q: got %v, want %v", text, got, want)
 		}
 	}
 }

@@ -18,6 +18,19 @@ type Money struct {
 	Currency string // ISO 4217, three capital letters
 }
 
+// MoneyOf returns an amount of a currency, if a message may carry it; otherwise
+// the zero Money, and false.
+func MoneyOf(amount int64, currency string) (Money, bool) {
+	if !ValidAmount(amount) || !KnownCurrency(currency) {
+		return Money{}, false
+	}
+	return Money{Amount: amount, Currency: currency}, true
+}
+
+// ValidAmount reports whether a message may carry the amount: from 1 to
+// MaxAmount.
+func ValidAmount(amount int64) bool { return amount >= 1 && amount <= MaxAmount }
+
 // IsZero reports whether m carries neither amount nor currency.
 func (m Money) IsZero() bool { return m == Money{} }
 

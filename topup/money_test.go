@@ -84,6 +84,26 @@ func TestMoneyIsShownInMajorUnits(t *testing.T) {
 	}
 }
 
+func TestMoneyOf(t *testing.T) {
+	for _, tc := range []struct {
+		amount   int64
+		currency string
+		ok       bool
+	}{
+		{1, "KZT", true}, {topup.MaxAmount, "KZT", true},
+		{0, "KZT", false}, {-1, "KZT", false}, {topup.MaxAmount + 1, "KZT", false},
+		{1, "", false}, {1, "kzt", false}, {1, "QQQ", false},
+	} {
+		want := topup.Money{}
+		if tc.ok {
+			want = topup.Money{Amount: tc.amount, Currency: tc.currency}
+		}
+		if got, ok := topup.MoneyOf(tc.amount, tc.currency); got != want || ok != tc.ok {
+			t.Errorf("%d %q: got %v %t, want %v %t", tc.amount, tc.currency, got, ok, want, tc.ok)
+		}
+	}
+}
+
 func TestAddRefusesToOverflow(t *testing.T) {
 	for _, pair := range [][2]int64{{math.MaxInt64, 1}, {1, math.MaxInt64}, {math.MinInt64, -1}, {-1, math.MinInt64}} {
 		if got, err := topup.Add(pair[0], pair[1]); err == nil {

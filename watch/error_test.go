@@ -15,7 +15,7 @@ const failed = `{"status":"error","sub_status":null,"project_id":"57aff4db","pay
 // alert records what HighHelp posts about a pay-in of 1000 KZT.
 func (r *rig) alert(id, status string) store.Recorded {
 	r.t.Helper()
-	e := highhelp.Said{ProjectID: project, PaymentID: id, Status: status, Amount: 1000, Currency: "KZT", At: r.Now()}.Event(topup.SourceAlert, 10)
+	e := highhelp.Report{ProjectID: project, PaymentID: id, Status: status, Amount: 1000, Currency: "KZT", At: r.Now()}.Event(topup.SourceAlert, 10)
 	recorded, err := r.store.Record(r.t.Context(), e, []byte(`{"alert":"`+status+`"}`))
 	if err != nil {
 		r.t.Fatal(err)

@@ -1,116 +1,192 @@
 package watch
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
-	"net/http"
-	"strconv"
-	"strings"
+	"errors"
 	"time"
 
-	"tolem/config"
-	"tolem/signing"
+	"go.uber.org/zap"
+
+	"tolem/highhelp"
+	"tolem/jetpay"
+	"tolem/store"
+	"tolem/topup"
 )
 
-const (
-	gateProvider = "jetpay"
+// gateBatch bounds how many payments of one age a round asks about.
+const gateBatch = 200
 
-	gatePath    = "/v2/payment/status"
-	gateTimeout = 10 * time.Second
-)
+// gateAges are the ages at which a payment that is still pending is asked
+// about: ever more seldom, since nearly all of these were never paid.
+var gateAges = []time.Duration{5 * time.Minute, 30 * time.Minute, 3 * time.Hour, 12 * time.Hour, 48 * time.Hour, 168 * time.Hour}
 
-// Gate asks JetPay's Gate for the status of payments. It is safe for concurrent
-// use.
-type Gate struct {
-	url  string
-	keys map[string]*signing.Key
-	http *http.Client
+// gateWatch is how the Gate behaved. One goroutine uses it.
+type gateWatch struct {
+	failures int
+	resume   time.Time
 }
 
-// NewGate makes a client of the configured Gate, nil if none is configured.
-// Requests are signed with the first secret of their project.
-func NewGate(c config.JetPay) (*Gate, error) {
-	if c.GateURL == "" {
-		return nil, nil
+// GateRound asks the Gate about payments that have reached an age and are still
+// pending. One that it knows to be paid is flagged: its callback never came.
+// While the Gate does not answer it is asked ever more seldom.
+func (w *Watcher) GateRound(ctx context.Context) {
+	if w.o.Gate == nil || w.o.Now().Before(w.gate.resume) {
+		return
 	}
-	g := &Gate{
-		url:  strings.TrimSuffix(c.GateURL, "/") + gatePath,
-		keys: make(map[string]*signing.Key, len(c.Projects)),
-		http: &http.Client{
-			Timeout: gateTimeout,
-			// A request is signed for one address.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-	}
-	for _, p := range c.Projects {
-		if len(p.Secrets) == 0 {
-			return nil, fmt.Errorf("project %d has no secret", p.ID)
+	var failure error
+	for i := range gateAges {
+		if !w.ours(ctx) {
+			return
 		}
-		key, err := signing.NewKey(p.Secrets[0].Reveal())
+		err := w.gateAge(ctx, i)
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			continue
+		}
+		failure = err
+		if !jetpay.IsUnusable(err) {
+			break // it would answer about no other age either
+		}
+	}
+	if failure == nil {
+		w.gate.failures = 0
+		return
+	}
+	w.gate.resume = w.o.Now().Add(w.backoff(w.gate.failures))
+	w.gate.failures++
+	w.o.Log.Warn("JetPay's Gate could not be asked about payments", zap.Error(failure))
+}
+
+// gateAge asks about the payments that have reached one of gateAges since the
+// last round. How far it came is kept, so that a restart forgets none.
+func (w *Watcher) gateAge(ctx context.Context, i int) (err error) {
+	name := jetpay.Provider + ":" + gateAges[i].String()
+	now := w.o.Now()
+	mark, err := w.gateMark(ctx, name, now, i)
+	if err != nil {
+		return err
+	}
+	pending, err := w.o.Store.PendingPayments(ctx, jetpay.Provider, mark, now.Add(-gateAges[i]), gateBatch)
+	if err != nil || len(pending) == 0 {
+		return err
+	}
+	reached := mark
+	defer func() {
+		if reached != mark {
+			err = errors.Join(err, w.o.Store.SetWatchMark(context.WithoutCancel(ctx), name, reached))
+		}
+	}()
+	unusable := 0 // answers in a row
+	for _, p := range pending {
+		if p.Payment.Flags.Has(topup.FlagOutcomeUnknown) || !w.o.Gate.Knows(p.Payment.Project) {
+			continue
+		}
+		if !pause(ctx) {
+			return ctx.Err()
+		}
+		if !w.ours(ctx) {
+			return nil // another process goes on from the mark
+		}
+		err := w.gateLook(ctx, p.Payment)
+		if jetpay.IsUnusable(err) {
+			w.o.Log.Warn("JetPay's Gate gave no status of a payment", zap.String("payment_id", p.Payment.ID), zap.Error(err))
+			// One such payment is passed over. After several in a row the Gate
+			// itself is in doubt, and the mark stays before the first of them.
+			if unusable++; unusable < patience {
+				continue
+			}
+		}
 		if err != nil {
-			return nil, fmt.Errorf("project %d: %w", p.ID, err)
+			return err
 		}
-		g.keys[strconv.FormatInt(p.ID, 10)] = key
+		unusable, reached = 0, p.Mark
 	}
-	return g, nil
+	reached = pending[len(pending)-1].Mark
+	return nil
 }
 
-// knows reports whether a project is configured.
-func (g *Gate) knows(project string) bool { return g.keys[project] != nil }
-
-// Close closes the connections that are kept open.
-func (g *Gate) Close() { g.http.CloseIdleConnections() }
-
-// gateRequest is the body of the request, in general and nothing else.
-type gateRequest struct {
-	General gateGeneral `json:"general"`
+// gateMark is how far the watch has come at one of gateAges.
+func (w *Watcher) gateMark(ctx context.Context, name string, now time.Time, i int) (store.Mark, error) {
+	mark, err := w.o.Store.WatchMark(ctx, name)
+	if err != nil {
+		return store.Mark{}, err
+	}
+	if mark.At.IsZero() {
+		// The first round of all: the watch begins here. What came before
+		// reaches the next age in its time.
+		mark.At = now.Add(-gateAges[i] - w.o.Interval)
+		if err := w.o.Store.SetWatchMark(ctx, name, mark); err != nil {
+			return store.Mark{}, err
+		}
+	}
+	if i+1 < len(gateAges) {
+		// What has reached the next age is asked about there, so that payments of
+		// which nothing can be learned do not keep those behind them waiting.
+		if next := now.Add(-gateAges[i+1]); mark.At.Before(next) {
+			mark = store.Mark{At: next}
+		}
+	}
+	return mark, nil
 }
 
-type gateGeneral struct {
-	ProjectID json.Number `json:"project_id"`
-	PaymentID string      `json:"payment_id"`
-	Signature string      `json:"signature,omitempty"`
+// gateLook asks about one payment.
+func (w *Watcher) gateLook(ctx context.Context, p *topup.Payment) error {
+	started := time.Now()
+	answer, err := w.o.Gate.Status(ctx, p.Project, p.ID)
+	outcome := highhelp.CallOK
+	if err != nil {
+		outcome = highhelp.CallUnknown
+	}
+	w.o.OnCall(jetpay.Provider, "status", outcome, time.Since(started))
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	said := store.StatusAnswer{
+		At: w.o.Now(), HTTPStatus: answer.HTTPStatus, Status: answer.StatusValue, Operation: answer.Operation,
+		Code: answer.Code, Message: answer.Message, Sum: answer.Sum,
+	}
+	flagged := false
+	if answer.HasText() {
+		var failed error
+		if flagged, failed = w.o.Store.NoteStatusAnswer(ctx, p.ID, said, answer.Status == jetpay.GateSucceeded); failed != nil {
+			return errors.Join(err, failed)
+		}
+	}
+	switch {
+	case err != nil:
+		w.o.OnLook(jetpay.Provider, LookFailed)
+	case answer.Status == jetpay.GateUnknown:
+		w.o.OnLook(jetpay.Provider, LookAbsent)
+	case answer.Status == jetpay.GateOther:
+		w.o.OnLook(jetpay.Provider, LookAnswered)
+	default:
+		w.o.OnLook(jetpay.Provider, LookResult)
+	}
+	if flagged {
+		w.warnPaid(p, &said)
+	}
+	return err
 }
 
-// Status asks for a payment's status. Every error is a *GateError. The answer has
-// what can be shown of it, also beside an error.
-func (g *Gate) Status(ctx context.Context, project, paymentID string) (GateAnswer, error) {
-	key := g.keys[project]
-	if key == nil {
-		return GateAnswer{}, gateFailed(errNoProject.Error())
+// warnPaid says that a payment was paid, and with what beside what was asked:
+// that is compared before anybody credits by hand.
+func (w *Watcher) warnPaid(p *topup.Payment, said *store.StatusAnswer) {
+	fields := []zap.Field{
+		zap.String("payment_id", p.ID), zap.String("project", p.Project), zap.String("gate_status", said.Status),
+		zap.Int64("asked_amount", p.Money.Amount), zap.String("asked_currency", p.Money.Currency),
 	}
-	body, err := gateBody(project, paymentID, key)
-	if err != nil {
-		return GateAnswer{}, gateFailed("the request cannot be written: " + err.Error())
+	if !said.Sum.IsZero() {
+		fields = append(fields, zap.Int64("gate_amount", said.Sum.Amount), zap.String("gate_currency", said.Sum.Currency))
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, g.url, bytes.NewReader(body))
-	if err != nil {
-		return GateAnswer{}, gateFailed("jetpay.gate_url cannot be used")
+	const never = "the platform says that a payment was paid, but its callback never came; "
+	text := never + "its sum is the one that was asked: credit it by hand when the platform's report has it, too"
+	switch {
+	case said.Sum.IsZero():
+		text = never + "the sum in its answer cannot be read: ask the platform for it before anybody credits by hand"
+	case said.Differs(p.Money) != "":
+		text = never + "its " + said.Differs(p.Money) + " differs from what was asked: do not credit it by hand, ask the platform for the callback"
 	}
-	request.Header.Set("Content-Type", "application/json")
-	response, err := g.http.Do(request)
-	if err != nil {
-		return GateAnswer{}, unreachable(err)
-	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, signing.MaxBody+1))
-	if err != nil {
-		return GateAnswer{}, &GateError{HTTPStatus: response.StatusCode, reason: "the answer was cut short"}
-	}
-	return readGate(response.StatusCode, answer, paymentID)
-}
-
-func gateBody(project, paymentID string, key *signing.Key) ([]byte, error) {
-	message := gateRequest{gateGeneral{ProjectID: json.Number(project), PaymentID: paymentID}}
-	unsigned, err := json.Marshal(message)
-	if err != nil {
-		return nil, err
-	}
-	if message.General.Signature, err = signing.Sign(unsigned, key); err != nil {
-		return nil, err
-	}
-	return json.Marshal(message)
+	w.o.Log.Warn(text, fields...)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tolem/config"
+	"tolem/jetpay"
 	"tolem/store"
 	"tolem/topup"
 	"tolem/watch"
@@ -188,7 +189,7 @@ func TestWhyTheGateCannotBeReachedIsToldApart(t *testing.T) {
 		"cut":                    {cut.URL, "the connection was cut"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			gate, err := watch.NewGate(config.JetPay{GateURL: tc.url, Projects: []config.Project{{ID: 1234, Secrets: []config.Secret{config.NewSecret("s")}}}})
+			gate, err := jetpay.NewGate(config.JetPay{GateURL: tc.url, Projects: []config.Project{{ID: 1234, Secrets: []config.Secret{config.NewSecret("s")}}}})
 			if err != nil {
 				t.Fatal(err)
 			}

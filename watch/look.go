@@ -51,7 +51,7 @@ func (w *Watcher) Look(ctx context.Context, y *store.Payin) (store.Recorded, err
 // answered records what the provider says.
 func (w *Watcher) answered(ctx context.Context, y *store.Payin, info highhelp.Info, raw []byte) (store.Recorded, error) {
 	now := w.o.Now()
-	event := highhelp.SaidOf(y.Payment.Project, info, now).Event(topup.SourceInfo, w.o.MaxOver)
+	event := highhelp.ReportOf(y.Payment.Project, info, now).Event(topup.SourceInfo, w.o.MaxOver)
 	recorded := store.Recorded{Disposition: topup.DispositionRepeat, PaymentID: y.Payment.ID, Status: y.Payment.Status}
 	if !saysTheSame(y.Payment, event) {
 		var err error

@@ -22,6 +22,7 @@ import (
 	"go.uber.org/zap"
 
 	"tolem/highhelp"
+	"tolem/jetpay"
 	"tolem/store"
 	"tolem/topup"
 )
@@ -48,8 +49,8 @@ const (
 type Options struct {
 	Store   *store.Store
 	Clients map[string]*highhelp.Client // of the HighHelp projects, by id
-	Gate    *Gate                       // nil: JetPay's Gate is not asked
-	MaxOver int64                       // see [highhelp.Said.Event]
+	Gate    *jetpay.Gate                // nil: JetPay's Gate is not asked
+	MaxOver int64                       // see [highhelp.Report.Event]
 
 	// Sweeps tells whether this process is the one that asks; the store's own
 	// answer if nil. It is asked before every round and every question in it.
@@ -86,10 +87,10 @@ type Call struct{ Provider, Op string }
 // which calls there are.
 var (
 	LookOutcomes = []string{LookAnswered, LookResult, LookAbsent, LookFailed, LookReview}
-	Providers    = []string{highhelp.Provider, gateProvider}
+	Providers    = []string{highhelp.Provider, jetpay.Provider}
 	Calls        = []Call{
 		{highhelp.Provider, "payin"}, {highhelp.Provider, "info"}, {highhelp.Provider, "confirm"}, {highhelp.Provider, "cancel"},
-		{gateProvider, "status"},
+		{jetpay.Provider, "status"},
 	}
 )
 

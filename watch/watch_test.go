@@ -19,6 +19,7 @@ import (
 
 	"tolem/config"
 	"tolem/highhelp"
+	"tolem/jetpay"
 	"tolem/signing"
 	"tolem/store"
 	"tolem/storetest"
@@ -66,7 +67,7 @@ func newRig(t testing.TB, change ...func(*watch.Options)) *rig {
 	if _, err := r.store.PutAccount(t.Context(), &account); err != nil {
 		t.Fatal(err)
 	}
-	gate, err := watch.NewGate(config.JetPay{GateURL: r.server.URL + "/", Projects: []config.Project{
+	gate, err := jetpay.NewGate(config.JetPay{GateURL: r.server.URL + "/", Projects: []config.Project{
 		{ID: 1234, Secrets: []config.Secret{config.NewSecret("first"), config.NewSecret("second")}},
 	}})
 	if err != nil {
@@ -302,7 +303,7 @@ func TestLooksBackOffUntilAPersonMustLook(t *testing.T) {
 		t.Errorf("looks: …%s", got[len(got)-60:])
 	}
 	// Money that comes later still credits.
-	e := highhelp.Said{ProjectID: project, PaymentID: id, Status: "success", Amount: 1000, Currency: "KZT"}.Event(topup.SourceAlert, 10)
+	e := highhelp.Report{ProjectID: project, PaymentID: id, Status: "success", Amount: 1000, Currency: "KZT"}.Event(topup.SourceAlert, 10)
 	if got, err := r.store.Record(t.Context(), e, []byte(`{}`)); err != nil || got.Status != topup.StatusSucceeded {
 		t.Errorf("got %+v %v", got, err)
 	}
@@ -404,7 +405,7 @@ func TestAnAnswerSettlesWhatWasUnknown(t *testing.T) {
 		r.replies(200, body)
 		id := r.open()
 		// An alert has told the same already, so that the answer is a repeat.
-		e := highhelp.Said{ProjectID: project, PaymentID: id, Status: "processing", SubStatus: "paid"}.Event(topup.SourceAlert, 10)
+		e := highhelp.Report{ProjectID: project, PaymentID: id, Status: "processing", SubStatus: "paid"}.Event(topup.SourceAlert, 10)
 		r.unknown(id)
 		if _, err := r.store.FlagOutcomeUnknown(t.Context(), id); err != nil {
 			t.Fatal(err)
@@ -908,11 +909,11 @@ func TestSeveralPaymentsWithOddAnswersHoldUpOthersNotForEver(t *testing.T) {
 }
 
 func TestThereIsNoGateWithoutItsURL(t *testing.T) {
-	if g, err := watch.NewGate(config.JetPay{}); g != nil || err != nil {
+	if g, err := jetpay.NewGate(config.JetPay{}); g != nil || err != nil {
 		t.Errorf("got %v %v", g, err)
 	}
 	for _, p := range []config.Project{{ID: 1}, {ID: 1, Secrets: []config.Secret{{}}}} {
-		if _, err := watch.NewGate(config.JetPay{GateURL: "http://127.0.0.1", Projects: []config.Project{p}}); err == nil {
+		if _, err := jetpay.NewGate(config.JetPay{GateURL: "http://127.0.0.1", Projects: []config.Project{p}}); err == nil {
 			t.Errorf("%v: got no error", p)
 		}
 	}

@@ -1,7 +1,8 @@
-package handlers
+package jetpay
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -10,36 +11,36 @@ import (
 	"tolem/topup"
 )
 
-// eventOf translates a callback (JetPay Gate, "Callbacks in Gate") that was
+// Event translates a callback (JetPay Gate, "Callbacks in Gate") that was
 // signed with a key of p. It never refuses: what cannot be read is left empty.
-func eventOf(b *signing.Body, p *project, c claim) topup.Event {
-	m := callbackMembers(b)
-	sum, sumOK := moneyOf(m.sum)
-	initial, initialOK := moneyOf(m.initial)
+func (m Message) Event(p *Project) topup.Event {
+	c := callbackMembers(m.body)
+	sum, sumOK := moneyOf(c.sum)
+	initial, initialOK := moneyOf(c.initial)
 	e := topup.Event{
-		Provider:    provider,
-		Project:     p.id,
+		Provider:    Provider,
+		Project:     p.ID,
 		Source:      topup.SourceCallback,
 		Amounts:     topup.AmountExact,
-		MaybeCut:    mayBeCut(b, m.paymentID),
-		Operation:   operationOf(m.operationID),
-		Outcome:     outcomeOf(m),
+		MaybeCut:    mayBeCut(m.body, c.paymentID),
+		Operation:   c.operationID.Digits(),
+		Outcome:     outcomeOf(c),
 		Sum:         sum,
 		Initial:     initial,
-		TopUp:       m.paymentMethod.Kind() == signing.KindString && slices.Contains(p.callbackMethods, m.paymentMethod.Text()),
-		Method:      shown(m.paymentMethod),
-		Status:      shown(m.paymentStatus),
-		Code:        shown(m.code),
-		Message:     shown(m.message),
-		ReceiptID:   shown(m.receiptID),
-		EffectiveAt: dateOf(m.operationDate, m.paymentDate),
+		TopUp:       c.paymentMethod.Kind() == signing.KindString && slices.Contains(p.callbackMethods, c.paymentMethod.StringValue()),
+		Method:      topup.Shown(c.paymentMethod.StringOrNumber()),
+		Status:      topup.Shown(c.paymentStatus.StringOrNumber()),
+		Code:        topup.Shown(c.code.StringOrNumber()),
+		Message:     topup.Shown(c.message.StringOrNumber()),
+		ReceiptID:   topup.Shown(c.receiptID.StringOrNumber()),
+		EffectiveAt: dateOf(c.operationDate, c.paymentDate),
 	}
-	e.Complete = c.readable && !e.MaybeCut && e.Operation != "" && sumOK && initialOK
-	e.Reference = referenceOf(m.paymentID)
+	e.Complete = m.claim.readable && !e.MaybeCut && e.Operation != "" && sumOK && initialOK
+	e.Reference = referenceOf(c.paymentID)
 	if e.Reference == "" && e.Outcome == topup.OutcomePaid && e.Complete {
 		e.Reference = topup.UnnamedReference(e.Operation)
 	}
-	e.Fingerprint = fingerprint(e, m)
+	e.Fingerprint = fingerprint(e, c)
 	return e
 }
 
@@ -54,8 +55,8 @@ func eventOf(b *signing.Body, p *project, c claim) topup.Event {
 // payer's browser carries, it has the payment_id and payment_amount of those.
 // Cut from another callback, the lines that stood there are hidden in a value,
 // as those of a Payment Page may be: a ':' in a name is doubled, so that they
-// cannot stand elsewhere as lines. Such a movement moves no money; somebody must
-// look. Nor does one whose payment.id has a ';' in it: none of ours has, and what
+// cannot stand elsewhere as lines. Such a movement moves no money; an operator
+// decides. Nor does one whose payment.id has a ';' in it: none of ours has, and what
 // follows it may be any line.
 func mayBeCut(b *signing.Body, paymentID signing.Value) bool {
 	if paymentID.Kind() == signing.KindString && bytes.IndexByte(paymentID.Bytes(), ';') >= 0 {
@@ -70,7 +71,7 @@ func mayBeCut(b *signing.Body, paymentID signing.Value) bool {
 		b.HidesLine("payment", "operation", "payment_id", "payment_amount")
 }
 
-// members are the members of a callback that we look at. One that is missing
+// members are the members of a callback that we read. One that is missing
 // is the zero Value, a null.
 type members struct {
 	paymentID, paymentStatus, paymentDate, paymentMethod       signing.Value
@@ -103,29 +104,20 @@ func callbackMembers(b *signing.Body) members {
 	}
 }
 
-// word returns a string; the words of the protocol are lower-case and compared
-// exactly, so that anything else is a word that we do not know.
-func word(v signing.Value) string {
-	if v.Kind() != signing.KindString {
-		return ""
-	}
-	return string(v.Bytes())
-}
-
 // outcomeOf is the status table (JetPay Gate, "Rules for money"): the payment's
 // status and the operation's type decide. The operation's status alone decides
 // nothing, except that a movement, a refund or a reversal needs it to be a
 // success.
 func outcomeOf(m members) topup.Outcome {
-	typ, status, operation := word(m.operationType), word(m.paymentStatus), word(m.operationStatus)
+	typ, status, operation := m.operationType.StringValue(), m.paymentStatus.StringValue(), m.operationStatus.StringValue()
 	refund := strings.Contains(typ, "refund")
 	reversal := !refund && takesBack(typ)
 	switch {
 	case typ == "sale" && operation == "success" && status == "success":
 		return topup.OutcomePaid
 	case (refund || reversal) && operation != "success" && operation != "":
-		// It was declined or is under way. What the payment's status says of
-		// earlier ones, their own messages have said.
+		// It was declined or is under way. What the payment's status reports of
+		// earlier ones, their own messages have reported.
 		return paidOrOpen(status)
 	case status == "refunded", status == "partially refunded", refund && operation == "success":
 		return topup.OutcomeRefunded
@@ -164,10 +156,10 @@ func isDecline(status string) bool {
 	return false
 }
 
-// leavesOpen reports whether a code says that a declined payment may still be
+// leavesOpen reports whether a code means that a declined payment may still be
 // paid.
 func leavesOpen(code signing.Value) bool {
-	text, _ := idOf(code)
+	text, _ := code.ID()
 	switch text {
 	case "19999", "29999", "20802", "20899":
 		return true
@@ -178,7 +170,7 @@ func leavesOpen(code signing.Value) bool {
 // referenceOf returns the payment's id; of what is no id, what can be shown of
 // it, which is nothing for a value that is neither text nor number.
 func referenceOf(v signing.Value) string {
-	if id, ok := idOf(v); ok && topup.CheckID(id) == nil {
+	if id, ok := v.ID(); ok && topup.CheckID(id) == nil {
 		return id
 	}
 	switch v.Kind() {
@@ -190,42 +182,24 @@ func referenceOf(v signing.Value) string {
 	return ""
 }
 
-// operationOf returns the operation's digits, or nothing.
-func operationOf(v signing.Value) string {
-	if !isDigits(v) {
-		return ""
-	}
-	return v.Text()
-}
-
+// moneyOf reads an amount and its currency; false if a message cannot carry them.
 func moneyOf(m moneyMembers) (topup.Money, bool) {
-	amount, ok := amountOf(m.amount)
-	if !ok || m.currency.Kind() != signing.KindString || !topup.KnownCurrency(m.currency.Text()) {
+	amount, ok := m.amount.Integer()
+	if !ok {
 		return topup.Money{}, false
 	}
-	return topup.Money{Amount: amount, Currency: m.currency.Text()}, true
+	return topup.MoneyOf(amount, m.currency.StringValue())
 }
 
 // dateOf returns the first date that can be read, as the accounting date of
-// what happened. Years that no payment is of are taken as unreadable.
+// what happened.
 func dateOf(dates ...signing.Value) time.Time {
 	for _, v := range dates {
-		for _, layout := range [...]string{"2006-01-02T15:04:05-0700", time.RFC3339} {
-			at, err := time.Parse(layout, word(v))
-			if err == nil && at.UTC().Year() >= 2000 && at.UTC().Year() <= 9999 {
-				return at.UTC()
-			}
+		if at := topup.ParseDate(v.StringValue()); !at.IsZero() {
+			return at
 		}
 	}
 	return time.Time{}
-}
-
-// shown returns the provider's own words, for people to read.
-func shown(v signing.Value) string {
-	if v.Kind() != signing.KindString && v.Kind() != signing.KindNumber {
-		return ""
-	}
-	return topup.Shown(v.Text())
 }
 
 // fingerprint is equal for a message and its repeats: what it covers is what
@@ -234,7 +208,7 @@ func shown(v signing.Value) string {
 // that cannot be read, has none: it is never taken for a repeat.
 //
 // The code counts but for a movement: a decline that may still be paid and then
-// becomes final is news. What a movement's fingerprint is made of can never
+// becomes final is no duplicate. What a movement's fingerprint is made of can never
 // change: those of years ago are stored, and the platform may send them again.
 func fingerprint(e topup.Event, m members) []byte {
 	if e.Reference == "" || e.Outcome == topup.OutcomePaid && !e.Complete {
@@ -252,11 +226,23 @@ func fingerprint(e topup.Event, m members) []byte {
 	f.AddText(e.Provider)
 	f.AddText(e.Project)
 	for _, v := range counts {
-		if v.Kind() == signing.KindString || v.Kind() == signing.KindNumber {
+		if v.IsStringOrNumber() {
 			f.Add(v.Bytes())
 		} else {
 			f.AddAbsent() // unlike an empty text
 		}
 	}
 	return f.Sum()
+}
+
+// ReadStored reads a stored callback anew, for an operator's step. Its signature
+// was verified when it arrived. It works without the project's configuration,
+// which may be gone: which methods the project takes does not matter here.
+func ReadStored(project string, body []byte) (topup.Event, error) {
+	b, err := signing.Parse(body)
+	if err != nil {
+		return topup.Event{}, fmt.Errorf("parse the stored message: %w", err)
+	}
+	defer b.Release()
+	return Read(b).Event(&Project{ID: project}), nil
 }

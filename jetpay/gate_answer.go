@@ -1,4 +1,4 @@
-package watch
+package jetpay
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 // (JetPay Gate, payment status).
 const gateUnknown = "3061"
 
-// maxGateOperations bounds how many operations of an answer are looked at.
+// maxGateOperations bounds how many operations of an answer are read.
 const maxGateOperations = 100
 
 // GateStatus is what the platform knows of a payment.
@@ -24,34 +24,34 @@ const (
 	GateUnknown   GateStatus = "unknown"   // it is not known to the platform
 )
 
-// GateAnswer is what the Gate says of a payment. Texts are the platform's own
-// words, for people to read.
+// GateAnswer is what the Gate responded about a payment. Texts are the platform's
+// own, for people to read.
 type GateAnswer struct {
-	HTTPStatus int
-	Status     GateStatus // empty beside an error
-	Words      string     // payment.status
-	Operation  string     // of the sale
-	Sum        topup.Money
-	Code       string // of a refusal, else of the sale
-	Message    string
+	HTTPStatus  int
+	Status      GateStatus // empty beside an error
+	StatusValue string     // payment.status
+	Operation   string     // of the sale
+	Sum         topup.Money
+	Code        string // of a refusal, else of the sale
+	Message     string
 }
 
-// shows reports whether there is anything in the answer for people to read.
-func (a GateAnswer) shows() bool { return a.Words != "" || a.Code != "" || a.Message != "" }
+// HasText reports whether there is anything in the answer for people to read.
+func (a GateAnswer) HasText() bool { return a.StatusValue != "" || a.Code != "" || a.Message != "" }
 
-// gateText returns a text or a number of an answer, for people to read.
+// gateText returns a string or a number of an answer, for people to read.
 func gateText(b *signing.Body, paths ...string) string {
 	for _, path := range paths {
-		v, ok := b.Lookup(path)
-		if ok && (v.Kind() == signing.KindString || v.Kind() == signing.KindNumber) && v.Text() != "" {
-			return topup.Shown(v.Text())
+		v, _ := b.Lookup(path)
+		if text := v.StringOrNumber(); text != "" {
+			return topup.Shown(text)
 		}
 	}
 	return ""
 }
 
-// readGate reads an answer. Anything but a clear status is an error; what it
-// says of the reason is in the error and in the answer.
+// readGate reads an answer. Anything but a clear status is an error; the reason
+// that it gives is in the error and in the answer.
 func readGate(status int, answer []byte, paymentID string) (GateAnswer, error) {
 	a := GateAnswer{HTTPStatus: status}
 	b, err := signing.Parse(answer)
@@ -70,16 +70,16 @@ func readGate(status int, answer []byte, paymentID string) (GateAnswer, error) {
 			return refusal, nil
 		}
 	}
-	words := gateText(b, "payment:status")
+	shown := gateText(b, "payment:status")
 	switch {
 	case status != http.StatusOK:
 		return refusal, refusedBy(refusal, isAboutPayment(status), "")
-	case words == "":
+	case shown == "":
 		return refusal, refusedBy(refusal, true, "it has no payment.status")
 	case b.Has("payment:id") && gateText(b, "payment:id") != paymentID:
 		return a, refusedBy(a, true, "it is about another payment")
 	}
-	a.Words, a.Status = words, gateStatusOf(words)
+	a.StatusValue, a.Status = shown, gateStatusOf(shown)
 	sale := saleIn(b)
 	a.Sum = sale.sum
 	if sale.at != "" {
@@ -90,8 +90,8 @@ func readGate(status int, answer []byte, paymentID string) (GateAnswer, error) {
 
 // gateStatusOf: money that went back in part was paid, too, and the rest of it is
 // still the customer's.
-func gateStatusOf(words string) GateStatus {
-	switch words {
+func gateStatusOf(status string) GateStatus {
+	switch status {
 	case "success", "partially refunded", "partially reversed":
 		return GateSucceeded
 	}
@@ -110,19 +110,19 @@ type sale struct {
 func saleIn(b *signing.Body) sale {
 	var found sale
 	n := 0
-	look := func(path string) {
+	read := func(path string) {
 		if gateText(b, path+":type") == "sale" && gateText(b, path+":status") == "success" {
 			n++
 			found = sale{at: path, sum: sumAt(b, path+":sum_initial")}
 		}
 	}
-	look("operation")
+	read("operation")
 	for i := range maxGateOperations {
 		path := fmt.Sprintf("operations:%d", i)
 		if !b.Has(path) {
 			break
 		}
-		look(path)
+		read(path)
 	}
 	switch {
 	case n == 0:
@@ -135,12 +135,10 @@ func saleIn(b *signing.Body) sale {
 
 // sumAt returns a sum, the zero one if it cannot be read.
 func sumAt(b *signing.Body, path string) topup.Money {
-	amount, err := topup.ParseAmount(gateText(b, path+":amount"))
-	currency := gateText(b, path+":currency")
-	if err != nil || amount < 1 || amount > topup.MaxAmount || !topup.ValidCurrency(currency) {
-		return topup.Money{}
-	}
-	return topup.Money{Amount: amount, Currency: currency}
+	amount, _ := b.Lookup(path + ":amount")
+	currency, _ := b.Lookup(path + ":currency")
+	sum, _ := moneyOf(moneyMembers{amount, currency})
+	return sum
 }
 
 // isAboutPayment reports whether a refusal can be about the one payment: not that

@@ -1,4 +1,4 @@
-package handlers_test
+package jetpay_test
 
 import (
 	"bytes"
@@ -9,18 +9,13 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"tolem/handlers"
 	"tolem/signing"
 	"tolem/topup"
 )
 
 func eventOf(t testing.TB, body string) topup.Event {
 	t.Helper()
-	e, err := handlers.EventOf([]byte(body), "1234", "kaspi")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
+	return eventOfProject(t, body, 1234)
 }
 
 func TestTheSampleCallbackReadsAsItIsPrinted(t *testing.T) {
@@ -400,9 +395,8 @@ func TestARepeatIsWhatTheRulesCallOne(t *testing.T) {
 	if none.Fingerprint != nil {
 		t.Error("a message without payment.id has a fingerprint")
 	}
-	other, err := handlers.EventOf([]byte(callbackBody), "77", "kaspi")
-	if err != nil || bytes.Equal(other.Fingerprint, base) {
-		t.Errorf("another project has the same fingerprint (%v)", err)
+	if other := eventOfProject(t, callbackBody, 77); bytes.Equal(other.Fingerprint, base) {
+		t.Error("another project has the same fingerprint")
 	}
 	absent := eventOf(t, edit(t, callbackBody, `"status":"success",`, ``)).Fingerprint
 	if empty := eventOf(t, edit(t, callbackBody, `"status":"success"`, `"status":""`)).Fingerprint; bytes.Equal(absent, empty) {

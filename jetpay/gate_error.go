@@ -1,4 +1,4 @@
-package watch
+package jetpay
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 // platform's own code and text, if it refused, and what to do.
 type GateError struct {
 	HTTPStatus int // 0: no answer came
-	// The platform's own words, if it refused.
+	// The platform's own code and text, if it refused.
 	Code    string
 	Message string
 
@@ -41,9 +41,9 @@ func (e *GateError) Error() string {
 	return strings.Join(parts, ": ")
 }
 
-// unusableOf reports whether the Gate has answered, and gave no status of the
+// IsUnusable reports whether the Gate has answered, and gave no status of the
 // payment that it was asked about: that may be the payment's fault.
-func unusableOf(err error) bool {
+func IsUnusable(err error) bool {
 	failed := (*GateError)(nil)
 	return errors.As(err, &failed) && failed.unusable
 }
@@ -77,8 +77,8 @@ func adviceFor(status int) string {
 	return ""
 }
 
-// unreachable says why no answer came, each kind in words of our own: errors of
-// the network may quote what came over it.
+// unreachable says why no answer came, each kind in a text of our own: errors of
+// the network may quote what was received.
 func unreachable(err error) *GateError {
 	var (
 		lookup      *net.DNSError
@@ -115,8 +115,8 @@ func unreachable(err error) *GateError {
 	return gateFailed("no answer came")
 }
 
-// certificateFault says what is wrong with a certificate, without what stands in
-// it.
+// certificateFault says what is wrong with a certificate, without its
+// content.
 func certificateFault(err error) string {
 	var (
 		host    x509.HostnameError
