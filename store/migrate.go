@@ -85,9 +85,14 @@ func lockMigration(ctx context.Context, conn *pgx.Conn) error {
 		if _, err := conn.PgConn().Exec(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED; "+unlimitedSQL).ReadAll(); err != nil {
 			return err
 		}
-		var held bool
-		if err := conn.QueryRow(ctx, fmt.Sprintf("SELECT pg_try_advisory_xact_lock(%d, 0)", pgLockMigration)).Scan(&held); err != nil || held {
+		// In the simple protocol: the portal of the extended one stays open, with its
+		// snapshot, until the transaction ends.
+		answer, err := conn.PgConn().Exec(ctx, fmt.Sprintf("SELECT pg_try_advisory_xact_lock(%d, 0)", pgLockMigration)).ReadAll()
+		if err != nil {
 			return err
+		}
+		if string(answer[0].Rows[0][0]) == "t" {
+			return nil
 		}
 		if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil {
 			return err
