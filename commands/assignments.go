@@ -64,20 +64,31 @@ func creditOf(t topup.Transaction) (account string, money topup.Money) {
 
 // reportAssignments prints a line for each row that was refused.
 func (p *program) reportAssignments(file string, rows []assignment, err error) error {
-	joined, many := err.(interface{ Unwrap() []error })
-	if !many {
+	refusals := assignErrors(err)
+	if len(refusals) == 0 {
 		return err
 	}
-	refused := 0
-	for _, e := range joined.Unwrap() {
-		var refusal store.AssignError
-		if !errors.As(e, &refusal) {
-			return err
-		}
-		refused++
+	for _, refusal := range refusals {
 		fmt.Fprintf(p.stdio.Err, "line %d: %s\n", rows[refusal.Index].line, printable(refusal.Err.Error()))
 	}
-	return fmt.Errorf("%s: %d of %d rows were refused; nothing was assigned", file, refused, len(rows))
+	return fmt.Errorf("%s: %d of %d rows were refused; nothing was assigned", file, len(refusals), len(rows))
+}
+
+// assignErrors are all refusals in an error, however they were joined.
+func assignErrors(err error) []store.AssignError {
+	switch e := err.(type) {
+	case store.AssignError:
+		return []store.AssignError{e}
+	case interface{ Unwrap() []error }:
+		var list []store.AssignError
+		for _, one := range e.Unwrap() {
+			list = append(list, assignErrors(one)...)
+		}
+		return list
+	case interface{ Unwrap() error }:
+		return assignErrors(e.Unwrap())
+	}
+	return nil
 }
 
 // readAssignments reads the file and reports every line that cannot be one.

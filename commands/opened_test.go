@@ -49,7 +49,7 @@ func TestProductionWarnsOfABookThatIsNew(t *testing.T) {
 func databaseLine(t *testing.T, r *running) map[string]any {
 	t.Helper()
 	for _, line := range logged(t, r.lines.String()) {
-		if message, _ := line["msg"].(string); strings.HasPrefix(message, "the database") {
+		if message, _ := line["msg"].(string); strings.HasPrefix(message, "the database") && line["created"] != nil {
 			return line
 		}
 	}

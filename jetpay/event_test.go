@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"tolem/jetpay"
 	"tolem/signing"
 	"tolem/topup"
 )
@@ -317,6 +318,10 @@ func TestWhatWasSignedAsSomethingElseIsNoMovement(t *testing.T) {
 			}
 			if e := eventOf(t, bodies.forged); e.Outcome != topup.OutcomePaid || e.Complete || !e.MaybeCut {
 				t.Errorf("got %+v", e)
+			}
+			// Read anew from the store, where its signature is not verified again.
+			if e, err := jetpay.ReadStored("1234", []byte(bodies.forged)); err != nil || e.Complete || !e.MaybeCut {
+				t.Errorf("stored: got %+v, %v", e, err)
 			}
 		})
 	}

@@ -14,10 +14,24 @@ import "bytes"
 // its lines have one cut only, up to the value. HighHelp does not.
 
 // SignedBeginsWith reports whether the string whose signature was verified
-// begins with a line whose first name is this one. It is false before a
-// successful Verify.
+// begins with a line whose first name is this one. Of a body whose signature was
+// not verified here, a stored message, it reports whether the string does in any
+// of the orders in which it may have been signed.
 func (b *Body) SignedBeginsWith(name string) bool {
-	rest, ok := bytes.CutPrefix(b.signed, []byte(name))
+	if b.signed != nil {
+		return beginsWith(b.signed, name)
+	}
+	b.writeLines(&b.rules)
+	for _, by := range [...]order{naturally, byPath, byLine} {
+		if lines := b.sortLines(nil, by); len(lines) > 0 && beginsWith(b.written[lines[0].path:lines[0].end], name) {
+			return true
+		}
+	}
+	return false
+}
+
+func beginsWith(text []byte, name string) bool {
+	rest, ok := bytes.CutPrefix(text, []byte(name))
 	return ok && len(rest) > 0 && rest[0] == ':'
 }
 

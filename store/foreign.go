@@ -53,7 +53,7 @@ func refuseForeign(ctx context.Context, path string) error {
 	n, err := io.ReadFull(file, head)
 	_ = file.Close() // it was only read
 	if err == nil && string(head) != sqliteMagic || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("%s is no SQLite database, or an encrypted one: name another file in database.dsn", path)
+		return fmt.Errorf("%s is damaged, encrypted, or no SQLite database: name another file in database.dsn, or restore a backup (docs/operations.md, Backup and restore)", path)
 	}
 	if n == 0 {
 		return nil

@@ -60,7 +60,7 @@ func TestAFileThatIsNoDatabaseIsRefusedAndLeftAsItIs(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := store.Open(context.Background(), store.Options{Path: path, Exclusive: true})
-		if err == nil || !strings.Contains(err.Error(), path+" is no SQLite database") {
+		if err == nil || !strings.Contains(err.Error(), path+" is damaged, encrypted, or no SQLite database") {
 			t.Errorf("got %v", err)
 		}
 		if string(mustReadFile(t, path)) != content {
