@@ -93,6 +93,7 @@ func commandsOf(block string) []string {
 
 // steadyPage replaces what differs from run to run.
 func steadyPage(text string) string {
+	text = regexp.MustCompile(`\bmessage \d+`).ReplaceAllString(text, "message N") // PostgreSQL numbers with gaps
 	return regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?( [+-]\d{4}|Z)?`).ReplaceAllStringFunc(steady(text), func(at string) string {
 		if strings.HasSuffix(at, ":00:00Z") { // a day's beginning, or the platform's date
 			return at

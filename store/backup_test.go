@@ -179,6 +179,10 @@ func TestACopyOfPostgreSQLHasEveryTableAndSaysWhereItCameFrom(t *testing.T) {
 	mustRecord(t, s, paid(mustIssue(t, s), "1"))
 	mustRecord(t, s, paid("theirs", "2")) // with a gap in the feed before it
 	mustOpenPayin(t, s, keyed("k", "h"))
+	closed := &topup.Account{CustomerID: "7999999999", AdditionalCustomerID: "C", Currency: "KGS", Closed: true, Contracts: []topup.Contract{{ID: "1", Number: "C-1"}}}
+	if _, err := s.PutAccount(ctx, closed); err != nil { // which makes history
+		t.Fatal(err)
+	}
 	must(t)(s.Reverse(ctx, must(t)(s.RecordPayment(ctx, recordOf("40"), anna)).ID, anna)) // a step, and what it freed
 	unreadable(t, s, "theirs-too", "41")                                                  // an open message
 	if err := s.SetWatchMark(context.Background(), "w", store.Mark{At: time.Unix(5, 0)}); err != nil {

@@ -59,6 +59,9 @@ func TestWhatMayBeDoneBesideAServerIsNoLoss(t *testing.T) {
 	mustAccounts(t, s)
 	credited, stop := underLoad(t, s)
 	raw := rawOpen(t, s)
+	if err := raw.QueryRow(`PRAGMA busy_timeout = 60000`).Scan(new(int)); err != nil {
+		t.Fatal(err)
+	}
 	for round := range 5 {
 		before := credited.Load()
 		waitFor(t, "more credits", func() bool { return credited.Load() > before+20 })
