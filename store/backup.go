@@ -82,7 +82,7 @@ func openSource(ctx context.Context, o Options) (src source, closeSource func() 
 		}
 	} else {
 		src.dialect = &sqliteDialect
-		if src.files, err = existingFiles(o.Path); err != nil {
+		if src.files, err = existingFiles(ctx, o.Path); err != nil {
 			return src, nil, err
 		}
 		if pool, _, err = openPool(src.files, 1, readOnlyPragmas()); err != nil {
@@ -95,13 +95,17 @@ func openSource(ctx context.Context, o Options) (src source, closeSource func() 
 	return src, pool.Close, nil
 }
 
-// existingFiles are those of a SQLite database that must be there.
-func existingFiles(path string) (*files, error) {
+// existingFiles are those of a SQLite database that must be there, and be ours: a
+// connection of a pool makes another program's one with a write-ahead log.
+func existingFiles(ctx context.Context, path string) (*files, error) {
 	if err := mustHaveContent(path); err != nil {
 		return nil, err
 	}
 	real, err := resolve(path)
 	if err != nil {
+		return nil, err
+	}
+	if err := refuseForeign(ctx, real); err != nil {
 		return nil, err
 	}
 	return openFiles(real, real, false, nil)

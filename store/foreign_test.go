@@ -41,6 +41,10 @@ func TestADatabaseOfAnotherProgramIsRefusedAndLeftAsItIs(t *testing.T) {
 					t.Errorf("%s: got %v", what, err)
 				}
 			}
+			_, err := store.Backup(context.Background(), store.Options{Path: path}, path+".copy")
+			if err == nil || !strings.Contains(err.Error(), path+" is the database of another program, with the tables ") {
+				t.Errorf("backup: got %v", err)
+			}
 			if !bytes.Equal(before, mustReadFile(t, path)) {
 				t.Error("the file was changed")
 			}
