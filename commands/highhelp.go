@@ -14,7 +14,7 @@ import (
 
 // highHelpProject is the configured HighHelp project that is meant.
 func (f keyFlags) highHelpProject(p *program) (*config.HighHelpProject, error) {
-	cfg, err := p.config(config.ProviderKeys)
+	cfg, err := p.config(config.HighHelpKeys)
 	if err != nil {
 		return nil, err
 	}

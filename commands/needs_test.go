@@ -54,6 +54,19 @@ func TestACommandNeedsTheSecretsThatItUses(t *testing.T) {
 			t.Errorf("%s uses them: got exit code %d\n%s", strings.Join(args, " "), got.code, got.err)
 		}
 	}
+	// Whoever signs for one provider needs no key of the other.
+	for provider, theirs := range map[string]string{"jetpay": "highhelp.", "highhelp": "jetpay."} {
+		for _, command := range []string{"sign", "verify"} {
+			args := []string{command, "--provider", provider, body}
+			if command == "verify" && provider == "highhelp" {
+				args = append(args, "--timestamp", "1764000000", "--signature", "x")
+			}
+			got := s.tolem(t, args...)
+			if got.code != 1 || !strings.Contains(got.err, "the file cannot be read") || strings.Contains(got.err, theirs) {
+				t.Errorf("%s: got exit code %d\n%s", strings.Join(args, " "), got.code, got.err)
+			}
+		}
+	}
 	// What they do not open they still check.
 	s.env = append(s.env, "TOLEM_LISTEN=nowhere")
 	if got := s.tolem(t, "payments", "list"); got.code != 1 || !strings.Contains(got.err, "listen: must be host:port") {

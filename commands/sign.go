@@ -42,7 +42,7 @@ func (f keyFlags) keys(p *program) ([]*signing.Key, error) {
 		}
 		return []*signing.Key{key}, nil
 	}
-	cfg, err := p.config(config.ProviderKeys)
+	cfg, err := p.config(config.JetPayKeys)
 	if err != nil {
 		return nil, err
 	}

@@ -120,7 +120,7 @@ func (r *rules) highhelpProject(key string, project *HighHelpProject) {
 	if !isVisible(project.AlgorithmHeader) || len(project.AlgorithmHeader) > 255 {
 		r.problem(key+".algorithm_header", "must be at most 255 visible ASCII characters without spaces, because it travels in an HTTP header")
 	}
-	if project.RequestKey.Algorithm == AlgorithmHMAC && project.AccessToken.IsZero() && r.need(ProviderKeys) {
+	if project.RequestKey.Algorithm == AlgorithmHMAC && project.AccessToken.IsZero() && r.need(HighHelpKeys) {
 		r.warn(key+".access_token", "is missing; an HMAC key has none of its own, so requests carry no x-access-token")
 	}
 }
@@ -152,7 +152,7 @@ func (r *rules) alertKey(key string, k *AlertKey) (fingerprint string) {
 			r.problem(key+".algorithm", "must be one of rsa, hmac")
 			return ""
 		}
-		if r.need(ProviderKeys) {
+		if r.need(HighHelpKeys) {
 			r.warn(key, "is missing; every alert of this project will be refused")
 		}
 	}
@@ -182,8 +182,8 @@ func (r *rules) keySecret(key string, inline Secret, file string) Secret {
 		return inline
 	case fileGiven:
 		at = key + ".secret_file"
-		inline = r.secretFile(ProviderKeys, at, file)
-	case inline.IsZero() && r.need(ProviderKeys):
+		inline = r.secretFile(HighHelpKeys, at, file)
+	case inline.IsZero() && r.need(HighHelpKeys):
 		r.problem(at, "is missing or empty; give a secret or a secret_file")
 	}
 	r.warnOfWrapping(at, inline)

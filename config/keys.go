@@ -58,12 +58,12 @@ func (r *rules) publicKeyFile(key, path string) (text, print string) {
 
 func (r *rules) pemFile(key, path, missing string) (string, bool) {
 	if !r.given(key) {
-		if r.need(ProviderKeys) {
+		if r.need(HighHelpKeys) {
 			r.problem(key, "is missing; "+missing)
 		}
 		return "", false
 	}
-	if !r.need(ProviderKeys) {
+	if !r.need(HighHelpKeys) {
 		return "", false
 	}
 	text, err := readText(path, "key", maxKeyFile)

@@ -8,10 +8,12 @@ type Secrets uint8
 const (
 	DatabaseURL  Secrets = 1 << iota // of PostgreSQL
 	AdminTokens                      // admin.tokens
-	ProviderKeys                     // secrets and keys of the projects, of JetPay and of HighHelp
+	JetPayKeys                       // secrets of the projects
+	HighHelpKeys                     // keys and tokens of the projects
 
-	NoSecrets  Secrets = 0
-	AllSecrets         = DatabaseURL | AdminTokens | ProviderKeys
+	NoSecrets    Secrets = 0
+	ProviderKeys         = JetPayKeys | HighHelpKeys
+	AllSecrets           = DatabaseURL | AdminTokens | ProviderKeys
 )
 
 // need reports whether secrets of a kind are read. If they are not, those in files stay unset, and absent ones are no

@@ -27,7 +27,8 @@ func TestOnlyTheFilesOfNeededSecretsAreOpened(t *testing.T) {
 		config.NoSecrets:    {},
 		config.DatabaseURL:  {"database.dsn_file"},
 		config.AdminTokens:  {"admin.tokens[0].token_file"},
-		config.ProviderKeys: {"jetpay.projects[0].secret_files[0]", "highhelp.projects[0].request_key.private_key_file", "highhelp.projects[0].alert_key.public_key_file", "highhelp.projects[1].request_key.secret_file", "highhelp.projects[1].alert_key.secret_file"},
+		config.JetPayKeys:   {"jetpay.projects[0].secret_files[0]"},
+		config.HighHelpKeys: {"highhelp.projects[0].request_key.private_key_file", "highhelp.projects[0].alert_key.public_key_file", "highhelp.projects[1].request_key.secret_file", "highhelp.projects[1].alert_key.secret_file"},
 	} {
 		got, warnings, err := config.LoadFor(needs, path, nil)
 		wantLines(t, "warnings", warnings, nil)

@@ -291,7 +291,7 @@ func (r *rules) projects() {
 }
 
 func (r *rules) projectSecrets(key string, project *Project) {
-	if len(project.Secrets)+len(project.SecretFiles) == 0 && r.need(ProviderKeys) {
+	if len(project.Secrets)+len(project.SecretFiles) == 0 && r.need(JetPayKeys) {
 		r.problem(key+".secrets", "give at least one secret, here or in secret_files")
 		return
 	}
@@ -304,7 +304,7 @@ func (r *rules) projectSecrets(key string, project *Project) {
 	}
 	for i, path := range project.SecretFiles {
 		at := fmt.Sprintf("%s.secret_files[%d]", key, i)
-		project.Secrets = append(project.Secrets, r.secretFile(ProviderKeys, at, path))
+		project.Secrets = append(project.Secrets, r.secretFile(JetPayKeys, at, path))
 		r.warnOfWrapping(at, project.Secrets[len(project.Secrets)-1])
 	}
 }
