@@ -74,7 +74,7 @@ func TestKZPhoneNormaliser(t *testing.T) {
 
 func TestAnIDThatASpreadsheetHasDestroyedIsNoRecords(t *testing.T) {
 	destroyed := []string{
-		"9.96555E+11", "9,96555E+11", "1E+11", "9.96555e+11", "1.2E-05", "7071234569.0", "7071234569,00", "'7011110001", `="7011110001"`,
+		"9.96555E+11", "9,96555E+11", "1E+11", "9.96555e+11", "1.2E-05", "7.071234567E9", "9.96555123456E11", "1.0E7", "7071234569.0", "7071234569,00", "'7011110001", `="7011110001"`,
 		"#N/A", "#n/a", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!", "#Н/Д", "#ССЫЛКА!", "#ЗНАЧ!", "#ИМЯ?", "########",
 		"NULL", "null", "None", "nan", "NaN", "N/A", "undefined", `\N`,
 	}
@@ -85,7 +85,7 @@ func TestAnIDThatASpreadsheetHasDestroyedIsNoRecords(t *testing.T) {
 			t.Errorf("%s: got %v, want a problem of customer_id and of entities[1].id", id, problems)
 		}
 	}
-	for _, id := range []string{"12E5", "1E5", "0E11", "12.0", "10.5", "A-7071234569.0", "7071234569.01", "#12", "A#REF", "NULLA", "none", "NA", "O'Neill", "'m", "=e", "1000.00", "N", "0", "-"} {
+	for _, id := range []string{"12E5", "1E5", "0E11", "1.5E2", "12.5E11", "7.0e9", "12.0", "10.5", "A-7071234569.0", "7071234569.01", "#12", "A#REF", "NULLA", "none", "NA", "O'Neill", "'m", "=e", "1000.00", "N", "0", "-"} {
 		a := account()
 		a.CustomerID, a.Contracts[1].ID = id, id
 		if problems := a.Check(); len(problems) != 0 {

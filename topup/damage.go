@@ -16,6 +16,10 @@ var (
 	// scientific is a number as spreadsheets shorten it; they always write the
 	// exponent's sign, and a comma where that is the decimal separator.
 	scientific = regexp.MustCompile(`^[+-]?[0-9]{1,3}([.,][0-9]+)?[eE][+-][0-9]{1,3}$`)
+	// floating is a number as Java writes it (Double.toString), and with it the
+	// programs that read workbooks by Apache POI: from ten millions on, one digit
+	// before the point, and no sign of the exponent.
+	floating = regexp.MustCompile(`^[1-9]\.[0-9]{1,16}E([7-9]|[1-9][0-9]{1,2})$`)
 	// decimal is a whole number that was read as one with a fraction. One of
 	// fewer digits may be a number of the merchant's own, such as 12.0 or 1000.00.
 	decimal = regexp.MustCompile(`^([0-9]{4,}[.,]0|[0-9]{7,}[.,]0{2,6})$`)
@@ -68,6 +72,8 @@ func textDamage(text string) string {
 	switch {
 	case scientific.MatchString(text):
 		return "is a number in scientific notation, of which a spreadsheet has dropped digits; export the column as text"
+	case floating.MatchString(text):
+		return "is a number in scientific notation, as Java programs write long numbers; export the column as text"
 	case errorValue.MatchString(capitals), errorCode.MatchString(capitals):
 		return "is a spreadsheet's error value, not an id; mend the formula and export again"
 	case nothings[text]:
