@@ -159,8 +159,11 @@ func DecideReverse(b Book, transaction string) (Step, error) {
 	if t == nil {
 		return Step{}, NotFound("ledger transaction does not exist")
 	}
-	if b.reversalOf(t) != nil {
-		return Step{}, Conflict("this transaction has been reversed")
+	if last := b.reversalOf(t); last != nil {
+		for next := last; next != nil; next = b.reversalOf(next) {
+			last = next
+		}
+		return Step{}, Conflict("this transaction has been reversed; the last reversal is %s: reverse that one to change it back", last.ID)
 	}
 	root, undoes := b.root(t)
 	s := Step{Kind: KindReversal, Reverses: t.ID, Postings: Mirror(t.Postings), Earliest: t.EffectiveAt}
