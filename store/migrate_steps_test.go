@@ -179,6 +179,9 @@ func TestABookOfBeforeOperatorsStepsGoesOn(t *testing.T) {
 	b.payment("p_refunded", succeeded, topup.FlagRefund)
 	b.message("p_refunded", "credited", b.post("p_refunded", "credit", settlement, own, 10000, "", true, nil, nil), paid("p_refunded", "30"))
 	refund := b.message("p_refunded", "noted", 0, paid("p_refunded", "31", func(e *topup.Event) { e.Outcome, e.Status = topup.OutcomeRefunded, "refunded" }))
+	// Called paid, in a message that is no movement.
+	b.payment("p_called_paid", topup.StatusExpired, 0)
+	b.message("p_called_paid", "noted", 0, paid("p_called_paid", "40", func(e *topup.Event) { e.Outcome = topup.OutcomePaidStatus }))
 	if err := b.db.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -187,6 +190,7 @@ func TestABookOfBeforeOperatorsStepsGoesOn(t *testing.T) {
 	s := mustOpen(t, at, func(o *store.Options) { o.Now = c.Now })
 	mustAccounts(t, s)
 	shows(t, s, "p_credited", "succeeded, credited 10000")
+	shows(t, s, "p_called_paid", "review, outcome_unknown")
 	shows(t, s, "p_bound", "review, 1 in suspense, second_operation reversed")
 	shows(t, s, "p_reversed", "review, reversed")
 	shows(t, s, "p_again", "succeeded, credited 10001, amount_differs")

@@ -102,6 +102,14 @@ UPDATE payments p SET flags = flags & ~CAST(2048 AS BIGINT) WHERE flags <> 0 AND
 UPDATE payments p SET status = 'review' WHERE flags <> 0 AND flags & 2048 <> 0 AND status = 'succeeded' AND NOT EXISTS (
     SELECT 1 FROM suspense_items i WHERE i.payment_id = p.payment_id AND i.state = 'assigned');
 
+-- A callback that called a payment paid without being a movement was only noted,
+-- and the payment expired: somebody must look. 1024 is the flag outcome_unknown.
+UPDATE payments SET status = 'review', flags = flags | 1024
+    WHERE status <> 'succeeded' AND (status = 'pending' OR status = 'expired' OR status = 'declined')
+        AND provider = 'jetpay' AND customer_id <> '' AND credit_seq IS NULL AND EXISTS (
+            SELECT 1 FROM messages m WHERE m.reference = payments.payment_id AND m.payment_id = payments.payment_id
+                AND m.disposition = 'noted' AND m.status = 'success');
+
 -- An operation is taken out only when the transaction that it belonged to was
 -- reversed, and that reversal stands.
 -- +goose StatementBegin
