@@ -401,3 +401,67 @@ func TestAHighHelpSuccessUnderARecordedReferenceIsJudgedAsOfAnOperatorsCredit(t 
 	shows(t, s, made.PaymentID, "review, reversed")
 	wantBalances(t, s, map[string]int64{"customers:7000000000:1": 30000, "suspense:highhelp:57aff4db": 12000})
 }
+
+// What a success told of under a recorded reference, after the record was reversed,
+// stays posted whatever became of it: recording it again would credit it twice.
+func TestMoneyThatCameUnderAReferenceIsNotRecordedOnceItWasAssignedOrReturned(t *testing.T) {
+	for name, resolve := range map[string]func(*store.Store, string) error{
+		"assigned": func(s *store.Store, item string) error {
+			_, err := s.AssignSuspense(ctx, item, "7000000000", "1", anna)
+			return err
+		},
+		"returned": func(s *store.Store, item string) error {
+			_, err := s.ReturnSuspense(ctx, item, anna)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := bookOf(t)
+			r := recordOf("")
+			r.Provider, r.Project, r.Reference, r.Money = "highhelp", "57aff4db", "theirs-1", hundred
+			made := must(t)(s.RecordPayment(ctx, r, anna))
+			must(t)(s.Reverse(ctx, made.ID, anna))
+			mustRecord(t, s, told("theirs-1", topup.OutcomePaid, "success"))
+			for _, item := range feed(t, s) {
+				if item.Kind == topup.KindSuspense {
+					if err := resolve(s, item.ID); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			_, err := s.RecordPayment(ctx, r, anna)
+			refused(t, err, topup.KindConflict, "has posted already: see payments show "+made.PaymentID)
+			checked(t, s)
+		})
+	}
+}
+
+// The operation of a pay-in is free once the credit that it was bound to is
+// reversed, but not what an operator has suspended of a larger success.
+func TestALaterHighHelpSuccessDoesNotPostAgainWhatWasSuspendedOfAnEarlierOne(t *testing.T) {
+	s := bookOf(t)
+	id := mustIssue(t, s, func(n *store.NewPayment) { n.Provider, n.Project = "highhelp", "57aff4db" })
+	success := func(amount int64) int64 {
+		return stored(t, s, told(id, topup.OutcomePaid, "success", func(e *topup.Event) { e.Sum.Amount, e.Initial.Amount = amount, amount }))
+	}
+	suspend := func(m int64) topup.Transaction {
+		return must(t)(s.SuspendMessage(ctx, m, topup.SuspendRequest{}, readStored, anna))
+	}
+	credit := must(t)(s.CreditPayment(ctx, id, anna))
+	success(10000) // is bound to it
+	part := suspend(success(12000))
+	must(t)(s.Reverse(ctx, credit.ID, anna))
+	last := success(15000)
+	m, _, err := s.Message(ctx, last)
+	if err != nil || m.Disposition != topup.DispositionPosted || m.Open != topup.ToldConflict {
+		t.Errorf("got %+v, %v; want it to post nothing and to stay in sight", m, err)
+	}
+	wantBalances(t, s, map[string]int64{"suspense:highhelp:57aff4db": 2000})
+	if rest := suspend(last); rest.Postings[0].Amount != 13000 {
+		t.Errorf("suspended %d, want what is left", rest.Postings[0].Amount)
+	}
+	checked(t, s)
+
+	// Once nothing of it stands, a success is judged as ever.
+	must(t)(s.Reverse(ctx, part.ID, anna))
+}

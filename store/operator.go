@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -444,8 +445,8 @@ func (tx *wtx) carryOut(book topup.Book, step topup.Step, by By) (posted, error)
 			return posted{}, err
 		}
 	}
-	if step.Frees != "" {
-		if err := tx.freeOperations(seq(step.Frees), made.seq); err != nil {
+	if i := slices.IndexFunc(book.Transactions, func(t topup.Transaction) bool { return step.Frees != "" && t.ID == step.Frees }); i >= 0 {
+		if err := tx.freeOperations(p, &book.Transactions[i], made.seq); err != nil {
 			return posted{}, err
 		}
 	}
@@ -491,12 +492,18 @@ func (tx *wtx) moveItem(m topup.ItemMove, seq func(string) int64, by int64) erro
 const operationColumns = `operation, provider, project, seq, reference, sum_amount, sum_currency, initial_amount, initial_currency, entered`
 
 // freeOperations lets the operations of a transaction be entered again, since a
-// reversal has undone it.
-func (tx *wtx) freeOperations(seq, reversal int64) error {
+// reversal has undone it. They are found by their key: no index leads from a
+// transaction to its operation.
+func (tx *wtx) freeOperations(p *topup.Payment, root *topup.Transaction, reversal int64) error {
+	operations := []string{root.Operation}
+	if p.Credit != nil && p.Credit.Seq == root.Seq && p.Credit.Operation != root.Operation {
+		operations = append(operations, p.Credit.Operation)
+	}
+	const which = ` FROM operations WHERE operation IN (?) AND provider = ? AND project = ? AND seq = ?`
 	err := tx.gorm().Exec(`INSERT INTO freed_operations (`+operationColumns+`, freed_by)
-		SELECT `+operationColumns+`, CAST(? AS BIGINT) FROM operations WHERE seq = ?`, reversal, seq).Error
+		SELECT `+operationColumns+`, CAST(? AS BIGINT)`+which, reversal, operations, p.Provider, p.Project, root.Seq).Error
 	if err == nil {
-		err = tx.gorm().Exec(`DELETE FROM operations WHERE seq = ?`, seq).Error
+		err = tx.gorm().Exec(`DELETE`+which, operations, p.Provider, p.Project, root.Seq).Error
 	}
 	if err != nil {
 		return fmt.Errorf("free the operation: %w", err)
@@ -512,8 +519,8 @@ const newestFreedSQL = ` FROM freed_operations f WHERE f.seq = ? AND f.freed_by 
 // entered again, or has posted, meanwhile.
 func (tx *wtx) refuseTaken(seq int64) error {
 	var taken sql.NullString
-	err := tx.raw(`SELECT min(o.operation) FROM operations o WHERE EXISTS (SELECT 1`+newestFreedSQL+`
-		AND f.operation = o.operation AND f.provider = o.provider AND f.project = o.project)`, seq).Row().Scan(&taken)
+	err := tx.raw(`SELECT min((SELECT o.operation FROM operations o WHERE o.operation = f.operation AND o.provider = f.provider AND o.project = f.project))`+
+		newestFreedSQL, seq).Row().Scan(&taken)
 	if err != nil {
 		return fmt.Errorf("look for the operation: %w", err)
 	}
