@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -464,4 +465,41 @@ func TestALaterHighHelpSuccessDoesNotPostAgainWhatWasSuspendedOfAnEarlierOne(t *
 
 	// Once nothing of it stands, a success is judged as ever.
 	must(t)(s.Reverse(ctx, part.ID, anna))
+}
+
+// Money that cannot be read is in sight until somebody has dealt with it: also
+// when what was done about it is undone.
+func TestAMessageIsOpenAgainWhenItsSuspenseIsReversed(t *testing.T) {
+	s := bookOf(t)
+	open := func(want ...int64) {
+		t.Helper()
+		page, _, err := s.Messages(ctx, store.MessageFilter{Open: true})
+		if got := numbers(page); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("open: got %v, %v; want %v", got, err, want)
+		}
+		checked(t, s)
+	}
+	foreign := stored(t, s, paid("card-1", "3", func(e *topup.Event) { e.TopUp = false }))
+	nobodys, ours := unreadable(t, s, "their-id", "1"), unreadable(t, s, mustIssue(t, s), "2")
+	for _, m := range []int64{foreign, nobodys, ours} {
+		open(slices.DeleteFunc([]int64{ours, nobodys}, func(n int64) bool { return n < m })...)
+		request := topup.SuspendRequest{Amount: 5, Currency: "KZT"}
+		if m == foreign {
+			request = topup.SuspendRequest{}
+		}
+		made := must(t)(s.SuspendMessage(ctx, m, request, readStored, anna))
+		mirror := must(t)(s.Reverse(ctx, made.ID, anna))
+		open(slices.DeleteFunc([]int64{ours, nobodys}, func(n int64) bool { return n < m })...)
+		must(t)(s.Reverse(ctx, mirror.ID, anna))
+		open(slices.DeleteFunc([]int64{ours, nobodys}, func(n int64) bool { return n <= m })...)
+	}
+
+	// One that an operator called dealt with stays so.
+	dealt := unreadable(t, s, "their-id", "4")
+	if err := s.DismissMessage(ctx, dealt, anna); err != nil {
+		t.Fatal(err)
+	}
+	made := must(t)(s.SuspendMessage(ctx, dealt, topup.SuspendRequest{Amount: 5, Currency: "KZT"}, readStored, anna))
+	must(t)(s.Reverse(ctx, made.ID, anna))
+	open()
 }

@@ -449,14 +449,39 @@ func (tx *wtx) carryOut(book topup.Book, step topup.Step, by By) (posted, error)
 		if err := tx.freeOperations(p, &book.Transactions[i], made.seq); err != nil {
 			return posted{}, err
 		}
+		if err := tx.reopenMessage(seq(step.Frees)); err != nil {
+			return posted{}, err
+		}
 	}
 	if step.Retakes != "" {
 		if err := tx.retakeOperations(seq(step.Retakes)); err != nil {
 			return posted{}, err
 		}
+		if err := tx.gorm().Exec(`DELETE FROM open_messages WHERE message_id = (`+suspendedMessageSQL+`)`, seq(step.Retakes)).Error; err != nil {
+			return posted{}, fmt.Errorf("settle the message: %w", err)
+		}
 	}
 	book.Settle()
 	return made, tx.savePayment(p)
+}
+
+// suspendedMessageSQL is the message whose money an operator's transaction put
+// into suspense.
+const suspendedMessageSQL = `SELECT s.message_id FROM operator_steps s WHERE s.seq = ? AND s.action = '` + stepSuspend + `'`
+
+// reopenMessage lists the message again whose money has left suspense, since the
+// transaction that put it there was reversed: somebody must deal with it, unless
+// an operator has said that it was dealt with.
+func (tx *wtx) reopenMessage(seq int64) error {
+	err := tx.gorm().Exec(`INSERT INTO open_messages (message_id, told, payment_id, operation)
+		SELECT m.id, CASE m.disposition WHEN 'unreadable' THEN 'unreadable' ELSE 'conflict' END, m.payment_id, m.operation
+		FROM messages m WHERE m.id = (`+suspendedMessageSQL+`) AND m.disposition IN ('unreadable', 'posted')
+			AND NOT EXISTS (SELECT 1 FROM operator_steps d WHERE d.message_id = m.id AND d.action = '`+stepDismiss+`')
+			AND NOT EXISTS (SELECT 1 FROM open_messages o WHERE o.message_id = m.id)`, seq).Error
+	if err != nil {
+		return fmt.Errorf("list the message as open: %w", err)
+	}
+	return nil
 }
 
 func receiverOf(postings []topup.Posting) (string, topup.Money) {
