@@ -503,3 +503,39 @@ func TestAMessageIsOpenAgainWhenItsSuspenseIsReversed(t *testing.T) {
 	must(t)(s.Reverse(ctx, made.ID, anna))
 	open()
 }
+
+// A record under a reference is one credit of that reference, also when it is let
+// count again after it was reversed.
+func TestARecordThatWasReversedDoesNotCountAgainBesideAnother(t *testing.T) {
+	s := bookOf(t)
+	record := func(reference string) topup.Transaction {
+		r := recordOf("")
+		r.Provider, r.Project, r.Reference, r.Money = "highhelp", "57aff4db", reference, hundred
+		return must(t)(s.RecordPayment(ctx, r, anna))
+	}
+	reverse := func(id string) topup.Transaction { return must(t)(s.Reverse(ctx, id, anna)) }
+	again := func(mirror topup.Transaction) error {
+		_, err := s.Reverse(ctx, mirror.ID, anna)
+		return err
+	}
+
+	mirror := reverse(record("theirs-1").ID)
+	second := record("theirs-1")
+	refused(t, again(mirror), topup.KindConflict, "theirs-1 has been recorded again")
+	secondMirror := reverse(second.ID)
+	if err := again(mirror); err != nil { // nothing has the reference now
+		t.Error(err)
+	}
+	refused(t, again(secondMirror), topup.KindConflict, "theirs-1 has been recorded again")
+
+	mirror = reverse(record("theirs-2").ID)
+	reverse(record("theirs-2").ID)
+	mustRecord(t, s, told("theirs-2", topup.OutcomePaid, "success")) // into suspense, of the second
+	refused(t, again(mirror), topup.KindConflict, "or has posted")
+	wantBalances(t, s, map[string]int64{"customers:7000000000:1": 10000, "suspense:highhelp:57aff4db": 10000})
+
+	mirror = reverse(record("theirs-3").ID)
+	secondMirror = reverse(record("theirs-3").ID)
+	onlyOne(t, "has been recorded again", func() error { return again(mirror) }, func() error { return again(secondMirror) })
+	checked(t, s)
+}

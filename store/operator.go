@@ -408,6 +408,9 @@ func (tx *wtx) carryOut(book topup.Book, step topup.Step, by By) (posted, error)
 		if err := tx.refuseTaken(seq(step.Retakes)); err != nil {
 			return posted{}, err
 		}
+		if err := tx.refuseTakenReference(p); err != nil {
+			return posted{}, err
+		}
 	}
 	made, err := tx.post(entry{
 		kind: step.Kind, paymentID: p.ID, takesCredit: step.TakesCredit,
@@ -551,6 +554,30 @@ func (tx *wtx) refuseTaken(seq int64) error {
 	}
 	if taken.Valid {
 		return topup.Conflict("its operation %s has been entered again, or has posted, since it was reversed", taken.String)
+	}
+	return nil
+}
+
+// refuseTakenReference is refuseTaken for a record under a provider's reference,
+// which has no operation until a success is bound to it.
+func (tx *wtx) refuseTakenReference(p *topup.Payment) error {
+	if !p.Recorded || p.ProviderReference == "" {
+		return nil
+	}
+	// Two records of one reference are two payments, that are locked apart.
+	if err := tx.lockKey("reference", p.Provider+" "+p.Project+" "+p.ProviderReference); err != nil {
+		return err
+	}
+	var taken bool
+	err := tx.raw(`SELECT EXISTS (SELECT 1 FROM operations o WHERE o.operation = ? AND o.provider = ? AND o.project = ?)
+		OR EXISTS (SELECT 1 FROM payments p WHERE p.provider_reference = ? AND p.provider_reference <> '' AND p.customer_id <> ''
+			AND p.provider = ? AND p.project = ? AND p.recorded <> 0 AND p.payment_id <> ? AND p.credit_seq IS NOT NULL AND p.credit_reversed = 0)`,
+		p.ProviderReference, p.Provider, p.Project, p.ProviderReference, p.Provider, p.Project, p.ID).Row().Scan(&taken)
+	if err != nil {
+		return fmt.Errorf("look for the reference: %w", err)
+	}
+	if taken {
+		return topup.Conflict("its reference %s has been recorded again, or has posted, since it was reversed: find it with payments list --q", p.ProviderReference)
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func DecideCredit(b Book) (Step, error) {
 		// A credit ahead of its money, when that has come, would give it twice.
 		return Step{}, Conflict("money of this payment lies in suspense: use suspense assign")
 	case b.Credited() != nil:
-		return Step{}, Conflict("the payment has been credited")
+		return Step{}, Conflict("the payment has been credited: if that was to the wrong contract, use payments recall")
 	case p.Credit != nil && p.Credit.Reversed:
 		return Step{}, Conflict("the payment had its one credit, which was reversed by an operator: reverse that reversal, or use payments record for other money")
 	case p.Credit != nil:
@@ -117,8 +117,12 @@ func (b Book) openItem(item string) (*Item, error) {
 	if i == nil {
 		return nil, NotFound("suspense item does not exist")
 	}
-	if i.State != ItemOpen {
-		return nil, Conflict("this suspense item is already %s", i.State)
+	switch i.State {
+	case ItemOpen:
+	case ItemReversed:
+		return nil, Conflict("this suspense item is already %s: what put it there was undone", i.State)
+	default:
+		return nil, Conflict("this suspense item is already %s: if that was wrong, use ledger reverse on the transaction that did it", i.State)
 	}
 	return i, nil
 }
