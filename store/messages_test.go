@@ -539,3 +539,28 @@ func TestARecordThatWasReversedDoesNotCountAgainBesideAnother(t *testing.T) {
 	onlyOne(t, "has been recorded again", func() error { return again(mirror) }, func() error { return again(secondMirror) })
 	checked(t, s)
 }
+
+// What was assigned out of a suspended message and then undone, step by step, leaves
+// a sound book, whatever posts the operation in the end.
+func TestASuspendedMessageThatWasAssignedIsUndoneStepByStep(t *testing.T) {
+	s := bookOf(t)
+	id := mustIssue(t, s)
+	m := unreadable(t, s, id, "1")
+	suspend := func() topup.Transaction {
+		return must(t)(s.SuspendMessage(ctx, m, topup.SuspendRequest{Amount: 10000, Currency: "KZT"}, readStored, anna))
+	}
+	assign := func(item string) topup.Transaction {
+		return must(t)(s.AssignSuspense(ctx, item, "7123456789", "12345", anna))
+	}
+	made := suspend()
+	must(t)(s.Reverse(ctx, assign(made.ID).ID, anna))
+	mirror := must(t)(s.Reverse(ctx, made.ID, anna))
+	shows(t, s, id, "review, unreadable reversed")
+	checked(t, s)
+	second := must(t)(s.Reverse(ctx, mirror.ID, anna))
+	checked(t, s)
+	must(t)(s.Reverse(ctx, second.ID, anna))
+	assign(suspend().ID)
+	shows(t, s, id, "succeeded, credited 10000, unreadable")
+	checked(t, s)
+}
