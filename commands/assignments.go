@@ -98,7 +98,7 @@ func readAssignments(path string) ([]assignment, error) {
 		return nil, err
 	}
 	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxAssignmentFile+1))
+	data, err := store.PlainText(io.LimitReader(file, maxAssignmentFile+1))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
@@ -113,13 +113,11 @@ func readAssignments(path string) ([]assignment, error) {
 }
 
 func parseAssignments(data []byte) (rows []assignment, problems []error) {
-	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	reader := csv.NewReader(bytes.NewReader(data))
+	separator, rest := store.Separator(data)
+	skipped := bytes.Count(data[:len(data)-len(rest)], []byte("\n")) // lines
+	reader := csv.NewReader(bytes.NewReader(rest))
 	reader.FieldsPerRecord = -1
-	first, _, _ := bytes.Cut(data, []byte("\n"))
-	if bytes.Contains(first, []byte(";")) && !bytes.Contains(first, []byte(",")) {
-		reader.Comma = ';' // as spreadsheets of the region write it
-	}
+	reader.Comma = separator
 	header, err := reader.Read()
 	if err != nil {
 		return nil, []error{errors.New("the first line must be item,customer_id,entity_id")}
@@ -146,6 +144,7 @@ func parseAssignments(data []byte) (rows []assignment, problems []error) {
 			return nil, append(problems, err)
 		}
 		line, _ := reader.FieldPos(0)
+		line += skipped
 		if !slices.ContainsFunc(record, func(cell string) bool { return strings.TrimSpace(cell) != "" }) {
 			continue
 		}

@@ -18,6 +18,18 @@ func TestAnEmptyConditionIsWrongUsage(t *testing.T) {
 	}
 }
 
+// Nor may a step be dated today, or take the whole, where something else was meant.
+func TestAnEmptyDayOrAPartOfNothingIsWrongUsage(t *testing.T) {
+	s := newShop(t)
+	for _, line := range []string{
+		"payments credit p --reason r --effective=", "payments recall p --reason r --effective ", "suspense return i --reason r --effective=",
+		"ledger reverse t --reason r --effective=", "messages suspend 1 --reason r --amount 0", "messages suspend 1 --reason r --amount -1",
+		"messages suspend 1 --reason r --amount=",
+	} {
+		wrongUsage(t, s, line)
+	}
+}
+
 func TestAConditionThatCannotBeReadIsWrongUsage(t *testing.T) {
 	s := newShop(t)
 	for _, line := range []string{

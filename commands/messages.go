@@ -184,7 +184,7 @@ type messagesSuspendCommand struct {
 	operator
 	jsonFlag
 	ID        int64  `arg:"" help:"The message's number, as messages list has it."`
-	Amount    int64  `placeholder:"N" help:"In minor units, when it cannot be read in the message, or for a part."`
+	Amount    *int64 `placeholder:"N" help:"In minor units, when it cannot be read in the message, or for a part."`
 	Currency  string `placeholder:"C" help:"Three letters, when it cannot be read in the message."`
 	Operation string `placeholder:"ID" help:"JetPay's operation, when it cannot be read in the message."`
 	Reference string `placeholder:"ID" help:"HighHelp's payment_id, when it cannot be read in the message."`
@@ -202,10 +202,13 @@ Example:
 
 // Run suspends.
 func (c *messagesSuspendCommand) Run(ctx context.Context, p *program) error {
-	if c.Amount < 0 {
-		return wrongUsage("--amount must be at least 1 minor unit")
+	request := topup.SuspendRequest{Operation: c.Operation, Reference: c.Reference, Currency: c.Currency}
+	if c.Amount != nil {
+		// A part of nothing is a mistake, not the whole.
+		if request.Amount = *c.Amount; request.Amount < 1 {
+			return wrongUsage("--amount must be at least 1 minor unit")
+		}
 	}
-	request := topup.SuspendRequest{Operation: c.Operation, Reference: c.Reference, Amount: c.Amount, Currency: c.Currency}
 	return p.operate(ctx, c.operator, c.JSON, func(b books, by store.By) (topup.Transaction, error) {
 		return b.SuspendMessage(ctx, c.ID, request, readStored, by)
 	})

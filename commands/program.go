@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/alecthomas/kong"
 	"golang.org/x/term"
 
 	"tolem/calendar"
@@ -198,12 +199,29 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
+// dayFlag is a day on which a step counts. An empty one is a mistake: a script
+// whose variable is empty would date it today.
+type dayFlag string
+
+// Decode is called by kong for a flag that is given.
+func (d *dayFlag) Decode(ctx *kong.DecodeContext) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("value", &text); err != nil {
+		return err
+	}
+	if strings.TrimSpace(text) == "" {
+		return errors.New("must not be empty; leave the flag out for today")
+	}
+	*d = dayFlag(text)
+	return nil
+}
+
 // operator is who does it and why; both are recorded with what was done.
 type operator struct {
 	Reason string `required:"" placeholder:"TEXT" help:"Why; recorded in the journal."`
 	Actor  string `placeholder:"NAME" help:"Who; recorded in the journal. Default: the variable TOLEM_ACTOR, else the system's user."`
 
-	Effective string `placeholder:"D" help:"The day on which it counts, such as 2026-11-29: its first instant in the configured timezone. Default: now. Not in the future, not before what it undoes, and not in a closed period (books_closed_to)."`
+	Effective dayFlag `placeholder:"D" help:"The day on which it counts, such as 2026-11-29: its first instant in the configured timezone. Default: now. Not in the future, not before what it undoes, and not in a closed period (books_closed_to)."`
 }
 
 // Validate is called by kong: an empty reason is no reason.
@@ -218,7 +236,7 @@ func (o operator) Validate() error {
 func (p *program) by(o operator, zone *time.Location) (store.By, error) {
 	by := store.By{Actor: o.Actor, Reason: o.Reason}
 	if o.Effective != "" {
-		day, err := calendar.ParseDay(o.Effective)
+		day, err := calendar.ParseDay(string(o.Effective))
 		if err != nil {
 			return by, wrongUsage("--effective must be a day such as 2026-11-29")
 		}

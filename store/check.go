@@ -362,7 +362,7 @@ var rules = []rule{
 		FROM (SELECT p.payment_id, p.amount, p.currency, p.credit_amount, p.credit_currency, p.credit_operation, t.transaction_id, t.seq, t.kind,
 				p.credit_at IS DISTINCT FROM t.recorded_at AS wrong_time,
 				NOT (t.kind = 'manual_credit' AND p.credit_operation = '') AND o.seq IS DISTINCT FROM coalesce(t.resolves, t.seq)
-					AND NOT (p.credit_reversed <> 0 AND EXISTS (SELECT 1 FROM freed_operations f WHERE f.seq = t.seq AND f.operation = p.credit_operation)) AS wrong_operation,
+					AND NOT (p.credit_reversed <> 0 AND EXISTS (SELECT 1 FROM freed_operations f WHERE f.seq = coalesce(t.resolves, t.seq) AND f.operation = p.credit_operation)) AS wrong_operation,
 				t.kind IN ('credit', 'manual_credit') AND (p.currency IS DISTINCT FROM p.credit_currency OR (p.amount IS DISTINCT FROM p.credit_amount
 					AND NOT (t.kind = 'credit' AND p.provider = 'highhelp' AND p.flags & 1 <> 0))) AS wrong_sum
 			FROM payments p JOIN transactions t ON t.seq = p.credit_seq

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/unicode"
@@ -25,6 +26,31 @@ var foreign = []struct{ start, what string }{
 	{"%PDF", "a PDF document; export the table as \"CSV UTF-8\""},
 	{`{\rtf`, "an RTF document; export the table as \"CSV UTF-8\""},
 	{"<", "an HTML or XML page, whatever its name says; open it in a spreadsheet and save it as \"CSV UTF-8\""},
+}
+
+// PlainText reads a whole file that people made with a spreadsheet, as import
+// does: as UTF-8 without a byte order mark. A file that is no such text is called
+// by its name.
+func PlainText(file io.Reader) ([]byte, error) {
+	text, err := plainText(file)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(text)
+}
+
+// Separator finds out what separates the fields of a CSV text, as import does: it
+// is what a first line such as sep=; says, which is left out of the rest, or what
+// the header has most of.
+func Separator(text []byte) (separator rune, rest []byte) {
+	line, after, _ := bytes.Cut(text, []byte("\n"))
+	first := strings.TrimRight(string(line), "\r")
+	if declared, found := strings.CutPrefix(strings.ToLower(strings.Trim(first, `"`)), "sep="); found {
+		if c, size := utf8.DecodeRuneInString(declared); strings.ContainsRune(separators, c) && strings.Trim(declared[size:], separators) == "" {
+			return c, after
+		}
+	}
+	return mostFrequentSeparator(first), text
 }
 
 // plainText returns the text of a file as UTF-8 without a byte order mark, with

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -400,4 +401,166 @@ func TestAHighHelpSuccessUnderARecordedReferenceIsJudgedAsOfAnOperatorsCredit(t 
 	shows(t, s, again.PaymentID, "succeeded, credited 10000")
 	shows(t, s, made.PaymentID, "review, reversed")
 	wantBalances(t, s, map[string]int64{"customers:7000000000:1": 30000, "suspense:highhelp:57aff4db": 12000})
+}
+
+// What a success told of under a recorded reference, after the record was reversed,
+// stays posted whatever became of it: recording it again would credit it twice.
+func TestMoneyThatCameUnderAReferenceIsNotRecordedOnceItWasAssignedOrReturned(t *testing.T) {
+	for name, resolve := range map[string]func(*store.Store, string) error{
+		"assigned": func(s *store.Store, item string) error {
+			_, err := s.AssignSuspense(ctx, item, "7000000000", "1", anna)
+			return err
+		},
+		"returned": func(s *store.Store, item string) error {
+			_, err := s.ReturnSuspense(ctx, item, anna)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := bookOf(t)
+			r := recordOf("")
+			r.Provider, r.Project, r.Reference, r.Money = "highhelp", "57aff4db", "theirs-1", hundred
+			made := must(t)(s.RecordPayment(ctx, r, anna))
+			must(t)(s.Reverse(ctx, made.ID, anna))
+			mustRecord(t, s, told("theirs-1", topup.OutcomePaid, "success"))
+			for _, item := range feed(t, s) {
+				if item.Kind == topup.KindSuspense {
+					if err := resolve(s, item.ID); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			_, err := s.RecordPayment(ctx, r, anna)
+			refused(t, err, topup.KindConflict, "has posted already: see payments show "+made.PaymentID)
+			checked(t, s)
+		})
+	}
+}
+
+// The operation of a pay-in is free once the credit that it was bound to is
+// reversed, but not what an operator has suspended of a larger success.
+func TestALaterHighHelpSuccessDoesNotPostAgainWhatWasSuspendedOfAnEarlierOne(t *testing.T) {
+	s := bookOf(t)
+	id := mustIssue(t, s, func(n *store.NewPayment) { n.Provider, n.Project = "highhelp", "57aff4db" })
+	success := func(amount int64) int64 {
+		return stored(t, s, told(id, topup.OutcomePaid, "success", func(e *topup.Event) { e.Sum.Amount, e.Initial.Amount = amount, amount }))
+	}
+	suspend := func(m int64) topup.Transaction {
+		return must(t)(s.SuspendMessage(ctx, m, topup.SuspendRequest{}, readStored, anna))
+	}
+	credit := must(t)(s.CreditPayment(ctx, id, anna))
+	success(10000) // is bound to it
+	part := suspend(success(12000))
+	must(t)(s.Reverse(ctx, credit.ID, anna))
+	last := success(15000)
+	m, _, err := s.Message(ctx, last)
+	if err != nil || m.Disposition != topup.DispositionPosted || m.Open != topup.ToldConflict {
+		t.Errorf("got %+v, %v; want it to post nothing and to stay in sight", m, err)
+	}
+	wantBalances(t, s, map[string]int64{"suspense:highhelp:57aff4db": 2000})
+	if rest := suspend(last); rest.Postings[0].Amount != 13000 {
+		t.Errorf("suspended %d, want what is left", rest.Postings[0].Amount)
+	}
+	checked(t, s)
+
+	// Once nothing of it stands, a success is judged as ever.
+	must(t)(s.Reverse(ctx, part.ID, anna))
+}
+
+// Money that cannot be read is in sight until somebody has dealt with it: also
+// when what was done about it is undone.
+func TestAMessageIsOpenAgainWhenItsSuspenseIsReversed(t *testing.T) {
+	s := bookOf(t)
+	open := func(want ...int64) {
+		t.Helper()
+		page, _, err := s.Messages(ctx, store.MessageFilter{Open: true})
+		if got := numbers(page); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("open: got %v, %v; want %v", got, err, want)
+		}
+		checked(t, s)
+	}
+	foreign := stored(t, s, paid("card-1", "3", func(e *topup.Event) { e.TopUp = false }))
+	nobodys, ours := unreadable(t, s, "their-id", "1"), unreadable(t, s, mustIssue(t, s), "2")
+	for _, m := range []int64{foreign, nobodys, ours} {
+		open(slices.DeleteFunc([]int64{ours, nobodys}, func(n int64) bool { return n < m })...)
+		request := topup.SuspendRequest{Amount: 5, Currency: "KZT"}
+		if m == foreign {
+			request = topup.SuspendRequest{}
+		}
+		made := must(t)(s.SuspendMessage(ctx, m, request, readStored, anna))
+		mirror := must(t)(s.Reverse(ctx, made.ID, anna))
+		open(slices.DeleteFunc([]int64{ours, nobodys}, func(n int64) bool { return n < m })...)
+		must(t)(s.Reverse(ctx, mirror.ID, anna))
+		open(slices.DeleteFunc([]int64{ours, nobodys}, func(n int64) bool { return n <= m })...)
+	}
+
+	// One that an operator called dealt with stays so.
+	dealt := unreadable(t, s, "their-id", "4")
+	if err := s.DismissMessage(ctx, dealt, anna); err != nil {
+		t.Fatal(err)
+	}
+	made := must(t)(s.SuspendMessage(ctx, dealt, topup.SuspendRequest{Amount: 5, Currency: "KZT"}, readStored, anna))
+	must(t)(s.Reverse(ctx, made.ID, anna))
+	open()
+}
+
+// A record under a reference is one credit of that reference, also when it is let
+// count again after it was reversed.
+func TestARecordThatWasReversedDoesNotCountAgainBesideAnother(t *testing.T) {
+	s := bookOf(t)
+	record := func(reference string) topup.Transaction {
+		r := recordOf("")
+		r.Provider, r.Project, r.Reference, r.Money = "highhelp", "57aff4db", reference, hundred
+		return must(t)(s.RecordPayment(ctx, r, anna))
+	}
+	reverse := func(id string) topup.Transaction { return must(t)(s.Reverse(ctx, id, anna)) }
+	again := func(mirror topup.Transaction) error {
+		_, err := s.Reverse(ctx, mirror.ID, anna)
+		return err
+	}
+
+	mirror := reverse(record("theirs-1").ID)
+	second := record("theirs-1")
+	refused(t, again(mirror), topup.KindConflict, "theirs-1 has been recorded again")
+	secondMirror := reverse(second.ID)
+	if err := again(mirror); err != nil { // nothing has the reference now
+		t.Error(err)
+	}
+	refused(t, again(secondMirror), topup.KindConflict, "theirs-1 has been recorded again")
+
+	mirror = reverse(record("theirs-2").ID)
+	reverse(record("theirs-2").ID)
+	mustRecord(t, s, told("theirs-2", topup.OutcomePaid, "success")) // into suspense, of the second
+	refused(t, again(mirror), topup.KindConflict, "or has posted")
+	wantBalances(t, s, map[string]int64{"customers:7000000000:1": 10000, "suspense:highhelp:57aff4db": 10000})
+
+	mirror = reverse(record("theirs-3").ID)
+	secondMirror = reverse(record("theirs-3").ID)
+	onlyOne(t, "has been recorded again", func() error { return again(mirror) }, func() error { return again(secondMirror) })
+	checked(t, s)
+}
+
+// What was assigned out of a suspended message and then undone, step by step, leaves
+// a sound book, whatever posts the operation in the end.
+func TestASuspendedMessageThatWasAssignedIsUndoneStepByStep(t *testing.T) {
+	s := bookOf(t)
+	id := mustIssue(t, s)
+	m := unreadable(t, s, id, "1")
+	suspend := func() topup.Transaction {
+		return must(t)(s.SuspendMessage(ctx, m, topup.SuspendRequest{Amount: 10000, Currency: "KZT"}, readStored, anna))
+	}
+	assign := func(item string) topup.Transaction {
+		return must(t)(s.AssignSuspense(ctx, item, "7123456789", "12345", anna))
+	}
+	made := suspend()
+	must(t)(s.Reverse(ctx, assign(made.ID).ID, anna))
+	mirror := must(t)(s.Reverse(ctx, made.ID, anna))
+	shows(t, s, id, "review, unreadable reversed")
+	checked(t, s)
+	second := must(t)(s.Reverse(ctx, mirror.ID, anna))
+	checked(t, s)
+	must(t)(s.Reverse(ctx, second.ID, anna))
+	assign(suspend().ID)
+	shows(t, s, id, "succeeded, credited 10000, unreadable")
+	checked(t, s)
 }

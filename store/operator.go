@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -407,6 +408,9 @@ func (tx *wtx) carryOut(book topup.Book, step topup.Step, by By) (posted, error)
 		if err := tx.refuseTaken(seq(step.Retakes)); err != nil {
 			return posted{}, err
 		}
+		if err := tx.refuseTakenReference(p); err != nil {
+			return posted{}, err
+		}
 	}
 	made, err := tx.post(entry{
 		kind: step.Kind, paymentID: p.ID, takesCredit: step.TakesCredit,
@@ -444,8 +448,11 @@ func (tx *wtx) carryOut(book topup.Book, step topup.Step, by By) (posted, error)
 			return posted{}, err
 		}
 	}
-	if step.Frees != "" {
-		if err := tx.freeOperations(seq(step.Frees), made.seq); err != nil {
+	if i := slices.IndexFunc(book.Transactions, func(t topup.Transaction) bool { return step.Frees != "" && t.ID == step.Frees }); i >= 0 {
+		if err := tx.freeOperations(p, &book.Transactions[i], made.seq); err != nil {
+			return posted{}, err
+		}
+		if err := tx.reopenMessage(seq(step.Frees)); err != nil {
 			return posted{}, err
 		}
 	}
@@ -453,9 +460,31 @@ func (tx *wtx) carryOut(book topup.Book, step topup.Step, by By) (posted, error)
 		if err := tx.retakeOperations(seq(step.Retakes)); err != nil {
 			return posted{}, err
 		}
+		if err := tx.gorm().Exec(`DELETE FROM open_messages WHERE message_id = (`+suspendedMessageSQL+`)`, seq(step.Retakes)).Error; err != nil {
+			return posted{}, fmt.Errorf("settle the message: %w", err)
+		}
 	}
 	book.Settle()
 	return made, tx.savePayment(p)
+}
+
+// suspendedMessageSQL is the message whose money an operator's transaction put
+// into suspense.
+const suspendedMessageSQL = `SELECT s.message_id FROM operator_steps s WHERE s.seq = ? AND s.action = '` + stepSuspend + `'`
+
+// reopenMessage lists the message again whose money has left suspense, since the
+// transaction that put it there was reversed: somebody must deal with it, unless
+// an operator has said that it was dealt with.
+func (tx *wtx) reopenMessage(seq int64) error {
+	err := tx.gorm().Exec(`INSERT INTO open_messages (message_id, told, payment_id, operation)
+		SELECT m.id, CASE m.disposition WHEN 'unreadable' THEN 'unreadable' ELSE 'conflict' END, m.payment_id, m.operation
+		FROM messages m WHERE m.id = (`+suspendedMessageSQL+`) AND m.disposition IN ('unreadable', 'posted')
+			AND NOT EXISTS (SELECT 1 FROM operator_steps d WHERE d.message_id = m.id AND d.action = '`+stepDismiss+`')
+			AND NOT EXISTS (SELECT 1 FROM open_messages o WHERE o.message_id = m.id)`, seq).Error
+	if err != nil {
+		return fmt.Errorf("list the message as open: %w", err)
+	}
+	return nil
 }
 
 func receiverOf(postings []topup.Posting) (string, topup.Money) {
@@ -491,12 +520,18 @@ func (tx *wtx) moveItem(m topup.ItemMove, seq func(string) int64, by int64) erro
 const operationColumns = `operation, provider, project, seq, reference, sum_amount, sum_currency, initial_amount, initial_currency, entered`
 
 // freeOperations lets the operations of a transaction be entered again, since a
-// reversal has undone it.
-func (tx *wtx) freeOperations(seq, reversal int64) error {
+// reversal has undone it. They are found by their key: no index leads from a
+// transaction to its operation.
+func (tx *wtx) freeOperations(p *topup.Payment, root *topup.Transaction, reversal int64) error {
+	operations := []string{root.Operation}
+	if p.Credit != nil && p.Credit.Seq == root.Seq && p.Credit.Operation != root.Operation {
+		operations = append(operations, p.Credit.Operation)
+	}
+	const which = ` FROM operations WHERE operation IN (?) AND provider = ? AND project = ? AND seq = ?`
 	err := tx.gorm().Exec(`INSERT INTO freed_operations (`+operationColumns+`, freed_by)
-		SELECT `+operationColumns+`, CAST(? AS BIGINT) FROM operations WHERE seq = ?`, reversal, seq).Error
+		SELECT `+operationColumns+`, CAST(? AS BIGINT)`+which, reversal, operations, p.Provider, p.Project, root.Seq).Error
 	if err == nil {
-		err = tx.gorm().Exec(`DELETE FROM operations WHERE seq = ?`, seq).Error
+		err = tx.gorm().Exec(`DELETE`+which, operations, p.Provider, p.Project, root.Seq).Error
 	}
 	if err != nil {
 		return fmt.Errorf("free the operation: %w", err)
@@ -512,13 +547,37 @@ const newestFreedSQL = ` FROM freed_operations f WHERE f.seq = ? AND f.freed_by 
 // entered again, or has posted, meanwhile.
 func (tx *wtx) refuseTaken(seq int64) error {
 	var taken sql.NullString
-	err := tx.raw(`SELECT min(o.operation) FROM operations o WHERE EXISTS (SELECT 1`+newestFreedSQL+`
-		AND f.operation = o.operation AND f.provider = o.provider AND f.project = o.project)`, seq).Row().Scan(&taken)
+	err := tx.raw(`SELECT min((SELECT o.operation FROM operations o WHERE o.operation = f.operation AND o.provider = f.provider AND o.project = f.project))`+
+		newestFreedSQL, seq).Row().Scan(&taken)
 	if err != nil {
 		return fmt.Errorf("look for the operation: %w", err)
 	}
 	if taken.Valid {
 		return topup.Conflict("its operation %s has been entered again, or has posted, since it was reversed", taken.String)
+	}
+	return nil
+}
+
+// refuseTakenReference is refuseTaken for a record under a provider's reference,
+// which has no operation until a success is bound to it.
+func (tx *wtx) refuseTakenReference(p *topup.Payment) error {
+	if !p.Recorded || p.ProviderReference == "" {
+		return nil
+	}
+	// Two records of one reference are two payments, that are locked apart.
+	if err := tx.lockKey("reference", p.Provider+" "+p.Project+" "+p.ProviderReference); err != nil {
+		return err
+	}
+	var taken bool
+	err := tx.raw(`SELECT EXISTS (SELECT 1 FROM operations o WHERE o.operation = ? AND o.provider = ? AND o.project = ?)
+		OR EXISTS (SELECT 1 FROM payments p WHERE p.provider_reference = ? AND p.provider_reference <> '' AND p.customer_id <> ''
+			AND p.provider = ? AND p.project = ? AND p.recorded <> 0 AND p.payment_id <> ? AND p.credit_seq IS NOT NULL AND p.credit_reversed = 0)`,
+		p.ProviderReference, p.Provider, p.Project, p.ProviderReference, p.Provider, p.Project, p.ID).Row().Scan(&taken)
+	if err != nil {
+		return fmt.Errorf("look for the reference: %w", err)
+	}
+	if taken {
+		return topup.Conflict("its reference %s has been recorded again, or has posted, since it was reversed: find it with payments list --q", p.ProviderReference)
 	}
 	return nil
 }

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -71,6 +73,9 @@ func (tx *wtx) record(e *topup.Event, body []byte) (Recorded, error) {
 	if err != nil {
 		return Recorded{}, fmt.Errorf("read what the message meets: %w", err)
 	}
+	if err := tx.addPart(&state, e); err != nil {
+		return Recorded{}, err
+	}
 	if state.Payment != nil {
 		expireInTime(state.Payment, tx.now())
 	}
@@ -80,6 +85,33 @@ func (tx *wtx) record(e *topup.Event, body []byte) (Recorded, error) {
 		return Recorded{}, err
 	}
 	return recorded, tx.keepMessage(*e, body, recorded, seq, topup.ToldBy(*e, decision))
+}
+
+// partSQL finds what an operator has suspended of a payment's successes.
+const partSQL = `SELECT o.reference, o.sum_amount, o.sum_currency, o.initial_amount, o.initial_currency, o.entered
+	FROM operator_steps s JOIN operations o ON o.operation = s.operation AND o.provider = ? AND o.project = ? AND o.seq = s.seq
+	WHERE s.payment_id = ? AND s.action = '` + stepSuspend + `' ORDER BY s.id DESC LIMIT 1`
+
+// addPart adds to the state that an operator has suspended a part of what the
+// payment's successes told of, where its operation itself is free again: the
+// credit that it was bound to was reversed. That part would be posted twice if the
+// event's whole sum were.
+func (tx *wtx) addPart(state *topup.State, e *topup.Event) error {
+	if !e.ReportsState || e.Outcome != topup.OutcomePaid || state.Posted != nil || state.Payment == nil || !state.Payment.Moved {
+		return nil
+	}
+	var part topup.PostedOperation
+	// It is of an earlier transaction: nothing that was put off need be sent for it.
+	err := tx.orm.WithContext(tx.ctx).Raw(partSQL, e.Provider, e.Project, state.Payment.ID).Row().Scan(
+		&part.Reference, &part.Sum.Amount, &part.Sum.Currency, &part.Initial.Amount, &part.Initial.Currency, &part.ByOperator)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look for what was suspended of the payment: %w", err)
+	}
+	state.Posted = &part
+	return nil
 }
 
 // expireInTime lets a payment be expired from the moment that it is, and not

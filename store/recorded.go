@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -26,7 +27,9 @@ const waitingSQL = `SELECT p.payment_id FROM payments p
 func (s *Store) RecordPayment(ctx context.Context, r topup.RecordRequest, by By) (topup.Transaction, error) {
 	r.CustomerID = s.normalize.Apply(r.CustomerID)
 	// What the platform's name for it concerns, as a message of that name would.
-	about := topup.Event{Provider: r.Provider, Project: r.Project, Reference: r.Reference, Operation: r.Operation, Sum: r.Money, Initial: r.Money}
+	// A provider that names payments has one operation a payment, of the same name.
+	operation := cmp.Or(r.Operation, r.Reference)
+	about := topup.Event{Provider: r.Provider, Project: r.Project, Reference: r.Reference, Operation: operation, Sum: r.Money, Initial: r.Money}
 	made, err := s.operateEach(ctx, by, &about, func(tx *wtx) ([]posted, error) {
 		p, err := tx.recordPayment(r, &about, by)
 		return []posted{p}, err

@@ -375,10 +375,15 @@ func (w *walk) sound() {
 		}
 		w.consistent(p, y)
 		for id, t := range y.kinds {
-			if t.Operation == "" || !y.counting[id] {
+			key := p.Provider + " " + t.Operation
+			if t.Operation == "" && t.Kind == topup.KindManualCredit && p.Recorded {
+				key = p.Provider + " record of " + p.ProviderReference
+			} else if t.Operation == "" {
 				continue
 			}
-			key := p.Provider + " " + t.Operation
+			if !y.counting[id] {
+				continue
+			}
 			if other, twice := operations[key]; twice {
 				w.fatalf("operation %s posted twice: %s and %s", key, other, id)
 			}

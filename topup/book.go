@@ -225,9 +225,10 @@ func (b Book) Settle() {
 	switch {
 	case len(standing) > 0:
 		p.Status = StatusSucceeded
+		p.Flags &^= FlagOutcomeUnknown // an operator knows it
 	case p.InSuspense > 0 || p.Status == StatusSucceeded:
 		p.Status = StatusReview
-	case p.Status == StatusReview && p.Flags&flagsTold == 0:
+	case p.Status == StatusReview && p.Flags&(flagsTold|FlagOutcomeUnknown) == 0:
 		p.Status = StatusDeclined
 	}
 	p.Flags &^= FlagReversed

@@ -49,7 +49,7 @@ func DecideCredit(b Book) (Step, error) {
 		// A credit ahead of its money, when that has come, would give it twice.
 		return Step{}, Conflict("money of this payment lies in suspense: use suspense assign")
 	case b.Credited() != nil:
-		return Step{}, Conflict("the payment has been credited")
+		return Step{}, Conflict("the payment has been credited: if that was to the wrong contract, use payments recall")
 	case p.Credit != nil && p.Credit.Reversed:
 		return Step{}, Conflict("the payment had its one credit, which was reversed by an operator: reverse that reversal, or use payments record for other money")
 	case p.Credit != nil:
@@ -117,8 +117,12 @@ func (b Book) openItem(item string) (*Item, error) {
 	if i == nil {
 		return nil, NotFound("suspense item does not exist")
 	}
-	if i.State != ItemOpen {
-		return nil, Conflict("this suspense item is already %s", i.State)
+	switch i.State {
+	case ItemOpen:
+	case ItemReversed:
+		return nil, Conflict("this suspense item is already %s: what put it there was undone", i.State)
+	default:
+		return nil, Conflict("this suspense item is already %s: if that was wrong, use ledger reverse on the transaction that did it", i.State)
 	}
 	return i, nil
 }
@@ -346,14 +350,16 @@ func DecideRecord(r RecordRequest, s RecordState) (Step, error) {
 		return Step{}, NotFound("contract does not exist in this account")
 	case s.Account.Currency != r.Money.Currency:
 		return Step{}, Invalid("currency", "is %s, the account's is %s", r.Money.Currency, s.Account.Currency)
-	case s.Posted != nil:
+	case s.Posted != nil && r.Operation != "":
 		return Step{}, Conflict("operation %s has posted already: find it with payments list --q", r.Operation)
 	case s.Known != nil && s.Known.Issued() && s.Known.Credit == nil:
 		return Step{}, Conflict("payment %s has this reference: use payments credit", s.Known.ID)
 	case s.Known != nil && s.Known.Recorded && s.Known.Credit != nil && s.Known.Credit.Reversed && s.Known.Credit.Operation != "":
 		return Step{}, Conflict("a success under this reference is stored, and the record that it was bound to was reversed (payment %s): use messages suspend on it", s.Known.ID)
-	case s.Known != nil && !(s.Known.Recorded && s.Known.Credit != nil && s.Known.Credit.Reversed && s.Known.Credit.Operation == "" && s.Known.InSuspense == 0):
+	case s.Known != nil && (s.Posted != nil || !(s.Known.Recorded && s.Known.Credit != nil && s.Known.Credit.Reversed && s.Known.Credit.Operation == "" && s.Known.InSuspense == 0)):
 		return Step{}, Conflict("money under this reference has posted already: see payments show %s", s.Known.ID)
+	case s.Posted != nil:
+		return Step{}, Conflict("money under this reference has posted already: find it with payments list --q")
 	case s.Waiting != "" && !r.Anyway:
 		return Step{}, Conflict("payment %s of the same contract and sum waits for its result: if this money is its, use payments credit; if not, record with --anyway", s.Waiting)
 	}

@@ -20,8 +20,10 @@ import (
 //	assign t1 own        or to the contract "other"
 //	return t1, recall t1, reverse t1
 //
-// Before them may stand "unknown" (the payment was opened for money under an id
-// that was never issued) and a status in which messages have left it.
+// Between them may stand "unsure" (the provider calls the payment paid, and its
+// money did not come). Before them may stand "unknown" (the payment was opened for
+// money under an id that was never issued) and a status in which messages have
+// left it.
 func written(t *testing.T, lines string) topup.Book {
 	t.Helper()
 	p := &topup.Payment{
@@ -63,6 +65,9 @@ func written(t *testing.T, lines string) topup.Book {
 			continue
 		case "unreadable":
 			p.Flags |= topup.FlagUnreadable
+			continue
+		case "unsure":
+			p.Flags |= topup.FlagOutcomeUnknown
 			continue
 		case "credit":
 			made.Kind, made.Actor, made.Operation, made.Postings = topup.KindCredit, "", "28", topup.Transfer(accounts["settlement"], accounts["own"], money(words))
@@ -398,6 +403,8 @@ func TestStatusFollowsFromTheBooks(t *testing.T) {
 		{"beside a credit that does not count", "suspense 9000, assign t1 other, reverse t2", "review", ""},
 		{"a return ends the review", "suspense 9000, return t1", "declined", ""},
 		{"but not while a message that could not be read is open", "unreadable, suspense 9000, return t1", "review", ""},
+		{"nor while the provider calls it paid and its money is not here", "suspense 9000, unsure, return t1", "review, unsure", ""},
+		{"which is over when a contract has it, whether or not it takes the one credit", "manual, reverse t1, suspense, unsure, assign t3 own", "succeeded", "10000 by t4"},
 		{"nor while more lies there", "suspense 9000, suspense 1, return t1", "review", ""},
 		{"money of a payment without a contract is credited wherever it is", "unknown, suspense 9000, assign t1 other", "succeeded", "9000 by t2"},
 		{"and gone when it was recalled", "unknown, suspense 9000, assign t1 other, recall t2", "review, reversed", ""},
@@ -410,6 +417,9 @@ func TestStatusFollowsFromTheBooks(t *testing.T) {
 			status, credited := string(p.Status), ""
 			if p.Flags.Has(topup.FlagReversed) {
 				status += ", reversed"
+			}
+			if p.Flags.Has(topup.FlagOutcomeUnknown) {
+				status += ", unsure"
 			}
 			if c := b.Credited(); c != nil {
 				credited = fmt.Sprintf("%d by %s", c.Money.Amount, c.TransactionID)
