@@ -123,6 +123,9 @@ func DecideSuspend(r SuspendRequest, e Event, s SuspendState) (SuspendStep, erro
 	if err != nil {
 		return none, err
 	}
+	if c := s.Book.ahead(); c != nil && c.Money == sum && !e.ReportsState {
+		return none, Conflict("an operator has credited this payment ahead of its message: dismiss the message, or, if its money is another, reverse that credit first")
+	}
 	step := SuspendStep{Operation: e.Operation, Reference: e.Reference, Sum: sum, Open: s.Book.Payment == nil}
 	money := sum
 	switch {
@@ -188,6 +191,15 @@ func (r SuspendRequest) sum(e Event) (Money, error) {
 		return Money{}, Invalid("currency", "must be given, as a code of ISO 4217: it cannot be read in this message")
 	}
 	return Money{r.Amount, r.Currency}, nil
+}
+
+// ahead is the credit that an operator has made ahead of its message, and to
+// which no message is bound; nil for none.
+func (b Book) ahead() *Credit {
+	if b.Payment == nil || !awaitsOperation(b.Payment.Credit) {
+		return nil
+	}
+	return b.Payment.Credit
 }
 
 // posted is what the payment's successes have posted in a currency: by messages,

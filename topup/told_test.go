@@ -86,6 +86,9 @@ func TestDecideSuspend(t *testing.T) {
 		{sentence: "nothing of an operation that has posted", event: movement, state: topup.SuspendState{Posted: posted}, refused: "operation 28 has posted already"},
 		{sentence: "nor of one that an operator entered", event: movement, state: topup.SuspendState{Posted: entered}, refused: "reverse that step first"},
 
+		{sentence: "nothing that an operator has credited ahead of it", book: "manual", event: movement, refused: "dismiss the message"},
+		{sentence: "but another sum than that", book: "manual", event: with(movement, func(e *topup.Event) { e.Sum = money(9000) }), step: "suspense 9000 by 28 of r"},
+
 		{sentence: "HighHelp: its sum, when nothing has posted", book: "pending", event: success, step: "suspense 10000 by r of r"},
 		{sentence: "HighHelp: what it adds to a credit", book: "credit 7000", event: success, state: topup.SuspendState{Posted: posted, Message: 9}, step: "suspense 3000 by r#9 of r"},
 		{sentence: "HighHelp: and to what lies, or lay, in suspense", book: "suspense 4000, suspense 1000, return t2", event: success, state: topup.SuspendState{Posted: posted, Message: 9}, step: "suspense 5000 by r#9 of r"},
