@@ -165,6 +165,7 @@ func (s *Store) PriorPayin(ctx context.Context, k IdempotencyKey) (*Prior, error
 // errors are then those of [Store.PriorPayin].
 func (s *Store) OpenPayin(ctx context.Context, customerID string, key IdempotencyKey, accept func(*topup.Account) (NewPayin, error)) (paymentID string, prior *Prior, err error) {
 	customerID = s.normalize.Apply(customerID)
+	key.Hash = bytes.Clone(key.Hash) // the write may outlive ctx, and with it this call
 	var opened string
 	var earlier *Prior
 	err = s.writer.do(ctx, func(tx *wtx) (err error) {
@@ -317,6 +318,7 @@ func (s *Store) PayinOutcomeUnknown(ctx context.Context, paymentID string, nextL
 // settlePayin runs a step that notes what came of a pay-in, and keeps the
 // answer under the request's idempotency key.
 func (s *Store) settlePayin(ctx context.Context, what, paymentID string, a Answer, step func(*wtx, *Payin) error) error {
+	a.Body = bytes.Clone(a.Body) // the write may outlive ctx, and with it this call
 	err := s.writer.do(ctx, func(tx *wtx) error {
 		y, err := tx.payin(paymentID)
 		if err != nil {

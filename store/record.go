@@ -55,8 +55,12 @@ func noteRepeats(state *topup.State, repeats int64) {
 
 // Record stores a verified message with its raw body, decides what it means
 // and carries that out, in one transaction. When it returns without an error,
-// all of it is on disk.
+// all of it is on disk. Whatever it returns, the caller may use the bytes again.
 func (s *Store) Record(ctx context.Context, e topup.Event, body []byte) (Recorded, error) {
+	// The write may outlive ctx, and with it this call.
+	kept := make([]byte, 0, len(body)+len(e.Fingerprint))
+	kept = append(append(kept, body...), e.Fingerprint...)
+	body, e.Fingerprint = kept[:len(body):len(body)], kept[len(body):]
 	var recorded Recorded
 	err := s.writer.wait(ctx, &write{hot: hotRecord, event: &e, fn: func(tx *wtx) (err error) {
 		recorded, err = tx.record(&e, body)
