@@ -11,9 +11,6 @@ import (
 	"tolem/topup"
 )
 
-// payinProvider is the provider whose payments we open ourselves.
-const payinProvider = "highhelp"
-
 const (
 	// keyLifetime is how long an idempotency key is kept.
 	keyLifetime = 7 * 24 * time.Hour
@@ -188,7 +185,7 @@ func (s *Store) OpenPayin(ctx context.Context, customerID string, key Idempotenc
 
 func (tx *wtx) openPayin(n NewPayin, key IdempotencyKey, now time.Time) (string, error) {
 	p := topup.Payment{
-		Provider: payinProvider, Project: n.Project, CustomerID: n.CustomerID, ContractID: n.ContractID,
+		Provider: topup.PayinProvider, Project: n.Project, CustomerID: n.CustomerID, ContractID: n.ContractID,
 		ContractNumber: n.ContractNumber, Money: n.Money, Method: n.WidgetMethod,
 		Status: topup.StatusPending, CreatedAt: now,
 	}

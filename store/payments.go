@@ -201,19 +201,13 @@ func (s *Store) Payment(ctx context.Context, paymentID string) (*topup.Payment, 
 	return p, nil
 }
 
-// flagsMoved are those of which one is set on every payment whose own contract
-// has something else of its money than the payment's one credit, unless the
-// payment is marked as moved.
-const flagsMoved = topup.FlagReversed | topup.FlagAmountDiffers | topup.FlagCurrencyDiffers | topup.FlagUnknownPayment |
-	topup.FlagSecondOperation | topup.FlagConflict | topup.FlagUnreadable
-
 // readCredited reads, of those payments that need it, what stands of their money
 // on their contract now.
 func (s *Store) readCredited(ctx context.Context, payments ...*topup.Payment) error {
 	books := make(map[string]*topup.Book)
 	var ids []string
 	for _, p := range payments {
-		if p.Moved || p.Flags&flagsMoved != 0 {
+		if p.NeedsBook() {
 			books[p.ID], ids = &topup.Book{Payment: p}, append(ids, p.ID)
 		}
 	}

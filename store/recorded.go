@@ -52,11 +52,7 @@ func (tx *wtx) recordPayment(r topup.RecordRequest, about *topup.Event, by By) (
 	if _, err := tx.effectiveAt(by, step.Earliest); err != nil {
 		return posted{}, err
 	}
-	p := &topup.Payment{
-		Provider: r.Provider, Project: r.Project, CustomerID: r.CustomerID, ContractID: r.ContractID,
-		ContractNumber: state.Account.Contract(r.ContractID).Number, Money: r.Money,
-		Status: topup.StatusPending, CreatedAt: tx.now(), ProviderReference: r.Reference, OperationID: r.Operation, Recorded: true,
-	}
+	p := r.Opened(state.Account, tx.now())
 	if _, err := tx.openPayment(p); err != nil {
 		return posted{}, err
 	}
