@@ -413,9 +413,6 @@ func (tx *wtx) carryOut(book topup.Book, step topup.Step, by By) (posted, error)
 		if err := tx.put(tx.stmts.insertItem, made.seq, p.ID); err != nil {
 			return posted{}, fmt.Errorf("list money of payment %s in suspense: %w", p.ID, err)
 		}
-		if err := tx.gorm().Exec(`UPDATE payments SET moved = 1 WHERE payment_id = ?`, p.ID).Error; err != nil {
-			return posted{}, fmt.Errorf("mark the payment as moved: %w", err)
-		}
 	}
 	if step.Item != nil {
 		if err := tx.moveItem(*step.Item, seq, made.seq); err != nil {

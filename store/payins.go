@@ -32,7 +32,7 @@ type Payin struct {
 const payinColumns = `y.method, y.form_url, y.redirect_url, y.request_id, y.lifetime_until, y.state, y.next_look_at, y.looks, y.last_error, y.created_at`
 
 // payinSQL reads pay-ins with their payments.
-const payinSQL = `SELECT ` + paymentColumns + `, ` + payinColumns + ` FROM payins y JOIN payments p ON p.payment_id = y.payment_id `
+var payinSQL = `SELECT ` + paymentColumns + `, ` + payinColumns + ` FROM payins y JOIN payments p ON p.payment_id = y.payment_id `
 
 // payinRow is a pay-in as its columns are scanned.
 type payinRow struct {

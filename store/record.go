@@ -18,6 +18,15 @@ const (
 	// postedSQL tells what the event's operation did before.
 	postedSQL = `SELECT reference, sum_amount, sum_currency, initial_amount, initial_currency, entered
 		FROM operations WHERE operation = ? AND provider = ? AND project = ?`
+
+	lastMessageSQL   = `SELECT coalesce(max(id), 0) FROM messages`
+	insertMessageSQL = `INSERT INTO messages (id, received_at, provider, project, source, reference, fingerprint, payment_id, disposition, seq, status, operation, code, receipt)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertOpenSQL = `INSERT INTO open_messages (message_id, told, payment_id, operation) VALUES (?, ?, ?, ?)`
+	insertBodySQL = `INSERT INTO message_bodies (message_id, received_at, body) VALUES (?, ?, ?)`
+)
+
+var (
 	// issuedSQL finds the payment that the event names, if it was issued to
 	// the event's own project. The id of a payment that an operator recorded was
 	// issued to nobody.
@@ -32,12 +41,6 @@ const (
 	recordedSQL = `SELECT ` + paymentColumns + ` FROM payments p
 		WHERE p.provider_reference = ? AND p.provider_reference <> '' AND p.customer_id <> '' AND p.provider = ? AND p.project = ? AND p.recorded <> 0
 		ORDER BY p.credit_reversed, p.id DESC LIMIT 1`
-
-	lastMessageSQL   = `SELECT coalesce(max(id), 0) FROM messages`
-	insertMessageSQL = `INSERT INTO messages (id, received_at, provider, project, source, reference, fingerprint, payment_id, disposition, seq, status, operation, code, receipt)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	insertOpenSQL = `INSERT INTO open_messages (message_id, told, payment_id, operation) VALUES (?, ?, ?, ?)`
-	insertBodySQL = `INSERT INTO message_bodies (message_id, received_at, body) VALUES (?, ?, ?)`
 )
 
 // Recorded is what became of a message.

@@ -56,9 +56,6 @@ func (tx *wtx) recordPayment(r topup.RecordRequest, about *topup.Event, by By) (
 	if _, err := tx.openPayment(p); err != nil {
 		return posted{}, err
 	}
-	if err := tx.gorm().Exec(`UPDATE payments SET recorded = 1 WHERE payment_id = ?`, p.ID).Error; err != nil {
-		return posted{}, fmt.Errorf("mark the payment as recorded: %w", err)
-	}
 	made, err := tx.carryOut(topup.Book{Payment: p}, step, by)
 	if err != nil {
 		return posted{}, err

@@ -172,6 +172,9 @@ func (b *Book) Post(s Step, t Transaction) {
 		p.Credit = &Credit{Seq: t.Seq, TransactionID: t.ID, Money: money, At: t.RecordedAt, ByOperator: true, Operation: s.Operation}
 		p.Flags &^= FlagOutcomeUnknown
 	}
+	if s.Kind.OpensItem() {
+		p.Moved = true
+	}
 	if p.Credit != nil {
 		p.Credit.Reversed = b.Undone(p.Credit.TransactionID)
 	}
