@@ -22,7 +22,7 @@ const (
 // transactionsSQL reads ledger transactions with their postings, one row a
 // posting, in feed order. The journal itself does not name the provider's
 // operation: it stands on the message that made the transaction.
-var transactionsSQL = `SELECT x.seq, x.transaction_id, x.kind, x.payment_id, x.actor, x.reason, x.effective_at, x.recorded_at,
+const transactionsSQL = `SELECT x.seq, x.transaction_id, x.kind, x.payment_id, x.actor, x.reason, x.effective_at, x.recorded_at,
 	coalesce(x.operation, ''), coalesce(r.transaction_id, ''), coalesce(v.transaction_id, ''), coalesce(k.transaction_id, ''), e.amount, a.name, a.currency
 	FROM (SELECT t.*, ` + operationOfSQL + ` AS operation FROM transactions t WHERE %s ORDER BY t.seq LIMIT ?) x
 	LEFT JOIN transactions r ON r.seq = x.reverses
@@ -38,11 +38,11 @@ const referenceSQL = `CASE WHEN p.customer_id = '' OR p.recorded <> 0 THEN p.pro
 // operationOfSQL is the provider's operation that made transaction t, or that an
 // operator entered with it. It goes by way of the message, because an index from
 // a transaction to its operation would cost every callback.
-var operationOfSQL = inWords(`CASE
-	WHEN t.actor <> '' AND t.kind IN {kinds.entered} THEN (SELECT s.operation FROM operator_steps s WHERE s.seq = t.seq)
-	WHEN t.kind IN {kinds.by_message} THEN (SELECT m.operation
+const operationOfSQL = `CASE
+	WHEN t.actor <> '' AND t.kind IN ('suspense', 'manual_credit') THEN (SELECT s.operation FROM operator_steps s WHERE s.seq = t.seq)
+	WHEN t.kind IN ('credit', 'suspense') THEN (SELECT m.operation
 	FROM payments p JOIN messages m ON m.reference = ` + referenceSQL + `
-	WHERE p.payment_id = t.payment_id AND m.seq = t.seq LIMIT 1) END`)
+	WHERE p.payment_id = t.payment_id AND m.seq = t.seq LIMIT 1) END`
 
 // receiptOfSQL is the number of the receipt that the payer was given for the
 // money of item i, whose payment is p: it is on the message that put it there.

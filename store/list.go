@@ -366,7 +366,7 @@ type Resolution struct {
 	At            time.Time
 }
 
-var suspenseSQL = `SELECT t.transaction_id, t.seq, t.payment_id, p.provider, p.project, p.customer_id, p.entity_id,
+const suspenseSQL = `SELECT t.transaction_id, t.seq, t.payment_id, p.provider, p.project, p.customer_id, p.entity_id,
 	-e.amount, a.currency, p.flags, ` + referenceSQL + `,
 	coalesce(` + operationOfSQL + `, ''), coalesce(` + receiptOfSQL + `, ''), i.state, t.effective_at, t.recorded_at,
 	r.transaction_id, r.kind, r.actor, r.reason, r.recorded_at
