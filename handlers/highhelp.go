@@ -44,8 +44,6 @@ func (s *Server) highhelpAlert(c echo.Context) error {
 	defer cancel()
 	recorded, err := s.store.Record(ctx, event, x.body)
 	if err != nil {
-		// The writer may still be at work on these bytes.
-		x.body = nil
 		return fmt.Errorf("alert: %w", err)
 	}
 	x.paymentID = recorded.PaymentID

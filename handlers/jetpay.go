@@ -162,8 +162,6 @@ func (s *Server) callback(x *exchange, m jetpay.Message) error {
 	defer cancel()
 	recorded, err := s.store.Record(ctx, event, x.body)
 	if err != nil {
-		// The writer may still be at work on these bytes.
-		x.body = nil
 		return fmt.Errorf("callback: %w", err)
 	}
 	x.paymentID = recorded.PaymentID

@@ -150,19 +150,13 @@ func (s *Server) payinCreated(ctx context.Context, x *exchange, answer highhelp.
 		return s.notNoted(x, err)
 	}
 	created := store.CreatedPayin{
-		Known:    store.Known{FormURL: answer.FormURL, RequestID: answer.RequestID},
-		Status:   topup.Shown(highhelp.StatusText(answer.Status, answer.SubStatus)),
-		NextLook: y.LifetimeEnds,
-	}
-	if old := y.CreatedAt.Add(s.highhelp.maxAge); old.Before(created.NextLook) {
-		created.NextLook = old
-	}
-	if answer.FormURL == "" {
-		created.NextLook = s.now()
+		Known:      store.Known{FormURL: answer.FormURL, RequestID: answer.RequestID},
+		Status:     topup.Shown(highhelp.StatusText(answer.Status, answer.SubStatus)),
+		NextPollAt: y.FirstPollAt(s.now(), s.highhelp.maxAge, answer.FormURL != ""),
 	}
 	shown := *y
 	payment := *y.Payment
-	shown.Payment, shown.FormURL, shown.State = &payment, answer.FormURL, store.PayinOpen
+	shown.Payment, shown.FormURL, shown.State = &payment, answer.FormURL, topup.PayinOpen
 	payment.ProviderReference = answer.RequestID
 	if payment.ProviderStatus == "" {
 		payment.ProviderStatus = created.Status
@@ -193,8 +187,11 @@ func (s *Server) payinRefused(ctx context.Context, x *exchange, failed *highhelp
 		return withNote(refusal, err)
 	}
 	return withNote(refusal, s.store.PayinRefused(ctx, x.paymentID, store.RefusedPayin{
-		Status: topup.Shown(highhelp.StatusText(failed.Status, failed.SubStatus)), Code: codeOf(failed),
-		Message: topup.Shown(messageOf(failed)), FreesKey: failed.Temporary,
+		ProviderText: topup.ProviderText{
+			Status: topup.Shown(highhelp.StatusText(failed.Status, failed.SubStatus)), Code: codeOf(failed),
+			Message: topup.Shown(messageOf(failed)),
+		},
+		FreesKey: failed.Temporary,
 	}, store.Answer{Status: refusal.status, Body: body}))
 }
 
@@ -250,7 +247,7 @@ func (s *Server) answerPayin(x *exchange, status int, paymentID string, ask bool
 	if err != nil {
 		return err
 	}
-	if ask && (y.State == store.PayinUnknown || y.State == store.PayinCreating) {
+	if ask && y.Unconfirmed() {
 		if _, err := s.look(ctx, y); err == nil {
 			if y, err = s.payin(ctx, paymentID); err != nil {
 				return err
@@ -339,8 +336,9 @@ func (s *Server) steerPayin(x *exchange, op string, send func(*highhelp.Client, 
 		return topup.Conflict("the project of this pay-in is not configured any more")
 	case !s.highhelp.catalogue.CanConfirm(p.Money.Currency, p.Method):
 		return topup.Conflict("the method of this pay-in has no %s", op)
-	case p.Status != topup.StatusPending:
-		return topup.Conflict("the payment is %s: there is nothing to %s", p.Status, op)
+	}
+	if err := topup.DecideSteer(p, op); err != nil {
+		return err
 	}
 	s.allowTime(x)
 	started := time.Now()

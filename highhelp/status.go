@@ -3,7 +3,7 @@ package highhelp
 import "tolem/topup"
 
 // Provider is the name that payments and ledger accounts carry.
-const Provider = "highhelp"
+const Provider = topup.HighHelp
 
 // The words of status (HighHelp, status codes). There may be others. What stands
 // in sub_status decides nothing: processing:paid is not a success.

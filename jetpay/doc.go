@@ -13,5 +13,7 @@
 // [GateError] quotes the code and the text of the platform's own refusal.
 package jetpay
 
+import "tolem/topup"
+
 // Provider is the name of the platform in payments and ledger accounts.
-const Provider = "jetpay"
+const Provider = topup.JetPay

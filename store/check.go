@@ -141,7 +141,7 @@ func (r rule) check(db *gorm.DB) ([]string, error) {
 	if err := db.Exec("SAVEPOINT rule").Error; err != nil {
 		return nil, err
 	}
-	problems, err := lines(db, r.query)
+	problems, err := lines(db, inWords(r.query))
 	if err == nil {
 		return problems, nil
 	}
@@ -192,13 +192,14 @@ func oneLine(text string) string {
 // Each query below is written so that SQLite walks the big tables in their own
 // order, or sorts through temporary files; none collects the journal in memory.
 // CROSS JOIN keeps SQLite to the order in which the tables are named. The same
-// text runs on PostgreSQL, whose format knows %s alone.
+// text runs on PostgreSQL, whose format knows %s alone. What is in braces is the
+// domain's: see domainWords.
 
 // undoneSQL defines undone(seq, by): the transactions that do not count any
 // more, because of an odd number of reversals in a row, and the last of these.
 const undoneSQL = `WITH RECURSIVE chain (root, last, length) AS (
 		SELECT t.seq, r.seq, 1 FROM transactions r JOIN transactions t ON t.seq = r.reverses
-			WHERE r.reverses IS NOT NULL AND t.kind <> 'reversal' AND r.seq > t.seq
+			WHERE r.reverses IS NOT NULL AND t.kind NOT IN {kinds.reverse} AND r.seq > t.seq
 		UNION ALL
 		SELECT c.root, r.seq, c.length + 1 FROM chain c JOIN transactions r ON r.reverses = c.last AND r.seq > c.last),
 	undone (seq, by) AS MATERIALIZED (SELECT root, max(last) FROM chain GROUP BY root HAVING max(length) % 2 = 1) `
@@ -206,10 +207,10 @@ const undoneSQL = `WITH RECURSIVE chain (root, last, length) AS (
 // settledSQL adds settled(item, state, by): what became of each suspense item
 // according to the journal; an item that is not in it is open.
 const settledSQL = undoneSQL + `, settled (item, state, by) AS MATERIALIZED (
-		SELECT t.resolves, CASE t.kind WHEN 'assignment' THEN 'assigned' ELSE 'returned' END, t.seq
+		SELECT t.resolves, {t.resolved}, t.seq
 			FROM transactions t WHERE t.resolves IS NOT NULL AND t.seq NOT IN (SELECT u.seq FROM undone u)
 		UNION ALL
-		SELECT t.seq, 'reversed', u.by FROM undone u JOIN transactions t ON t.seq = u.seq WHERE t.kind IN ('suspense', 'recall')) `
+		SELECT t.seq, {item.reversed}, u.by FROM undone u JOIN transactions t ON t.seq = u.seq WHERE t.kind IN {kinds.open_items}) `
 
 // standingSQL adds standing(payment_id, seq, account, amount): what is credited
 // to contracts, less what was recalled of it, of the payments that had anything
@@ -221,7 +222,7 @@ const standingSQL = undoneSQL + `, taken (seq, amount) AS MATERIALIZED (
 // creditedSQL is the sum that stands of a payment p on any contract.
 const creditedSQL = `(SELECT coalesce(sum(-e.amount - coalesce(k.amount, 0)), 0) FROM transactions t
 		JOIN entries e ON e.seq = t.seq AND e.amount < 0 LEFT JOIN taken k ON k.seq = t.seq
-		WHERE t.payment_id = p.payment_id AND t.kind IN ('credit', 'manual_credit', 'assignment') AND t.seq NOT IN (SELECT u.seq FROM undone u))`
+		WHERE t.payment_id = p.payment_id AND t.kind IN {kinds.credit} AND t.seq NOT IN (SELECT u.seq FROM undone u))`
 
 var rules = []rule{
 	{"every transaction has at least two entries", `
@@ -255,16 +256,16 @@ var rules = []rule{
 
 	{"what an operation posted is on record, unless an operator's posting was reversed", undoneSQL + `
 		SELECT format('transaction %s (seq %s, %s): the operation that made it is not on record', t.transaction_id, t.seq, t.kind)
-		FROM (SELECT seq FROM transactions WHERE kind IN ('credit', 'suspense') EXCEPT SELECT seq FROM operations) x
+		FROM (SELECT seq FROM transactions WHERE kind IN {kinds.by_message} EXCEPT SELECT seq FROM operations) x
 		JOIN transactions t ON t.seq = x.seq WHERE t.actor = '' OR t.seq NOT IN (SELECT u.seq FROM undone u)`},
 	{"an operator's posting that was reversed has freed its operation", undoneSQL + `
 		SELECT format('operation %s of %s %s: transaction seq %s was reversed, and it still counts as posted', o.operation, o.provider, o.project, o.seq)
 		FROM undone u JOIN transactions t ON t.seq = u.seq JOIN operations o ON o.seq = u.seq
-		WHERE t.actor <> '' AND t.kind IN ('manual_credit', 'suspense') AND EXISTS (SELECT 1 FROM operator_steps s WHERE s.seq = t.seq)`},
+		WHERE t.actor <> '' AND t.kind IN {kinds.entered} AND EXISTS (SELECT 1 FROM operator_steps s WHERE s.seq = t.seq)`},
 	{"an operation is freed by the reversal of an operator's posting", `
 		SELECT format('operation %s of %s %s: it was freed by seq %s, which does not reverse an operator''s posting', f.operation, f.provider, f.project, f.freed_by)
 		FROM freed_operations f LEFT JOIN transactions r ON r.seq = f.freed_by LEFT JOIN transactions t ON t.seq = f.seq
-		WHERE r.kind IS DISTINCT FROM 'reversal' OR coalesce(t.actor, '') = '' OR r.payment_id IS DISTINCT FROM t.payment_id`},
+		WHERE coalesce(r.kind, '') NOT IN {kinds.reverse} OR coalesce(t.actor, '') = '' OR r.payment_id IS DISTINCT FROM t.payment_id`},
 	{"a transaction has one operation", `
 		SELECT format('transaction seq %s: %s operations claim to have made it', seq, count(*))
 		FROM operations GROUP BY seq HAVING count(*) > 1`},
@@ -274,12 +275,12 @@ var rules = []rule{
 	{"an operation belongs to a transaction that it can have made, of its own sum", `
 		SELECT format('operation %s of %s %s: transaction seq %s is not a posting of %s %s by it', o.operation, o.provider, o.project, o.seq, o.sum_amount, o.sum_currency)
 		FROM operations o
-		LEFT JOIN transactions t ON t.seq = o.seq AND t.kind IN ('credit', 'suspense', 'manual_credit')
+		LEFT JOIN transactions t ON t.seq = o.seq AND t.kind IN {kinds.by_operation}
 		LEFT JOIN entries e ON e.seq = t.seq AND e.amount > 0
 		LEFT JOIN ledger_accounts a ON a.id = e.account_id
 		LEFT JOIN payments p ON p.payment_id = t.payment_id
-		WHERE (e.amount IS DISTINCT FROM o.sum_amount AND NOT coalesce(t.kind = 'manual_credit' AND o.provider = 'highhelp' AND p.flags & 17 = 17, FALSE)
-				AND NOT coalesce(o.entered <> 0 AND t.kind = 'suspense' AND e.amount < o.sum_amount, FALSE))
+		WHERE (e.amount IS DISTINCT FROM o.sum_amount AND NOT coalesce(t.kind = {kind.manual_credit} AND o.provider = {provider.credits_received} AND p.flags & {flags.bound_other_sum} = {flags.bound_other_sum}, FALSE)
+				AND NOT coalesce(o.entered <> 0 AND t.kind = {kind.suspense} AND e.amount < o.sum_amount, FALSE))
 			OR (o.entered <> 0) IS DISTINCT FROM (t.actor <> '' AND EXISTS (SELECT 1 FROM operator_steps s WHERE s.seq = t.seq AND s.operation = o.operation))
 			OR a.currency IS DISTINCT FROM o.sum_currency OR a.name IS DISTINCT FROM 'settlement:' || o.provider || ':' || o.project`},
 
@@ -291,14 +292,14 @@ var rules = []rule{
 			WHEN wrong_sum THEN format('it was to bring %s %s, and brought %s %s, to the credit of payment %s', initial_amount, initial_currency, sum_amount, sum_currency, payment_id)
 			ELSE format('the credit of payment %s does not show it', payment_id) END)
 		FROM (SELECT o.*, p.payment_id,
-				o.reference IS DISTINCT FROM CASE WHEN o.entered <> 0 AND t.kind = 'manual_credit' THEN p.payment_id ELSE ` + referenceSQL + ` END AS wrong_payment,
-				t.kind <> 'suspense' AND (o.initial_amount <> o.sum_amount OR o.initial_currency <> o.sum_currency) AS wrong_sum,
-				t.kind = 'manual_credit' AND p.credit_operation = '' AS not_shown
+				o.reference IS DISTINCT FROM CASE WHEN o.entered <> 0 AND t.kind = {kind.manual_credit} THEN p.payment_id ELSE ` + referenceSQL + ` END AS wrong_payment,
+				t.kind <> {kind.suspense} AND (o.initial_amount <> o.sum_amount OR o.initial_currency <> o.sum_currency) AS wrong_sum,
+				t.kind = {kind.manual_credit} AND p.credit_operation = '' AS not_shown
 			FROM operations o JOIN transactions t ON t.seq = o.seq JOIN payments p ON p.payment_id = t.payment_id) x
 		WHERE wrong_payment OR wrong_sum OR not_shown`},
 	{"what a provider posted has the message that said so", `
 		SELECT format('transaction %s (seq %s, %s): the message of the provider that made it is missing', t.transaction_id, t.seq, t.kind)
-		FROM (SELECT t.seq FROM transactions t WHERE t.kind IN ('credit', 'suspense') OR (t.kind = 'manual_credit' AND EXISTS (
+		FROM (SELECT t.seq FROM transactions t WHERE t.kind IN {kinds.by_message} OR (t.kind = {kind.manual_credit} AND EXISTS (
 				SELECT 1 FROM payments p WHERE p.payment_id = t.payment_id AND p.credit_operation <> ''))
 			EXCEPT SELECT m.seq FROM messages m WHERE m.seq IS NOT NULL EXCEPT SELECT s.seq FROM operator_steps s WHERE s.seq IS NOT NULL) x
 		JOIN transactions t ON t.seq = x.seq`},
@@ -306,7 +307,7 @@ var rules = []rule{
 		SELECT format('operator''s step %s (%s): transaction seq %s is not what it made', s.id, s.action, coalesce(CAST(s.seq AS TEXT), '-'))
 		FROM operator_steps s LEFT JOIN transactions t ON t.seq = s.seq LEFT JOIN messages m ON m.id = s.message_id
 		WHERE (s.action IN ('record', 'suspend')) <> (s.seq IS NOT NULL)
-			OR (s.seq IS NOT NULL AND (t.kind IS DISTINCT FROM CASE s.action WHEN 'record' THEN 'manual_credit' ELSE 'suspense' END
+			OR (s.seq IS NOT NULL AND (t.kind IS DISTINCT FROM CASE s.action WHEN 'record' THEN {kind.manual_credit} ELSE {kind.suspense} END
 				OR t.payment_id IS DISTINCT FROM s.payment_id OR t.actor <> s.actor))
 			OR (s.action IN ('suspend', 'dismiss') AND m.id IS NULL) OR (s.action IN ('record', 'close') AND s.payment_id IS NULL)`},
 	{"an open message is stored", `
@@ -324,8 +325,8 @@ var rules = []rule{
 				p.id IS NOT NULL AND (m.provider <> p.provider OR m.project <> p.project
 					OR m.reference <> ` + referenceSQL + `) AS wrong_payment,
 				m.seq IS NOT NULL AND m.payment_id IS DISTINCT FROM t.payment_id AS not_of_payment,
-				t.kind IS DISTINCT FROM CASE m.disposition WHEN 'credited' THEN 'credit' WHEN 'suspended' THEN 'suspense' WHEN 'bound' THEN 'manual_credit' END AS wrong_effect,
-				m.seq IS DISTINCT FROM o.seq AND NOT coalesce(m.disposition = 'bound' AND m.seq IN (SELECT u.seq FROM undone u), FALSE) AS wrong_operation
+				t.kind IS DISTINCT FROM {m.made} AS wrong_effect,
+				m.seq IS DISTINCT FROM o.seq AND NOT coalesce(m.disposition = {disposition.bound} AND m.seq IN (SELECT u.seq FROM undone u), FALSE) AS wrong_operation
 			FROM messages m LEFT JOIN payments p ON p.payment_id = m.payment_id
 			LEFT JOIN transactions t ON t.seq = m.seq
 			LEFT JOIN operations o ON m.seq IS NOT NULL AND o.operation = m.operation AND o.provider = m.provider AND o.project = m.project) x
@@ -333,7 +334,7 @@ var rules = []rule{
 
 	{"a transaction takes the payment's credit or a place of its own", `
 		SELECT format('transaction %s (seq %s, %s): slot %s', t.transaction_id, t.seq, t.kind, t.slot)
-		FROM transactions t WHERE t.slot <> CASE WHEN t.kind IN ('credit', 'manual_credit') OR (t.kind = 'assignment' AND t.slot = 0) THEN 0 ELSE t.seq END`},
+		FROM transactions t WHERE t.slot <> CASE WHEN t.kind IN {kinds.credit_own} OR (t.kind = {kind.assignment} AND t.slot = 0) THEN 0 ELSE t.seq END`},
 	{"a payment shows the credit that the journal has", undoneSQL + `
 		SELECT format('payment %s: it shows credit %s of %s %s%s; the journal has %s of %s %s%s', t.payment_id,
 			coalesce(p.credit_transaction, 'none'), coalesce(p.credit_amount, 0), coalesce(p.credit_currency, '-'), CASE WHEN p.credit_reversed <> 0 THEN ', reversed' ELSE '' END,
@@ -344,7 +345,7 @@ var rules = []rule{
 		LEFT JOIN ledger_accounts a ON a.id = e.account_id
 		WHERE t.slot = 0 AND (p.credit_seq IS DISTINCT FROM t.seq OR p.credit_transaction IS DISTINCT FROM t.transaction_id
 			OR p.credit_amount IS DISTINCT FROM -e.amount OR p.credit_currency IS DISTINCT FROM a.currency
-			OR p.credit_by_operator IS DISTINCT FROM CASE WHEN t.kind = 'credit' THEN 0 ELSE 1 END
+			OR p.credit_by_operator IS DISTINCT FROM CASE WHEN t.kind = {kind.credit} THEN 0 ELSE 1 END
 			OR p.credit_reversed IS DISTINCT FROM CASE WHEN t.seq IN (SELECT u.seq FROM undone u) THEN 1 ELSE 0 END)`},
 	{"a credit that a payment shows is in the journal", `
 		SELECT format('payment %s: it shows credit %s, which the journal does not have', p.payment_id, coalesce(p.credit_transaction, CAST(p.credit_seq AS TEXT), '(without an id)'))
@@ -352,7 +353,7 @@ var rules = []rule{
 				OR p.credit_at IS NOT NULL OR p.credit_operation <> '' OR p.credit_by_operator <> 0)
 			AND NOT EXISTS (SELECT 1 FROM transactions t WHERE t.payment_id = p.payment_id AND t.slot = 0)`},
 	// A pay-in may bring another sum than it asked for, and then says so
-	// (HighHelp, "Alerts"): 1 is the flag amount_differs.
+	// (HighHelp, "Alerts").
 	{"what a payment shows of its credit is what brought it", `
 		SELECT format('payment %s: %s', payment_id, CASE
 			WHEN wrong_time THEN format('the time of its credit is not when %s (seq %s) was recorded', transaction_id, seq)
@@ -361,10 +362,10 @@ var rules = []rule{
 				coalesce(CAST(credit_amount AS TEXT), '-'), coalesce(credit_currency, '-'), transaction_id, seq, kind) END)
 		FROM (SELECT p.payment_id, p.amount, p.currency, p.credit_amount, p.credit_currency, p.credit_operation, t.transaction_id, t.seq, t.kind,
 				p.credit_at IS DISTINCT FROM t.recorded_at AS wrong_time,
-				NOT (t.kind = 'manual_credit' AND p.credit_operation = '') AND o.seq IS DISTINCT FROM coalesce(t.resolves, t.seq)
+				NOT (t.kind = {kind.manual_credit} AND p.credit_operation = '') AND o.seq IS DISTINCT FROM coalesce(t.resolves, t.seq)
 					AND NOT (p.credit_reversed <> 0 AND EXISTS (SELECT 1 FROM freed_operations f WHERE f.seq = coalesce(t.resolves, t.seq) AND f.operation = p.credit_operation)) AS wrong_operation,
-				t.kind IN ('credit', 'manual_credit') AND (p.currency IS DISTINCT FROM p.credit_currency OR (p.amount IS DISTINCT FROM p.credit_amount
-					AND NOT (t.kind = 'credit' AND p.provider = 'highhelp' AND p.flags & 1 <> 0))) AS wrong_sum
+				t.kind IN {kinds.credit_own} AND (p.currency IS DISTINCT FROM p.credit_currency OR (p.amount IS DISTINCT FROM p.credit_amount
+					AND NOT (t.kind = {kind.credit} AND p.provider = {provider.credits_received} AND p.flags & {flag.credited_other_sum} <> 0))) AS wrong_sum
 			FROM payments p JOIN transactions t ON t.seq = p.credit_seq
 			LEFT JOIN operations o ON o.operation = p.credit_operation AND o.provider = p.provider AND o.project = p.project) x
 		WHERE wrong_time OR wrong_operation OR wrong_sum`},
@@ -372,42 +373,42 @@ var rules = []rule{
 		SELECT format('transaction %s (seq %s, %s): it moves %s, which is not the account of payment %s', t.transaction_id, t.seq, t.kind, a.name, t.payment_id)
 		FROM transactions t CROSS JOIN payments p CROSS JOIN entries e CROSS JOIN ledger_accounts a
 		WHERE p.payment_id = t.payment_id AND e.seq = t.seq AND a.id = e.account_id AND a.name <> CASE
-			WHEN t.kind IN ('credit', 'manual_credit', 'suspense') AND e.amount > 0 OR t.kind = 'return' AND e.amount < 0 THEN 'settlement:' || p.provider || ':' || p.project
-			WHEN t.kind IN ('assignment', 'return') AND e.amount > 0 OR t.kind = 'suspense' OR t.kind = 'recall' AND e.amount < 0 THEN 'suspense:' || p.provider || ':' || p.project
+			WHEN t.kind IN {kinds.from_settlement} AND e.amount > 0 OR t.kind IN {kinds.to_settlement} AND e.amount < 0 THEN 'settlement:' || p.provider || ':' || p.project
+			WHEN t.kind IN {kinds.resolve} AND e.amount > 0 OR t.kind IN {kinds.open_items} AND e.amount < 0 THEN 'suspense:' || p.provider || ':' || p.project
 			ELSE a.name END`},
 	{"a payment is credited to its own contract", `
 		SELECT format('payment %s: transaction %s (seq %s) credits another contract than the payment was issued for', t.payment_id, t.transaction_id, t.seq)
 		FROM transactions t JOIN payments p ON p.payment_id = t.payment_id
 		LEFT JOIN entries e ON e.seq = t.seq AND e.amount < 0
 		LEFT JOIN ledger_accounts a ON a.id = e.account_id
-		WHERE t.kind IN ('credit', 'manual_credit') AND a.name IS DISTINCT FROM 'customers:' || p.customer_id || ':' || p.entity_id`},
+		WHERE t.kind IN {kinds.credit_own} AND a.name IS DISTINCT FROM 'customers:' || p.customer_id || ':' || p.entity_id`},
 	{"a payment that is credited has succeeded", standingSQL + `
 		SELECT format('payment %s: it is credited, and its status is %s', p.payment_id, p.status)
-		FROM payments p WHERE p.status <> 'succeeded' AND p.credit_seq IS NOT NULL AND ` + creditedSQL + ` > 0`},
+		FROM payments p WHERE p.status <> {status.succeeded} AND p.credit_seq IS NOT NULL AND ` + creditedSQL + ` > 0`},
 	// Programs of before left a payment succeeded when an operator's credit or
 	// assignment was reversed.
 	{"a payment that succeeded is credited to a contract", standingSQL + `
 		SELECT format('payment %s: its status is succeeded, and nothing is credited', p.payment_id)
-		FROM payments p WHERE p.status = 'succeeded' AND ((p.credit_seq IS NULL
-				AND NOT EXISTS (SELECT 1 FROM transactions t WHERE t.payment_id = p.payment_id AND t.kind = 'assignment'))
+		FROM payments p WHERE p.status = {status.succeeded} AND ((p.credit_seq IS NULL
+				AND NOT EXISTS (SELECT 1 FROM transactions t WHERE t.payment_id = p.payment_id AND t.kind = {kind.assignment}))
 			OR (p.payment_id IN (SELECT t.payment_id FROM transactions t WHERE t.takes IS NOT NULL) AND ` + creditedSQL + ` = 0))`},
 	{"a payment with money in suspense is in review, unless it succeeded", `
 		SELECT format('payment %s: money of it lies in suspense, and its status is %s', p.payment_id, p.status)
-		FROM payments p WHERE p.open_items > 0 AND p.status NOT IN ('review', 'succeeded')`},
-	// 2048 is the flag reversed. Programs of before left it on a payment whose money
+		FROM payments p WHERE p.open_items > 0 AND p.status NOT IN ({status.review}, {status.succeeded})`},
+	// Programs of before left the flag reversed on a payment whose money
 	// was assigned to its contract again.
 	{"the flag reversed says that the payment had its credit, and that nothing stands on its contract", standingSQL + `
 		SELECT format('payment %s: the flag reversed and what stands of its money differ', p.payment_id)
-		FROM payments p WHERE (p.flags & 2048 <> 0 AND (p.credit_seq IS NULL OR (p.credit_reversed = 0
+		FROM payments p WHERE (p.flags & {flag.reversed} <> 0 AND (p.credit_seq IS NULL OR (p.credit_reversed = 0
 				AND p.credit_amount - coalesce((SELECT k.amount FROM taken k WHERE k.seq = p.credit_seq), 0) > 0)))
-			OR (p.flags & 2048 = 0 AND p.credit_seq IS NOT NULL
+			OR (p.flags & {flag.reversed} = 0 AND p.credit_seq IS NOT NULL
 				AND (p.credit_reversed <> 0 OR EXISTS (SELECT 1 FROM taken k WHERE k.seq = p.credit_seq AND k.amount = p.credit_amount))
 				AND ` + creditedSQL + ` = 0)`},
 	{"a recall, and nothing else, takes from an earlier credit or assignment of the same payment, once", undoneSQL + `
 		SELECT format('transaction %s (seq %s, %s): it must not take from %s', k.transaction_id, k.seq, k.kind, coalesce('seq ' || k.takes, 'nothing'))
 		FROM transactions k LEFT JOIN transactions t ON t.seq = k.takes
-		WHERE (k.kind = 'recall') <> (k.takes IS NOT NULL)
-			OR (k.takes IS NOT NULL AND (t.seq IS NULL OR t.seq >= k.seq OR t.payment_id <> k.payment_id OR t.kind NOT IN ('credit', 'manual_credit', 'assignment')
+		WHERE (k.kind IN {kinds.take}) <> (k.takes IS NOT NULL)
+			OR (k.takes IS NOT NULL AND (t.seq IS NULL OR t.seq >= k.seq OR t.payment_id <> k.payment_id OR t.kind NOT IN {kinds.credit}
 				OR (k.seq NOT IN (SELECT u.seq FROM undone u) AND t.seq IN (SELECT u.seq FROM undone u))))`},
 	{"a recall takes from the contract that was credited, and no more than was", standingSQL + `
 		SELECT format('transaction %s (seq %s): what is recalled of it does not come from its contract, or is more than it', t.transaction_id, t.seq)
@@ -418,7 +419,7 @@ var rules = []rule{
 	{"a reversal, and nothing else, reverses an earlier transaction of the same payment", `
 		SELECT format('transaction %s (seq %s, %s): it must not reverse %s', r.transaction_id, r.seq, r.kind, coalesce('seq ' || r.reverses, 'nothing'))
 		FROM transactions r LEFT JOIN transactions t ON t.seq = r.reverses
-		WHERE (r.kind = 'reversal') <> (r.reverses IS NOT NULL)
+		WHERE (r.kind IN {kinds.reverse}) <> (r.reverses IS NOT NULL)
 			OR (r.reverses IS NOT NULL AND (t.seq IS NULL OR t.seq >= r.seq OR t.payment_id <> r.payment_id))`},
 	{"a reversal is the exact mirror of what it reverses", `
 		SELECT format('transaction %s (seq %s): it is not the mirror of seq %s, which it reverses', r.transaction_id, r.seq, r.reverses)
@@ -430,8 +431,8 @@ var rules = []rule{
 	{"an assignment or a return, and nothing else, resolves suspended money of the same payment", `
 		SELECT format('transaction %s (seq %s, %s): it must not resolve %s', t.transaction_id, t.seq, t.kind, coalesce('seq ' || t.resolves, 'nothing'))
 		FROM transactions t LEFT JOIN transactions s ON s.seq = t.resolves
-		WHERE (t.kind IN ('assignment', 'return')) <> (t.resolves IS NOT NULL)
-			OR (t.resolves IS NOT NULL AND (coalesce(s.kind, '') NOT IN ('suspense', 'recall') OR s.seq >= t.seq OR s.payment_id <> t.payment_id))`},
+		WHERE (t.kind IN {kinds.resolve}) <> (t.resolves IS NOT NULL)
+			OR (t.resolves IS NOT NULL AND (coalesce(s.kind, '') NOT IN {kinds.open_items} OR s.seq >= t.seq OR s.payment_id <> t.payment_id))`},
 	{"a resolution takes from suspense exactly what was put there", `
 		SELECT format('transaction %s (seq %s): it does not take the money of suspense item seq %s from its account', t.transaction_id, t.seq, t.resolves)
 		FROM transactions t WHERE t.resolves IS NOT NULL AND NOT EXISTS (
@@ -439,30 +440,30 @@ var rules = []rule{
 			WHERE s.seq = t.resolves AND s.amount < 0)`},
 	{"money in suspense is listed as an item", `
 		SELECT format('transaction %s (seq %s): it put money into suspense, and is not listed as an item', t.transaction_id, t.seq)
-		FROM transactions t WHERE t.kind IN ('suspense', 'recall') AND NOT EXISTS (
+		FROM transactions t WHERE t.kind IN {kinds.open_items} AND NOT EXISTS (
 			SELECT 1 FROM suspense_items i WHERE i.seq = t.seq AND i.payment_id = t.payment_id)`},
 	{"an item is money in suspense", `
 		SELECT format('suspense item seq %s: there is no suspense transaction of payment %s', i.seq, i.payment_id)
 		FROM suspense_items i WHERE NOT EXISTS (
-			SELECT 1 FROM transactions t WHERE t.seq = i.seq AND t.kind IN ('suspense', 'recall') AND t.payment_id = i.payment_id)`},
+			SELECT 1 FROM transactions t WHERE t.seq = i.seq AND t.kind IN {kinds.open_items} AND t.payment_id = i.payment_id)`},
 	{"an item is resolved at most once", settledSQL + `
 		SELECT format('suspense item seq %s: %s resolutions of it count', item, count(*)) FROM settled GROUP BY item HAVING count(*) > 1`},
 	{"the state of an item is what the journal says", settledSQL + `
 		SELECT format('suspense item seq %s of payment %s: it is %s by seq %s; the journal says %s by seq %s',
-			i.seq, i.payment_id, i.state, coalesce(CAST(i.resolved_by AS TEXT), '-'), coalesce(s.state, 'open'), coalesce(CAST(s.by AS TEXT), '-'))
+			i.seq, i.payment_id, i.state, coalesce(CAST(i.resolved_by AS TEXT), '-'), coalesce(s.state, {item.open}), coalesce(CAST(s.by AS TEXT), '-'))
 		FROM suspense_items i LEFT JOIN settled s ON s.item = i.seq
-		WHERE i.state <> coalesce(s.state, 'open') OR i.resolved_by IS DISTINCT FROM s.by`},
+		WHERE i.state <> coalesce(s.state, {item.open}) OR i.resolved_by IS DISTINCT FROM s.by`},
 	{"a payment counts its open suspense items", `
 		SELECT format('payment %s: it counts %s open suspense items; there are %s', p.payment_id, p.open_items, coalesce(o.items, 0))
 		FROM payments p LEFT JOIN (
-			SELECT payment_id, count(*) AS items FROM suspense_items WHERE state = 'open' GROUP BY payment_id
+			SELECT payment_id, count(*) AS items FROM suspense_items WHERE state = {item.open} GROUP BY payment_id
 		) o ON o.payment_id = p.payment_id
 		WHERE p.open_items <> coalesce(o.items, 0)`},
 	{"a suspense account holds the sum of its open items", `
 		SELECT format('ledger account %s %s: it holds %s; its open items sum to %s', a.name, a.currency, a.credits - a.debits, coalesce(o.amount, 0))
 		FROM ` + balancesTable + ` a LEFT JOIN (
 			SELECT e.account_id, -sum(e.amount) AS amount FROM suspense_items i JOIN entries e ON e.seq = i.seq AND e.amount < 0
-			WHERE i.state = 'open' GROUP BY e.account_id
+			WHERE i.state = {item.open} GROUP BY e.account_id
 		) o ON o.account_id = a.id
 		WHERE a.name >= 'suspense:' AND a.name < 'suspense;' AND a.credits - a.debits <> coalesce(o.amount, 0)`},
 }

@@ -211,7 +211,7 @@ func (tx *wtx) seed(d demoData, n topup.Normalizer, expiresAfter time.Duration) 
 	now := tx.now()
 	for _, p := range d.payments {
 		p.CreatedAt = now
-		if expiresAfter > 0 && p.Provider != payinProvider { // pay-ins do not expire
+		if expiresAfter > 0 && p.Provider != topup.PayinProvider { // pay-ins do not expire
 			p.ExpiresAt = now.Add(expiresAfter)
 		}
 		if _, err := tx.openPayment(&p); err != nil {

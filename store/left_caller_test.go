@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"testing"
@@ -71,3 +72,58 @@ func TestACallerThatHasLeftSharesNothingWithItsWrite(t *testing.T) {
 		})
 	}
 }
+
+// TestACallerThatHasLeftMayUseItsBytesAgain: what it handed over is stored as it
+// was, although the write goes on without it.
+func TestACallerThatHasLeftMayUseItsBytesAgain(t *testing.T) {
+	left, cancel := context.WithCancel(context.Background())
+	cancel()
+	s := mustOpen(t)
+	id, payin := mustIssue(t, s), mustOpenPayin(t, s, keyed("k1", "first"))
+	event, body := paid(id, "28"), []byte(`{"raw":"28"}`)
+	answer, hash := []byte(`{"payin":1}`), []byte("second")
+	fingerprint, sentBody, sentAnswer := bytes.Clone(event.Fingerprint), bytes.Clone(body), bytes.Clone(answer)
+
+	release := s.HoldWriter()
+	defer release()
+	for what, err := range map[string]error{
+		"a message": second(s.Record(left, event, body)),
+		"an answer": s.PayinCreated(left, payin, store.CreatedPayin{}, store.Answer{Status: 201, Body: answer}),
+		"a request": func() error {
+			_, _, err := s.OpenPayin(left, "7123456789", store.IdempotencyKey{Token: "t", Key: "k2", Hash: hash}, func(*topup.Account) (store.NewPayin, error) {
+				return newPayin(), nil
+			})
+			return err
+		}(),
+	} {
+		if kindOf(err) != topup.KindUnavailable {
+			t.Fatalf("%s: got %v, want that the caller has left", what, err)
+		}
+	}
+	for _, used := range [][]byte{event.Fingerprint, body, answer, hash} {
+		for i := range used {
+			used[i] = '!'
+		}
+	}
+	release()
+	var got, gotFingerprint, gotAnswer, gotHash []byte
+	db := rawOpen(t, s)
+	for query, place := range map[string]*[]byte{
+		`SELECT body FROM message_bodies`:                                        &got,
+		`SELECT fingerprint FROM messages`:                                       &gotFingerprint,
+		`SELECT answer FROM idempotency WHERE key = 'k1' AND answer IS NOT NULL`: &gotAnswer,
+		`SELECT request_hash FROM idempotency WHERE key = 'k2'`:                  &gotHash,
+	} {
+		waitFor(t, query, func() bool { return db.QueryRow(query).Scan(place) == nil })
+	}
+	for _, c := range []struct {
+		what      string
+		got, want []byte
+	}{{"the body", got, sentBody}, {"the fingerprint", gotFingerprint, fingerprint}, {"the answer", gotAnswer, sentAnswer}, {"the hash", gotHash, []byte("second")}} {
+		if !bytes.Equal(c.got, c.want) {
+			t.Errorf("%s is stored as %q, want %q", c.what, c.got, c.want)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }

@@ -328,13 +328,7 @@ func (tx *wtx) suspend(id int64, r topup.SuspendRequest, e *topup.Event, by By) 
 		return posted{}, err
 	}
 	if step.Open {
-		_, money := receiverOf(step.Postings)
-		state.Book.Payment = &topup.Payment{
-			Provider: e.Provider, Project: e.Project, Money: money, Method: e.Method,
-			Status: topup.StatusReview, Flags: step.Flags, CreatedAt: tx.now(), ProviderReference: step.Reference,
-			ProviderTime: e.EffectiveAt, ProviderStatus: e.Status, ProviderCode: e.Code, ProviderMessage: e.Message,
-			ProviderPaymentID: e.ReceiptID, OperationID: e.Operation,
-		}
+		state.Book.Payment = step.Opened(*e, tx.now())
 		if _, err := tx.openPayment(state.Book.Payment); err != nil {
 			return posted{}, err
 		}
@@ -420,14 +414,15 @@ func (tx *wtx) clearTold(paymentID string) error {
 	if err != nil {
 		return fmt.Errorf("read open messages: %w", err)
 	}
-	open, err := scanTexts(rows)
+	texts, err := scanTexts(rows)
 	if err != nil {
 		return fmt.Errorf("read open messages: %w", err)
 	}
-	flags := p.Flags &^ (topup.FlagRefund | topup.FlagReversal)
-	for _, told := range open {
-		flags |= p.Flags & topup.Told(told).Flag()
+	open := make([]topup.Told, len(texts))
+	for i, told := range texts {
+		open[i] = topup.Told(told)
 	}
+	flags := p.Flags.ClearTold(open)
 	if flags == p.Flags {
 		return nil
 	}

@@ -65,31 +65,16 @@ func checkNote(field, text string, most int) error {
 	return nil
 }
 
-// effectiveAt is when a step counts: the first instant of its day, now for
-// today, and never before what it undoes or carries on, nor in a closed period.
+// effectiveAt is when a step counts: see [topup.StepDate].
 func (tx *wtx) effectiveAt(by By, earliest time.Time) (time.Time, error) {
-	now, day := tx.now(), by.Effective
-	at := now
-	switch {
-	case day.Start.IsZero():
-	case day.Start.After(now):
-		return at, topup.Invalid("effective", "must not be in the future")
-	case !now.Before(day.End): // a day of the past
-		if at = day.Start; at.Before(earliest) && earliest.Before(day.End) {
-			at = earliest // the same day, later
-		}
-		if at.Before(earliest) {
-			return at, topup.Invalid("effective", "must not be before %s, when that happened which this step undoes or carries on", earliest.UTC().Format(time.RFC3339))
-		}
-	}
 	closed, err := tx.closedPeriod()
 	if err != nil {
-		return at, err
+		return time.Time{}, err
 	}
-	if at.Before(closed.until) {
-		return at, topup.Conflict("the books are closed to %s: give a later effective day, or none for today", closed.day)
-	}
-	return at, nil
+	return topup.StepDate{
+		Now: tx.now(), DayStart: by.Effective.Start, DayEnd: by.Effective.End, Earliest: earliest,
+		ClosedDay: closed.day, ClosedUntil: closed.until,
+	}.At()
 }
 
 // operate runs an operator's step as one write, and returns the ledger
@@ -196,8 +181,7 @@ func (s *Store) ClosePayment(ctx context.Context, paymentID string, by By) error
 		if _, err := tx.effectiveAt(by, time.Time{}); err != nil {
 			return err
 		}
-		book.Payment.Status = topup.StatusDeclined
-		book.Payment.Flags &^= topup.FlagOutcomeUnknown
+		book.Close()
 		if err := tx.savePayment(book.Payment); err != nil {
 			return err
 		}
@@ -420,27 +404,14 @@ func (tx *wtx) carryOut(book topup.Book, step topup.Step, by By) (posted, error)
 	if err != nil {
 		return posted{}, err
 	}
-	book.Transactions = append(book.Transactions, topup.Transaction{
+	book.Post(step, topup.Transaction{
 		Seq: made.seq, ID: made.id, Kind: step.Kind, PaymentID: p.ID, Actor: by.Actor, Reason: by.Reason,
 		Reverses: step.Reverses, Resolves: step.Resolves, Takes: step.Takes, Postings: step.Postings,
 		EffectiveAt: effective, RecordedAt: made.at,
 	})
-	if step.TakesCredit {
-		_, money := receiverOf(step.Postings)
-		p.Credit = &topup.Credit{
-			Seq: made.seq, TransactionID: made.id, Money: money, At: made.at, ByOperator: true, Operation: step.Operation,
-		}
-		p.Flags &^= topup.FlagOutcomeUnknown
-	}
-	if p.Credit != nil {
-		p.Credit.Reversed = book.Undone(p.Credit.TransactionID)
-	}
 	if step.Kind.OpensItem() {
 		if err := tx.put(tx.stmts.insertItem, made.seq, p.ID); err != nil {
 			return posted{}, fmt.Errorf("list money of payment %s in suspense: %w", p.ID, err)
-		}
-		if err := tx.gorm().Exec(`UPDATE payments SET moved = 1 WHERE payment_id = ?`, p.ID).Error; err != nil {
-			return posted{}, fmt.Errorf("mark the payment as moved: %w", err)
 		}
 	}
 	if step.Item != nil {
@@ -464,7 +435,6 @@ func (tx *wtx) carryOut(book topup.Book, step topup.Step, by By) (posted, error)
 			return posted{}, fmt.Errorf("settle the message: %w", err)
 		}
 	}
-	book.Settle()
 	return made, tx.savePayment(p)
 }
 
@@ -485,15 +455,6 @@ func (tx *wtx) reopenMessage(seq int64) error {
 		return fmt.Errorf("list the message as open: %w", err)
 	}
 	return nil
-}
-
-func receiverOf(postings []topup.Posting) (string, topup.Money) {
-	for _, p := range postings {
-		if p.Amount < 0 {
-			return p.Account, topup.Money{Amount: -p.Amount, Currency: p.Currency}
-		}
-	}
-	return "", topup.Money{}
 }
 
 // moveItem moves a suspense item from one state to another. by is the seq of the
@@ -649,7 +610,7 @@ func (tx *wtx) book(paymentID string) (topup.Book, error) {
 	if err != nil {
 		return topup.Book{}, err
 	}
-	expireInTime(p, tx.now())
+	p.ExpireInTime(tx.now())
 	list, err := tx.transactions(`t.payment_id = ?`, paymentID, maxBook)
 	if err != nil {
 		return topup.Book{}, err

@@ -11,9 +11,6 @@ import (
 	"tolem/topup"
 )
 
-// payinProvider is the provider whose payments we open ourselves.
-const payinProvider = "highhelp"
-
 const (
 	// keyLifetime is how long an idempotency key is kept.
 	keyLifetime = 7 * 24 * time.Hour
@@ -22,54 +19,40 @@ const (
 	maxLastError = 200
 )
 
-// PayinState is where a pay-in stands with its provider.
-type PayinState string
-
-const (
-	PayinCreating PayinState = "creating" // the request to create it is on its way
-	PayinOpen     PayinState = "open"     // the provider has it
-	PayinRefused  PayinState = "refused"  // the provider does not have it
-	PayinUnknown  PayinState = "unknown"  // one of the two: the request brought no answer
-	PayinDone     PayinState = "done"     // its payment has its result
-)
-
 // Payin is a payment that we opened at a provider, with its payment form.
 type Payin struct {
-	Payment      *topup.Payment
-	Method       string // its name in the catalogue of methods
-	FormURL      string // where the customer pays; empty until it is known
-	RedirectURL  string
-	RequestID    string // the provider's own id
-	LifetimeEnds time.Time
-	State        PayinState
-	NextLook     time.Time // when the provider is asked; zero: at once, or never
-	Looks        int
-	LastError    string
-	CreatedAt    time.Time
+	topup.Payin
+	Method      string // its name in the catalogue of methods
+	FormURL     string // where the customer pays; empty until it is known
+	RedirectURL string
+	RequestID   string // the provider's own id
+	LastError   string
 }
 
-const payinColumns = `y.method, y.form_url, y.redirect_url, y.request_id, y.lifetime_until, y.state, coalesce(y.next_look_at, 0), y.looks, y.last_error, y.created_at`
+const payinColumns = `y.method, y.form_url, y.redirect_url, y.request_id, y.lifetime_until, y.state, y.next_look_at, y.looks, y.last_error, y.created_at`
 
 // payinSQL reads pay-ins with their payments.
-const payinSQL = `SELECT ` + paymentColumns + `, ` + payinColumns + ` FROM payins y JOIN payments p ON p.payment_id = y.payment_id `
+var payinSQL = `SELECT ` + paymentColumns + `, ` + payinColumns + ` FROM payins y JOIN payments p ON p.payment_id = y.payment_id `
 
 // payinRow is a pay-in as its columns are scanned.
 type payinRow struct {
-	payment                      paymentRow
-	payin                        Payin
-	lifetime, nextLook, createAt int64
+	payment            paymentRow
+	payin              Payin
+	lifetime, createAt int64
+	nextPoll           sql.NullInt64
 }
 
 func (r *payinRow) places() []any {
 	y := &r.payin
 	return append(r.payment.places(), &y.Method, &y.FormURL, &y.RedirectURL, &y.RequestID, &r.lifetime,
-		(*string)(&y.State), &r.nextLook, &y.Looks, &y.LastError, &r.createAt)
+		(*string)(&y.State), &r.nextPoll, &y.Polls, &y.LastError, &r.createAt)
 }
 
 func (r *payinRow) value() *Payin {
 	y := &r.payin
 	y.Payment = r.payment.value()
-	y.LifetimeEnds, y.NextLook, y.CreatedAt = fromMicros(r.lifetime), fromMicros(r.nextLook), fromMicros(r.createAt)
+	y.Polled, y.NextPollAt = r.nextPoll.Valid, fromMicros(r.nextPoll.Int64)
+	y.LifetimeEnds, y.CreatedAt = fromMicros(r.lifetime), fromMicros(r.createAt)
 	return y
 }
 
@@ -165,6 +148,7 @@ func (s *Store) PriorPayin(ctx context.Context, k IdempotencyKey) (*Prior, error
 // errors are then those of [Store.PriorPayin].
 func (s *Store) OpenPayin(ctx context.Context, customerID string, key IdempotencyKey, accept func(*topup.Account) (NewPayin, error)) (paymentID string, prior *Prior, err error) {
 	customerID = s.normalize.Apply(customerID)
+	key.Hash = bytes.Clone(key.Hash) // the write may outlive ctx, and with it this call
 	var opened string
 	var earlier *Prior
 	err = s.writer.do(ctx, func(tx *wtx) (err error) {
@@ -201,7 +185,7 @@ func (s *Store) OpenPayin(ctx context.Context, customerID string, key Idempotenc
 
 func (tx *wtx) openPayin(n NewPayin, key IdempotencyKey, now time.Time) (string, error) {
 	p := topup.Payment{
-		Provider: payinProvider, Project: n.Project, CustomerID: n.CustomerID, ContractID: n.ContractID,
+		Provider: topup.PayinProvider, Project: n.Project, CustomerID: n.CustomerID, ContractID: n.ContractID,
 		ContractNumber: n.ContractNumber, Money: n.Money, Method: n.WidgetMethod,
 		Status: topup.StatusPending, CreatedAt: now,
 	}
@@ -212,7 +196,7 @@ func (tx *wtx) openPayin(n NewPayin, key IdempotencyKey, now time.Time) (string,
 	answered := now.Add(n.AnsweredWithin)
 	err = tx.gorm().Exec(`INSERT INTO payins (payment_id, project, method, redirect_url, lifetime_until, state, next_look_at, created_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, id, n.Project, n.Method, n.RedirectURL, micros(now.Add(n.Lifetime)),
-		string(PayinCreating), micros(answered), micros(now)).Error
+		string(topup.PayinCreating), micros(answered), micros(now)).Error
 	if err != nil {
 		return "", fmt.Errorf("insert pay-in: %w", err)
 	}
@@ -240,89 +224,64 @@ type Known struct {
 // CreatedPayin is the provider's answer to the request to create a pay-in.
 type CreatedPayin struct {
 	Known
-	Status   string // the provider's own words
-	NextLook time.Time
+	Status     string // the provider's own words
+	NextPollAt time.Time
 }
 
 // PayinCreated notes that the provider has the pay-in, and what the caller is
-// answered. What an alert has said meanwhile stays.
+// answered. The rules are those of [topup.DecidePayinCreated].
 func (s *Store) PayinCreated(ctx context.Context, paymentID string, c CreatedPayin, a Answer) error {
-	return s.settlePayin(ctx, "note the created", paymentID, a, func(tx *wtx, y *Payin) error {
-		p := y.Payment
-		if y.State == PayinRefused && p.Status == topup.StatusDeclined {
-			p.Status = topup.StatusPending // it had been given up, too early
-		}
-		p.Flags &^= topup.FlagOutcomeUnknown
-		if p.ProviderStatus == "" {
-			p.ProviderStatus = c.Status
-		}
-		if err := tx.savePayment(p); err != nil {
-			return err
-		}
-		return tx.updatePayin(p, PayinOpen, c.NextLook, c.Known, "")
-	})
+	return s.settlePayin(ctx, "note the created", paymentID, a, payinNote{known: c.Known, decide: func(y topup.Payin) topup.PayinDecision {
+		return topup.DecidePayinCreated(y, c.Status, c.NextPollAt)
+	}})
 }
 
 // RefusedPayin is why a provider does not have a pay-in.
 type RefusedPayin struct {
-	Status, Code, Message string // the provider's own words, for people to read
+	topup.ProviderText // the provider's own words
 	// FreesKey is set when the same request may succeed later: its idempotency
 	// key is forgotten, so that it can be sent again.
 	FreesKey bool
 }
 
-// PayinRefused notes that the provider does not have the pay-in: its payment is
-// declined, so that nobody waits for it, nor looks at it for its age. Money that
-// comes all the same still credits. An answer without a status is not stored.
+// PayinRefused notes that the provider does not have the pay-in. The rules are
+// those of [topup.DecidePayinRefused]. An answer without a status is not stored.
 func (s *Store) PayinRefused(ctx context.Context, paymentID string, r RefusedPayin, a Answer) error {
-	return s.settlePayin(ctx, "note the refused", paymentID, a, func(tx *wtx, y *Payin) error {
-		if r.FreesKey {
-			if err := tx.gorm().Exec(`DELETE FROM idempotency WHERE payment_id = ?`, paymentID).Error; err != nil {
-				return err
-			}
-		}
-		p := y.Payment
-		p.Flags &^= topup.FlagOutcomeUnknown
-		if p.Status != topup.StatusPending && (p.Status != topup.StatusReview || !p.NothingOpen()) {
-			return tx.savePayment(p) // an alert knows better
-		}
-		p.Status = topup.StatusDeclined
-		p.ProviderStatus, p.ProviderCode, p.ProviderMessage = r.Status, r.Code, r.Message
-		if err := tx.savePayment(p); err != nil {
-			return err
-		}
-		// Nobody asks about it, whatever status it was refused with.
-		return tx.gorm().Exec(`UPDATE payins SET state = ?, next_look_at = NULL WHERE payment_id = ?`, string(PayinRefused), paymentID).Error
-	})
+	return s.settlePayin(ctx, "note the refused", paymentID, a, payinNote{keepError: true, freesKey: r.FreesKey, decide: func(y topup.Payin) topup.PayinDecision {
+		return topup.DecidePayinRefused(y, r.ProviderText)
+	}})
 }
 
 // PayinOutcomeUnknown notes that nobody knows whether the provider has the
-// pay-in, and flags its payment so, unless an alert has told meanwhile. cause
-// is for people to read, without personal data.
-func (s *Store) PayinOutcomeUnknown(ctx context.Context, paymentID string, nextLook time.Time, cause string) error {
+// pay-in. The rules are those of [topup.DecidePayinUnknown]. cause is for people
+// to read, without personal data.
+func (s *Store) PayinOutcomeUnknown(ctx context.Context, paymentID string, nextPollAt time.Time, cause string) error {
 	const gatewayTimeout = 504
-	return s.settlePayin(ctx, "note the unknown", paymentID, Answer{Status: gatewayTimeout}, func(tx *wtx, y *Payin) error {
-		p := y.Payment
-		if p.Status != topup.StatusPending || p.ProviderStatus != "" {
-			return tx.updatePayin(p, PayinOpen, nextLook, Known{}, cause)
-		}
-		p.Flags |= topup.FlagOutcomeUnknown
-		if err := tx.savePayment(p); err != nil {
-			return err
-		}
-		return tx.updatePayin(p, PayinUnknown, nextLook, Known{}, cause)
-	})
+	return s.settlePayin(ctx, "note the unknown", paymentID, Answer{Status: gatewayTimeout}, payinNote{failure: cause, decide: func(y topup.Payin) topup.PayinDecision {
+		return topup.DecidePayinUnknown(y, nextPollAt)
+	}})
 }
 
-// settlePayin runs a step that notes what came of a pay-in, and keeps the
-// answer under the request's idempotency key.
-func (s *Store) settlePayin(ctx context.Context, what, paymentID string, a Answer, step func(*wtx, *Payin) error) error {
+// payinNote is what is noted of a pay-in.
+type payinNote struct {
+	decide    func(topup.Payin) topup.PayinDecision
+	known     Known
+	failure   string // why there was no answer
+	keepError bool   // the failure of before stays
+	freesKey  bool
+	counts    bool // the provider was polled
+}
+
+// settlePayin notes what came of a pay-in, and keeps the answer under the
+// request's idempotency key.
+func (s *Store) settlePayin(ctx context.Context, what, paymentID string, a Answer, note payinNote) error {
+	a.Body = bytes.Clone(a.Body) // the write may outlive ctx, and with it this call
 	err := s.writer.do(ctx, func(tx *wtx) error {
 		y, err := tx.payin(paymentID)
 		if err != nil {
 			return err
 		}
-		if err := step(tx, y); err != nil {
+		if err := tx.notePayin(y, note); err != nil {
 			return err
 		}
 		if a.Status == 0 {
@@ -336,25 +295,45 @@ func (s *Store) settlePayin(ctx context.Context, what, paymentID string, a Answe
 	return nil
 }
 
-// updatePayin writes where a pay-in stands. One whose payment is not pending
-// stays done, and unasked, unless it ended with an error: that is not final, and
-// the triggers payins_follow keep asking. A zero nextLook ends that.
-func (tx *wtx) updatePayin(p *topup.Payment, state PayinState, nextLook time.Time, k Known, cause string) error {
-	next := nullMicros(nextLook)
-	if p.Status != topup.StatusPending {
-		var asked bool
-		if err := tx.raw(`SELECT next_look_at IS NOT NULL FROM payins WHERE payment_id = ?`, p.ID).Row().Scan(&asked); err != nil {
-			return fmt.Errorf("update pay-in: %w", err)
-		}
-		if !asked || nextLook.IsZero() {
-			state, next = PayinDone, sql.NullInt64{}
+// notePayin asks what is to be done, and carries it out.
+func (tx *wtx) notePayin(y *Payin, note payinNote) error {
+	if note.freesKey {
+		if err := tx.gorm().Exec(`DELETE FROM idempotency WHERE payment_id = ?`, y.Payment.ID).Error; err != nil {
+			return err
 		}
 	}
+	decision := note.decide(y.Payin)
+	before := *y.Payment
+	decision.Apply(y.Payment)
+	if *y.Payment != before {
+		if err := tx.savePayment(y.Payment); err != nil {
+			return err
+		}
+	}
+	if decision.State == "" {
+		return nil
+	}
+	if note.keepError {
+		note.failure = y.LastError
+	}
+	if err := tx.updatePayin(y.Payment, decision, note); err != nil {
+		return err
+	}
+	if !note.counts {
+		return nil
+	}
+	return tx.gorm().Exec(`UPDATE payins SET looks = looks + 1 WHERE payment_id = ?`, y.Payment.ID).Error
+}
+
+// updatePayin writes where a pay-in is. It comes after the payment, whose
+// triggers may have said something else.
+func (tx *wtx) updatePayin(p *topup.Payment, d topup.PayinDecision, note payinNote) error {
+	k := note.known
 	done := tx.gorm().Exec(`UPDATE payins SET state = ?, next_look_at = ?, last_error = ?,
 		form_url = CASE WHEN form_url = '' THEN ? ELSE form_url END,
 		request_id = CASE WHEN request_id = '' THEN ? ELSE request_id END,
 		lifetime_until = CASE WHEN CAST(? AS BIGINT) = 0 THEN lifetime_until ELSE ? END
-		WHERE payment_id = ?`, string(state), next, cut(cause, maxLastError), k.FormURL, k.RequestID,
+		WHERE payment_id = ?`, string(d.State), nullMicros(d.NextPollAt), cut(note.failure, maxLastError), k.FormURL, k.RequestID,
 		micros(k.LifetimeEnds), micros(k.LifetimeEnds), p.ID)
 	if done.Error != nil {
 		return fmt.Errorf("update pay-in: %w", done.Error)
@@ -410,7 +389,7 @@ func scanPayin(row *sql.Row) (*Payin, error) {
 func (s *Store) DuePayins(ctx context.Context, after *Payin, now time.Time, limit int) (due []*Payin, err error) {
 	at, created, paymentID := int64(-1), int64(0), ""
 	if after != nil {
-		at, created, paymentID = micros(after.NextLook), micros(after.CreatedAt), after.Payment.ID
+		at, created, paymentID = micros(after.NextPollAt), micros(after.CreatedAt), after.Payment.ID
 	}
 	rows, err := s.raw(ctx, payinSQL+`WHERE y.next_look_at IS NOT NULL AND y.next_look_at <= ?
 			AND (y.next_look_at, y.created_at, y.payment_id) > (?, ?, ?)
@@ -439,37 +418,22 @@ type Look struct {
 	Failure string
 }
 
-// NotePayinLook notes that the provider was asked about a pay-in.
+// NotePayinLook notes that the provider was asked about a pay-in. The rules are
+// those of [topup.DecidePayinPolled].
 func (s *Store) NotePayinLook(ctx context.Context, paymentID string, l Look) error {
-	return s.settlePayin(ctx, "note a look at", paymentID, Answer{}, func(tx *wtx, y *Payin) error {
-		state, known := y.State, Known{}
-		if l.Known != nil {
-			state, known = PayinOpen, *l.Known
-			if y.Payment.Flags.Has(topup.FlagOutcomeUnknown) {
-				y.Payment.Flags &^= topup.FlagOutcomeUnknown
-				if err := tx.savePayment(y.Payment); err != nil {
-					return err
-				}
-			}
-		}
-		if err := tx.updatePayin(y.Payment, state, l.Next, known, l.Failure); err != nil {
-			return err
-		}
-		return tx.gorm().Exec(`UPDATE payins SET looks = looks + 1 WHERE payment_id = ?`, paymentID).Error
-	})
+	note := payinNote{failure: l.Failure, counts: true, decide: func(y topup.Payin) topup.PayinDecision {
+		return topup.DecidePayinPolled(y, l.Known != nil, l.Next)
+	}}
+	if l.Known != nil {
+		note.known = *l.Known
+	}
+	return s.settlePayin(ctx, "note a look at", paymentID, Answer{}, note)
 }
 
-// ReviewPayin hands a pay-in that stays open to a person: its payment goes to
-// review, if it is still pending. Money that comes later still credits, and a no
-// of the provider ends the review.
+// ReviewPayin hands a pay-in that stays open to a person. The rules are those of
+// [topup.DecidePayinOverdue].
 func (s *Store) ReviewPayin(ctx context.Context, paymentID string) error {
-	return s.settlePayin(ctx, "hand over", paymentID, Answer{}, func(tx *wtx, y *Payin) error {
-		if y.Payment.Status != topup.StatusPending {
-			return nil
-		}
-		y.Payment.Status = topup.StatusReview
-		return tx.savePayment(y.Payment)
-	})
+	return s.settlePayin(ctx, "hand over", paymentID, Answer{}, payinNote{decide: topup.DecidePayinOverdue})
 }
 
 // SweepIdempotency deletes the idempotency keys that are older than seven days,

@@ -100,7 +100,7 @@ func TestAPayinIsPendingBeforeTheProviderIsAsked(t *testing.T) {
 		p.CustomerID != "7123456789" || p.ContractID != "12345" || p.ContractNumber != "A-1" || p.Method != "payin-p2p-card" || !p.ExpiresAt.IsZero() {
 		t.Errorf("payment: got %+v", p)
 	}
-	if y.State != store.PayinCreating || y.Method != "kz-bank-transfer" || y.RedirectURL != "https://shop.example.kz/1" || y.FormURL != "" ||
+	if y.State != topup.PayinCreating || y.Method != "kz-bank-transfer" || y.RedirectURL != "https://shop.example.kz/1" || y.FormURL != "" ||
 		!y.LifetimeEnds.Equal(now.Now().Add(5*time.Minute)) || !y.CreatedAt.Equal(now.Now()) {
 		t.Errorf("pay-in: got %+v", y)
 	}
@@ -299,7 +299,7 @@ func TestACrashBetweenOpeningAndTheAnswerIsRemembered(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = mustOpen(t, options, same(s))
-	if got := mustPayin(t, s, id); got.State != store.PayinCreating || got.Payment.Status != topup.StatusPending {
+	if got := mustPayin(t, s, id); got.State != topup.PayinCreating || got.Payment.Status != topup.StatusPending {
 		t.Errorf("got %+v", got)
 	}
 	key := keyed("k", "h")
@@ -335,10 +335,10 @@ func TestWhatCameOfTheRequestIsNoted(t *testing.T) {
 		return s, id
 	}
 	created := func(s *store.Store, id string) error {
-		return s.PayinCreated(ctx, id, store.CreatedPayin{Known: form, Status: "processing:new", NextLook: next}, store.Answer{Status: 201, Body: []byte(`{}`)})
+		return s.PayinCreated(ctx, id, store.CreatedPayin{Known: form, Status: "processing:new", NextPollAt: next}, store.Answer{Status: 201, Body: []byte(`{}`)})
 	}
 	refused := func(s *store.Store, id string) error {
-		return s.PayinRefused(ctx, id, store.RefusedPayin{Status: "error", Code: "400", Message: "No such bank"}, store.Answer{Status: 502, Body: []byte(`{}`)})
+		return s.PayinRefused(ctx, id, store.RefusedPayin{ProviderText: topup.ProviderText{Status: "error", Code: "400", Message: "No such bank"}}, store.Answer{Status: 502, Body: []byte(`{}`)})
 	}
 	unknown := func(s *store.Store, id string) error {
 		return s.PayinOutcomeUnknown(ctx, id, now.Now(), "time-out")
@@ -356,24 +356,24 @@ func TestWhatCameOfTheRequestIsNoted(t *testing.T) {
 	for name, tc := range map[string]struct {
 		before func(*store.Store, string)
 		step   func(*store.Store, string) error
-		state  store.PayinState
+		state  topup.PayinState
 		status topup.Status
 		flags  topup.Flags
 		said   string
 		form   string
 		due    bool // at once, or at next
 	}{
-		"created":                      {nil, created, store.PayinOpen, topup.StatusPending, 0, "processing:new", form.FormURL, true},
-		"created, an alert came first": {alert(topup.OutcomeOpen, "processing:paid"), created, store.PayinOpen, topup.StatusPending, 0, "processing:paid", form.FormURL, true},
-		"created, paid already":        {alert(topup.OutcomePaid, "success"), created, store.PayinDone, topup.StatusSucceeded, 0, "success", form.FormURL, false},
-		"created, given up too early":  {after(refused), created, store.PayinOpen, topup.StatusPending, 0, "error", form.FormURL, true},
-		"created, was unknown":         {after(unknown), created, store.PayinOpen, topup.StatusPending, 0, "processing:new", form.FormURL, true},
-		"refused":                      {nil, refused, store.PayinRefused, topup.StatusDeclined, 0, "error", "", false},
-		"refused, paid all the same":   {alert(topup.OutcomePaid, "success"), refused, store.PayinDone, topup.StatusSucceeded, 0, "success", "", false},
-		"refused, was unknown":         {after(unknown), refused, store.PayinRefused, topup.StatusDeclined, 0, "error", "", false},
-		"unknown":                      {nil, unknown, store.PayinUnknown, topup.StatusPending, topup.FlagOutcomeUnknown, "", "", true},
-		"unknown, an alert has told":   {alert(topup.OutcomeOpen, "processing:new"), unknown, store.PayinOpen, topup.StatusPending, 0, "processing:new", "", true},
-		"unknown, paid already":        {alert(topup.OutcomePaid, "success"), unknown, store.PayinDone, topup.StatusSucceeded, 0, "success", "", false},
+		"created":                      {nil, created, topup.PayinOpen, topup.StatusPending, 0, "processing:new", form.FormURL, true},
+		"created, an alert came first": {alert(topup.OutcomeOpen, "processing:paid"), created, topup.PayinOpen, topup.StatusPending, 0, "processing:paid", form.FormURL, true},
+		"created, paid already":        {alert(topup.OutcomePaid, "success"), created, topup.PayinDone, topup.StatusSucceeded, 0, "success", form.FormURL, false},
+		"created, given up too early":  {after(refused), created, topup.PayinOpen, topup.StatusPending, 0, "error", form.FormURL, true},
+		"created, was unknown":         {after(unknown), created, topup.PayinOpen, topup.StatusPending, 0, "processing:new", form.FormURL, true},
+		"refused":                      {nil, refused, topup.PayinRefused, topup.StatusDeclined, 0, "error", "", false},
+		"refused, paid all the same":   {alert(topup.OutcomePaid, "success"), refused, topup.PayinDone, topup.StatusSucceeded, 0, "success", "", false},
+		"refused, was unknown":         {after(unknown), refused, topup.PayinRefused, topup.StatusDeclined, 0, "error", "", false},
+		"unknown":                      {nil, unknown, topup.PayinUnknown, topup.StatusPending, topup.FlagOutcomeUnknown, "", "", true},
+		"unknown, an alert has told":   {alert(topup.OutcomeOpen, "processing:new"), unknown, topup.PayinOpen, topup.StatusPending, 0, "processing:new", "", true},
+		"unknown, paid already":        {alert(topup.OutcomePaid, "success"), unknown, topup.PayinDone, topup.StatusSucceeded, 0, "success", "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, id := open(t, tc.before)
@@ -423,7 +423,7 @@ func TestAPayinIsAskedAboutExactlyWhileItsPaymentIsPending(t *testing.T) {
 	s := mustOpen(t, func(o *store.Options) { o.Now = now.Now })
 	id := mustOpenPayin(t, s)
 	later := now.Now().Add(time.Hour)
-	step := func(what string, state store.PayinState, asked bool) {
+	step := func(what string, state topup.PayinState, asked bool) {
 		t.Helper()
 		if got := mustPayin(t, s, id).State; got != state {
 			t.Errorf("%s: got %s, want %s", what, got, state)
@@ -435,23 +435,23 @@ func TestAPayinIsAskedAboutExactlyWhileItsPaymentIsPending(t *testing.T) {
 			t.Errorf("%s: %d open, %v", what, open, err)
 		}
 	}
-	step("opened", store.PayinCreating, true)
+	step("opened", topup.PayinCreating, true)
 	mustRecord(t, s, told(id, topup.OutcomeDeclined, "decline"))
-	step("declined", store.PayinDone, false)
+	step("declined", topup.PayinDone, false)
 	mustRecord(t, s, told(id, topup.OutcomeDisputed, "dispute:no_payment"))
-	step("in dispute", store.PayinOpen, true)
+	step("in dispute", topup.PayinOpen, true)
 	mustRecord(t, s, told(id, topup.OutcomePaid, "success"))
-	step("paid", store.PayinDone, false)
+	step("paid", topup.PayinDone, false)
 	if err := s.NotePayinLook(ctx, id, store.Look{Next: now.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	step("looked at all the same", store.PayinDone, false)
+	step("looked at all the same", topup.PayinDone, false)
 
 	id = mustOpenPayin(t, s)
 	if err := s.ReviewPayin(ctx, id); err != nil {
 		t.Fatal(err)
 	}
-	step("handed over", store.PayinDone, false)
+	step("handed over", topup.PayinDone, false)
 	if got := mustPayment(t, s, id).Status; got != topup.StatusReview {
 		t.Errorf("got %s, want review", got)
 	}
@@ -521,7 +521,7 @@ func TestALookIsNoted(t *testing.T) {
 		t.Fatal(err)
 	}
 	y := mustPayin(t, s, id)
-	if y.State != store.PayinUnknown || y.Looks != 1 || y.LastError != "HTTP 500" || !y.NextLook.Equal(next) || y.Payment.Flags != topup.FlagOutcomeUnknown {
+	if y.State != topup.PayinUnknown || y.Polls != 1 || y.LastError != "HTTP 500" || !y.NextPollAt.Equal(next) || y.Payment.Flags != topup.FlagOutcomeUnknown {
 		t.Errorf("without an answer: got %+v", y)
 	}
 	if err := s.NotePayinLook(ctx, id, store.Look{Next: next, Known: &store.Known{FormURL: "https://a", RequestID: "r"}}); err != nil {
@@ -531,7 +531,7 @@ func TestALookIsNoted(t *testing.T) {
 		t.Fatal(err)
 	}
 	y = mustPayin(t, s, id)
-	if y.State != store.PayinOpen || y.Looks != 3 || y.LastError != "" || y.FormURL != "https://a" || y.RequestID != "r" || y.Payment.Flags != 0 {
+	if y.State != topup.PayinOpen || y.Polls != 3 || y.LastError != "" || y.FormURL != "https://a" || y.RequestID != "r" || y.Payment.Flags != 0 {
 		t.Errorf("with an answer: got %+v", y)
 	}
 	if open, oldest, err := s.PayinStats(ctx); open != 1 || !oldest.Equal(y.CreatedAt) || err != nil {

@@ -9,77 +9,7 @@ import (
 	"tolem/topup"
 )
 
-const paymentColumns = `p.id, p.payment_id, p.provider, p.project, p.customer_id, p.entity_id, p.contract_number,
-	p.amount, p.currency, p.method, p.status, p.flags, p.created_at, p.expires_at,
-	p.provider_status, p.provider_code, p.provider_message, p.provider_reference, p.provider_payment_id, p.operation_id, p.provider_time,
-	p.credit_seq, p.credit_transaction, p.credit_amount, p.credit_currency, p.credit_at, p.credit_by_operator, p.credit_operation, p.credit_reversed, p.open_items, p.recorded, p.moved`
-
-const paymentSQL = `SELECT ` + paymentColumns + ` FROM payments p WHERE p.payment_id = ?`
-
-const insertPaymentSQL = `INSERT INTO payments (payment_id, provider, project, customer_id, entity_id, contract_number,
-	amount, currency, method, status, flags, created_at, expires_at, provider_reference)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-
-const updatePaymentSQL = `UPDATE payments SET status = ?, flags = ?,
-	provider_status = ?, provider_code = ?, provider_message = ?, provider_payment_id = ?, operation_id = ?, provider_time = ?,
-	credit_seq = ?, credit_transaction = ?, credit_amount = ?, credit_currency = ?, credit_at = ?, credit_by_operator = ?,
-	credit_operation = ?, credit_reversed = ?, open_items = ?
-	WHERE payment_id = ?`
-
-// paymentRow is a payment as its columns are scanned.
-type paymentRow struct {
-	rowID     int64
-	payment   topup.Payment
-	createdAt int64
-	expiresAt sql.NullInt64
-	receipt   sql.NullString
-	time      sql.NullInt64
-
-	creditSeq         sql.NullInt64
-	creditTransaction sql.NullString
-	creditAmount      sql.NullInt64
-	creditCurrency    sql.NullString
-	creditAt          sql.NullInt64
-	creditByOperator  bool
-	creditOperation   string
-	creditReversed    bool
-	recorded, moved   bool
-}
-
-// places are where paymentColumns are scanned to, in their order.
-func (r *paymentRow) places() []any {
-	p := &r.payment
-	return []any{&r.rowID, &p.ID, &p.Provider, &p.Project, &p.CustomerID, &p.ContractID, &p.ContractNumber,
-		&p.Money.Amount, &p.Money.Currency, &p.Method, (*string)(&p.Status), (*uint32)(&p.Flags), &r.createdAt, &r.expiresAt,
-		&p.ProviderStatus, &p.ProviderCode, &p.ProviderMessage, &p.ProviderReference, &r.receipt, &p.OperationID, &r.time,
-		&r.creditSeq, &r.creditTransaction, &r.creditAmount, &r.creditCurrency, &r.creditAt, &r.creditByOperator, &r.creditOperation, &r.creditReversed,
-		&p.InSuspense, &r.recorded, &r.moved}
-}
-
-// value returns the scanned payment.
-func (r *paymentRow) value() *topup.Payment {
-	p := &r.payment
-	p.CreatedAt = fromMicros(r.createdAt)
-	p.ExpiresAt = fromMicros(r.expiresAt.Int64)
-	p.ProviderPaymentID = r.receipt.String
-	p.ProviderTime = fromMicros(r.time.Int64)
-	p.Recorded, p.Moved = r.recorded, r.moved
-	if r.creditTransaction.Valid {
-		p.Credit = &topup.Credit{
-			Seq:           r.creditSeq.Int64,
-			TransactionID: r.creditTransaction.String,
-			Money:         topup.Money{Amount: r.creditAmount.Int64, Currency: r.creditCurrency.String},
-			At:            fromMicros(r.creditAt.Int64),
-			ByOperator:    r.creditByOperator,
-			Operation:     r.creditOperation,
-			Reversed:      r.creditReversed,
-		}
-		if !r.creditReversed {
-			p.Credited = &topup.Credited{Money: p.Credit.Money, TransactionID: p.Credit.TransactionID, At: p.Credit.At}
-		}
-	}
-	return p
-}
+var paymentSQL = `SELECT ` + paymentColumns + ` FROM payments p WHERE p.payment_id = ?`
 
 // NewPayment is what check_deposit has accepted.
 type NewPayment struct {
@@ -155,9 +85,7 @@ func (tx *wtx) openPayment(p *topup.Payment) (string, error) {
 		}
 		p.ID = id
 	}
-	err := tx.put(tx.stmts.insertPayment, p.ID, p.Provider, p.Project, p.CustomerID, p.ContractID, p.ContractNumber,
-		p.Money.Amount, p.Money.Currency, p.Method, string(p.Status), uint32(p.Flags),
-		micros(p.CreatedAt), nullMicros(p.ExpiresAt), p.ProviderReference)
+	err := tx.putPayment(tx.stmts.insertPayment, insertedColumns, p)
 	if err != nil {
 		return "", fmt.Errorf("insert payment: %w", err)
 	}
@@ -167,16 +95,7 @@ func (tx *wtx) openPayment(p *topup.Payment) (string, error) {
 // savePayment writes everything about a payment that can change. The caller
 // has read it in this transaction.
 func (tx *wtx) savePayment(p *topup.Payment) error {
-	c := topup.Credit{}
-	taken := p.Credit != nil
-	if taken {
-		c = *p.Credit
-	}
-	err := tx.put(tx.stmts.updatePayment, string(p.Status), uint32(p.Flags),
-		p.ProviderStatus, p.ProviderCode, p.ProviderMessage, nullText(p.ProviderPaymentID), p.OperationID, nullMicros(p.ProviderTime),
-		nullID(c.Seq), sql.NullString{String: c.TransactionID, Valid: taken}, sql.NullInt64{Int64: c.Money.Amount, Valid: taken},
-		sql.NullString{String: c.Money.Currency, Valid: taken}, sql.NullInt64{Int64: micros(c.At), Valid: taken},
-		c.ByOperator, c.Operation, c.Reversed, p.InSuspense, p.ID)
+	err := tx.putPayment(tx.stmts.updatePayment, updatedColumns, p)
 	if err != nil {
 		return fmt.Errorf("update payment %s: %w", p.ID, err)
 	}
@@ -201,19 +120,13 @@ func (s *Store) Payment(ctx context.Context, paymentID string) (*topup.Payment, 
 	return p, nil
 }
 
-// flagsMoved are those of which one is set on every payment whose own contract
-// has something else of its money than the payment's one credit, unless the
-// payment is marked as moved.
-const flagsMoved = topup.FlagReversed | topup.FlagAmountDiffers | topup.FlagCurrencyDiffers | topup.FlagUnknownPayment |
-	topup.FlagSecondOperation | topup.FlagConflict | topup.FlagUnreadable
-
 // readCredited reads, of those payments that need it, what stands of their money
 // on their contract now.
 func (s *Store) readCredited(ctx context.Context, payments ...*topup.Payment) error {
 	books := make(map[string]*topup.Book)
 	var ids []string
 	for _, p := range payments {
-		if p.Moved || p.Flags&flagsMoved != 0 {
+		if p.NeedsBook() {
 			books[p.ID], ids = &topup.Book{Payment: p}, append(ids, p.ID)
 		}
 	}

@@ -199,19 +199,8 @@ func newBulks(shard int64) *bulks {
 		insertAccount: newBulk("tittitTii", `INSERT INTO accounts (customer_id, revision, additional_customer_id, currency, closed, entities, offered,
 			created_revision, changed_revision)
 			SELECT * FROM %s ON CONFLICT DO NOTHING`),
-		insertPayment: newBulk("ttttttitttiiIt", `INSERT INTO payments (payment_id, provider, project, customer_id, entity_id, contract_number,
-			amount, currency, method, status, flags, created_at, expires_at, provider_reference)
-			SELECT * FROM %s ON CONFLICT DO NOTHING`),
-		updatePayment: newBulk("titttTtIITITIitiit", `UPDATE payments p SET status = u.status, flags = u.flags,
-			provider_status = u.provider_status, provider_code = u.provider_code, provider_message = u.provider_message,
-			provider_payment_id = u.provider_payment_id, operation_id = u.operation_id, provider_time = u.provider_time,
-			credit_seq = u.credit_seq, credit_transaction = u.credit_transaction, credit_amount = u.credit_amount,
-			credit_currency = u.credit_currency, credit_at = u.credit_at, credit_by_operator = u.credit_by_operator,
-			credit_operation = u.credit_operation, credit_reversed = u.credit_reversed, open_items = u.open_items
-			FROM %s AS u (status, flags, provider_status, provider_code, provider_message, provider_payment_id, operation_id, provider_time,
-				credit_seq, credit_transaction, credit_amount, credit_currency, credit_at, credit_by_operator,
-				credit_operation, credit_reversed, open_items, payment_id)
-			WHERE p.payment_id = u.payment_id`),
+		insertPayment:  newBulkInsertPayment(),
+		updatePayment:  newBulkUpdatePayment(),
 		ledgerAccounts: ledgerAccounts,
 		insertTransaction: newBulk("itttiIIIttii", `INSERT INTO transactions (seq, transaction_id, kind, payment_id, slot, reverses, resolves, takes,
 			actor, reason, effective_at, recorded_at) SELECT * FROM %s ON CONFLICT DO NOTHING`),

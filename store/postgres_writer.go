@@ -542,7 +542,7 @@ func (l *pgLane) lockTimeout(round []*write) string {
 	return fmt.Sprintf("%dms", max(leastPatience, min(most, l.patience)).Milliseconds())
 }
 
-const (
+var (
 	// lockReferencesSQL keeps two processes from opening a payment for the same
 	// id that was not issued, or storing the same message that names none.
 	lockReferencesSQL = `SELECT pg_advisory_xact_lock(CAST($1 AS INTEGER), h) FROM (
@@ -616,25 +616,9 @@ func scanHeld(rows pgx.Rows, state func(i int) *topup.State) error {
 	for rows.Next() {
 		var n int64
 		var row paymentRow
-		var byOperator, reversed, recorded, moved int64
-		places := append([]any{&n}, row.places()...)
-		for i, place := range places {
-			switch place {
-			case any(&row.creditByOperator):
-				places[i] = &byOperator
-			case any(&row.creditReversed):
-				places[i] = &reversed
-			case any(&row.recorded):
-				places[i] = &recorded
-			case any(&row.moved):
-				places[i] = &moved
-			}
-		}
-		if err := rows.Scan(places...); err != nil {
+		if err := rows.Scan(append([]any{&n}, row.places()...)...); err != nil {
 			return err
 		}
-		row.creditByOperator, row.creditReversed = byOperator != 0, reversed != 0
-		row.recorded, row.moved = recorded != 0, moved != 0
 		if s := state(int(n - 1)); s != nil {
 			s.Payment = row.value()
 		}

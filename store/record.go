@@ -18,6 +18,15 @@ const (
 	// postedSQL tells what the event's operation did before.
 	postedSQL = `SELECT reference, sum_amount, sum_currency, initial_amount, initial_currency, entered
 		FROM operations WHERE operation = ? AND provider = ? AND project = ?`
+
+	lastMessageSQL   = `SELECT coalesce(max(id), 0) FROM messages`
+	insertMessageSQL = `INSERT INTO messages (id, received_at, provider, project, source, reference, fingerprint, payment_id, disposition, seq, status, operation, code, receipt)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertOpenSQL = `INSERT INTO open_messages (message_id, told, payment_id, operation) VALUES (?, ?, ?, ?)`
+	insertBodySQL = `INSERT INTO message_bodies (message_id, received_at, body) VALUES (?, ?, ?)`
+)
+
+var (
 	// issuedSQL finds the payment that the event names, if it was issued to
 	// the event's own project. The id of a payment that an operator recorded was
 	// issued to nobody.
@@ -32,12 +41,6 @@ const (
 	recordedSQL = `SELECT ` + paymentColumns + ` FROM payments p
 		WHERE p.provider_reference = ? AND p.provider_reference <> '' AND p.customer_id <> '' AND p.provider = ? AND p.project = ? AND p.recorded <> 0
 		ORDER BY p.credit_reversed, p.id DESC LIMIT 1`
-
-	lastMessageSQL   = `SELECT coalesce(max(id), 0) FROM messages`
-	insertMessageSQL = `INSERT INTO messages (id, received_at, provider, project, source, reference, fingerprint, payment_id, disposition, seq, status, operation, code, receipt)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	insertOpenSQL = `INSERT INTO open_messages (message_id, told, payment_id, operation) VALUES (?, ?, ?, ?)`
-	insertBodySQL = `INSERT INTO message_bodies (message_id, received_at, body) VALUES (?, ?, ?)`
 )
 
 // Recorded is what became of a message.
@@ -55,8 +58,12 @@ func noteRepeats(state *topup.State, repeats int64) {
 
 // Record stores a verified message with its raw body, decides what it means
 // and carries that out, in one transaction. When it returns without an error,
-// all of it is on disk.
+// all of it is on disk. Whatever it returns, the caller may use the bytes again.
 func (s *Store) Record(ctx context.Context, e topup.Event, body []byte) (Recorded, error) {
+	// The write may outlive ctx, and with it this call.
+	kept := make([]byte, 0, len(body)+len(e.Fingerprint))
+	kept = append(append(kept, body...), e.Fingerprint...)
+	body, e.Fingerprint = kept[:len(body):len(body)], kept[len(body):]
 	var recorded Recorded
 	err := s.writer.wait(ctx, &write{hot: hotRecord, event: &e, fn: func(tx *wtx) (err error) {
 		recorded, err = tx.record(&e, body)
@@ -77,7 +84,7 @@ func (tx *wtx) record(e *topup.Event, body []byte) (Recorded, error) {
 		return Recorded{}, err
 	}
 	if state.Payment != nil {
-		expireInTime(state.Payment, tx.now())
+		state.Payment.ExpireInTime(tx.now())
 	}
 	decision := topup.Decide(state, *e)
 	recorded, seq, err := tx.apply(decision, state.Payment, *e)
@@ -114,23 +121,12 @@ func (tx *wtx) addPart(state *topup.State, e *topup.Event) error {
 	return nil
 }
 
-// expireInTime lets a payment be expired from the moment that it is, and not
-// from the sweep that writes it down.
-func expireInTime(p *topup.Payment, now time.Time) {
-	if p.Status == topup.StatusPending && !p.ExpiresAt.IsZero() && !now.Before(p.ExpiresAt) {
-		p.Status = topup.StatusExpired
-	}
-}
-
 // apply carries a decision out. It returns the ledger transaction that it
 // made, 0 for none.
 func (tx *wtx) apply(d topup.Decision, p *topup.Payment, e topup.Event) (Recorded, int64, error) {
 	recorded := Recorded{Disposition: d.Disposition}
 	if d.Open {
-		p = &topup.Payment{
-			Provider: e.Provider, Project: e.Project, Money: e.Sum, Method: e.Method,
-			Status: d.Status, CreatedAt: tx.now(), ProviderReference: e.Reference,
-		}
+		p = d.Opened(e, tx.now())
 		if _, err := tx.openPayment(p); err != nil {
 			return recorded, 0, err
 		}
@@ -142,75 +138,50 @@ func (tx *wtx) apply(d topup.Decision, p *topup.Payment, e topup.Event) (Recorde
 	if d.Disposition == topup.DispositionRepeat {
 		return recorded, 0, nil
 	}
-	seq, err := tx.move(d, p, e)
+	made, err := tx.move(d, p, e)
 	if err != nil {
 		return recorded, 0, err
 	}
-	p.Status = d.Status
-	p.Flags = p.Flags&^d.Settled | d.Flags
-	if d.Disposition != topup.DispositionPosted {
-		showEvent(p, d, e)
+	seq := d.Apply(p, e, made)
+	if seq != 0 {
+		if err := tx.claimOperation(e, seq); err != nil {
+			return recorded, 0, err
+		}
 	}
 	return recorded, seq, tx.savePayment(p)
 }
 
-// move posts what the decision says, and notes it on the payment.
-func (tx *wtx) move(d topup.Decision, p *topup.Payment, e topup.Event) (int64, error) {
-	settlement := topup.SettlementAccount(e.Provider, e.Project)
-	effective, err := tx.dateOf(e, d.Disposition)
-	if err != nil {
-		return 0, err
-	}
-	switch d.Disposition {
-	case topup.DispositionCredited:
-		made, err := tx.post(entry{
-			kind: topup.KindCredit, paymentID: p.ID, takesCredit: true, effectiveAt: effective,
-			postings: topup.Transfer(settlement, topup.CustomerAccount(p.CustomerID, p.ContractID), e.Sum),
-		})
-		if err != nil {
-			return 0, fmt.Errorf("credit payment %s: %w", p.ID, err)
-		}
-		p.Credited = &topup.Credited{Money: e.Sum, TransactionID: made.id, At: made.at}
-		p.Credit = &topup.Credit{Seq: made.seq, TransactionID: made.id, Money: e.Sum, At: made.at, Operation: e.Operation}
-		return made.seq, tx.claimOperation(e, made.seq)
-	case topup.DispositionSuspended:
-		made, err := tx.post(entry{
-			kind: topup.KindSuspense, paymentID: p.ID, effectiveAt: effective,
-			postings: topup.Transfer(settlement, topup.SuspenseAccount(e.Provider, e.Project), e.Sum),
-		})
-		if err != nil {
-			return 0, fmt.Errorf("put money of payment %s into suspense: %w", p.ID, err)
-		}
-		if err := tx.put(tx.stmts.insertItem, made.seq, p.ID); err != nil {
-			return 0, fmt.Errorf("list money of payment %s in suspense: %w", p.ID, err)
-		}
-		p.InSuspense++
-		return made.seq, tx.claimOperation(e, made.seq)
-	case topup.DispositionBound:
-		p.Credit.Operation = e.Operation
-		return p.Credit.Seq, tx.claimOperation(e, p.Credit.Seq)
-	}
-	return 0, nil
-}
-
-// dateOf is the accounting date of what an event posts: the provider's, or, where
-// that is in a closed period, the first instant that is open.
-func (tx *wtx) dateOf(e topup.Event, d topup.Disposition) (time.Time, error) {
-	at := e.EffectiveAt
-	if at.IsZero() {
-		at = tx.now()
-	}
-	if d != topup.DispositionCredited && d != topup.DispositionSuspended {
-		return at, nil
+// move posts what the decision says.
+func (tx *wtx) move(d topup.Decision, p *topup.Payment, e topup.Event) (topup.Made, error) {
+	step, posts := d.Step(p, e)
+	if !posts {
+		return topup.Made{}, nil
 	}
 	closed, err := tx.closedPeriod()
 	if err != nil {
-		return at, err
+		return topup.Made{}, err
 	}
-	if at.Before(closed.until) {
-		return closed.until, nil
+	made, err := tx.post(entry{
+		kind: step.Kind, paymentID: p.ID, takesCredit: step.TakesCredit,
+		effectiveAt: topup.DateOfEvent(e, tx.now(), closed.until), postings: step.Postings,
+	})
+	if err != nil {
+		return topup.Made{}, fmt.Errorf("%s: %w", posting(step.Kind, p.ID), err)
 	}
-	return at, nil
+	if step.Kind.OpensItem() {
+		if err := tx.put(tx.stmts.insertItem, made.seq, p.ID); err != nil {
+			return topup.Made{}, fmt.Errorf("list money of payment %s in suspense: %w", p.ID, err)
+		}
+	}
+	return topup.Made{Seq: made.seq, ID: made.id, At: made.at}, nil
+}
+
+// posting says in an error what was being posted.
+func posting(kind topup.TransactionKind, paymentID string) string {
+	if kind.OpensItem() {
+		return "put money of payment " + paymentID + " into suspense"
+	}
+	return "credit payment " + paymentID
 }
 
 // claimOperation makes the event's operation posted.
@@ -235,30 +206,6 @@ func (tx *wtx) claim(c claim) error {
 		return fmt.Errorf("claim the operation: %w", err)
 	}
 	return nil
-}
-
-// showEvent keeps what the provider said last. Messages arrive in any order:
-// an older one does not hide a newer, unless it is the movement that was
-// credited, and what contradicts a credit does not hide the movement behind it.
-func showEvent(p *topup.Payment, d topup.Decision, e topup.Event) {
-	behindCredit := d.Disposition == topup.DispositionCredited || d.Disposition == topup.DispositionBound
-	if e.EffectiveAt.Before(p.ProviderTime) && !behindCredit {
-		return
-	}
-	if p.Credit != nil && e.Outcome == topup.OutcomePaid && !behindCredit {
-		return // a second operation: its item in suspense shows it
-	}
-	contradicts := e.Outcome == topup.OutcomeDeclined || e.Outcome == topup.OutcomeOpen || e.Outcome == topup.OutcomeDisputed ||
-		e.Outcome == topup.OutcomePaidStatus
-	if p.Credit != nil && contradicts {
-		return
-	}
-	p.ProviderTime = e.EffectiveAt
-	p.ProviderStatus, p.ProviderCode, p.ProviderMessage = e.Status, e.Code, e.Message
-	if e.Outcome == topup.OutcomeRefunded || e.Outcome == topup.OutcomeReversed {
-		return // its operation and receipt are not those of the movement that it takes back
-	}
-	p.ProviderPaymentID, p.OperationID = e.ReceiptID, e.Operation
 }
 
 // keepMessage stores the message, as part of the payment's timeline, and its

@@ -52,16 +52,9 @@ func (tx *wtx) recordPayment(r topup.RecordRequest, about *topup.Event, by By) (
 	if _, err := tx.effectiveAt(by, step.Earliest); err != nil {
 		return posted{}, err
 	}
-	p := &topup.Payment{
-		Provider: r.Provider, Project: r.Project, CustomerID: r.CustomerID, ContractID: r.ContractID,
-		ContractNumber: state.Account.Contract(r.ContractID).Number, Money: r.Money,
-		Status: topup.StatusPending, CreatedAt: tx.now(), ProviderReference: r.Reference, OperationID: r.Operation, Recorded: true,
-	}
+	p := r.Opened(state.Account, tx.now())
 	if _, err := tx.openPayment(p); err != nil {
 		return posted{}, err
-	}
-	if err := tx.gorm().Exec(`UPDATE payments SET recorded = 1 WHERE payment_id = ?`, p.ID).Error; err != nil {
-		return posted{}, fmt.Errorf("mark the payment as recorded: %w", err)
 	}
 	made, err := tx.carryOut(topup.Book{Payment: p}, step, by)
 	if err != nil {

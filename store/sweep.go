@@ -14,10 +14,6 @@ const (
 	// writing.
 	expireBatch = 300
 	pruneBatch  = 100
-
-	// expiringProvider is the one whose payments have no result after their
-	// time (JetPay Gate, "Delivery": the platform gives up after 11 days).
-	expiringProvider = "jetpay"
 )
 
 // ExpirePending marks the pending JetPay payments whose time for a result is
@@ -35,7 +31,7 @@ func (s *Store) ExpirePending(ctx context.Context) (int, error) {
 		}
 		var n int64
 		err = s.writer.do(ctx, func(tx *wtx) error {
-			done := tx.gorm().Exec(fmt.Sprintf(expireSQL, s.dialect.skipLocked()), due, now, expiringProvider)
+			done := tx.gorm().Exec(fmt.Sprintf(expireSQL, s.dialect.skipLocked()), due, now, topup.ExpiringProvider)
 			n = done.RowsAffected
 			return done.Error
 		})
@@ -49,7 +45,8 @@ func (s *Store) ExpirePending(ctx context.Context) (int, error) {
 	}
 }
 
-// expireSQL asks again: a result may have come since the payments were read. A
+// expireSQL writes down what [topup.Payment.ExpireInTime] says of a payment. It
+// asks again: a result may have come since the payments were read. A
 // payment that somebody works on is left alone, for its result is coming; so
 // the sweep never waits for a payment while it holds others.
 const expireSQL = `UPDATE payments SET status = 'expired' WHERE id IN (
@@ -68,7 +65,7 @@ const dueSQL = `SELECT p.id FROM payments p WHERE p.status <> 'succeeded' AND p.
 
 func (s *Store) duePayments(ctx context.Context, now int64) ([]int64, error) {
 	var due []int64
-	err := s.raw(ctx, dueSQL, now, expiringProvider, expireBatch).Scan(&due).Error
+	err := s.raw(ctx, dueSQL, now, topup.ExpiringProvider, expireBatch).Scan(&due).Error
 	return due, err
 }
 

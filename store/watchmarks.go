@@ -88,7 +88,7 @@ func (tx *wtx) flagOutcomeUnknown(paymentID string) (isNew bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if p.Status != topup.StatusPending || p.Flags.Has(topup.FlagOutcomeUnknown) {
+	if !p.AwaitsResult() {
 		return false, nil
 	}
 	p.Flags |= topup.FlagOutcomeUnknown

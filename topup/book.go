@@ -98,14 +98,6 @@ func (t *Transaction) receiver() (account string, money Money) {
 	return "", Money{}
 }
 
-// credits reports whether the transaction's kind gives money to a contract.
-func (k TransactionKind) credits() bool {
-	return k == KindCredit || k == KindManualCredit || k == KindAssignment
-}
-
-// OpensItem reports whether a transaction of the kind puts money into suspense.
-func (k TransactionKind) OpensItem() bool { return k == KindSuspense || k == KindRecall }
-
 // ByProvider reports whether a provider's message made the transaction.
 func (t *Transaction) ByProvider() bool { return t.Actor == "" }
 
@@ -193,10 +185,7 @@ func (b Book) item(id string) *Item {
 		if r.Resolves != id || b.undone(r) {
 			continue
 		}
-		i.State = ItemAssigned
-		if r.Kind == KindReturn {
-			i.State = ItemReturned
-		}
+		i.State = r.Kind.Resolved()
 	}
 	return i
 }

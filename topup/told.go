@@ -211,7 +211,7 @@ func (b Book) posted(currency string) int64 {
 		_, money := t.receiver()
 		switch {
 		case money.Currency != currency:
-		case t.ByProvider() && (t.Kind == KindCredit || t.Kind == KindSuspense):
+		case t.ByProvider() && t.Kind.rule().ByMessage:
 			sum += money.Amount
 		case b.undone(t):
 		case t.Kind == KindSuspense:

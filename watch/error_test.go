@@ -38,7 +38,7 @@ func TestAnErrorIsDeclinedAndAskedAboutUntilItIsOldAllTheSame(t *testing.T) {
 		}
 	}
 	y := r.payin(id)
-	if y.Payment.Status != topup.StatusDeclined || y.Payment.Flags != 0 || y.State != store.PayinDone {
+	if y.Payment.Status != topup.StatusDeclined || y.Payment.Flags != 0 || y.State != topup.PayinDone {
 		t.Errorf("got %s %v %s", y.Payment.Status, y.Payment.Flags.Names(), y.State)
 	}
 	if len(at) < 70 || len(at) > 90 || at[len(at)-1] != maxAge {
@@ -61,12 +61,12 @@ func TestWhatComesOfAnErrorIsLearnedByAsking(t *testing.T) {
 	for name, tc := range map[string]struct {
 		body   string
 		status topup.Status
-		state  store.PayinState
+		state  topup.PayinState
 	}{
-		"success":         {success, topup.StatusSucceeded, store.PayinDone},
-		"decline":         {decline, topup.StatusDeclined, store.PayinDone},
-		"processing":      {processing, topup.StatusDeclined, store.PayinOpen},
-		"an error, still": {failed, topup.StatusDeclined, store.PayinOpen},
+		"success":         {success, topup.StatusSucceeded, topup.PayinDone},
+		"decline":         {decline, topup.StatusDeclined, topup.PayinDone},
+		"processing":      {processing, topup.StatusDeclined, topup.PayinOpen},
+		"an error, still": {failed, topup.StatusDeclined, topup.PayinOpen},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
@@ -86,7 +86,7 @@ func TestWhatComesOfAnErrorIsLearnedByAsking(t *testing.T) {
 			}
 			r.pass(2 * time.Hour)
 			r.round()
-			if asked := r.takeAsked(); len(asked) > 0 != (tc.state == store.PayinOpen) {
+			if asked := r.takeAsked(); len(asked) > 0 != (tc.state == topup.PayinOpen) {
 				t.Errorf("then asked about %v", asked)
 			}
 			r.checked()
@@ -99,12 +99,12 @@ func TestAnErrorThatArrivesBeforeTheAnswerToTheRequestIsAskedAboutToo(t *testing
 	r.replies(200, success)
 	id := r.open()
 	r.alert(id, "error")
-	if err := r.store.PayinCreated(t.Context(), id, store.CreatedPayin{NextLook: r.Now().Add(5 * time.Minute)}, store.Answer{}); err != nil {
+	if err := r.store.PayinCreated(t.Context(), id, store.CreatedPayin{NextPollAt: r.Now().Add(5 * time.Minute)}, store.Answer{}); err != nil {
 		t.Fatal(err)
 	}
 	r.pass(5 * time.Minute)
 	r.round()
-	if y := r.payin(id); y.Payment.Status != topup.StatusSucceeded || y.State != store.PayinDone {
+	if y := r.payin(id); y.Payment.Status != topup.StatusSucceeded || y.State != topup.PayinDone {
 		t.Errorf("got %s %s", y.Payment.Status, y.State)
 	}
 	r.checked()
@@ -114,12 +114,12 @@ func TestAnErrorThatArrivesBeforeTheAnswerToTheRequestIsAskedAboutToo(t *testing
 func TestWhatWasRefusedWithAnErrorIsNotAskedAbout(t *testing.T) {
 	r := newRig(t)
 	id := r.open()
-	if err := r.store.PayinRefused(t.Context(), id, store.RefusedPayin{Status: "error", Message: "no such bank"}, store.Answer{}); err != nil {
+	if err := r.store.PayinRefused(t.Context(), id, store.RefusedPayin{ProviderText: topup.ProviderText{Status: "error", Message: "no such bank"}}, store.Answer{}); err != nil {
 		t.Fatal(err)
 	}
 	r.pass(time.Hour)
 	r.round()
-	if asked := r.takeAsked(); len(asked) != 0 || r.payin(id).State != store.PayinRefused {
+	if asked := r.takeAsked(); len(asked) != 0 || r.payin(id).State != topup.PayinRefused {
 		t.Errorf("asked about %v; %s", asked, r.payin(id).State)
 	}
 }
@@ -132,7 +132,7 @@ func TestADeclineAfterAnErrorEndsTheQuestions(t *testing.T) {
 	r.alert(id, "decline")
 	r.pass(time.Hour)
 	r.round()
-	if asked := r.takeAsked(); len(asked) != 0 || r.payin(id).State != store.PayinDone {
+	if asked := r.takeAsked(); len(asked) != 0 || r.payin(id).State != topup.PayinDone {
 		t.Errorf("asked about %v; %s", asked, r.payin(id).State)
 	}
 }

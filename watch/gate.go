@@ -80,7 +80,7 @@ func (w *Watcher) gateAge(ctx context.Context, i int) (err error) {
 	}()
 	unusable := 0 // answers in a row
 	for _, p := range pending {
-		if p.Payment.Flags.Has(topup.FlagOutcomeUnknown) || !w.o.Gate.Knows(p.Payment.Project) {
+		if !p.Payment.AwaitsResult() || !w.o.Gate.Knows(p.Payment.Project) {
 			continue
 		}
 		if !pause(ctx) {

@@ -23,10 +23,10 @@ var errNoProject = errors.New("its project is not configured any more")
 // may not have it yet.
 func (w *Watcher) Look(ctx context.Context, y *store.Payin) (store.Recorded, error) {
 	now := w.o.Now()
-	if y.State == store.PayinCreating {
-		if now.Before(y.NextLook) {
-			return store.Recorded{PaymentID: y.Payment.ID, Status: y.Payment.Status}, nil
-		}
+	if y.RequestUnderWay(now) {
+		return store.Recorded{PaymentID: y.Payment.ID, Status: y.Payment.Status}, nil
+	}
+	if y.State == topup.PayinCreating {
 		// Its server died before it could note what came of the request.
 		if err := w.o.Store.PayinOutcomeUnknown(ctx, y.Payment.ID, now, "the request was cut off by a stop of the server"); err != nil {
 			return store.Recorded{}, err
@@ -53,7 +53,7 @@ func (w *Watcher) answered(ctx context.Context, y *store.Payin, info highhelp.In
 	now := w.o.Now()
 	event := highhelp.ReportOf(y.Payment.Project, info, now).Event(topup.SourceInfo, w.o.MaxOver)
 	recorded := store.Recorded{Disposition: topup.DispositionRepeat, PaymentID: y.Payment.ID, Status: y.Payment.Status}
-	if !saysTheSame(y.Payment, event) {
+	if !y.Payment.RepeatsDecline(event) {
 		var err error
 		if recorded, err = w.o.Store.Record(ctx, event, raw); err != nil {
 			return store.Recorded{}, err
@@ -81,20 +81,14 @@ func (w *Watcher) answered(ctx context.Context, y *store.Payin, info highhelp.In
 	return recorded, w.review(ctx, y)
 }
 
-// saysTheSame reports whether a declined payment is declined still, in the same
-// words. After an error, which is not final, that is heard again and again.
-func saysTheSame(p *topup.Payment, e topup.Event) bool {
-	return p.Status == topup.StatusDeclined && e.Outcome == topup.OutcomeDeclined && e.Status == p.ProviderStatus && e.Reference == p.ID
-}
-
 // unanswered notes why there is no answer, and returns that.
 func (w *Watcher) unanswered(ctx context.Context, y *store.Payin, cause error) error {
 	if w.neverCreated(y, cause) {
 		w.o.OnLook(highhelp.Provider, LookAbsent)
 		w.o.Log.Warn("a pay-in was never created: the provider does not know of it", zap.String("payment_id", y.Payment.ID))
-		return w.o.Store.PayinRefused(ctx, y.Payment.ID, store.RefusedPayin{
+		return w.o.Store.PayinRefused(ctx, y.Payment.ID, store.RefusedPayin{ProviderText: topup.ProviderText{
 			Message: "the provider does not know of this pay-in: the request to create it never arrived",
-		}, store.Answer{})
+		}}, store.Answer{})
 	}
 	w.o.OnLook(highhelp.Provider, LookFailed)
 	if err := w.note(ctx, y, store.Look{Failure: cause.Error()}); err != nil {
@@ -107,37 +101,20 @@ func (w *Watcher) unanswered(ctx context.Context, y *store.Payin, cause error) e
 }
 
 // neverCreated reports whether the answer means that the request to create the
-// pay-in never arrived: it brought no answer then, the provider does not know
-// of it now, and has had time enough. That it is in review for its age by now
-// changes nothing.
+// pay-in never arrived.
 func (w *Watcher) neverCreated(y *store.Payin, cause error) bool {
 	var failed *highhelp.Error
-	if !errors.As(cause, &failed) || failed.HTTPStatus != http.StatusNotFound {
-		return false
-	}
-	unproven := y.State == store.PayinCreating || y.Payment.Flags.Has(topup.FlagOutcomeUnknown)
-	return unproven && y.Payment.ProviderStatus == "" && w.o.Now().Sub(y.CreatedAt) >= grace
+	return errors.As(cause, &failed) && failed.HTTPStatus == http.StatusNotFound && y.NeverCreated(w.o.Now())
 }
 
 func (w *Watcher) note(ctx context.Context, y *store.Payin, l store.Look) error {
-	now := w.o.Now()
-	l.Next = now.Add(w.backoff(y.Looks))
-	// Before the customer's time is over, nothing need be asked.
-	if ends := y.LifetimeEnds; l.Known != nil && ends.After(l.Next) {
-		l.Next = ends
-	}
-	switch old := y.CreatedAt.Add(w.o.MaxAge); {
-	case old.After(now) && old.Before(l.Next):
-		l.Next = old
-	case !old.After(now) && y.Payment.Status == topup.StatusDeclined:
-		l.Next = time.Time{} // the error stays what it is, and nobody need look
-	}
+	l.Next = y.PollAgainAt(w.o.Now(), w.backoff(y.Polls), w.o.MaxAge, l.Known != nil)
 	return w.o.Store.NotePayinLook(ctx, y.Payment.ID, l)
 }
 
 // review hands a pay-in over that stays open for too long.
 func (w *Watcher) review(ctx context.Context, y *store.Payin) error {
-	if y.Payment.Status != topup.StatusPending || w.o.Now().Sub(y.CreatedAt) < w.o.MaxAge {
+	if !y.Overdue(w.o.Now(), w.o.MaxAge) {
 		return nil
 	}
 	w.o.OnLook(highhelp.Provider, LookReview)

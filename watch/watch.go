@@ -39,10 +39,6 @@ const (
 	maxBackoff = time.Hour
 	// turnTime bounds the question whose turn it is.
 	turnTime = 10 * time.Second
-	// grace is how old a pay-in must be before it is believed that the provider
-	// never got the request to create it. Nobody can have paid: the form's URL
-	// would have been in the answer; and money that comes all the same credits.
-	grace = time.Minute
 )
 
 // Options are what a watcher needs from outside.

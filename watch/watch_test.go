@@ -219,7 +219,7 @@ func (r *rig) created() string {
 	r.t.Helper()
 	id := r.open()
 	y := r.payin(id)
-	if err := r.store.PayinCreated(r.t.Context(), id, store.CreatedPayin{NextLook: y.LifetimeEnds}, store.Answer{}); err != nil {
+	if err := r.store.PayinCreated(r.t.Context(), id, store.CreatedPayin{NextPollAt: y.LifetimeEnds}, store.Answer{}); err != nil {
 		r.t.Fatal(err)
 	}
 	return id
@@ -256,7 +256,7 @@ func TestAPayinIsAskedAboutWhenItsLifetimeIsOver(t *testing.T) {
 	r.pass(time.Second)
 	r.round()
 	y := r.payin(id)
-	if y.Payment.Status != topup.StatusSucceeded || y.State != store.PayinDone || y.Payment.Credit == nil || y.Payment.Credit.Money.Amount != 1000 {
+	if y.Payment.Status != topup.StatusSucceeded || y.State != topup.PayinDone || y.Payment.Credit == nil || y.Payment.Credit.Money.Amount != 1000 {
 		t.Errorf("got %s %s", y.Payment.Status, y.State)
 	}
 	if got := r.takeSeen(); got != "highhelp result" {
@@ -288,7 +288,7 @@ func TestLooksBackOffUntilAPersonMustLook(t *testing.T) {
 	if y.Payment.Status != topup.StatusReview || y.Payment.ProviderStatus != "processing:paid" {
 		t.Errorf("got %s %q", y.Payment.Status, y.Payment.ProviderStatus)
 	}
-	if y.FormURL != "https://ppage.example.kz/1" || y.RequestID != "req" || y.Looks != len(at) {
+	if y.FormURL != "https://ppage.example.kz/1" || y.RequestID != "req" || y.Polls != len(at) {
 		t.Errorf("got %+v", y)
 	}
 	if last := at[len(at)-1]; last != maxAge || len(at) > 90 || len(at) < 70 {
@@ -341,7 +341,7 @@ func TestThatItWasNeverCreatedEndsAReviewForAge(t *testing.T) {
 	if _, err := r.watcher.Look(t.Context(), r.payin(id)); err != nil {
 		t.Error(err)
 	}
-	if y := r.payin(id); y.Payment.Status != topup.StatusDeclined || y.Payment.Flags != 0 || y.State != store.PayinRefused {
+	if y := r.payin(id); y.Payment.Status != topup.StatusDeclined || y.Payment.Flags != 0 || y.State != topup.PayinRefused {
 		t.Errorf("got %s %v %s", y.Payment.Status, y.Payment.Flags.Names(), y.State)
 	}
 	r.checked()
@@ -377,7 +377,7 @@ func TestAPayinThatNobodyKnowsWasNeverCreated(t *testing.T) {
 			if unknown := y.Payment.Flags.Has(topup.FlagOutcomeUnknown); unknown != (tc.want == topup.StatusPending && name != "the provider had it") {
 				t.Errorf("got %v", y.Payment.Flags.Names())
 			}
-			if tc.want == topup.StatusDeclined && (y.State != store.PayinRefused || y.Payment.ProviderMessage == "") {
+			if tc.want == topup.StatusDeclined && (y.State != topup.PayinRefused || y.Payment.ProviderMessage == "") {
 				t.Errorf("got %s %q", y.State, y.Payment.ProviderMessage)
 			}
 			r.checked()
@@ -394,7 +394,7 @@ func (r *rig) unknown(id string) {
 
 // has notes that the provider has it.
 func (r *rig) has(id string) {
-	if err := r.store.PayinCreated(r.t.Context(), id, store.CreatedPayin{NextLook: r.Now()}, store.Answer{}); err != nil {
+	if err := r.store.PayinCreated(r.t.Context(), id, store.CreatedPayin{NextPollAt: r.Now()}, store.Answer{}); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -482,8 +482,8 @@ func TestARoundGoesOnUntilNothingIsDue(t *testing.T) {
 	r.pass(time.Minute)
 	r.round()
 	for _, id := range gone {
-		if y := r.payin(id); y.Looks != 1 {
-			t.Fatalf("looked %d times at one, want once", y.Looks)
+		if y := r.payin(id); y.Polls != 1 {
+			t.Fatalf("looked %d times at one, want once", y.Polls)
 		}
 	}
 	if asked := r.takeAsked(); !slices.Equal(asked, []string{last}) {
@@ -534,7 +534,7 @@ func TestAProjectThatIsGoneIsNotAskedAbout(t *testing.T) {
 	id := r.created()
 	r.pass(6 * time.Minute)
 	r.round()
-	if y := r.payin(id); !strings.Contains(y.LastError, "not configured") || y.Looks != 1 || y.Payment.Status != topup.StatusPending {
+	if y := r.payin(id); !strings.Contains(y.LastError, "not configured") || y.Polls != 1 || y.Payment.Status != topup.StatusPending {
 		t.Errorf("got %+v", y)
 	}
 }
@@ -573,7 +573,7 @@ func TestAStopInTheMiddleOfALookIsNoFailure(t *testing.T) {
 	r.created()
 	r.pass(6 * time.Minute)
 	r.watcher.Round(ctx)
-	if y := r.payin(id); y.Looks != 0 || y.LastError != "" {
+	if y := r.payin(id); y.Polls != 0 || y.LastError != "" {
 		t.Errorf("got %+v", y)
 	}
 	if r.log() != "" {
