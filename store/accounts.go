@@ -419,12 +419,12 @@ func encodeAccount(w written, revision int64) *encodedAccount {
 	if account.Closed {
 		e.closed = 1
 	}
-	e.entities = string(appendContracts(nil, account.Contracts))
+	e.entities = string(topup.AppendContracts(nil, account.Contracts))
 	isClosed := func(c topup.Contract) bool { return c.Closed }
 	if slices.ContainsFunc(account.Contracts, isClosed) {
 		e.offered.Valid = true
 		if open := slices.DeleteFunc(slices.Clone(account.Contracts), isClosed); len(open) > 0 {
-			e.offered.String = string(appendContracts(nil, open))
+			e.offered.String = string(topup.AppendContracts(nil, open))
 		}
 	}
 	return e

@@ -204,7 +204,7 @@ func revised(before *accountRow, record *topup.Account, revision int64, closing 
 // sameAccount reports whether two records say the same.
 func sameAccount(a, b *topup.Account) bool {
 	return a.Closed == b.Closed && a.Currency == b.Currency && a.AdditionalCustomerID == b.AdditionalCustomerID &&
-		string(appendContracts(nil, a.Contracts)) == string(appendContracts(nil, b.Contracts))
+		string(topup.AppendContracts(nil, a.Contracts)) == string(topup.AppendContracts(nil, b.Contracts))
 }
 
 // eventsBetween are what makes the new record another than the old one, beside

@@ -1,18 +1,16 @@
 package store
 
 import (
-	"cmp"
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
+	"tolem/accountfile"
 	"tolem/topup"
 )
 
@@ -20,9 +18,6 @@ const (
 	// importSilence is how long an import may give no sign of life before
 	// another takes its place.
 	importSilence = time.Minute
-	// maxLineErrors bounds how many bad lines are reported one by one.
-	maxLineErrors = 1000
-
 	// A staging transaction is kept to some milliseconds by the number of rows
 	// in it, which follows what the last one took.
 	firstRows, fewestRows, mostRows = 200, 50, 1000
@@ -142,30 +137,6 @@ type ImportReport struct {
 	Leftover error
 }
 
-// RecordErrors says which lines of a file are wrong. Nothing was imported.
-type RecordErrors struct {
-	Lines []LineError // the first thousand
-	More  int64       // how many there are beside them
-}
-
-// Error counts the problems and shows the first.
-func (e *RecordErrors) Error() string {
-	if n := int64(len(e.Lines)) + e.More; n > 1 {
-		return fmt.Sprintf("%d problems in the file, nothing was imported; the first: %s", n, e.Lines[0])
-	}
-	return fmt.Sprintf("a problem in the file, nothing was imported: %s", e.Lines[0])
-}
-
-func (e *RecordErrors) add(problems ...LineError) {
-	for _, p := range problems {
-		if len(e.Lines) >= maxLineErrors {
-			e.More++
-			continue
-		}
-		e.Lines = append(e.Lines, p)
-	}
-}
-
 var (
 	errFileChanged = errors.New("the file changed while it was being imported; nothing was imported: import it again")
 	errTakenOver   = topup.Conflict("another import has taken this one's place; nothing was imported: import again")
@@ -173,7 +144,7 @@ var (
 
 // ImportAccounts imports a file of account records, all of it or nothing, while
 // others read and write. The file is checked first: a file with a bad line
-// changes nothing, and the error is a *RecordErrors. Then its accounts are
+// changes nothing, and the error is a *[accountfile.LineErrors]. Then its accounts are
 // staged, visible to nobody, in transactions of a few milliseconds; then one
 // short write makes all of them visible at once. When the process dies on the
 // way, or ctx ends, nothing of it is visible, and the next import clears it up.
@@ -184,7 +155,7 @@ var (
 // file is still checked, wins over the file: the later write wins. One import
 // runs at a time; a second is refused with KindConflict. A dry run takes nothing
 // and is never refused.
-func (s *Store) ImportAccounts(ctx context.Context, o ImportOptions, file ImportFile) (ImportReport, error) {
+func (s *Store) ImportAccounts(ctx context.Context, o ImportOptions, file accountfile.File) (ImportReport, error) {
 	if o.Progress == nil {
 		o.Progress = func(ImportProgress) {}
 	}
@@ -239,7 +210,7 @@ func wrapImport(err error) error {
 type importer struct {
 	s      *Store
 	o      ImportOptions
-	file   ImportFile
+	file   accountfile.File
 	report ImportReport
 	by     origin
 
@@ -256,96 +227,35 @@ type importer struct {
 	closedAt, closedBy int64 // the last answer of closing
 }
 
-type checksum [sha256.Size]byte
-
-// each reads the file from its start, hands each record to visit with how many
-// bytes have been read, and returns the checksum of the file.
-func (im *importer) each(ctx context.Context, visit func(r *fileRecord, read int64) error) (sum checksum, err error) {
-	file, err := im.file.Open()
-	if err != nil {
-		return sum, err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	hash := sha256.New()
-	counted := &countingReader{file: io.TeeReader(file, hash)}
-	records, err := newRecordReader(im.file.Format, counted)
-	if err != nil {
-		return sum, err
-	}
-	for {
-		if err := ctx.Err(); err != nil {
-			return sum, err
-		}
-		record, err := records.next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return sum, fmt.Errorf("read the file: %w", err)
-		}
-		if err := visit(record, counted.n); err != nil {
-			return sum, err
-		}
-	}
-	// What a reader has left unread belongs to the file too.
-	if _, err := io.Copy(io.Discard, counted); err != nil {
-		return sum, fmt.Errorf("read the file: %w", err)
-	}
-	hash.Sum(sum[:0])
-	return sum, nil
-}
-
-// countingReader counts what is read.
-type countingReader struct {
-	file io.Reader
-	n    int64
-}
-
-func (r *countingReader) Read(p []byte) (int, error) {
-	n, err := r.file.Read(p)
-	r.n += int64(n)
-	return n, err
-}
-
-// check reads the whole file and reports every line that is wrong. It keeps a
-// hash of each customer's id, and nothing else, of what it has read. An import
+// check reads the whole file and refuses one of which a line is wrong. An import
 // that has its place already keeps it, however long that takes.
-func (im *importer) check(ctx context.Context) (checksum, error) {
-	var bad RecordErrors
+func (im *importer) check(ctx context.Context) (sum accountfile.Checksum, err error) {
 	var open int64
 	filled, err := im.filled(ctx)
 	if err != nil {
-		return checksum{}, err
+		return sum, err
 	}
-	seen := make(map[[16]byte]int32)
-	sum, err := im.each(ctx, func(r *fileRecord, read int64) error {
+	verdict, err := im.file.Check(ctx, im.s.normalize, func(r *accountfile.Record, read int64) error {
 		if err := im.stayAlive(ctx); err != nil {
 			return err
 		}
-		r.verify(im.s.normalize)
-		if line, again := firstSeen(seen, r); again {
-			r.problem(topup.Invalid(customerColumn, "is that of line %d already", line))
-		}
-		if !im.s.normalize.Fits(r.account.CustomerID) {
+		if !im.s.normalize.Fits(r.Account.CustomerID) {
 			im.report.Unfit++
 		}
-		if topup.KnownCurrency(r.account.Currency) {
+		if topup.KnownCurrency(r.Account.Currency) {
 			before, err := im.compare(ctx, r, filled)
 			if err != nil {
 				return err
 			}
 			if before != nil && !before.closed && !before.replaced {
 				open++
-				if err := im.countContracts(before, &r.account); err != nil {
-					return fmt.Errorf("line %d: %w", r.line, err)
+				if err := im.countContracts(before, &r.Account); err != nil {
+					return fmt.Errorf("line %d: %w", r.Line, err)
 				}
 			}
 		}
-		slices.SortStableFunc(r.problems, func(a, b LineError) int { return cmp.Compare(a.Line, b.Line) })
-		bad.add(r.problems...)
-		bad.More += r.more
 		im.report.Accounts++
-		im.report.Contracts += int64(len(r.account.Contracts))
+		im.report.Contracts += int64(len(r.Account.Contracts))
 		if im.report.Accounts%1000 == 0 {
 			im.o.Progress(ImportProgress{PhaseCheck, read, im.file.Size})
 		}
@@ -354,15 +264,10 @@ func (im *importer) check(ctx context.Context) (checksum, error) {
 	if err != nil {
 		return sum, err
 	}
+	sum = verdict.Checksum
 	im.o.Progress(ImportProgress{PhaseCheck, im.file.Size, im.file.Size})
-	if len(bad.Lines) > 0 {
-		return sum, &bad
-	}
-	if im.report.Accounts == 0 {
-		return sum, errors.New("the file has no account records")
-	}
-	if !im.o.Replace {
-		return sum, nil
+	if err := verdict.Err(); err != nil || !im.o.Replace {
+		return sum, err
 	}
 	if im.report.Open, err = im.countAccounts(ctx, openSQL); err != nil {
 		return sum, err
@@ -403,20 +308,6 @@ func (im *importer) stayAlive(ctx context.Context) error {
 	return err
 }
 
-// firstSeen returns the line on which the record's customer stood before.
-func firstSeen(seen map[[16]byte]int32, r *fileRecord) (int32, bool) {
-	if r.account.CustomerID == "" {
-		return 0, false
-	}
-	hash := sha256.Sum256([]byte(r.account.CustomerID))
-	key := [16]byte(hash[:16])
-	line, again := seen[key]
-	if !again {
-		seen[key] = int32(r.line)
-	}
-	return line, again
-}
-
 // filled reports whether there are accounts to compare the file with.
 func (im *importer) filled(ctx context.Context) (bool, error) {
 	var filled bool
@@ -429,22 +320,22 @@ func (im *importer) filled(ctx context.Context) (bool, error) {
 
 // compare returns the customer's account as it is, nil for none, and adds what
 // there is against the record. Nothing is read of a database without accounts.
-func (im *importer) compare(ctx context.Context, r *fileRecord, filled bool) (before *accountRow, err error) {
+func (im *importer) compare(ctx context.Context, r *accountfile.Record, filled bool) (before *accountRow, err error) {
 	// A context that cannot end spares the driver a goroutine for each query;
 	// between the records the caller looks at its own.
 	ctx = context.WithoutCancel(ctx)
 	if filled {
-		if before, err = im.s.accountRow(ctx, r.account.CustomerID); err != nil {
-			return nil, fmt.Errorf("line %d: read the account: %w", r.line, err)
+		if before, err = im.s.accountRow(ctx, r.Account.CustomerID); err != nil {
+			return nil, fmt.Errorf("line %d: read the account: %w", r.Line, err)
 		}
 	}
-	err = checkCurrencyChange(im.s.outside(ctx), before, &r.account)
+	err = checkCurrencyChange(im.s.outside(ctx), before, &r.Account)
 	if refusal := (*topup.Error)(nil); errors.As(err, &refusal) {
-		r.problem(refusal)
+		r.AddProblem(refusal)
 		return before, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("line %d: %w", r.line, err)
+		return nil, fmt.Errorf("line %d: %w", r.Line, err)
 	}
 	return before, nil
 }
@@ -658,12 +549,12 @@ func pause(ctx context.Context, d time.Duration) error {
 // outside of the writes. That is safe: who changes the account meanwhile does
 // so under a higher revision and wins, whatever is staged; and a payment that
 // is issued meanwhile is looked at before the import is shown.
-func (im *importer) stageAll(ctx context.Context, sum checksum) error {
+func (im *importer) stageAll(ctx context.Context, sum accountfile.Checksum) error {
 	var done int64
 	chunk := &stageChunk{}
 	im.rows = firstRows // signs of life say nothing about how long rows take
-	again, err := im.each(ctx, func(r *fileRecord, _ int64) error {
-		if r.verify(im.s.normalize); len(r.problems) > 0 {
+	again, err := im.file.Each(ctx, func(r *accountfile.Record, _ int64) error {
+		if r.Verify(im.s.normalize); len(r.Problems) > 0 {
 			return errFileChanged
 		}
 		record, err := im.settle(ctx, r)
@@ -766,28 +657,28 @@ func (tx *wtx) insertAccounts(rows []*encodedAccount) error {
 
 // settle decides what a record makes of the account that is there; nil when
 // there is nothing to write.
-func (im *importer) settle(ctx context.Context, r *fileRecord) (*written, error) {
+func (im *importer) settle(ctx context.Context, r *accountfile.Record) (*written, error) {
 	before, err := im.compare(ctx, r, true)
 	if err != nil {
 		return nil, err
 	}
 	switch {
-	case len(r.problems) > 0:
-		return nil, &RecordErrors{Lines: r.problems}
+	case len(r.Problems) > 0:
+		return nil, &accountfile.LineErrors{Lines: r.Problems}
 	case before == nil:
 		im.report.Created++
-		return &written{account: &r.account, created: im.revision, changed: im.revision}, nil
+		return &written{account: &r.Account, created: im.revision, changed: im.revision}, nil
 	case before.revision > im.revision:
 		im.report.Overtaken++
 		return nil, nil
 	}
-	record, err := merged(before, &r.account, im.o.Replace)
+	record, err := merged(before, &r.Account, im.o.Replace)
 	if err != nil {
-		return nil, fmt.Errorf("line %d: %w", r.line, err)
+		return nil, fmt.Errorf("line %d: %w", r.Line, err)
 	}
 	w, err := revised(before, record, im.revision, im.closing(ctx))
 	if err != nil {
-		return nil, fmt.Errorf("line %d: %w", r.line, err)
+		return nil, fmt.Errorf("line %d: %w", r.Line, err)
 	}
 	if w.changed == im.revision {
 		im.report.Changed++
