@@ -194,7 +194,7 @@ func TestWhatAnOlderProgramClosedIsNotTakenForAnothersWork(t *testing.T) {
 	}
 }
 
-func TestAShortFileDoesNotCloseEverybody(t *testing.T) {
+func TestImportOfAShortFileDoesNotCloseEverybody(t *testing.T) {
 	s := mustOpen(t)
 	const all = 500
 	mustImport(t, s, store.ImportOptions{}, jsonl(manyLines(all, "e1")...))

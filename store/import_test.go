@@ -113,7 +113,7 @@ func badLines(t testing.TB, err error) []string {
 	return lines
 }
 
-func TestAnImportLeavesWhatIsAbsentAsItWas(t *testing.T) {
+func TestImportLeavesWhatIsAbsentAsItWas(t *testing.T) {
 	s := mustOpen(t)
 	mustImport(t, s, store.ImportOptions{}, jsonl(line("c1", "e1", "-e2"), line("c2", "e1"), line("c3", "e1")))
 	report := mustImport(t, s, store.ImportOptions{}, jsonl(line("c1", "e3"), line("c3", "e1"), line("c4", "e1")))
@@ -127,7 +127,7 @@ func TestAnImportLeavesWhatIsAbsentAsItWas(t *testing.T) {
 	}
 }
 
-func TestReplaceClosesWhatIsAbsent(t *testing.T) {
+func TestImportWithReplaceClosesWhatIsAbsent(t *testing.T) {
 	s := mustOpen(t)
 	ctx := context.Background()
 	mustImport(t, s, store.ImportOptions{}, jsonl(line("c1", "e1", "e2"), line("c2", "e1", "e2"), line("c3", "e1"), line("c4", "e1")))
@@ -157,7 +157,7 @@ func TestReplaceClosesWhatIsAbsent(t *testing.T) {
 	}
 }
 
-func TestADryRunChangesNothing(t *testing.T) {
+func TestImportAsADryRunChangesNothing(t *testing.T) {
 	s := mustOpen(t)
 	mustPut(t, s, record("c1"))
 	report := mustImport(t, s, store.ImportOptions{DryRun: true, Replace: true}, jsonl(line("c2", "e1", "e2")))
@@ -169,7 +169,7 @@ func TestADryRunChangesNothing(t *testing.T) {
 	}
 }
 
-func TestABadFileChangesNothingAndNamesEveryBadLine(t *testing.T) {
+func TestImportOfABadFileChangesNothingAndNamesEveryBadLine(t *testing.T) {
 	s := mustOpen(t, func(o *store.Options) { o.Normalize = topup.NormalizeKZPhone })
 	mustPut(t, s, record("paid"))
 	mustIssue(t, s, func(n *store.NewPayment) { n.CustomerID, n.ContractID = "paid", "e1" })
@@ -206,7 +206,7 @@ func TestABadFileChangesNothingAndNamesEveryBadLine(t *testing.T) {
 	}
 }
 
-func TestAFileWithoutRecordsIsRefused(t *testing.T) {
+func TestImportRefusesAFileWithoutRecords(t *testing.T) {
 	s := mustOpen(t)
 	mustPut(t, s, record("c1"))
 	for name, file := range map[string]accountfile.File{
@@ -221,7 +221,7 @@ func TestAFileWithoutRecordsIsRefused(t *testing.T) {
 	}
 }
 
-func TestReadersSeeOnlyTheOldOrTheNewAccounts(t *testing.T) {
+func TestImportShowsReadersOnlyTheOldOrTheNewAccounts(t *testing.T) {
 	t.Parallel()
 	server := mustOpen(t)
 	operator := beside(t, server)
@@ -286,7 +286,7 @@ func TestReadersSeeOnlyTheOldOrTheNewAccounts(t *testing.T) {
 	}
 }
 
-func TestACancelledImportLeavesNothingVisibleAndTheNextClearsItUp(t *testing.T) {
+func TestImportThatIsCancelledLeavesNothingVisibleAndTheNextClearsItUp(t *testing.T) {
 	clock := newClock()
 	s := mustOpen(t, func(o *store.Options) { o.Now = clock.Now })
 	mustPut(t, s, record("c00000"))
@@ -316,7 +316,7 @@ func TestACancelledImportLeavesNothingVisibleAndTheNextClearsItUp(t *testing.T) 
 	}
 }
 
-func TestASecondImportWaitsForALiveOneAndTakesOverFromADeadOne(t *testing.T) {
+func TestImportIsRefusedBesideALiveOneAndTakesOverFromADeadOne(t *testing.T) {
 	clock := newClock()
 	at := func(o *store.Options) { o.Now = clock.Now }
 	s := mustOpen(t, at)
@@ -345,7 +345,7 @@ func TestASecondImportWaitsForALiveOneAndTakesOverFromADeadOne(t *testing.T) {
 	}
 }
 
-func TestAnImportThatLosesItsPlaceAtTheLastMomentShowsNothing(t *testing.T) {
+func TestImportThatLosesItsLeaseAtTheLastMomentShowsNothing(t *testing.T) {
 	s := mustOpen(t)
 	ctx := context.Background()
 	file := manyLines(10, "e1")
@@ -368,7 +368,7 @@ func TestAnImportThatLosesItsPlaceAtTheLastMomentShowsNothing(t *testing.T) {
 	}
 }
 
-func TestAPutMadeWhileAnImportStagesWins(t *testing.T) {
+func TestImportLosesToAPutMadeWhileItStages(t *testing.T) {
 	s := mustOpen(t)
 	server := beside(t, s)
 	lines := manyLines(3000, "e9")
@@ -403,7 +403,7 @@ func onOpen(file accountfile.File, do func()) accountfile.File {
 	return file
 }
 
-func TestAPutMadeWhileAnImportChecksItsFileWinsWhole(t *testing.T) {
+func TestImportLosesWhollyToAPutMadeWhileItChecksItsFile(t *testing.T) {
 	for _, when := range []string{"before the first line", "among the lines"} {
 		t.Run(when, func(t *testing.T) {
 			s := mustOpen(t)
@@ -439,7 +439,7 @@ func TestAPutMadeWhileAnImportChecksItsFileWinsWhole(t *testing.T) {
 	}
 }
 
-func TestAFileThatIsRefusedLeavesTheStagingFree(t *testing.T) {
+func TestImportThatIsRefusedLeavesTheStagingFree(t *testing.T) {
 	broken := errors.New("the disk is gone")
 	unreadable := jsonl()
 	unreadable.Open = func() (io.ReadCloser, error) { return nil, broken }
@@ -468,7 +468,7 @@ func TestAFileThatIsRefusedLeavesTheStagingFree(t *testing.T) {
 	}
 }
 
-func TestAnImportThatChecksForMinutesKeepsItsPlace(t *testing.T) {
+func TestImportThatChecksForMinutesKeepsItsLease(t *testing.T) {
 	clock := newClock()
 	at := func(o *store.Options) { o.Now = clock.Now }
 	s := mustOpen(t, at)
@@ -493,7 +493,7 @@ func TestAnImportThatChecksForMinutesKeepsItsPlace(t *testing.T) {
 	}
 }
 
-func TestAnImportThatHangsInItsCheckLosesItsPlace(t *testing.T) {
+func TestImportThatHangsInItsCheckLosesItsLease(t *testing.T) {
 	clock := newClock()
 	at := func(o *store.Options) { o.Now = clock.Now }
 	s := mustOpen(t, at)
@@ -510,7 +510,7 @@ func TestAnImportThatHangsInItsCheckLosesItsPlace(t *testing.T) {
 	}
 }
 
-func TestAPaymentIssuedMeanwhileKeepsTheCurrency(t *testing.T) {
+func TestImportKeepsTheCurrencyOfAPaymentIssuedMeanwhile(t *testing.T) {
 	for name, use := range map[string]func(exec func(string, ...any) error) error{
 		"a payment": nil,
 		"an assignment": func(exec func(string, ...any) error) error {
@@ -547,7 +547,7 @@ func TestAPaymentIssuedMeanwhileKeepsTheCurrency(t *testing.T) {
 	}
 }
 
-func TestAFileThatChangesBetweenTheReadingsIsNotImported(t *testing.T) {
+func TestImportRefusesAFileThatChangesBetweenTheReadings(t *testing.T) {
 	for name, second := range map[string]string{
 		"another value":   line("c1", "e2"),
 		"another ending":  line("c1", "e1") + "\n",
@@ -574,7 +574,7 @@ func TestAFileThatChangesBetweenTheReadingsIsNotImported(t *testing.T) {
 	}
 }
 
-func TestAFileThatCannotBeReadChangesNothing(t *testing.T) {
+func TestImportOfAFileThatCannotBeReadChangesNothing(t *testing.T) {
 	s := mustOpen(t)
 	broken := errors.New("the disk is gone")
 	for _, format := range []accountfile.Format{accountfile.JSONLines, accountfile.CSV} {
@@ -606,7 +606,7 @@ type failingReader struct{ err error }
 
 func (r failingReader) Read([]byte) (int, error) { return 0, r.err }
 
-func TestAFailureWhileStagingLeavesNothingVisible(t *testing.T) {
+func TestImportThatFailsWhileStagingLeavesNothingVisible(t *testing.T) {
 	s := mustOpen(t)
 	mustPut(t, s, record("c1"))
 	ctx := context.Background()
@@ -630,7 +630,7 @@ func TestAFailureWhileStagingLeavesNothingVisible(t *testing.T) {
 	}
 }
 
-func TestWhatAnImportCouldNotSweepTheNextOneDoes(t *testing.T) {
+func TestImportSweepsWhatTheOneBeforeCouldNot(t *testing.T) {
 	s := mustOpen(t)
 	mustImport(t, s, store.ImportOptions{}, jsonl(manyLines(2000, "e1")...))
 	ctx, cancel := context.WithCancel(context.Background())
@@ -651,7 +651,7 @@ func TestWhatAnImportCouldNotSweepTheNextOneDoes(t *testing.T) {
 	}
 }
 
-func TestAnImportWithAnotherNormaliserIsRefused(t *testing.T) {
+func TestImportWithAnotherNormaliserIsRefused(t *testing.T) {
 	s := mustOpen(t)
 	other := beside(t, s, func(o *store.Options) { o.Normalize = topup.NormalizeKZPhone })
 	if _, err := s.ImportAccounts(context.Background(), store.ImportOptions{}, jsonl(line("c1", "e1"))); kindOf(err) != topup.KindConflict {
@@ -663,7 +663,7 @@ func TestAnImportWithAnotherNormaliserIsRefused(t *testing.T) {
 	}
 }
 
-func TestTheCurrencyOfACustomerWithPaymentsIsReportedBesideOtherProblems(t *testing.T) {
+func TestImportReportsTheCurrencyOfACustomerWithPaymentsBesideOtherProblems(t *testing.T) {
 	s := mustOpen(t)
 	mustPut(t, s, record("paid"))
 	mustIssue(t, s, func(n *store.NewPayment) { n.CustomerID, n.ContractID = "paid", "e1" })
@@ -681,7 +681,7 @@ func TestTheCurrencyOfACustomerWithPaymentsIsReportedBesideOtherProblems(t *test
 	}
 }
 
-func TestACurrencyThatHasEndedIsRefusedForANewAccount(t *testing.T) {
+func TestImportRefusesACurrencyThatHasEndedForANewAccount(t *testing.T) {
 	s := mustOpen(t)
 	_, err := s.ImportAccounts(context.Background(), store.ImportOptions{}, csvFile(
 		"customer_id,additional_customer_id,currency,entity_id,number", "c1,A,HRK,e1,n", "c2,A,XAU,e1,n"))
@@ -694,7 +694,7 @@ func TestACurrencyThatHasEndedIsRefusedForANewAccount(t *testing.T) {
 	}
 }
 
-func TestProgressTellsThePhasesInOrder(t *testing.T) {
+func TestImportReportsItsPhasesInOrder(t *testing.T) {
 	s := mustOpen(t)
 	mustImport(t, s, store.ImportOptions{}, jsonl(manyLines(2500, "e1")...))
 	var phases []store.ImportPhase
