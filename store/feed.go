@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
 
 	"tolem/topup"
 )
@@ -154,64 +153,6 @@ func (s *Store) feedEnd(ctx context.Context) (end int64, err error) {
 // order, the first 1000 of them.
 func (s *Store) PaymentTransactions(ctx context.Context, paymentID string) ([]topup.Transaction, error) {
 	return s.transactions(ctx, maxFeed, `t.payment_id = ?`, paymentID)
-}
-
-// pageSize is a limit as asked for, within its bounds.
-func pageSize(limit, normal, largest int) (int, error) {
-	if limit == 0 {
-		return normal, nil
-	}
-	if limit < 1 || limit > largest {
-		return 0, topup.Invalid("limit", "must be between 1 and %d", largest)
-	}
-	return limit, nil
-}
-
-// TimeAxis says which of a transaction's two times a period is cut by.
-type TimeAxis string
-
-const (
-	// ByEffective is the provider's time, the accounting date. It is the
-	// meaning of the zero TimeAxis too.
-	ByEffective TimeAxis = "effective"
-	// ByRecorded is when the transaction was written.
-	ByRecorded TimeAxis = "recorded"
-)
-
-// ParseTimeAxis returns the axis of that name; the error is of KindInvalid.
-func ParseTimeAxis(name string) (TimeAxis, error) {
-	if axis := TimeAxis(name); axis == ByEffective || axis == ByRecorded {
-		return axis, nil
-	}
-	return "", topup.Invalid("by", "must be %s or %s", ByEffective, ByRecorded)
-}
-
-// Period selects ledger transactions by time: From is part of it, To is not;
-// a zero time leaves that end open.
-type Period struct {
-	From, To time.Time
-	By       TimeAxis
-}
-
-// where is the period as a condition on transactions t.
-func (p Period) where() (string, []any, error) {
-	column := "t.effective_at"
-	switch p.By {
-	case "", ByEffective:
-	case ByRecorded:
-		column = "t.recorded_at"
-	default:
-		_, err := ParseTimeAxis(string(p.By))
-		return "", nil, err
-	}
-	condition, args := "1 = 1", []any(nil)
-	if !p.From.IsZero() {
-		condition, args = condition+" AND "+column+" >= ?", append(args, micros(p.From))
-	}
-	if !p.To.IsZero() {
-		condition, args = condition+" AND "+column+" < ?", append(args, micros(p.To))
-	}
-	return condition, args, nil
 }
 
 // Journal passes every ledger transaction of the period to yield, in feed
