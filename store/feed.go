@@ -2,92 +2,15 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"tolem/topup"
 )
 
-const (
-	defaultFeed = 100
-	maxFeed     = 1000
-	// journalPage is how many transactions an export reads at a time.
-	journalPage = 500
-)
-
-// transactionsSQL reads ledger transactions with their postings, one row a
-// posting, in feed order. The journal itself does not name the provider's
-// operation: it stands on the message that made the transaction.
-const transactionsSQL = `SELECT x.seq, x.transaction_id, x.kind, x.payment_id, x.actor, x.reason, x.effective_at, x.recorded_at,
-	coalesce(x.operation, ''), coalesce(r.transaction_id, ''), coalesce(v.transaction_id, ''), coalesce(k.transaction_id, ''), e.amount, a.name, a.currency
-	FROM (SELECT t.*, ` + operationOfSQL + ` AS operation FROM transactions t WHERE %s ORDER BY t.seq LIMIT ?) x
-	LEFT JOIN transactions r ON r.seq = x.reverses
-	LEFT JOIN transactions v ON v.seq = x.resolves
-	LEFT JOIN transactions k ON k.seq = x.takes
-	LEFT JOIN entries e ON e.seq = x.seq
-	LEFT JOIN ledger_accounts a ON a.id = e.account_id
-	ORDER BY x.seq, e.n`
-
-// referenceSQL is the id under which the provider names payment p.
-const referenceSQL = `CASE WHEN p.customer_id = '' OR p.recorded <> 0 THEN p.provider_reference ELSE p.payment_id END`
-
-// operationOfSQL is the provider's operation that made transaction t, or that an
-// operator entered with it. It goes by way of the message, because an index from
-// a transaction to its operation would cost every callback.
-const operationOfSQL = `CASE
-	WHEN t.actor <> '' AND t.kind IN ('suspense', 'manual_credit') THEN (SELECT s.operation FROM operator_steps s WHERE s.seq = t.seq)
-	WHEN t.kind IN ('credit', 'suspense') THEN (SELECT m.operation
-	FROM payments p JOIN messages m ON m.reference = ` + referenceSQL + `
-	WHERE p.payment_id = t.payment_id AND m.seq = t.seq LIMIT 1) END`
-
-// receiptOfSQL is the number of the receipt that the payer was given for the
-// money of item i, whose payment is p: it is on the message that put it there.
-const receiptOfSQL = `(SELECT m.receipt FROM messages m WHERE m.reference = ` + referenceSQL + ` AND m.seq = i.seq LIMIT 1)`
-
-// scanTransactions reads the rows of transactionsSQL to their end and closes
-// them.
-func scanTransactions(rows *sql.Rows) (list []topup.Transaction, err error) {
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var (
-			t                   topup.Transaction
-			effective, recorded int64
-			amount              sql.NullInt64
-			account, currency   sql.NullString
-		)
-		err := rows.Scan(&t.Seq, &t.ID, (*string)(&t.Kind), &t.PaymentID, &t.Actor, &t.Reason, &effective, &recorded,
-			&t.Operation, &t.Reverses, &t.Resolves, &t.Takes, &amount, &account, &currency)
-		if err != nil {
-			return nil, err
-		}
-		if n := len(list); n == 0 || list[n-1].Seq != t.Seq {
-			t.EffectiveAt, t.RecordedAt = fromMicros(effective), fromMicros(recorded)
-			list = append(list, t)
-		}
-		if amount.Valid {
-			last := &list[len(list)-1]
-			last.Postings = append(last.Postings, topup.Posting{Account: account.String, Amount: amount.Int64, Currency: currency.String})
-		}
-	}
-	return list, rows.Err()
-}
-
-// transactions reads the ledger transactions t that the condition selects, in
-// feed order, at most limit of them.
-func (s *Store) transactions(ctx context.Context, limit int, where string, args ...any) ([]topup.Transaction, error) {
-	rows, err := s.raw(ctx, fmt.Sprintf(transactionsSQL, where), append(slices.Clone(args), limit)...).Rows()
-	if err != nil {
-		return nil, fmt.Errorf("read the journal: %w", err)
-	}
-	list, err := scanTransactions(rows)
-	if err != nil {
-		return nil, fmt.Errorf("read the journal: %w", err)
-	}
-	return list, nil
-}
+// How many transactions a page of the feed has, if the caller does not say, and at
+// most.
+const defaultFeed, maxFeed = 100, 1000
 
 // Transactions is the feed: the ledger transactions that follow the place
 // after, at most limit of them (1 to 1000, 100 if zero). A reader that passes
@@ -147,55 +70,4 @@ func (s *Store) feedEnd(ctx context.Context) (end int64, err error) {
 		}
 	}
 	return end, nil
-}
-
-// PaymentTransactions returns the ledger transactions of a payment in feed
-// order, the first 1000 of them.
-func (s *Store) PaymentTransactions(ctx context.Context, paymentID string) ([]topup.Transaction, error) {
-	return s.transactions(ctx, maxFeed, `t.payment_id = ?`, paymentID)
-}
-
-// Journal passes every ledger transaction of the period to yield, in feed
-// order, and stops at its first error. It sees the journal as it was when it
-// began. Memory does not grow with the journal, and since it reads page by
-// page, a slow yield holds nothing up.
-func (s *Store) Journal(ctx context.Context, period Period, yield func(topup.Transaction) error) error {
-	condition, args, err := period.where()
-	if err != nil {
-		return err
-	}
-	last, err := s.lastFinal(ctx)
-	if err != nil {
-		return err
-	}
-	for after := int64(0); ; {
-		page, err := s.transactions(ctx, journalPage, `t.seq > ? AND t.seq <= ? AND `+condition, append([]any{after, last}, args...)...)
-		if err != nil {
-			return err
-		}
-		for _, t := range page {
-			if err := yield(t); err != nil {
-				return err
-			}
-		}
-		if len(page) < journalPage {
-			return nil
-		}
-		after = page[len(page)-1].Seq
-	}
-}
-
-// lastFinal is the newest place in the feed that no other can come before, 0
-// when there is none.
-func (s *Store) lastFinal(ctx context.Context) (int64, error) {
-	end, err := s.feedEnd(ctx)
-	if err != nil {
-		return 0, err
-	}
-	var last int64
-	err = s.raw(ctx, `SELECT coalesce(max(seq), 0) FROM transactions WHERE seq < ?`, end).Row().Scan(&last)
-	if err != nil {
-		return 0, fmt.Errorf("read the last place in the feed: %w", err)
-	}
-	return last, nil
 }
