@@ -18,6 +18,7 @@ import (
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 
+	"tolem/accountfile"
 	"tolem/store"
 )
 
@@ -168,7 +169,7 @@ func (d database) open(ctx context.Context, folder string, customers int) (err e
 	if err := writeAccounts(name, customers); err != nil {
 		return err
 	}
-	file, err := store.OpenImportFile(name)
+	file, err := accountfile.OnDisk(name)
 	if err != nil {
 		return err
 	}

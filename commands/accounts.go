@@ -14,6 +14,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
+	"tolem/accountfile"
 	"tolem/store"
 	"tolem/topup"
 	"tolem/view"
@@ -71,7 +72,7 @@ func (c *accountsImportCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		by.Actor = fmt.Sprintf("uid %d", os.Getuid()) // of a container without users: no reason not to import
 	}
-	file, err := store.OpenImportFile(c.File)
+	file, err := accountfile.OnDisk(c.File)
 	if err != nil {
 		return fmt.Errorf("import accounts: %w", err)
 	}
@@ -85,7 +86,7 @@ func (c *accountsImportCommand) Run(ctx context.Context, p *program) error {
 			Replace: c.Replace, DryRun: c.DryRun, Progress: progress, CloseLimit: limit, Actor: by.Actor,
 		}, file)
 		finish()
-		if bad := (*store.RecordErrors)(nil); errors.As(err, &bad) {
+		if bad := (*accountfile.LineErrors)(nil); errors.As(err, &bad) {
 			return p.reportLines(c.File, bad)
 		}
 		if many := (*store.TooManyClosedError)(nil); errors.As(err, &many) {
@@ -109,7 +110,7 @@ func tooManyClosed(file string, e *store.TooManyClosedError) error {
 }
 
 // reportLines prints every bad line.
-func (p *program) reportLines(file string, bad *store.RecordErrors) error {
+func (p *program) reportLines(file string, bad *accountfile.LineErrors) error {
 	for _, line := range bad.Lines {
 		fmt.Fprintf(p.stdio.Err, "%s: %s\n", file, printable(line.Error()))
 	}
@@ -258,7 +259,7 @@ Example:
 
 // Run exports.
 func (c *accountsExportCommand) Run(ctx context.Context, p *program) error {
-	format, err := store.FormatOf(c.File)
+	format, err := accountfile.FormatOf(c.File)
 	if err != nil {
 		return fmt.Errorf("export accounts: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"tolem/accountfile"
 	"tolem/store"
 	"tolem/topup"
 	"tolem/view"
@@ -98,7 +99,7 @@ func readAssignments(path string) ([]assignment, error) {
 		return nil, err
 	}
 	defer file.Close()
-	data, err := store.PlainText(io.LimitReader(file, maxAssignmentFile+1))
+	data, err := accountfile.PlainText(io.LimitReader(file, maxAssignmentFile+1))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
@@ -113,7 +114,7 @@ func readAssignments(path string) ([]assignment, error) {
 }
 
 func parseAssignments(data []byte) (rows []assignment, problems []error) {
-	separator, rest := store.Separator(data)
+	separator, rest := accountfile.Separator(data)
 	skipped := bytes.Count(data[:len(data)-len(rest)], []byte("\n")) // lines
 	reader := csv.NewReader(bytes.NewReader(rest))
 	reader.FieldsPerRecord = -1

@@ -17,9 +17,9 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
+	"tolem/accountfile"
 	"tolem/config"
 	"tolem/platform"
-	"tolem/store"
 	"tolem/topup"
 )
 
@@ -137,11 +137,11 @@ func (c *simulateKaspiCommand) contracts(cfg *config.Config) (list []platform.Co
 	if c.Accounts == "" {
 		return nil, nil
 	}
-	file, err := store.OpenImportFile(c.Accounts)
+	file, err := accountfile.OnDisk(c.Accounts)
 	if err != nil {
 		return nil, fmt.Errorf("read accounts: %w", err)
 	}
-	for account, err := range file.Records(topup.Normalizer(cfg.Accounts.Normalize)) {
+	for account, err := range file.Accounts(topup.Normalizer(cfg.Accounts.Normalize)) {
 		if err != nil {
 			return nil, fmt.Errorf("read accounts: %s: %w", c.Accounts, err)
 		}

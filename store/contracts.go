@@ -7,50 +7,11 @@ import (
 	"unicode/utf8"
 
 	jsonv2 "github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"tolem/topup"
 )
 
-// appendContracts writes contracts as the JSON array that verify passes on, in
-// the order of members of the provider's own sample (JetPay, Kaspi Bank,
-// "verify"). Ids and numbers have been checked to be UTF-8.
-func appendContracts(b []byte, contracts []topup.Contract) []byte {
-	b = append(b, '[')
-	for i := range contracts {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendContract(b, &contracts[i])
-	}
-	return append(b, ']')
-}
-
-func appendContract(b []byte, c *topup.Contract) []byte {
-	b = appendText(append(b, `{"id":`...), c.ID)
-	b = appendText(append(b, `,"number":`...), c.Number)
-	if c.MinPayment != nil {
-		b = strconv.AppendInt(append(b, `,"min_payment":`...), *c.MinPayment, 10)
-	}
-	if c.Payment != nil {
-		b = strconv.AppendInt(append(b, `,"payment":`...), *c.Payment, 10)
-	}
-	if len(c.Info) > 0 {
-		b = append(append(b, `,"info":`...), c.Info...)
-	}
-	if c.Closed {
-		b = append(b, `,"closed":true`...)
-	}
-	return append(b, '}')
-}
-
-func appendText(b []byte, text string) []byte {
-	// The error is for invalid UTF-8 alone, and even then b is complete.
-	b, _ = jsontext.AppendQuote(b, text)
-	return b
-}
-
-// decodeContracts reads contracts that appendContracts has written.
+// decodeContracts reads contracts that topup.AppendContracts has written.
 func decodeContracts(text string) (contracts []topup.Contract, err error) {
 	if contracts, ok := readContracts(text); ok {
 		return contracts, nil
@@ -60,7 +21,7 @@ func decodeContracts(text string) (contracts []topup.Contract, err error) {
 }
 
 // readContracts does without reflection what decodeContracts does, for texts of
-// just the form that appendContracts writes, without escapes, which is what there
+// just the form that topup.AppendContracts writes, without escapes, which is what there
 // is: it takes a third of the time, which was two per cent of a check_deposit, and
 // the writer's. Of other texts it says that it cannot.
 func readContracts(text string) (contracts []topup.Contract, ok bool) {

@@ -16,12 +16,12 @@ func amount(n int64) *int64 { return &n }
 
 // contractTexts are lists of contracts, and whether they are read without reflection.
 var contractTexts = map[string]bool{
-	string(appendContracts(nil, []topup.Contract{{ID: "1", Number: "2"}})): true,
-	string(appendContracts(nil, []topup.Contract{
+	string(topup.AppendContracts(nil, []topup.Contract{{ID: "1", Number: "2"}})): true,
+	string(topup.AppendContracts(nil, []topup.Contract{
 		{ID: "1", Number: "Договор № 7", Payment: amount(100), MinPayment: amount(-1), Info: json.RawMessage(`{"a":{"b":"}\"{"},"c":[]}`), Closed: true},
 		{ID: "", Number: "", Payment: amount(0)},
 	})): true,
-	string(appendContracts(nil, []topup.Contract{{ID: `a"b\c`, Number: "\n"}})): false, // escapes
+	string(topup.AppendContracts(nil, []topup.Contract{{ID: `a"b\c`, Number: "\n"}})): false, // escapes
 	`[]`:                                     false,
 	`[{"number":"2","id":"1"}]`:              false, // another order
 	`[{"id":"1","number":"2","payment":-0}]`: false,
@@ -71,7 +71,7 @@ func FuzzReadContracts(f *testing.F) {
 }
 
 // twoContracts are those of an account as the provider's sample has it.
-var twoContracts = string(appendContracts(nil, []topup.Contract{
+var twoContracts = string(topup.AppendContracts(nil, []topup.Contract{
 	{ID: "c1", Number: "0000000_ABC/01-01-2025/c1", MinPayment: amount(10000), Payment: amount(100000),
 		Info: json.RawMessage(`{"total_debt":500000,"monthly_payment":100000,"customer_name":"John Doe"}`)},
 	{ID: "c2", Number: "0000000_ABC/01-01-2025/c2", MinPayment: amount(10000), Payment: amount(100000),

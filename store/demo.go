@@ -10,6 +10,7 @@ import (
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"tolem/accountfile"
 	"tolem/topup"
 )
 
@@ -76,12 +77,12 @@ func (d *demoData) readAccounts(file io.Reader) error {
 	if file == nil {
 		return nil
 	}
-	records, err := newRecordReader(FormatJSONL, file)
+	records, err := accountfile.NewReader(accountfile.JSONLines, file)
 	if err != nil {
 		return err
 	}
 	for {
-		r, err := records.next()
+		r, err := records.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -94,22 +95,19 @@ func (d *demoData) readAccounts(file io.Reader) error {
 	}
 }
 
-func (d *demoData) addAccount(r *fileRecord) error {
-	r.account.CustomerID = d.normalize.Apply(r.account.CustomerID)
-	for _, p := range r.account.Check() {
-		r.problem(p)
+func (d *demoData) addAccount(r *accountfile.Record) error {
+	r.Verify(d.normalize)
+	if len(r.Problems) > 0 {
+		return r.Problems[0]
 	}
-	if len(r.problems) > 0 {
-		return r.problems[0]
-	}
-	if d.byCustomer[r.account.CustomerID] != nil {
-		return LineError{r.line, topup.Invalid("customer_id", "must not appear twice")}
+	if d.byCustomer[r.Account.CustomerID] != nil {
+		return accountfile.LineError{Line: r.Line, Err: topup.Invalid("customer_id", "must not appear twice")}
 	}
 	if len(d.accounts) == maxDemoRecords {
 		return fmt.Errorf("must be at most %d", maxDemoRecords)
 	}
-	d.accounts = append(d.accounts, &r.account)
-	d.byCustomer[r.account.CustomerID] = &r.account
+	d.accounts = append(d.accounts, &r.Account)
+	d.byCustomer[r.Account.CustomerID] = &r.Account
 	return nil
 }
 

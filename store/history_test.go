@@ -8,12 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"tolem/accountfile"
 	"tolem/store"
 	"tolem/topup"
 )
 
 // named gives a file its name.
-func named(name string, file store.ImportFile) store.ImportFile {
+func named(name string, file accountfile.File) accountfile.File {
 	file.Name = name
 	return file
 }
@@ -46,7 +47,7 @@ func TestAnAccountTellsWhoChangedItWhenAndFromWhichFile(t *testing.T) {
 	ctx := context.Background()
 	c := newClock()
 	s := mustOpen(t, func(o *store.Options) { o.Now = c.Now })
-	step := func(file store.ImportFile, o store.ImportOptions) {
+	step := func(file accountfile.File, o store.ImportOptions) {
 		t.Helper()
 		c.Add(time.Hour)
 		mustImport(t, s, o, file)
@@ -193,7 +194,7 @@ func TestWhatAnOlderProgramClosedIsNotTakenForAnothersWork(t *testing.T) {
 	}
 }
 
-func TestAShortFileDoesNotCloseEverybody(t *testing.T) {
+func TestImportOfAShortFileDoesNotCloseEverybody(t *testing.T) {
 	s := mustOpen(t)
 	const all = 500
 	mustImport(t, s, store.ImportOptions{}, jsonl(manyLines(all, "e1")...))

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"tolem/accountfile"
 	"tolem/store"
 )
 
@@ -31,7 +32,7 @@ func BenchmarkImport(b *testing.B) {
 	for b.Loop() {
 		for _, run := range []struct {
 			name string
-			file store.ImportFile
+			file accountfile.File
 		}{{"empty", first}, {"filled", second}, {"same", second}} {
 			stop := make(chan struct{})
 			load := startLoad(b, server, stop)
@@ -109,7 +110,7 @@ func peakMemory() string {
 }
 
 // writeAccounts writes a file of accounts with two contracts each.
-func writeAccounts(b *testing.B, path string, n, version int) store.ImportFile {
+func writeAccounts(b *testing.B, path string, n, version int) accountfile.File {
 	b.Helper()
 	file, err := os.Create(path)
 	if err != nil {
@@ -131,7 +132,7 @@ func writeAccounts(b *testing.B, path string, n, version int) store.ImportFile {
 	if err := file.Close(); err != nil {
 		b.Fatal(err)
 	}
-	source, err := store.OpenImportFile(path)
+	source, err := accountfile.OnDisk(path)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -5,28 +5,27 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"tolem/accountfile"
 	"tolem/store"
 	"tolem/topup"
 )
 
 // jsonl is a file of JSON lines that is held in memory.
-func jsonl(lines ...string) store.ImportFile { return inMemory(store.FormatJSONL, lines) }
+func jsonl(lines ...string) accountfile.File { return inMemory(accountfile.JSONLines, lines) }
 
 // csvFile is a CSV file that is held in memory.
-func csvFile(lines ...string) store.ImportFile { return inMemory(store.FormatCSV, lines) }
+func csvFile(lines ...string) accountfile.File { return inMemory(accountfile.CSV, lines) }
 
-func inMemory(format store.Format, lines []string) store.ImportFile {
+func inMemory(format accountfile.Format, lines []string) accountfile.File {
 	text := strings.Join(lines, "\n")
 	open := func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }
-	return store.ImportFile{Format: format, Open: open, Size: int64(len(text))}
+	return accountfile.File{Format: format, Open: open, Size: int64(len(text))}
 }
 
 // line is an account record: a customer's id and contracts, in tenge.
@@ -57,7 +56,7 @@ func manyLines(n int, contract string) []string {
 	return lines
 }
 
-func mustImport(t testing.TB, s *store.Store, o store.ImportOptions, file store.ImportFile) store.ImportReport {
+func mustImport(t testing.TB, s *store.Store, o store.ImportOptions, file accountfile.File) store.ImportReport {
 	t.Helper()
 	report, err := s.ImportAccounts(context.Background(), o, file)
 	if err != nil {
@@ -103,7 +102,7 @@ func atPhase(phase store.ImportPhase, do func()) func(store.ImportProgress) {
 // badLines are the problems of a refused file, one a line.
 func badLines(t testing.TB, err error) []string {
 	t.Helper()
-	bad := (*store.RecordErrors)(nil)
+	bad := (*accountfile.LineErrors)(nil)
 	if !errors.As(err, &bad) {
 		t.Fatalf("got %v, want the lines that are wrong", err)
 	}
@@ -114,7 +113,7 @@ func badLines(t testing.TB, err error) []string {
 	return lines
 }
 
-func TestAnImportLeavesWhatIsAbsentAsItWas(t *testing.T) {
+func TestImportLeavesWhatIsAbsentAsItWas(t *testing.T) {
 	s := mustOpen(t)
 	mustImport(t, s, store.ImportOptions{}, jsonl(line("c1", "e1", "-e2"), line("c2", "e1"), line("c3", "e1")))
 	report := mustImport(t, s, store.ImportOptions{}, jsonl(line("c1", "e3"), line("c3", "e1"), line("c4", "e1")))
@@ -128,7 +127,7 @@ func TestAnImportLeavesWhatIsAbsentAsItWas(t *testing.T) {
 	}
 }
 
-func TestReplaceClosesWhatIsAbsent(t *testing.T) {
+func TestImportWithReplaceClosesWhatIsAbsent(t *testing.T) {
 	s := mustOpen(t)
 	ctx := context.Background()
 	mustImport(t, s, store.ImportOptions{}, jsonl(line("c1", "e1", "e2"), line("c2", "e1", "e2"), line("c3", "e1"), line("c4", "e1")))
@@ -158,7 +157,7 @@ func TestReplaceClosesWhatIsAbsent(t *testing.T) {
 	}
 }
 
-func TestADryRunChangesNothing(t *testing.T) {
+func TestImportAsADryRunChangesNothing(t *testing.T) {
 	s := mustOpen(t)
 	mustPut(t, s, record("c1"))
 	report := mustImport(t, s, store.ImportOptions{DryRun: true, Replace: true}, jsonl(line("c2", "e1", "e2")))
@@ -170,7 +169,7 @@ func TestADryRunChangesNothing(t *testing.T) {
 	}
 }
 
-func TestABadFileChangesNothingAndNamesEveryBadLine(t *testing.T) {
+func TestImportOfABadFileChangesNothingAndNamesEveryBadLine(t *testing.T) {
 	s := mustOpen(t, func(o *store.Options) { o.Normalize = topup.NormalizeKZPhone })
 	mustPut(t, s, record("paid"))
 	mustIssue(t, s, func(n *store.NewPayment) { n.CustomerID, n.ContractID = "paid", "e1" })
@@ -207,19 +206,10 @@ func TestABadFileChangesNothingAndNamesEveryBadLine(t *testing.T) {
 	}
 }
 
-func TestAReportOfBadLinesIsBounded(t *testing.T) {
-	s := mustOpen(t)
-	_, err := s.ImportAccounts(context.Background(), store.ImportOptions{}, jsonl(slices.Repeat([]string{`[]`}, 1500)...))
-	bad := (*store.RecordErrors)(nil)
-	if !errors.As(err, &bad) || len(bad.Lines) != 1000 || bad.More != 500 {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestAFileWithoutRecordsIsRefused(t *testing.T) {
+func TestImportRefusesAFileWithoutRecords(t *testing.T) {
 	s := mustOpen(t)
 	mustPut(t, s, record("c1"))
-	for name, file := range map[string]store.ImportFile{
+	for name, file := range map[string]accountfile.File{
 		"empty": jsonl(), "blank": jsonl("", "  ", ""), "header": csvFile("customer_id,additional_customer_id,currency,entity_id,number"),
 	} {
 		if _, err := s.ImportAccounts(context.Background(), store.ImportOptions{Replace: true}, file); err == nil || !strings.Contains(err.Error(), "no account records") {
@@ -231,16 +221,7 @@ func TestAFileWithoutRecordsIsRefused(t *testing.T) {
 	}
 }
 
-func TestAByteOrderMarkAndWindowsLineEndsAreNoPartOfTheRecords(t *testing.T) {
-	s := mustOpen(t)
-	mustImport(t, s, store.ImportOptions{}, jsonl("\ufeff"+line("c1", "e1")+"\r", line("c2", "e1")+"\r", ""))
-	mustImport(t, s, store.ImportOptions{}, csvFile("\ufeffcustomer_id,additional_customer_id,currency,entity_id,number\r", "c3,A,KZT,e1,n\r"))
-	if got, want := outlines(t, s), "c1: KZT e1; c2: KZT e1; c3: KZT e1"; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-}
-
-func TestReadersSeeOnlyTheOldOrTheNewAccounts(t *testing.T) {
+func TestImportShowsReadersOnlyTheOldOrTheNewAccounts(t *testing.T) {
 	t.Parallel()
 	server := mustOpen(t)
 	operator := beside(t, server)
@@ -305,7 +286,7 @@ func TestReadersSeeOnlyTheOldOrTheNewAccounts(t *testing.T) {
 	}
 }
 
-func TestACancelledImportLeavesNothingVisibleAndTheNextClearsItUp(t *testing.T) {
+func TestImportThatIsCancelledLeavesNothingVisibleAndTheNextClearsItUp(t *testing.T) {
 	clock := newClock()
 	s := mustOpen(t, func(o *store.Options) { o.Now = clock.Now })
 	mustPut(t, s, record("c00000"))
@@ -335,7 +316,7 @@ func TestACancelledImportLeavesNothingVisibleAndTheNextClearsItUp(t *testing.T) 
 	}
 }
 
-func TestASecondImportWaitsForALiveOneAndTakesOverFromADeadOne(t *testing.T) {
+func TestImportIsRefusedBesideALiveOneAndTakesOverFromADeadOne(t *testing.T) {
 	clock := newClock()
 	at := func(o *store.Options) { o.Now = clock.Now }
 	s := mustOpen(t, at)
@@ -364,7 +345,7 @@ func TestASecondImportWaitsForALiveOneAndTakesOverFromADeadOne(t *testing.T) {
 	}
 }
 
-func TestAnImportThatLosesItsPlaceAtTheLastMomentShowsNothing(t *testing.T) {
+func TestImportThatLosesItsLeaseAtTheLastMomentShowsNothing(t *testing.T) {
 	s := mustOpen(t)
 	ctx := context.Background()
 	file := manyLines(10, "e1")
@@ -387,7 +368,7 @@ func TestAnImportThatLosesItsPlaceAtTheLastMomentShowsNothing(t *testing.T) {
 	}
 }
 
-func TestAPutMadeWhileAnImportStagesWins(t *testing.T) {
+func TestImportLosesToAPutMadeWhileItStages(t *testing.T) {
 	s := mustOpen(t)
 	server := beside(t, s)
 	lines := manyLines(3000, "e9")
@@ -413,7 +394,7 @@ func TestAPutMadeWhileAnImportStagesWins(t *testing.T) {
 }
 
 // onOpen calls do before a file is first read.
-func onOpen(file store.ImportFile, do func()) store.ImportFile {
+func onOpen(file accountfile.File, do func()) accountfile.File {
 	open, once := file.Open, sync.Once{}
 	file.Open = func() (io.ReadCloser, error) {
 		once.Do(do)
@@ -422,7 +403,7 @@ func onOpen(file store.ImportFile, do func()) store.ImportFile {
 	return file
 }
 
-func TestAPutMadeWhileAnImportChecksItsFileWinsWhole(t *testing.T) {
+func TestImportLosesWhollyToAPutMadeWhileItChecksItsFile(t *testing.T) {
 	for _, when := range []string{"before the first line", "among the lines"} {
 		t.Run(when, func(t *testing.T) {
 			s := mustOpen(t)
@@ -458,11 +439,11 @@ func TestAPutMadeWhileAnImportChecksItsFileWinsWhole(t *testing.T) {
 	}
 }
 
-func TestAFileThatIsRefusedLeavesTheStagingFree(t *testing.T) {
+func TestImportThatIsRefusedLeavesTheStagingFree(t *testing.T) {
 	broken := errors.New("the disk is gone")
 	unreadable := jsonl()
 	unreadable.Open = func() (io.ReadCloser, error) { return nil, broken }
-	for name, file := range map[string]store.ImportFile{"a bad line": jsonl(`{}`), "unreadable": unreadable, "empty": jsonl()} {
+	for name, file := range map[string]accountfile.File{"a bad line": jsonl(`{}`), "unreadable": unreadable, "empty": jsonl()} {
 		t.Run(name, func(t *testing.T) {
 			s := mustOpen(t)
 			mustPut(t, s, record("c1"))
@@ -487,7 +468,7 @@ func TestAFileThatIsRefusedLeavesTheStagingFree(t *testing.T) {
 	}
 }
 
-func TestAnImportThatChecksForMinutesKeepsItsPlace(t *testing.T) {
+func TestImportThatChecksForMinutesKeepsItsLease(t *testing.T) {
 	clock := newClock()
 	at := func(o *store.Options) { o.Now = clock.Now }
 	s := mustOpen(t, at)
@@ -512,7 +493,7 @@ func TestAnImportThatChecksForMinutesKeepsItsPlace(t *testing.T) {
 	}
 }
 
-func TestAnImportThatHangsInItsCheckLosesItsPlace(t *testing.T) {
+func TestImportThatHangsInItsCheckLosesItsLease(t *testing.T) {
 	clock := newClock()
 	at := func(o *store.Options) { o.Now = clock.Now }
 	s := mustOpen(t, at)
@@ -529,7 +510,7 @@ func TestAnImportThatHangsInItsCheckLosesItsPlace(t *testing.T) {
 	}
 }
 
-func TestAPaymentIssuedMeanwhileKeepsTheCurrency(t *testing.T) {
+func TestImportKeepsTheCurrencyOfAPaymentIssuedMeanwhile(t *testing.T) {
 	for name, use := range map[string]func(exec func(string, ...any) error) error{
 		"a payment": nil,
 		"an assignment": func(exec func(string, ...any) error) error {
@@ -566,7 +547,7 @@ func TestAPaymentIssuedMeanwhileKeepsTheCurrency(t *testing.T) {
 	}
 }
 
-func TestAFileThatChangesBetweenTheReadingsIsNotImported(t *testing.T) {
+func TestImportRefusesAFileThatChangesBetweenTheReadings(t *testing.T) {
 	for name, second := range map[string]string{
 		"another value":   line("c1", "e2"),
 		"another ending":  line("c1", "e1") + "\n",
@@ -577,7 +558,7 @@ func TestAFileThatChangesBetweenTheReadingsIsNotImported(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := mustOpen(t)
 			texts := []string{line("c1", "e1"), second}
-			file := store.ImportFile{Format: store.FormatJSONL, Open: func() (io.ReadCloser, error) {
+			file := accountfile.File{Format: accountfile.JSONLines, Open: func() (io.ReadCloser, error) {
 				text := texts[0]
 				texts = texts[1:]
 				return io.NopCloser(strings.NewReader(text)), nil
@@ -593,21 +574,21 @@ func TestAFileThatChangesBetweenTheReadingsIsNotImported(t *testing.T) {
 	}
 }
 
-func TestAFileThatCannotBeReadChangesNothing(t *testing.T) {
+func TestImportOfAFileThatCannotBeReadChangesNothing(t *testing.T) {
 	s := mustOpen(t)
 	broken := errors.New("the disk is gone")
-	for _, format := range []store.Format{store.FormatJSONL, store.FormatCSV} {
+	for _, format := range []accountfile.Format{accountfile.JSONLines, accountfile.CSV} {
 		for name, open := range map[string]func() (io.ReadCloser, error){
 			"open": func() (io.ReadCloser, error) { return nil, broken },
 			"read": func() (io.ReadCloser, error) {
 				good := "customer_id,additional_customer_id,currency,entity_id,number\nc1,A,KZT,e1,n\n"
-				if format == store.FormatJSONL {
+				if format == accountfile.JSONLines {
 					good = line("c1", "e1") + "\n"
 				}
 				return io.NopCloser(io.MultiReader(strings.NewReader(good), failingReader{broken})), nil
 			},
 		} {
-			_, err := s.ImportAccounts(context.Background(), store.ImportOptions{}, store.ImportFile{Format: format, Open: open})
+			_, err := s.ImportAccounts(context.Background(), store.ImportOptions{}, accountfile.File{Format: format, Open: open})
 			if !errors.Is(err, broken) {
 				t.Errorf("%s, %s: got %v", format, name, err)
 			}
@@ -625,7 +606,7 @@ type failingReader struct{ err error }
 
 func (r failingReader) Read([]byte) (int, error) { return 0, r.err }
 
-func TestAFailureWhileStagingLeavesNothingVisible(t *testing.T) {
+func TestImportThatFailsWhileStagingLeavesNothingVisible(t *testing.T) {
 	s := mustOpen(t)
 	mustPut(t, s, record("c1"))
 	ctx := context.Background()
@@ -649,7 +630,7 @@ func TestAFailureWhileStagingLeavesNothingVisible(t *testing.T) {
 	}
 }
 
-func TestWhatAnImportCouldNotSweepTheNextOneDoes(t *testing.T) {
+func TestImportSweepsWhatTheOneBeforeCouldNot(t *testing.T) {
 	s := mustOpen(t)
 	mustImport(t, s, store.ImportOptions{}, jsonl(manyLines(2000, "e1")...))
 	ctx, cancel := context.WithCancel(context.Background())
@@ -670,7 +651,7 @@ func TestWhatAnImportCouldNotSweepTheNextOneDoes(t *testing.T) {
 	}
 }
 
-func TestAnImportWithAnotherNormaliserIsRefused(t *testing.T) {
+func TestImportWithAnotherNormaliserIsRefused(t *testing.T) {
 	s := mustOpen(t)
 	other := beside(t, s, func(o *store.Options) { o.Normalize = topup.NormalizeKZPhone })
 	if _, err := s.ImportAccounts(context.Background(), store.ImportOptions{}, jsonl(line("c1", "e1"))); kindOf(err) != topup.KindConflict {
@@ -682,221 +663,7 @@ func TestAnImportWithAnotherNormaliserIsRefused(t *testing.T) {
 	}
 }
 
-func TestCSVAndJSONLinesSayTheSame(t *testing.T) {
-	lines := []string{
-		`{"customer_id":"c1","additional_customer_id":"A;1","currency":"KZT","entities":[{"id":"e1","number":"1234_ABC/01, \"x\"","payment":150000,"min_payment":100000,"info":{"z":1.50,"a":{"n":[1,2]}}},{"id":"e2","number":"n"}]}`,
-		`{"customer_id":"c2","additional_customer_id":"Ә","currency":"KGS","entities":[{"id":"e1","number":"n","min_payment":0}]}`,
-	}
-	rows := []string{
-		`info,number,entity_id,currency,customer_id,additional_customer_id,min_payment,payment`,
-		`"{ ""z"": 1.50,` + "\n" + ` ""a"": {""n"": [1, 2]} }","1234_ABC/01, ""x""",e1,KZT,c1,A;1,100000,150000`,
-		`,n,e2,KZT,c1,A;1,,`,
-		``,
-		`,n,e1,KGS,c2,Ә,0,`,
-	}
-	var got []string
-	for _, file := range []store.ImportFile{jsonl(lines...), csvFile(rows...)} {
-		s := mustOpen(t)
-		mustImport(t, s, store.ImportOptions{}, file)
-		raw := rawOpen(t, s)
-		var all string
-		err := raw.QueryRow(`SELECT string_agg(customer_id || additional_customer_id || currency || closed || entities || coalesce(offered, 'all'), ', ') FROM accounts`).Scan(&all)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got = append(got, all)
-	}
-	if got[0] != got[1] {
-		t.Errorf("JSON lines:\n%s\nCSV:\n%s", got[0], got[1])
-	}
-}
-
-func TestABadCSVFileNamesEveryBadLine(t *testing.T) {
-	t.Parallel()
-	const header = "customer_id,additional_customer_id,currency,entity_id,number,payment,min_payment,info"
-	for name, test := range map[string]struct {
-		rows []string
-		want []string
-	}{
-		"values": {
-			[]string{header, "c1,A,KZT,e1,n,1e5,01,[]", "c1,A,KZT,e2,n,,+1,{", "c1,A,KZT,e3,n,-1,,"},
-			[]string{
-				"line 2: payment must be an integer number of minor units, without fraction or exponent",
-				"line 2: min_payment must be an integer number of minor units, without fraction or exponent",
-				"line 2: info must be a JSON object, without duplicate names",
-				"line 3: min_payment must be an integer number of minor units, without fraction or exponent",
-				"line 3: info must be a JSON object, without duplicate names",
-				"line 4: payment must be between 0 and 10000000000000 minor units",
-			},
-		},
-		"rules at the contract's row": {
-			[]string{header, "c1,A,KZT,e1,n,,,", "c1,A,KZT,e1,,,,", "c1,A,KZT,e 3,n,-1,,", "c 2,A,XXX,e1,n,,,"},
-			[]string{
-				"line 3: entity_id must be unique within the account",
-				"line 3: number must not be empty",
-				"line 4: entity_id must contain only visible characters, without white space, ';' or ':'",
-				"line 4: payment must be between 0 and 10000000000000 minor units",
-				"line 5: customer_id must contain only visible characters, without white space, ';' or ':'",
-			},
-		},
-		"rows of a customer differ": {
-			[]string{header, "c1,A,KZT,e1,n,,,", "c1,B,KZT,e2,n,,,", "c1,A,KGS,e3,n,,,"},
-			[]string{
-				"line 3: additional_customer_id must be the same in all rows of a customer",
-				"line 4: currency must be the same in all rows of a customer",
-			},
-		},
-		"a customer appears again": {
-			[]string{header, "c1,A,KZT,e1,n,,,", "c2,A,KZT,e1,n,,,", "c1,A,KZT,e2,n,,,", "c1,A,KZT,e3,,,,"},
-			[]string{
-				"line 4: customer_id is that of line 2 already",
-				"line 5: number must not be empty",
-				"line 5: customer_id is that of line 2 already",
-			},
-		},
-		"other rows of a customer with a bad field": {
-			[]string{header, "k1,A,KZT,e1,N1,x,,", "k1,A,KZT,e2,,,,", "k1,A,KZT,,N,,,", "k2,A,KZT,e1,N,,,"},
-			[]string{
-				"line 2: payment must be an integer number of minor units, without fraction or exponent",
-				"line 3: number must not be empty",
-				"line 4: entity_id must not be empty",
-			},
-		},
-		"what is the customer's, in every row": {
-			[]string{header, ",A,XXX,e1,n,,,", ",A,XXX,e2,n,,,", "c2,,KZT,e1,n,,,", "c2,,KZT,e2,n,,,"},
-			[]string{
-				"line 2: currency must be an ISO 4217 code such as KZT",
-				"line 2: customer_id must not be empty",
-				"line 3: currency must be an ISO 4217 code such as KZT",
-				"line 3: customer_id must not be empty",
-				"line 4: additional_customer_id must not be empty",
-				"line 5: additional_customer_id must not be empty",
-			},
-		},
-		"a row before a ragged one": {
-			[]string{header, ",A,KZT,e,N,,,", "k5,A,KZT,e"},
-			[]string{"line 2: customer_id must not be empty", "line 3: must have as many fields as the header"},
-		},
-		"rows around ragged ones": {
-			[]string{header, "k1,A,KZT", "k1,A,KZT,e1,,,,", "k1,A", "k1,A,KZT,e1,n,,,", "k2,A,KZT,e1,n,,,,"},
-			[]string{
-				"line 2: must have as many fields as the header",
-				"line 3: number must not be empty",
-				"line 4: must have as many fields as the header",
-				"line 5: entity_id must be unique within the account",
-				"line 6: must have as many fields as the header",
-			},
-		},
-		"rows after a quote that another closes": {
-			[]string{header, `c1,A,KZT,e1,"n,,,`, "c2,A,KZT,,n,,,", `c3,A,KZT,e1,n","",,`, "c4,A,KZT,e1,,,,"},
-			[]string{
-				"line 2: has a line break in a field that is no JSON object: is a quote never closed?",
-				"line 3: entity_id must not be empty",
-				"line 4: has a quote in the wrong place: quote the whole field and double the quotes in it",
-				"line 5: number must not be empty",
-			},
-		},
-		"rows after a quote that is stuck in the next": {
-			[]string{header, `c1,A,KZT,e1,n,,,"{`, "c2,A,KZT,,n,,,", `c3,A,KZT,e1,"n",,,`, "c4,A,KZT,e1,,,,"},
-			[]string{
-				"line 2: has a quote in the wrong place: quote the whole field and double the quotes in it",
-				"line 3: entity_id must not be empty",
-				"line 5: number must not be empty",
-			},
-		},
-		"a line that is too long": {
-			[]string{header, "c1,A,KZT,e1," + strings.Repeat(`"`, 2<<20) + "1,,,", "c2,A,KZT,e1,,,,", `c3,A,KZT,e1,"`, strings.Repeat("n", 2<<20) + ",,,", "c4,A,KZT,,n,,,"},
-			[]string{
-				"line 2: a row must be at most 1048576 bytes long; is a quote never closed?",
-				"line 3: number must not be empty",
-				"line 4: a row must be at most 1048576 bytes long; is a quote never closed?",
-				"line 5: a row must be at most 1048576 bytes long; is a quote never closed?",
-				"line 6: entity_id must not be empty",
-			},
-		},
-		"lines after an info of several": {
-			[]string{header, `c1,A,KZT,e1,n,,,"{`, `""a"": 1`, "", `}"`, "c2,A,KZT,e1,,,,", "", "c3,A,KZT,,n,,,"},
-			[]string{"line 6: number must not be empty", "line 8: entity_id must not be empty"},
-		},
-		"broken rows among good ones": {
-			[]string{header, "x,y", "c1,A,KZT,e1,n,,,", `c1,A,"KZT"x,e2,n,,,`, "c1,A,KZT,e3,n,,,", "c1,A,KZT", "c1,A,KZT,e4,n,,,"},
-			[]string{
-				"line 2: must have as many fields as the header",
-				"line 4: has a quote in the wrong place: quote the whole field and double the quotes in it",
-				"line 6: must have as many fields as the header",
-			},
-		},
-		"a quote never closed": {
-			[]string{header, "c1,A,KZT,e1,n,,,", `c2,A,KZT,e1,"n,,,`, goodRows(100_000), "c3,A,KZT,,n,,,"},
-			[]string{
-				"line 3: a row must be at most 1048576 bytes long; is a quote never closed?",
-				"line 100004: entity_id must not be empty",
-			},
-		},
-		"many quotes never closed": {
-			[]string{header, strings.Repeat(`c2,A,KZT,e1,"n,,,`+"\n", 500)},
-			slices.Repeat([]string{"has a quote in the wrong place: quote the whole field and double the quotes in it"}, 500),
-		},
-		"a row without end at the end": {
-			[]string{header, "c1,A,KZT,e1,n,,,", `c2,A,KZT,e1,"n,,,`},
-			[]string{"line 3: has a quote in the wrong place: quote the whole field and double the quotes in it"},
-		},
-		"nothing":                {nil, []string{"line 1: the header is missing"}},
-		"unknown column":         {[]string{header + ",debt"}, []string{"line 1: column 9 is none of " + header + ",closed,entity_closed"}},
-		"column twice":           {[]string{header + ",info"}, []string{"line 1: column info appears twice"}},
-		"column missing":         {[]string{"customer_id,additional_customer_id,currency,number"}, []string{"line 1: column entity_id is missing"}},
-		"other separators":       {[]string{strings.ReplaceAll(header, ",", "~")}, []string{"line 1: is no header whose columns are separated by commas, semicolons or tabs"}},
-		"sep= of none":           {[]string{"sep=~", header}, []string{"line 1: sep= must name a comma, a semicolon, a tab or a vertical bar"}},
-		"a value without a name": {[]string{header + ",,", "c1,A,KZT,e1,n,,,,x,", "c2,A,KZT,e1,n,,,,,"}, []string{"line 2: has a value behind column 8, where the header has no name"}},
-		"neither true nor false": {[]string{header + ",entity_closed", "c1,A,KZT,e1,n,,,,maybe"}, []string{"line 2: entity_closed must be true, false or empty"}},
-		"closed and not":         {[]string{header + ",closed", "c1,A,KZT,e1,n,,,,true", "c1,A,KZT,e2,n,,,,"}, []string{"line 3: closed must be the same in all rows of a customer"}},
-		"windows-1251":           {[]string{header, "c1,A,KZT,e1,\xc4\xee\xe3\xee\xe2\xee\xf0,,,", "c2,A,KZT,e1,n,,,"}, []string{`line 2: is not UTF-8 but, as it seems, windows-1251: save the file as "CSV UTF-8"`}},
-		"destroyed ids": {
-			[]string{header, "9.96555E+11,A,KZT,e1,n,,,", "9.96555E+11,A,KZT,e2,n,,,", "7071234569.0,A,KZT,e1,n,,,", "c1\u3164,A,KZT,e1,n,,,", "c2,A,KZT,#N/A,n,,,", "c3,A,KZT,e1,#REF!,,,"},
-			[]string{
-				"line 2: customer_id is a number in scientific notation, of which a spreadsheet has dropped digits; export the column as text",
-				"line 3: customer_id is a number in scientific notation, of which a spreadsheet has dropped digits; export the column as text",
-				"line 4: customer_id is a number with a decimal fraction, as spreadsheets write long ids; export the column as text",
-				"line 5: customer_id must contain only visible characters, without white space, ';' or ':'; U+3164 is none",
-				"line 6: entity_id is a spreadsheet's error value, not an id; mend the formula and export again",
-				"line 7: number is a spreadsheet's error value, not an id; mend the formula and export again",
-			},
-		},
-		"a currency that has ended": {[]string{header, "c1,A,HRK,e1,n,,,", "c2,A,XAU,e1,n,,,"}, []string{
-			"line 2: currency must be a currency of today's ISO 4217 list; HRK is none",
-			"line 3: currency must be a currency of today's ISO 4217 list; XAU is none",
-		}},
-		"a quoted header": {[]string{`"customer_id`}, []string{"line 1: has a quote in the wrong place: quote the whole field and double the quotes in it"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := mustOpen(t)
-			_, err := s.ImportAccounts(context.Background(), store.ImportOptions{}, csvFile(test.rows...))
-			got := badLines(t, err)
-			if name == "many quotes never closed" {
-				for i, l := range got {
-					got[i] = strings.TrimPrefix(l, fmt.Sprintf("line %d: ", i+2))
-				}
-			}
-			if name == "rules at the contract's row" {
-				got = slices.DeleteFunc(got, func(l string) bool { return strings.HasPrefix(l, "line 5: currency") })
-			}
-			if !slices.Equal(got, test.want) {
-				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(test.want, "\n"))
-			}
-		})
-	}
-}
-
-// goodRows are n rows of CSV, each of another customer.
-func goodRows(n int) string {
-	rows := make([]string, n)
-	for i := range rows {
-		rows[i] = fmt.Sprintf("good%d,A,KZT,e1,n,,,", i)
-	}
-	return strings.Join(rows, "\n")
-}
-
-func TestTheCurrencyOfACustomerWithPaymentsIsReportedBesideOtherProblems(t *testing.T) {
+func TestImportReportsTheCurrencyOfACustomerWithPaymentsBesideOtherProblems(t *testing.T) {
 	s := mustOpen(t)
 	mustPut(t, s, record("paid"))
 	mustIssue(t, s, func(n *store.NewPayment) { n.CustomerID, n.ContractID = "paid", "e1" })
@@ -914,65 +681,20 @@ func TestTheCurrencyOfACustomerWithPaymentsIsReportedBesideOtherProblems(t *test
 	}
 }
 
-func TestCustomerIDsOfCSVRowsAreNormalisedBeforeTheyAreChecked(t *testing.T) {
-	s := mustOpen(t, func(o *store.Options) { o.Normalize = topup.NormalizeKZPhone })
-	mustImport(t, s, store.ImportOptions{}, csvFile("customer_id,additional_customer_id,currency,entity_id,number",
-		"+7 707 123-45-67,A,KZT,e1,n", "+7 707 123-45-67,A,KZT,e2,n"))
-	if got, want := outlines(t, s), "7071234567: KZT e1 e2"; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-}
-
-func TestRowsOfOneCustomerAreBounded(t *testing.T) {
+func TestImportRefusesACurrencyThatHasEndedForANewAccount(t *testing.T) {
 	s := mustOpen(t)
-	rows := []string{"customer_id,additional_customer_id,currency,entity_id,number"}
-	for i := range topup.MaxContracts + 1 {
-		rows = append(rows, fmt.Sprintf("c1,A,KZT,e%d,n", i))
+	_, err := s.ImportAccounts(context.Background(), store.ImportOptions{}, csvFile(
+		"customer_id,additional_customer_id,currency,entity_id,number", "c1,A,HRK,e1,n", "c2,A,XAU,e1,n"))
+	want := []string{
+		"line 2: currency must be a currency of today's ISO 4217 list; HRK is none",
+		"line 3: currency must be a currency of today's ISO 4217 list; XAU is none",
 	}
-	_, err := s.ImportAccounts(context.Background(), store.ImportOptions{}, csvFile(rows...))
-	if got, want := badLines(t, err), []string{"line 1002: a customer must have at most 1000 rows"}; !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-	mustImport(t, s, store.ImportOptions{}, csvFile(rows[:len(rows)-1]...))
-
-	// A row too many is checked as any other.
-	_, err = s.ImportAccounts(context.Background(), store.ImportOptions{}, csvFile(append(slices.Clone(rows), "c1,A,KZT,e,")...))
-	want := []string{"line 1002: a customer must have at most 1000 rows", "line 1003: a customer must have at most 1000 rows", "line 1003: number must not be empty"}
 	if got := badLines(t, err); !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-
-	// What is reported of one customer is bounded as well.
-	_, err = s.ImportAccounts(context.Background(), store.ImportOptions{}, csvFile(append(rows, slices.Repeat([]string{"c1"}, 1500)...)...))
-	bad := (*store.RecordErrors)(nil)
-	if !errors.As(err, &bad) || len(bad.Lines) != 1000 || bad.More != 501 {
-		t.Errorf("got %v", err)
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 
-func TestAnImportFileIsKnownByItsName(t *testing.T) {
-	folder := t.TempDir()
-	path := filepath.Join(folder, "accounts.CSV")
-	if err := os.WriteFile(path, []byte("customer_id,additional_customer_id,currency,entity_id,number\nc1,A,KZT,e1,n\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(filepath.Join(folder, "folder.csv"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	file, err := store.OpenImportFile(path)
-	if err != nil || file.Format != store.FormatCSV || file.Size == 0 {
-		t.Fatalf("got %+v, %v", file, err)
-	}
-	s := mustOpen(t)
-	mustImport(t, s, store.ImportOptions{}, file)
-	for _, bad := range []string{"accounts.txt", "missing.jsonl", "folder.csv"} {
-		if _, err := store.OpenImportFile(filepath.Join(folder, bad)); err == nil {
-			t.Errorf("%s was accepted", bad)
-		}
-	}
-}
-
-func TestProgressTellsThePhasesInOrder(t *testing.T) {
+func TestImportReportsItsPhasesInOrder(t *testing.T) {
 	s := mustOpen(t)
 	mustImport(t, s, store.ImportOptions{}, jsonl(manyLines(2500, "e1")...))
 	var phases []store.ImportPhase
@@ -994,28 +716,4 @@ func TestProgressTellsThePhasesInOrder(t *testing.T) {
 	if last.Done != 2500 {
 		t.Errorf("swept %d records, want 2500", last.Done)
 	}
-}
-
-// FuzzCSV imports whatever it is given: the reader must neither panic nor
-// accept what is not a record, and what was imported must be readable.
-func FuzzCSV(f *testing.F) {
-	f.Add("customer_id,additional_customer_id,currency,entity_id,number,payment,min_payment,info\nc1,A,KZT,e1,n,1,2,{}\nc1,A,KZT,e2,n,,,\n")
-	f.Add("\ufeffnumber,entity_id,currency,additional_customer_id,customer_id\r\n\"n\n\",e1,KZT,A,c1\r\n")
-	f.Add("customer_id;currency\n")
-	f.Add("sep=;\rCustomer_ID;additional_customer_id;currency;entity_id;number;;\r;;;;;;\rc1;A;KZT;e1;n;;\r")
-	f.Add("\xff\xfec\x00u\x00")
-	f.Add("customer_id,additional_customer_id,currency,entity_id,number\nc1,A,KZT,e1,\"n")
-	s := mustOpen(f)
-	f.Fuzz(func(t *testing.T, text string) {
-		report, err := s.ImportAccounts(context.Background(), store.ImportOptions{DryRun: true}, csvFile(text))
-		if err != nil {
-			if bad := (*store.RecordErrors)(nil); errors.As(err, &bad) && (len(bad.Lines) == 0 || bad.Lines[0].Line < 1 || bad.Lines[0].Line > strings.Count(text, "\n")+strings.Count(text, "\r")+1) {
-				t.Errorf("a problem without its line: %v", err)
-			}
-			return
-		}
-		if report.Accounts < 1 || report.Contracts < report.Accounts {
-			t.Errorf("accepted: %+v", report)
-		}
-	})
 }

@@ -7,10 +7,10 @@ import (
 	"tolem/store"
 )
 
-// TestAnImportKnowsItsOwnWorkWhenNobodyCouldTellWhatBecameOfACommit: the answer
+// TestImportKnowsItsOwnWorkWhenTheOutcomeOfACommitIsUnknown: the answer
 // to the commit is lost, and so is the question what became of it. The import
 // then writes again, and meets what it has written.
-func TestAnImportKnowsItsOwnWorkWhenNobodyCouldTellWhatBecameOfACommit(t *testing.T) {
+func TestImportKnowsItsOwnWorkWhenTheOutcomeOfACommitIsUnknown(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		before store.ImportPhase // after which the next commit is lost, "" for the first

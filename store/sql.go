@@ -106,3 +106,11 @@ func (s *Store) readOne(ctx context.Context, read hotRead, places []any, args ..
 	}
 	return true, rows.Scan(places...)
 }
+
+// query is a cold query, inside a write (wtx.raw) or outside.
+type query func(sql string, args ...any) *gorm.DB
+
+// outside are queries outside of a write.
+func (s *Store) outside(ctx context.Context) query {
+	return func(sql string, args ...any) *gorm.DB { return s.raw(ctx, sql, args...) }
+}

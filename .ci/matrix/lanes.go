@@ -108,7 +108,7 @@ func quickLanes(s surroundings, packages []string) [][]pass {
 // allLanes are every package with every build that it differs in, on either
 // database. Coverage is counted where it adds something, because that costs time.
 func allLanes(s surroundings, packages []string, counters string) [][]pass {
-	inside := []string{"./store", "./signing", "./topup", "./fixtures", "./handlers"}
+	inside := []string{"./store", "./accountfile", "./signing", "./topup", "./fixtures", "./handlers"}
 	sqlite := []pass{
 		counted(of(onSQLite, pure, inside), counters),
 		of(onSQLite, pure, append(without(packages, append(inside, "./pgtest")...), "./.ci/matrix")),

@@ -1,26 +1,18 @@
-package store_test
+package accountfile_test
 
 import (
-	"bytes"
-	"context"
 	"encoding/binary"
-	"io"
 	"strings"
 	"testing"
 	"unicode/utf16"
 
-	"tolem/store"
+	"tolem/accountfile"
 )
 
 // sheet is a CSV file of one account with two contracts.
 const sheet = "customer_id,additional_customer_id,currency,entity_id,number,payment,min_payment,info\n" +
 	"7011112233,A-1,KZT,e1,Договор № 1,100,,\"{\"\"a\"\": 1.50}\"\n" +
 	"7011112233,A-1,KZT,e2,n,,5,\n"
-
-func ofBytes(format store.Format, data []byte) store.ImportFile {
-	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
-	return store.ImportFile{Format: format, Open: open, Size: int64(len(data))}
-}
 
 func utf16Of(text string, order binary.AppendByteOrder, mark bool) []byte {
 	if mark {
@@ -64,12 +56,11 @@ func TestWhatSpreadsheetsWriteIsTaken(t *testing.T) {
 		"returns alone, UTF-16":             utf16Of(strings.ReplaceAll(sheet, "\n", "\r"), binary.LittleEndian, true),
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := mustOpen(t)
-			mustImport(t, s, store.ImportOptions{}, ofBytes(store.FormatCSV, data))
-			a := mustAccount(t, s, "7011112233")
-			if got := outline(a); got != "KZT e1 e2" {
-				t.Errorf("got %s", got)
+			file := ofBytes(accountfile.CSV, data)
+			if got := outlines(t, file, ""); got != "7011112233: KZT e1 e2" {
+				t.Fatalf("got %s", got)
 			}
+			a := accounts(t, file, "")[0]
 			if c := a.Contract("e1"); c == nil || c.Number != "Договор № 1" || string(c.Info) != `{"a":1.50}` || c.Payment == nil || *c.Payment != 100 {
 				t.Errorf("got %+v", c)
 			}
@@ -78,20 +69,18 @@ func TestWhatSpreadsheetsWriteIsTaken(t *testing.T) {
 }
 
 func TestJSONLinesMayBeUTF16(t *testing.T) {
-	s := mustOpen(t)
-	mustImport(t, s, store.ImportOptions{}, ofBytes(store.FormatJSONL, utf16Of(line("c1", "e1")+"\r\n"+line("c2", "e1")+"\r\n", binary.LittleEndian, true)))
-	if got, want := outlines(t, s), "c1: KZT e1; c2: KZT e1"; got != want {
+	file := ofBytes(accountfile.JSONLines, utf16Of(line("c1")+"\r\n"+line("c2")+"\r\n", binary.LittleEndian, true))
+	if got, want := outlines(t, file, ""), "c1: KZT e1; c2: KZT e1"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
 // A line break across the border of what is read at once is one all the same.
 func TestLineEndsAreFoundAcrossReads(t *testing.T) {
-	s := mustOpen(t)
 	header, row, _ := strings.Cut(sheet, "\n")
 	pad := strings.Repeat("\n", 64<<10-len(header)-1)
-	mustImport(t, s, store.ImportOptions{}, ofBytes(store.FormatCSV, []byte(pad+header+"\r\n"+strings.ReplaceAll(row, "\n", "\r"))))
-	if got, want := outlines(t, s), "7011112233: KZT e1 e2"; got != want {
+	file := ofBytes(accountfile.CSV, []byte(pad+header+"\r\n"+strings.ReplaceAll(row, "\n", "\r")))
+	if got, want := outlines(t, file, ""), "7011112233: KZT e1 e2"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -113,15 +102,11 @@ func TestWhatIsNoTextIsCalledByItsName(t *testing.T) {
 		"windows-1251, a header": {[]byte("\xea\xeb\xe8\xe5\xed\xf2;\xed\xee\xec\xe5\xf0\n"), "windows-1251"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := mustOpen(t)
-			for _, format := range []store.Format{store.FormatCSV, store.FormatJSONL} {
-				_, err := s.ImportAccounts(context.Background(), store.ImportOptions{}, ofBytes(format, test.data))
+			for _, format := range []accountfile.Format{accountfile.CSV, accountfile.JSONLines} {
+				err := verdict(t, ofBytes(format, test.data), "")
 				if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "save") && !strings.Contains(err.Error(), "unpack") {
 					t.Errorf("%s: got %v, want %s and what to do", format, err, test.want)
 				}
-			}
-			if got := outlines(t, s); got != "" {
-				t.Errorf("got %s", got)
 			}
 		})
 	}

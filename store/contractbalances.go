@@ -1,0 +1,49 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"tolem/topup"
+)
+
+// contractBalancesSQL reads what was credited to a customer's contracts.
+const contractBalancesSQL = `SELECT l.name, l.credits - l.debits FROM ` + balancesTable + ` l
+	WHERE l.name >= ? AND l.name < ? AND l.currency = (SELECT a.currency` + visibleFrom + `)`
+
+// ContractBalances returns, by contract id, what has been credited to a
+// customer's contracts in the account's currency: credits less debits, in
+// minor units. Contracts that were never credited are left out. The id is
+// normalised first.
+func (s *Store) ContractBalances(ctx context.Context, customerID string) (_ map[string]int64, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("read the balances of an account: %w", err)
+		}
+	}()
+	customerID = s.normalize.Apply(customerID)
+	from, to := ledgerRange(customerID)
+	rows, err := s.raw(ctx, contractBalancesSQL, from, to, customerID).Rows()
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	balances := make(map[string]int64)
+	for rows.Next() {
+		var name string
+		var balance int64
+		if err := rows.Scan(&name, &balance); err != nil {
+			return nil, err
+		}
+		balances[strings.TrimPrefix(name, from)] = balance
+	}
+	return balances, rows.Err()
+}
+
+// ledgerRange returns between which names a customer's ledger accounts lie: at
+// or after the first and before the second. Ids have no ':', and ';' follows it.
+func ledgerRange(customerID string) (from, to string) {
+	from = topup.CustomerAccount(customerID, "")
+	return from, from[:len(from)-1] + ";"
+}

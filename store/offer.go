@@ -1,0 +1,38 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"tolem/topup"
+)
+
+// offerSQL is the whole of verify: no text stands for an account that cannot be
+// topped up.
+const offerSQL = `SELECT a.additional_customer_id, a.currency,
+	CASE WHEN a.closed = 1 OR a.revision < c.closed_below THEN '' ELSE coalesce(a.offered, a.entities) END` + visibleFrom
+
+// Offer is what verify answers: who the customer is and what can be topped up.
+type Offer struct {
+	CustomerID           string // normalised
+	AdditionalCustomerID string
+	Currency             string
+	// Entities is the JSON array of the open contracts, as they were imported.
+	Entities json.RawMessage
+}
+
+// Offer returns what a payer may top up. The id is normalised first. The error
+// is of KindNotFound when the account is unknown, closed or without an open
+// contract.
+func (s *Store) Offer(ctx context.Context, customerID string) (Offer, error) {
+	o := Offer{CustomerID: s.normalize.Apply(customerID)}
+	_, err := s.readOne(ctx, readOffer, []any{&o.AdditionalCustomerID, &o.Currency, (*[]byte)(&o.Entities)}, o.CustomerID)
+	if err != nil {
+		return Offer{}, fmt.Errorf("read an account: %w", err)
+	}
+	if len(o.Entities) == 0 {
+		return Offer{}, topup.NotFound("account does not exist")
+	}
+	return o, nil
+}

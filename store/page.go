@@ -1,0 +1,40 @@
+package store
+
+import (
+	"encoding/base64"
+	"strings"
+
+	"tolem/topup"
+)
+
+// encodeCursor joins the parts of a cursor, which is opaque to whoever carries it.
+func encodeCursor(parts ...string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strings.Join(parts, "\n")))
+}
+
+func decodeCursor(cursor string, parts int) ([]string, error) {
+	text, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	if err != nil {
+		return nil, errCursor()
+	}
+	list := strings.Split(string(text), "\n")
+	if len(list) != parts {
+		return nil, errCursor()
+	}
+	return list, nil
+}
+
+func errCursor() error {
+	return topup.Invalid("cursor", "must be the next_cursor of the page before")
+}
+
+// pageSize is a limit as asked for, within its bounds.
+func pageSize(limit, normal, largest int) (int, error) {
+	if limit == 0 {
+		return normal, nil
+	}
+	if limit < 1 || limit > largest {
+		return 0, topup.Invalid("limit", "must be between 1 and %d", largest)
+	}
+	return limit, nil
+}

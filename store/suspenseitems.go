@@ -1,0 +1,153 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"tolem/topup"
+)
+
+// maxItems bounds a page of suspense items.
+const maxItems = 1000
+
+// SuspenseFilter selects suspense items. The zero value selects the oldest
+// open ones.
+type SuspenseFilter struct {
+	All       bool        // resolved ones too
+	PaymentID string      // of this payment only
+	Flag      topup.Flags // whose payment has all of these
+	Amount    int64       // of this sum, in minor units
+	Major     topup.Major // of this sum in major units, in whatever currency
+	Period    Period      // that were put into suspense in it
+	After     int64       // those that follow this Seq, for the next page
+	Limit     int         // 1 to 1000, 100 if zero
+}
+
+// where is the filter as a condition on items i, their payments p, transactions
+// t, entries e and ledger accounts a.
+func (f SuspenseFilter) where() (string, []any, error) {
+	condition, args := "1 = 1", []any(nil)
+	and := func(more string, with ...any) {
+		condition, args = condition+" AND "+more, append(args, with...)
+	}
+	if !f.All {
+		condition = "i.state = 'open'"
+	}
+	if f.PaymentID != "" {
+		and("i.payment_id = ?", f.PaymentID)
+	}
+	if f.Flag != 0 {
+		and("p.flags & ? = ?", int64(f.Flag), int64(f.Flag))
+	}
+	if f.Amount < 0 {
+		return "", nil, topup.Invalid("amount", "must be at least 1 minor unit")
+	}
+	if f.Amount > 0 {
+		and("e.amount = ?", -f.Amount)
+	}
+	if !f.Major.IsZero() {
+		more, with := majorAmount(f.Major, "-e.amount", "a.currency")
+		and(more, with...)
+	}
+	more, with, err := f.Period.where()
+	if err != nil {
+		return "", nil, err
+	}
+	and(more, with...)
+	return condition, args, nil
+}
+
+// SuspenseItem is money that came and belongs, or belonged, to nobody.
+type SuspenseItem struct {
+	ID        string // the transaction that put it into suspense
+	Seq       int64  // that transaction's place in the feed
+	PaymentID string
+	Provider  string
+	Project   string
+	// CustomerID and ContractID are what the payment was issued for, empty
+	// when it was not issued by us.
+	CustomerID        string
+	ContractID        string
+	Money             topup.Money
+	Flags             topup.Flags // the payment's: they say why the money lies here
+	ProviderReference string      // the id under which the platform named the payment
+	Operation         string      // the platform's id of the movement
+	Receipt           string      // the receipt's number, by which a payer names it
+	State             string      // one of the Suspense constants
+	EffectiveAt       time.Time
+	RecordedAt        time.Time
+	Resolution        *Resolution // nil while the item is open
+}
+
+// Resolution is how a suspense item was resolved, and by whom.
+type Resolution struct {
+	TransactionID string
+	Kind          topup.TransactionKind
+	Actor         string
+	Reason        string
+	At            time.Time
+}
+
+const suspenseSQL = `SELECT t.transaction_id, t.seq, t.payment_id, p.provider, p.project, p.customer_id, p.entity_id,
+	-e.amount, a.currency, p.flags, ` + referenceSQL + `,
+	coalesce(` + operationOfSQL + `, ''), coalesce(` + receiptOfSQL + `, ''), i.state, t.effective_at, t.recorded_at,
+	r.transaction_id, r.kind, r.actor, r.reason, r.recorded_at
+	FROM suspense_items i
+	JOIN transactions t ON t.seq = i.seq
+	JOIN payments p ON p.payment_id = i.payment_id
+	JOIN entries e ON e.seq = i.seq AND e.amount < 0
+	JOIN ledger_accounts a ON a.id = e.account_id
+	LEFT JOIN transactions r ON r.seq = i.resolved_by
+	WHERE i.seq > ? AND %s ORDER BY i.seq LIMIT ?`
+
+// SuspenseItems lists suspense items, the oldest first.
+func (s *Store) SuspenseItems(ctx context.Context, f SuspenseFilter) ([]SuspenseItem, error) {
+	limit, err := pageSize(f.Limit, defaultFeed, maxItems)
+	if err != nil {
+		return nil, err
+	}
+	condition, args, err := f.where()
+	if err != nil {
+		return nil, err
+	}
+	args = append(append([]any{f.After}, args...), limit)
+	rows, err := s.raw(ctx, fmt.Sprintf(suspenseSQL, condition), args...).Rows()
+	if err != nil {
+		return nil, fmt.Errorf("list suspense items: %w", err)
+	}
+	items, err := scanItems(rows)
+	if err != nil {
+		return nil, fmt.Errorf("list suspense items: %w", err)
+	}
+	return items, nil
+}
+
+func scanItems(rows *sql.Rows) (items []SuspenseItem, err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var (
+			i                       SuspenseItem
+			effective, recorded     int64
+			by, kind, actor, reason sql.NullString
+			at                      sql.NullInt64
+		)
+		err := rows.Scan(&i.ID, &i.Seq, &i.PaymentID, &i.Provider, &i.Project, &i.CustomerID, &i.ContractID,
+			&i.Money.Amount, &i.Money.Currency, (*uint32)(&i.Flags), &i.ProviderReference, &i.Operation, &i.Receipt, &i.State, &effective, &recorded,
+			&by, &kind, &actor, &reason, &at)
+		if err != nil {
+			return nil, err
+		}
+		i.EffectiveAt, i.RecordedAt = fromMicros(effective), fromMicros(recorded)
+		if by.Valid {
+			i.Resolution = &Resolution{
+				TransactionID: by.String, Kind: topup.TransactionKind(kind.String),
+				Actor: actor.String, Reason: reason.String, At: fromMicros(at.Int64),
+			}
+		}
+		items = append(items, i)
+	}
+	return items, rows.Err()
+}
