@@ -13,6 +13,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"tolem/store/internal/sqlite"
 	"tolem/topup"
 )
 
@@ -453,7 +454,7 @@ type Stats struct {
 
 // Stats reads the figures, each from an index.
 func (s *Store) Stats(ctx context.Context) (Stats, error) {
-	stats := Stats{WALBytes: walSize(s.path)}
+	stats := Stats{WALBytes: sqlite.WALBytes(s.path)}
 	var first sql.NullInt64
 	err := s.raw(ctx, `SELECT
 		(SELECT min(created_at) FROM payments WHERE status <> 'succeeded' AND status = 'pending'),
