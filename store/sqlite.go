@@ -177,6 +177,23 @@ func lockFile(name string) (*flock.Flock, error) {
 	return lock, nil
 }
 
+// Optimization is a way of being faster that may not be available.
+type Optimization struct {
+	Name string
+	Live bool
+}
+
+// Optimizations are those of the store's database, and which of them are live.
+func (s *Store) Optimizations() (all []Optimization) {
+	if s.dialect.name != sqliteDialect.name {
+		return nil
+	}
+	for _, o := range sqlite.Optimizations() {
+		all = append(all, Optimization(o))
+	}
+	return all
+}
+
 // DSN is the data source name of an ordinary connection to a SQLite file.
 func DSN(path string) string { return ordinary.DSN(path) }
 

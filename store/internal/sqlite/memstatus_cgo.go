@@ -22,7 +22,10 @@ static int without_memory_statistics(void) {
 */
 import "C"
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // DisableMemoryStatistics keeps SQLite from counting its memory, which it does
 // under one global mutex, taken at every allocation: a quarter of all the
@@ -30,4 +33,7 @@ import "sync"
 // first connection of the process. It also gives every connection enough small
 // memory of its own, which is another twelfth of a write. Where it comes too late or
 // cannot be done, everything works as before, only slower.
-var DisableMemoryStatistics = sync.OnceFunc(func() { C.without_memory_statistics() })
+var DisableMemoryStatistics = sync.OnceFunc(func() { memoryStatisticsOff.Store(C.without_memory_statistics() == 0) })
+
+// memoryStatisticsOff tells that it was done in time.
+var memoryStatisticsOff atomic.Bool
