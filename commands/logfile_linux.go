@@ -27,6 +27,12 @@ func evenly(w io.Writer) io.Writer {
 	return &logFile{File: file, writeBack: func() error { return beginWriteBack(file) }}
 }
 
+// writesBack reports whether evenly does anything for w.
+func writesBack(w io.Writer) bool {
+	_, does := evenly(w).(*logFile)
+	return does
+}
+
 type logFile struct {
 	*os.File
 	writeBack func() error

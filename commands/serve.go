@@ -87,19 +87,41 @@ func (serveCommand) Run(ctx context.Context, p *program) error {
 	if s.merchant != nil {
 		addresses = append(addresses, zap.String("merchant_listen", s.merchant.Addr().String()))
 	}
-	if p.variable("GOMAXPROCS") == "" && cfg.Database.Driver == config.DriverSQLite {
+	moreThreads := p.variable("GOMAXPROCS") == "" && cfg.Database.Driver == config.DriverSQLite
+	if moreThreads {
 		procs := runtime.GOMAXPROCS(0)
 		defer runtime.GOMAXPROCS(procs)
 		runtime.GOMAXPROCS(procs + threadsInC)
 	}
-	if p.variable("GOGC") == "" {
+	largerHeap := p.variable("GOGC") == ""
+	if largerHeap {
 		// Back to the other runs of this process in the end: tests have several.
 		defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	}
+	logOptimizations(log, append(s.store.Optimizations(),
+		store.Optimization{Name: "batch_scheduling", Live: s.batchScheduling},
+		store.Optimization{Name: "threads_for_sqlite", Live: moreThreads},
+		store.Optimization{Name: "larger_heap", Live: largerHeap},
+		store.Optimization{Name: "log_write_back", Live: writesBack(p.stdio.Err)},
+	))
 	log.Info("serving", append(addresses, zap.String("environment", cfg.Environment), zap.String("version", version()))...)
 	err = s.run(ctx)
 	log.Info("stopped", zap.Error(err))
 	return err
+}
+
+// logOptimizations says which optimizations are live in this process. What each
+// is, and how it is switched off, is in docs/architecture.md.
+func logOptimizations(log *zap.Logger, all []store.Optimization) {
+	live, off := []string{}, []string{}
+	for _, o := range all {
+		if o.Live {
+			live = append(live, o.Name)
+		} else {
+			off = append(off, o.Name)
+		}
+	}
+	log.Info("optimizations", zap.Strings("live", live), zap.Strings("off", off))
 }
 
 // newLogger makes the program's logger.
@@ -131,6 +153,8 @@ type server struct {
 	public   net.Listener
 	admin    net.Listener
 	merchant net.Listener // nil unless configured
+
+	batchScheduling bool // whether its threads were given SCHED_BATCH
 }
 
 // startServer opens the store and binds the listeners, so that whoever knows
@@ -150,8 +174,9 @@ func startServer(ctx context.Context, cfg *config.Config, log *zap.Logger) (s *s
 		log.Info("the database was migrated", zap.String("migration", m.Name), zap.Int64("from", m.From), zap.Int64("to", m.To), zap.Duration("took", m.Took))
 	}
 	options.OnLost = func(err error) { log.Error("the database file", zap.Error(err)) }
-	if takeTurns() {
-		options.OnThread = interruptOthers // everybody waits for it
+	s.batchScheduling = cfg.Scheduling == config.SchedulingBatch && useBatchScheduling()
+	if s.batchScheduling {
+		options.OnThread = useNormalScheduling // everybody waits for it
 	}
 	started := time.Now()
 	if s.store, err = store.Open(ctx, options); err != nil {

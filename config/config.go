@@ -39,6 +39,9 @@ const (
 	ErrorStatus200    = "200"    // jetpay.error_status: the code travels in the body alone
 	ErrorStatusMirror = "mirror" // jetpay.error_status: the HTTP status repeats the code
 
+	SchedulingBatch     = "batch"     // thread_scheduling: threads that wake up do not preempt others
+	SchedulingUnchanged = "unchanged" // thread_scheduling: as the server was started
+
 	LogJSON    = "json"    // log.format
 	LogConsole = "console" // log.format
 )
@@ -66,6 +69,7 @@ type Config struct {
 	JetPay        JetPay        `yaml:"jetpay"`
 	HighHelp      HighHelp      `yaml:"highhelp"`
 	Watch         Watch         `yaml:"watch"`
+	Scheduling    string        `yaml:"thread_scheduling" validate:"oneof=batch unchanged"` // of the server's threads, on Linux
 	Log           Log           `yaml:"log"`
 }
 
@@ -143,8 +147,9 @@ func Default() *Config {
 			MaxOver: 10,
 			Methods: DefaultHighHelpMethods(),
 		},
-		Watch: Watch{Interval: time.Minute, MaxAge: 72 * time.Hour},
-		Log:   Log{Level: "info", Format: LogJSON},
+		Watch:      Watch{Interval: time.Minute, MaxAge: 72 * time.Hour},
+		Scheduling: SchedulingBatch,
+		Log:        Log{Level: "info", Format: LogJSON},
 	}
 }
 

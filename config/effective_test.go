@@ -121,6 +121,7 @@ highhelp:
 watch:
   interval: 1m
   max_age: 72h
+thread_scheduling: batch
 log:
   level: warn
   format: json

@@ -12,10 +12,11 @@ import (
 	"path/filepath"
 	"time"
 
-	"gorm.io/driver/sqlite"
+	gormsqlite "gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
+	"tolem/store/internal/sqlite"
 	"tolem/topup"
 )
 
@@ -39,9 +40,9 @@ type BackupReport struct {
 // source is a database that a backup is made of.
 type source struct {
 	dialect *dialect
-	level   int64    // of its schema
-	files   *files   // of SQLite
-	read    *gorm.DB // of PostgreSQL
+	level   int64         // of its schema
+	files   *sqlite.Files // of SQLite
+	read    *gorm.DB      // of PostgreSQL
 }
 
 // Backup makes a consistent copy of the database in a new file while others
@@ -85,7 +86,7 @@ func openSource(ctx context.Context, o Options) (src source, closeSource func() 
 		if src.files, err = existingFiles(ctx, o.Path); err != nil {
 			return src, nil, err
 		}
-		if pool, _, err = openPool(src.files, 1, readOnlyPragmas()); err != nil {
+		if pool, _, err = openPool(src.files, 1, reading); err != nil {
 			return src, nil, err
 		}
 	}
@@ -97,7 +98,7 @@ func openSource(ctx context.Context, o Options) (src source, closeSource func() 
 
 // existingFiles are those of a SQLite database that must be there, and be ours: a
 // connection of a pool makes another program's one with a write-ahead log.
-func existingFiles(ctx context.Context, path string) (*files, error) {
+func existingFiles(ctx context.Context, path string) (*sqlite.Files, error) {
 	if err := mustHaveContent(path); err != nil {
 		return nil, err
 	}
@@ -108,7 +109,7 @@ func existingFiles(ctx context.Context, path string) (*files, error) {
 	if err := refuseForeign(ctx, real); err != nil {
 		return nil, err
 	}
-	return openFiles(real, real, false, nil)
+	return sqlite.OpenFiles(sqlite.FilesOptions{Path: real, Refuse: errUnavailable})
 }
 
 // current reports whether the database has this program's schema, or a newer one
@@ -215,7 +216,7 @@ func (s source) copyInto(ctx context.Context, file string) error {
 		return err
 	}
 	defer made.Close()
-	pool, orm, err := openPool(s.files, 1)
+	pool, orm, err := openPool(s.files, 1, ordinary)
 	if err != nil {
 		return err
 	}
@@ -223,7 +224,7 @@ func (s source) copyInto(ctx context.Context, file string) error {
 	if err := orm.WithContext(ctx).Exec("VACUUM INTO ?", file).Error; err != nil {
 		return fmt.Errorf("copy the database: %w", err)
 	}
-	if err := removeMarks(made); err != nil {
+	if err := sqlite.RemoveMarks(made); err != nil {
 		return err
 	}
 	return made.Sync()
@@ -236,7 +237,7 @@ func finished(file string) (*sql.DB, *gorm.DB, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	orm, err := gorm.Open(sqlite.Dialector{DriverName: DriverName, Conn: pool}, &gorm.Config{Logger: logger.Discard, DisableAutomaticPing: true})
+	orm, err := gorm.Open(gormsqlite.Dialector{DriverName: DriverName, Conn: pool}, &gorm.Config{Logger: logger.Discard, DisableAutomaticPing: true})
 	if err != nil {
 		return nil, nil, errors.Join(err, pool.Close())
 	}
@@ -305,14 +306,5 @@ func publish(draft, target string) error {
 			return err
 		}
 	}
-	return syncFolder(target)
-}
-
-// syncFolder sees to disk that a file has its name.
-func syncFolder(file string) error {
-	folder, err := os.Open(filepath.Dir(file))
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
+	return sqlite.SyncFolder(target)
 }

@@ -4,7 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"sync"
-	"time"
+
+	"tolem/store/internal/sqlite"
 )
 
 // What the tests of this package see of its inside.
@@ -39,7 +40,7 @@ func (s *Store) HoldWriter() (release func()) {
 func (s *Store) ReadPool() *sql.DB { return s.readPool }
 
 // AssertPragmas is the assertion of every connection.
-func AssertPragmas(conn *sql.Conn) error { return assertPragmas(context.Background(), conn) }
+func AssertPragmas(conn *sql.Conn) error { return sqlite.AssertDurable(context.Background(), conn) }
 
 // PostgresURL is where the store is, "" on SQLite.
 func (s *Store) PostgresURL() string {
@@ -51,44 +52,24 @@ func (s *Store) PostgresURL() string {
 
 // WithShortWAL lets the WAL of a SQLite store start afresh when it has so many
 // pages, for tests that cannot fill one.
-func WithShortWAL(s *Store, pages int) {
-	c := s.checkpoints
-	close(c.stop)
-	<-c.done
-	c.full, c.stop, c.done = pages, make(chan struct{}), make(chan struct{})
-	go c.run()
-}
+func WithShortWAL(s *Store, pages int) { s.checkpoints.SetRestartPages(pages) }
 
 // LockAccounts is the first number of the lock of who changes accounts on
 // PostgreSQL.
 const LockAccounts = pgLockAccounts
 
 // QuietTicks is after how many ticks without a write the WAL is copied.
-const QuietTicks = quietTicks
+var QuietTicks = checkpoints.QuietTicks
 
 // HoldCheckpoints stops the checkpointer of a SQLite store, as if it had just
 // made one. tick lets it look once, and reports whether the WAL is copied then.
 func HoldCheckpoints(s *Store) (tick func() (copied bool, err error), release func()) {
-	c := s.checkpoints
-	close(c.stop)
-	<-c.done
-	c.copiedAt = time.Now()
-	tick = func() (bool, error) {
-		well, err := c.tick(context.Background())
-		if c.note(well, err); err != nil {
-			return false, err
-		}
-		w, err := c.checkpoint(context.Background(), "NOOP")
-		return w.copied == w.frames, err
-	}
-	return tick, func() {
-		c.stop, c.done = make(chan struct{}), make(chan struct{})
-		go c.run()
-	}
+	release = s.checkpoints.Hold()
+	return func() (bool, error) { return s.checkpoints.Tick(context.Background()) }, release
 }
 
 // FailCheckpoint lets the last checkpoint of a SQLite store have failed.
-func FailCheckpoint(s *Store, err error) { s.checkpoints.note(false, err) }
+func FailCheckpoint(s *Store, err error) { s.checkpoints.SetFailure(err) }
 
 // Shards are the parts of the totals that the lanes of a store on PostgreSQL
 // add to.

@@ -90,11 +90,30 @@ func (b *bulk) put(args ...any) error {
 	return nil
 }
 
+// integer is a number in one of the types that statements are called with.
+func integer(arg any) (n int64, ok bool) {
+	switch v := arg.(type) {
+	case int64:
+		return v, true
+	case int:
+		return int64(v), true
+	case uint32:
+		return int64(v), true
+	case bool:
+		if v {
+			n = 1
+		}
+		return n, true
+	case sql.NullInt64:
+		return v.Int64, v.Valid
+	}
+	return 0, false
+}
+
 func (c *column) add(arg any) error {
 	switch c.kind {
 	case colInt:
-		value, err := bindable(arg)
-		if n, ok := value.(int64); ok && err == nil {
+		if n, ok := integer(arg); ok {
 			c.ints = append(c.ints, n)
 			return nil
 		}

@@ -82,15 +82,16 @@ var hotReadSQL = [hotReads]string{readAccount: accountSQL, readOffer: offerSQL, 
 
 // readOne reads at most one row into places, and reports whether there was one.
 func (s *Store) readOne(ctx context.Context, read hotRead, places []any, args ...any) (found bool, err error) {
-	if err := s.files.gone(); err != nil {
+	if err := s.files.Lost(); err != nil {
 		return false, errUnavailable(err)
 	}
 	if s.readers != nil {
-		err = s.readers.with(ctx, func(r *reader) (err error) {
-			found, err = r.reads[read].one(places, args...)
-			return err
-		})
-		return found, err
+		r, err := s.readers.Borrow(ctx)
+		if err != nil {
+			return false, errUnavailable(err)
+		}
+		defer s.readers.Return(r)
+		return r.Statements[read].QueryRow(places, args...)
 	}
 	rows, err := s.readPool.QueryContext(ctx, strings.Replace(hotReadSQL[read], "?", "$1", 1), storableArgs(args)...)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"tolem/store/internal/sqlite"
 	"tolem/topup"
 )
 
@@ -22,13 +23,13 @@ type sqliteLane struct {
 	conn                    *sql.Conn
 	orm                     *gorm.DB
 	stmts                   writeStatements
-	begin, commitTx, revert hot
+	begin, commitTx, revert sqlite.Statement
 	callers                 crowd
-	files                   *files
+	files                   *sqlite.Files
 }
 
-func openSQLiteLane(ctx context.Context, f *files, w *writer, server bool) (*sqliteLane, error) {
-	pool, orm, err := openPool(f, 1, vfs())
+func openSQLiteLane(ctx context.Context, f *sqlite.Files, w *writer, server bool) (*sqliteLane, error) {
+	pool, orm, err := openPool(f, 1, writing)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +48,7 @@ func openSQLiteLane(ctx context.Context, f *files, w *writer, server bool) (*sql
 
 // mark marks the database as this server's.
 func (l *sqliteLane) mark(ctx context.Context) error {
-	for _, statement := range l.files.firstMark() {
+	for _, statement := range l.files.FirstMark() {
 		if _, err := l.conn.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("mark the database: %w", err)
 		}
@@ -62,21 +63,18 @@ func (l *sqliteLane) connect(ctx context.Context, orm *gorm.DB) error {
 	if err != nil {
 		return fmt.Errorf("write connection: %w", err)
 	}
-	// Checkpoints have a connection of their own, see checkpoint.go. The
+	// Checkpoints have a connection of their own, see sqlite.Checkpointer. The
 	// answer is read: an open statement would keep later commits from disk.
 	var off int
 	if err := conn.QueryRowContext(ctx, "PRAGMA wal_autocheckpoint = 0").Scan(&off); err != nil {
 		return errors.Join(fmt.Errorf("write connection: %w", err), conn.Close())
 	}
-	if _, err := conn.ExecContext(ctx, "PRAGMA cache_size = "+writerCacheSize); err != nil {
-		return errors.Join(fmt.Errorf("write connection: %w", err), conn.Close())
-	}
-	queries := map[*hot]string{&l.begin: `BEGIN IMMEDIATE`, &l.commitTx: `COMMIT`, &l.revert: `ROLLBACK`}
+	queries := map[*sqlite.Statement]string{&l.begin: `BEGIN IMMEDIATE`, &l.commitTx: `COMMIT`, &l.revert: `ROLLBACK`}
 	for place, query := range l.stmts.queries() {
-		place.hot = new(hot)
+		place.hot = new(sqlite.Statement)
 		queries[place.hot] = query
 	}
-	if err := prepareHot(ctx, conn, queries); err != nil {
+	if err := sqlite.Prepare(ctx, conn, queries); err != nil {
 		return errors.Join(err, conn.Close())
 	}
 	l.conn = conn
@@ -96,10 +94,10 @@ func (l *sqliteLane) exclusive() bool { return true }
 // commit runs a batch, and answers nobody that it is on disk unless the files are
 // found to be in their places after that.
 func (l *sqliteLane) commit(batch []*write) []*write {
-	err := l.files.gone()
+	err := l.files.Lost()
 	if err == nil {
 		batch = l.commitAll(batch)
-		err = l.files.check()
+		err = l.files.Check()
 	}
 	if err != nil {
 		for _, op := range batch {
@@ -137,7 +135,7 @@ func (l *sqliteLane) commitAll(batch []*write) []*write {
 // the cause of the error; nothing is on disk then.
 func (l *sqliteLane) attempt(batch []*write, most int) (all []*write, failed bool, err error) {
 	started := l.now()
-	if err := l.begin.put(); err != nil {
+	if err := l.begin.Run(); err != nil {
 		return batch, false, errUnavailable(fmt.Errorf("begin: %w", err))
 	}
 	w := &sqliteWork{lane: l}
@@ -156,7 +154,7 @@ func (l *sqliteLane) attempt(batch []*write, most int) (all []*write, failed boo
 	if err := w.flushTotals(); err != nil {
 		return batch, true, errors.Join(wrapFailure(err), l.rollback())
 	}
-	if err := l.commitTx.put(); err != nil {
+	if err := l.commitTx.Run(); err != nil {
 		return batch, false, errUnavailable(errors.Join(fmt.Errorf("commit: %w", err), l.rollback()))
 	}
 	l.onCommit(len(batch), l.now().Sub(started))
@@ -190,7 +188,7 @@ func (c *crowd) met(writes int) {
 func (c *crowd) size() int { return max(c.now, c.before) }
 
 func (l *sqliteLane) rollback() error {
-	if err := l.revert.put(); err != nil {
+	if err := l.revert.Run(); err != nil {
 		return fmt.Errorf("rollback: %w", err)
 	}
 	return nil
@@ -198,11 +196,11 @@ func (l *sqliteLane) rollback() error {
 
 func (l *sqliteLane) close() error {
 	for place := range l.stmts.queries() {
-		place.hot.close()
+		place.hot.Close()
 	}
-	l.begin.close()
-	l.commitTx.close()
-	l.revert.close()
+	l.begin.Close()
+	l.commitTx.Close()
+	l.revert.Close()
 	return errors.Join(l.conn.Close(), l.pool.Close())
 }
 
@@ -222,7 +220,7 @@ func (w *sqliteWork) closedPeriod() (closedPeriod, error) {
 		return *w.closed, nil
 	}
 	var value string
-	if _, err := w.lane.stmts.closedPeriod.hot.one([]any{&value}); err != nil {
+	if _, err := w.lane.stmts.closedPeriod.hot.QueryRow([]any{&value}); err != nil {
 		return closedPeriod{}, fmt.Errorf("read the closed period: %w", err)
 	}
 	closed, err := parseClosedPeriod(value)
@@ -232,19 +230,21 @@ func (w *sqliteWork) closedPeriod() (closedPeriod, error) {
 
 func (w *sqliteWork) sync() error { return nil }
 
-func (w *sqliteWork) assertDurable(ctx context.Context) error { return assertPragmas(ctx, w.lane.conn) }
+func (w *sqliteWork) assertDurable(ctx context.Context) error {
+	return sqlite.AssertDurable(ctx, w.lane.conn)
+}
 
 func (w *sqliteWork) state(tx *wtx, e *topup.Event) (state topup.State, err error) {
 	stmts := tx.stmts
 	if len(e.Fingerprint) > 0 {
 		var repeats int64
-		if _, err := stmts.seen.hot.one([]any{&repeats}, e.Reference, e.Fingerprint); err != nil {
+		if _, err := stmts.seen.hot.QueryRow([]any{&repeats}, e.Reference, e.Fingerprint); err != nil {
 			return state, err
 		}
 		noteRepeats(&state, repeats)
 	}
 	var posted topup.PostedOperation
-	found, err := stmts.posted.hot.one([]any{&posted.Reference, &posted.Sum.Amount, &posted.Sum.Currency, &posted.Initial.Amount, &posted.Initial.Currency, &posted.ByOperator},
+	found, err := stmts.posted.hot.QueryRow([]any{&posted.Reference, &posted.Sum.Amount, &posted.Sum.Currency, &posted.Initial.Amount, &posted.Initial.Currency, &posted.ByOperator},
 		e.Operation, e.Provider, e.Project)
 	if err != nil {
 		return state, err
@@ -255,9 +255,9 @@ func (w *sqliteWork) state(tx *wtx, e *topup.Event) (state topup.State, err erro
 	if e.Reference == "" {
 		return state, nil
 	}
-	for _, stmt := range []*hot{stmts.issued.hot, stmts.unknown.hot, stmts.recorded.hot} {
+	for _, stmt := range []*sqlite.Statement{stmts.issued.hot, stmts.unknown.hot, stmts.recorded.hot} {
 		var row paymentRow
-		found, err := stmt.one(row.places(), e.Reference, e.Provider, e.Project)
+		found, err := stmt.QueryRow(row.places(), e.Reference, e.Provider, e.Project)
 		if err != nil {
 			return state, err
 		}
@@ -271,7 +271,7 @@ func (w *sqliteWork) state(tx *wtx, e *topup.Event) (state topup.State, err erro
 
 func (w *sqliteWork) account(tx *wtx, customerID string) (*topup.Account, error) {
 	var row accountRow
-	found, err := tx.stmts.account.hot.one(row.places(), customerID)
+	found, err := tx.stmts.account.hot.QueryRow(row.places(), customerID)
 	if err != nil || !found {
 		return nil, err
 	}
@@ -289,9 +289,9 @@ func (w *sqliteWork) takeMessage() (int64, error) {
 }
 
 // next counts up from what is stored last.
-func next(number *int64, last *hot) (int64, error) {
+func next(number *int64, last *sqlite.Statement) (int64, error) {
 	if *number == 0 {
-		if _, err := last.one([]any{number}); err != nil {
+		if _, err := last.QueryRow([]any{number}); err != nil {
 			return 0, fmt.Errorf("read the last number: %w", err)
 		}
 		*number++
@@ -326,10 +326,10 @@ func (w *sqliteWork) ledgerAccount(tx *wtx, key accountKey) (int64, error) {
 		return id, nil
 	}
 	var id int64
-	found, err := tx.stmts.ledgerAccount.hot.one([]any{&id}, key.name, key.currency)
+	found, err := tx.stmts.ledgerAccount.hot.QueryRow([]any{&id}, key.name, key.currency)
 	if err == nil && !found {
 		tx.dirty = true
-		found, err = tx.stmts.openLedgerAccount.hot.one([]any{&id}, key.name, key.currency)
+		found, err = tx.stmts.openLedgerAccount.hot.QueryRow([]any{&id}, key.name, key.currency)
 	}
 	if err == nil && !found {
 		err = errors.New("it was neither found nor opened")
@@ -354,7 +354,7 @@ func (w *sqliteWork) flushTotals() error {
 	slices.SortFunc(accounts, cmp.Compare)
 	for _, account := range accounts {
 		t := w.balances[account]
-		changed, err := w.lane.stmts.addTotals.hot.run(t.debits, t.credits, account)
+		changed, err := w.lane.stmts.addTotals.hot.Exec(t.debits, t.credits, account)
 		if err != nil {
 			return fmt.Errorf("add to the running totals: %w", err)
 		}

@@ -1,17 +1,19 @@
 package store
 
+import "tolem/store/internal/sqlite"
+
 // statement is a hot statement: one that runs for every payment. It is no
 // interface, so that the compiler sees where arguments go, and leaves them on
 // the stack: that is two of three allocations of a write.
 type statement struct {
-	hot  *hot  // on SQLite
-	bulk *bulk // on PostgreSQL
+	hot  *sqlite.Statement // on SQLite
+	bulk *bulk             // on PostgreSQL
 }
 
 // put executes a statement whose rows affected do not matter.
 func (s statement) put(args ...any) error {
 	if s.hot != nil {
-		return s.hot.put(args...)
+		return s.hot.Run(args...)
 	}
 	return s.bulk.put(args...)
 }

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
+
+	"tolem/store/internal/sqlite"
 )
 
 // PendingStats returns when the oldest pending payment was issued, the zero
@@ -33,7 +35,7 @@ type Stats struct {
 
 // Stats reads the figures, each from an index.
 func (s *Store) Stats(ctx context.Context) (Stats, error) {
-	stats := Stats{WALBytes: walSize(s.path)}
+	stats := Stats{WALBytes: sqlite.WALBytes(s.path)}
 	var first sql.NullInt64
 	err := s.raw(ctx, `SELECT
 		(SELECT min(created_at) FROM payments WHERE status <> 'succeeded' AND status = 'pending'),

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"tolem/store/internal/sqlite"
 	"tolem/topup"
 )
 
@@ -168,7 +169,7 @@ func (s *Store) Disk() (free, least uint64) {
 	if s.dialect.name != sqliteDialect.name {
 		return 0, 0
 	}
-	free, known, err := freeBytes(filepath.Dir(s.path))
+	free, known, err := sqlite.FreeBytes(filepath.Dir(s.path))
 	if err != nil {
 		return 0, minFreeBytes
 	}
@@ -181,7 +182,7 @@ func (s *Store) Disk() (free, least uint64) {
 // checkFree reports whether the file system of the folder has that many bytes
 // left for us.
 func checkFree(folder string, least uint64) error {
-	free, known, err := freeBytes(folder)
+	free, known, err := sqlite.FreeBytes(folder)
 	if err != nil {
 		return fmt.Errorf("ask for free disk space: %w", err)
 	}

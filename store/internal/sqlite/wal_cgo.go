@@ -1,6 +1,6 @@
 //go:build cgo
 
-package store
+package sqlite
 
 /*
 #include <stdlib.h>
@@ -223,13 +223,10 @@ static int register_own_vfs(const char *name) {
 */
 import "C"
 
-import (
-	"net/url"
-	"sync"
-)
+import "sync"
 
-// ownVFS is a file system of SQLite's for the connection that writes and the one
-// that makes checkpoints.
+// batchingVFS is a file system of SQLite's for the connection that writes and the
+// one that makes checkpoints.
 //
 // All that a commit puts into the WAL is written in one piece, when it is synced:
 // SQLite writes the header and the content of each page on their own, a hundred
@@ -237,14 +234,7 @@ import (
 // costs. The bytes of the file, and when they are on disk, stay the same.
 //
 // A checkpoint is synced as it goes, so that commits beside it wait for little.
-const ownVFS = "tolem"
+const batchingVFS = "tolem"
 
-var registerOwnVFS = sync.OnceValue(func() bool { return C.register_own_vfs(C.CString(ownVFS)) == 0 })
-
-// vfs chooses ownVFS, where it can be used.
-func vfs() url.Values {
-	if !registerOwnVFS() {
-		return nil
-	}
-	return url.Values{"vfs": {ownVFS}}
-}
+// registerBatchingVFS reports whether that file system can be used.
+var registerBatchingVFS = sync.OnceValue(func() bool { return C.register_own_vfs(C.CString(batchingVFS)) == 0 })

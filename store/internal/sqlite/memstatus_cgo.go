@@ -1,6 +1,6 @@
 //go:build cgo
 
-package store
+package sqlite
 
 /*
 // The driver brings SQLite along and does not offer this function: it is
@@ -22,12 +22,18 @@ static int without_memory_statistics(void) {
 */
 import "C"
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
-// disableMemoryStatistics keeps SQLite from counting its memory, which it does
+// DisableMemoryStatistics keeps SQLite from counting its memory, which it does
 // under one global mutex, taken at every allocation: a quarter of all the
 // instructions of a write. Nobody reads the counts. It must come before the
 // first connection of the process. It also gives every connection enough small
 // memory of its own, which is another twelfth of a write. Where it comes too late or
 // cannot be done, everything works as before, only slower.
-var disableMemoryStatistics = sync.OnceFunc(func() { C.without_memory_statistics() })
+var DisableMemoryStatistics = sync.OnceFunc(func() { memoryStatisticsOff.Store(C.without_memory_statistics() == 0) })
+
+// memoryStatisticsOff tells that it was done in time.
+var memoryStatisticsOff atomic.Bool

@@ -1,6 +1,6 @@
 //go:build cgo
 
-package store
+package sqlite
 
 import (
 	"context"
@@ -23,7 +23,7 @@ func TestTheLayerOnThePageCacheHidesNothing(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		n++
 		path := filepath.Join(t.TempDir(), fmt.Sprint(n, ".db"))
-		pool, err := sql.Open(DriverName, DSN(path, vfs()))
+		pool, err := sql.Open(DriverName, Connection{BusyTimeout: settings.BusyTimeout, CacheKiB: settings.CacheKiB, BatchWAL: true}.DSN(path))
 		if err != nil {
 			r.Fatal(err)
 		}

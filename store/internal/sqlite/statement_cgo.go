@@ -1,6 +1,6 @@
 //go:build cgo
 
-package store
+package sqlite
 
 /*
 #include <stddef.h>
@@ -140,10 +140,13 @@ const (
 	directKeep = 64 << 10 // above it a buffer is not kept for the next call
 )
 
+// directLinked reports whether SQLite's functions are linked in.
+func directLinked() bool { return C.direct_linked() != 0 }
+
 // newDirect returns nil where the driver's statement is not what it was when
 // this was written, or SQLite's functions are not linked in.
 func newDirect(stmt driver.Stmt) *direct {
-	if C.direct_linked() == 0 {
+	if !directLinked() {
 		return nil
 	}
 	v := reflect.ValueOf(stmt)

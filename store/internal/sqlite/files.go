@@ -1,4 +1,4 @@
-package store
+package sqlite
 
 import (
 	"bytes"
@@ -55,18 +55,37 @@ const (
 	adviceAgain = "stop the server, find out who removes files there, then start it"
 )
 
-// files are the files of an open SQLite database.
-type files struct {
+// FilesOptions name the files of a database, and say who is told what becomes of
+// them.
+type FilesOptions struct {
+	// Name is the database's name as it was configured, which may lead through
+	// symbolic links that change; Path if empty.
+	Name string
+	// Path is the database's own name.
+	Path string
+	// MarkContent is set by a server, which alone marks the content as its own.
+	MarkContent bool
+	// Report, if set, is called once with a *LostFilesError, and once more with
+	// what was done to save their content.
+	Report func(error)
+	// Refuse, if set, makes of a *LostFilesError what a connection is refused with.
+	Refuse func(error) error
+}
+
+// Files are the files of an open SQLite database. A nil *Files is of no
+// database, and never lost.
+type Files struct {
 	name string // as it was configured: may lead through symbolic links that change
 	path string
 
 	main, wal, shm   fileState // as they are open
 	walName, shmName string
-	watched          bool // between begin and end
+	watched          bool // between BeginCheck and EndCheck
 
 	mu     sync.Mutex
 	lost   atomic.Pointer[LostFilesError]
 	report func(error)
+	refuse func(error) error
 
 	// Of the server, which alone marks the content.
 
@@ -78,21 +97,27 @@ type files struct {
 	passed bool      // that it is not looked at again before it changes
 }
 
-// openFiles takes note of the database's main file, before SQLite opens it. For
+// OpenFiles takes note of the database's main file, before SQLite opens it. For
 // the server it holds the file open; it is closed after all connections are,
 // because that ends the locks which SQLite has on it.
-func openFiles(name, path string, server bool, report func(error)) (f *files, err error) {
-	f = &files{name: name, path: path, walName: path + "-wal", shmName: path + "-shm", report: report}
+func OpenFiles(o FilesOptions) (f *Files, err error) {
+	f = &Files{name: o.Name, path: o.Path, walName: o.Path + "-wal", shmName: o.Path + "-shm", report: o.Report, refuse: o.Refuse}
+	if f.name == "" {
+		f.name = f.path
+	}
 	if f.report == nil {
 		f.report = func(error) {}
 	}
-	if !server {
-		if f.main, err = statFile(path); err != nil {
+	if f.refuse == nil {
+		f.refuse = func(err error) error { return err }
+	}
+	if !o.MarkContent {
+		if f.main, err = statFile(f.path); err != nil {
 			return nil, fmt.Errorf("database file: %w", err)
 		}
 		return f, nil
 	}
-	if f.file, err = os.Open(path); err != nil {
+	if f.file, err = os.Open(f.path); err != nil {
 		return nil, fmt.Errorf("database file: %w", err)
 	}
 	if f.main, err = statOpen(f.file); err != nil {
@@ -101,8 +126,11 @@ func openFiles(name, path string, server bool, report func(error)) (f *files, er
 	return f, nil
 }
 
-// begin starts the comparison, once SQLite has its files open.
-func (f *files) begin() error {
+// Path is the database's own name.
+func (f *Files) Path() string { return f.path }
+
+// BeginCheck starts the comparison, once SQLite has its files open.
+func (f *Files) BeginCheck() error {
 	wal, err := statFile(f.walName)
 	if err != nil {
 		return fmt.Errorf("write-ahead log: %w", err)
@@ -114,11 +142,11 @@ func (f *files) begin() error {
 	f.mu.Lock()
 	f.wal, f.shm, f.watched = wal, shm, true
 	f.mu.Unlock()
-	return f.check()
+	return f.Check()
 }
 
-// end ends the comparison: SQLite itself removes its files when it closes them.
-func (f *files) end() {
+// EndCheck ends the comparison: SQLite itself removes its files when it closes them.
+func (f *Files) EndCheck() {
 	if f == nil {
 		return
 	}
@@ -127,8 +155,9 @@ func (f *files) end() {
 	f.watched = false
 }
 
-// gone says that the files were lost before, without a look at them.
-func (f *files) gone() error {
+// Lost returns a *LostFilesError if the files were lost before. It does not
+// compare them.
+func (f *Files) Lost() error {
 	if f == nil {
 		return nil
 	}
@@ -138,13 +167,13 @@ func (f *files) gone() error {
 	return nil
 }
 
-// check compares the open files with their names. A *LostFilesError is for good,
+// Check compares the open files with their names. A *LostFilesError is for good,
 // any other error for this time.
-func (f *files) check() error {
+func (f *Files) Check() error {
 	if f == nil {
 		return nil
 	}
-	if err := f.gone(); err != nil {
+	if err := f.Lost(); err != nil {
 		return err
 	}
 	f.mu.Lock()
@@ -159,7 +188,7 @@ func (f *files) check() error {
 	return err
 }
 
-func (f *files) compare() error {
+func (f *Files) compare() error {
 	now, err := f.same(f.path, f.main, lostMain, adviceMoved)
 	if err != nil {
 		return err
@@ -179,7 +208,7 @@ func (f *files) compare() error {
 }
 
 // same wants the name to lead to the file that is open.
-func (f *files) same(name string, open fileState, kind lossKind, advice string) (fileState, error) {
+func (f *Files) same(name string, open fileState, kind lossKind, advice string) (fileState, error) {
 	now, err := statFile(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -206,14 +235,14 @@ const (
 
 var headerMagic = []byte("SQLite format 3\x00")
 
-// firstMark is what a server executes, once it has the database open.
-func (f *files) firstMark() []string {
+// FirstMark is what a server executes, once it has the database open.
+func (f *Files) FirstMark() []string {
 	f.own, f.given = rand.Uint32N(1<<31-1)+1, 1
 	return []string{fmt.Sprintf("PRAGMA application_id = %d", f.own), fmt.Sprintf("PRAGMA user_version = %d", f.given)}
 }
 
 // nextMark is what it executes before every checkpoint, "" for others.
-func (f *files) nextMark() string {
+func (f *Files) nextMark() string {
 	if f.own == 0 {
 		return ""
 	}
@@ -221,8 +250,8 @@ func (f *files) nextMark() string {
 	return fmt.Sprintf("PRAGMA user_version = %d", f.given)
 }
 
-// removeMarks takes the server's mark off a copy, which nobody has open.
-func removeMarks(copied *os.File) error {
+// RemoveMarks takes the server's mark off a copy, which nobody has open.
+func RemoveMarks(copied *os.File) error {
 	for _, offset := range []int64{versionOffset, idOffset} {
 		if _, err := copied.WriteAt(make([]byte, 4), offset); err != nil {
 			return fmt.Errorf("finish the header of the copy: %w", err)
@@ -236,7 +265,7 @@ func removeMarks(copied *os.File) error {
 const coarse = 100 * time.Millisecond
 
 // content looks for the mark, whenever the file has changed.
-func (f *files) content(now fileState) error {
+func (f *Files) content(now fileState) error {
 	if f.own == 0 || f.passed && now.size == f.state.size && now.modified.Equal(f.state.modified) {
 		return nil
 	}
@@ -255,7 +284,7 @@ func (f *files) content(now fileState) error {
 	return nil
 }
 
-func (f *files) readMark() error {
+func (f *Files) readMark() error {
 	overwritten := &LostFilesError{fmt.Sprintf("the file %s, which the server has open, was overwritten", f.path),
 		"stop the server, move the database and its -wal aside, restore a backup (docs/operations.md, Backup and restore), start it, and compare with the platform what was acknowledged since", lostContent}
 	var header [headerLength]byte
@@ -278,7 +307,7 @@ func (f *files) readMark() error {
 }
 
 // isOverwritten reports whether the content of the open file is not ours.
-func (f *files) isOverwritten() bool {
+func (f *Files) isOverwritten() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	overwritten := (*LostFilesError)(nil)
@@ -287,14 +316,14 @@ func (f *files) isOverwritten() bool {
 
 // unnamed reports whether the open database has no name any more, so that it is
 // gone for good when this process ends.
-func (f *files) unnamed() bool {
+func (f *Files) unnamed() bool {
 	now, err := statOpen(f.file)
 	return err == nil && now.unnamed()
 }
 
 // setAsideWAL gives the open WAL another name, if it has its own still: with it
 // the next to open the database would write its pages into the foreign database.
-func (f *files) setAsideWAL(as string) (bool, error) {
+func (f *Files) setAsideWAL(as string) (bool, error) {
 	now, err := statFile(f.walName)
 	if err != nil || !f.wal.same(now) || now.size == 0 {
 		return false, nil // nothing that could be taken for this database's
@@ -302,8 +331,8 @@ func (f *files) setAsideWAL(as string) (bool, error) {
 	return true, os.Rename(f.walName, as)
 }
 
-// close is called when no connection is open any more.
-func (f *files) close() error {
+// Close is called when no connection is open any more.
+func (f *Files) Close() error {
 	if f == nil || f.file == nil {
 		return nil
 	}

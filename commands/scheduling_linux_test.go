@@ -9,14 +9,15 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"tolem/config"
 	"tolem/platform"
 	"tolem/storetest"
 )
 
-// TestOnlyTheWriterInterruptsOthers: every thread of a server waits for its turn,
+// TestOnlyTheWriterPreemptsOthers: every thread of a server has the policy SCHED_BATCH,
 // but the one that writes to SQLite. What it was started with is kept: a nice
 // value, or a policy.
-func TestOnlyTheWriterInterruptsOthers(t *testing.T) {
+func TestOnlyTheWriterPreemptsOthers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and starts a real server")
 	}
@@ -25,19 +26,20 @@ func TestOnlyTheWriterInterruptsOthers(t *testing.T) {
 		writers = 0 // its lanes are goroutines
 	}
 	// Servers that other tests ran in this process have left it their policy.
-	t.Run("by itself", func(t *testing.T) { mustTakeTurns(t, "chrt --other 0 nice -n 3", 3, writers) })
-	t.Run("as an administrator says", func(t *testing.T) { mustTakeTurns(t, "chrt --batch 0", 0, 0) })
+	t.Run("by itself", func(t *testing.T) { mustSchedule(t, "chrt --other 0 nice -n 3", 3, writers, config.SchedulingBatch) })
+	t.Run("as an administrator says", func(t *testing.T) { mustSchedule(t, "chrt --batch 0", 0, 0, config.SchedulingBatch) })
+	t.Run("unchanged, as configured", func(t *testing.T) { mustSchedule(t, "chrt --other 0", 0, -1, config.SchedulingUnchanged) })
 }
 
-// mustTakeTurns starts a server by way of another program, and wants so many of
-// its threads to interrupt others.
-func mustTakeTurns(t *testing.T, by string, nice int32, want int) {
+// mustSchedule starts a server by way of another program, and wants so many of
+// its threads to have the normal policy, all if -1.
+func mustSchedule(t *testing.T, by string, nice int32, want int, scheduling string) {
 	t.Helper()
 	program := writeFile(t, t.TempDir(), "start.sh", "#!/bin/sh\nexec "+by+" "+buildProgram(t, "0")+" \"$@\"\n")
 	if err := os.Chmod(program, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	server := newShop(t).start(t, program)
+	server := newShop(t, "thread_scheduling: "+scheduling).start(t, program)
 	defer server.stop(t)
 	body, err := demoProject(t).CheckDeposit(platform.Deposit{CustomerID: "123456789", EntityID: "12345", Money: tenge(1)})
 	if err != nil {
@@ -51,7 +53,7 @@ func mustTakeTurns(t *testing.T, by string, nice int32, want int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writers := 0
+	writers, all := 0, 0
 	for _, thread := range threads {
 		id, err := strconv.Atoi(thread.Name())
 		if err != nil {
@@ -64,6 +66,7 @@ func mustTakeTurns(t *testing.T, by string, nice int32, want int) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		all++
 		switch attr.Policy {
 		case unix.SCHED_NORMAL:
 			writers++
@@ -75,7 +78,10 @@ func mustTakeTurns(t *testing.T, by string, nice int32, want int) {
 			t.Errorf("a thread has nice value %d, want %d", attr.Nice, nice)
 		}
 	}
+	if want < 0 {
+		want = all
+	}
 	if writers != want {
-		t.Errorf("%d of %d threads interrupt others, want %d", writers, len(threads), want)
+		t.Errorf("%d of %d threads have the normal policy, want %d", writers, len(threads), want)
 	}
 }

@@ -1,6 +1,6 @@
 //go:build cgo
 
-package store
+package sqlite
 
 import (
 	"net/url"
@@ -11,19 +11,23 @@ import (
 // DriverName is the database/sql driver behind GORM's SQLite dialector.
 const DriverName = "sqlite3"
 
-// pragmas are the connection settings of that driver. mattn/go-sqlite3 sets
+// query are the settings as that driver reads them. mattn/go-sqlite3 sets
 // synchronous=NORMAL and leaves foreign keys off unless told otherwise.
-func pragmas() url.Values {
-	return url.Values{
+func (c Connection) query() url.Values {
+	query := url.Values{
 		"_journal_mode": {"WAL"},
 		"_synchronous":  {"FULL"},
 		"_foreign_keys": {"on"},
 		"_txlock":       {"immediate"},
-		"_busy_timeout": {busyTimeoutMillis},
-		"_cache_size":   {cacheSize},
+		"_busy_timeout": {c.busyTimeoutMillis()},
+		"_cache_size":   {c.cacheSize()},
 		"_mutex":        {"no"}, // database/sql gives a connection to one goroutine at a time
 	}
+	if c.ReadOnly {
+		query.Set("_query_only", "true")
+	}
+	if c.BatchWAL && registerBatchingVFS() {
+		query.Set("vfs", batchingVFS)
+	}
+	return query
 }
-
-// readOnlyPragmas are added on the connections that only read.
-func readOnlyPragmas() url.Values { return url.Values{"_query_only": {"true"}} }

@@ -1,4 +1,4 @@
-package store
+package sqlite
 
 import (
 	"context"
@@ -10,15 +10,15 @@ import (
 	"reflect"
 )
 
-// A hot statement is prepared once on one driver connection and called without
+// A Statement is prepared once on one driver connection and called without
 // database/sql in between. That buys about half the time of the writer and of
-// verify: no locks, no lookup of the statement, no conversion by reflection,
-// and no goroutine that watches a context. It is for the handful of SQLite statements
-// that run on every request; everything else goes through GORM or database/sql.
+// a read: no locks, no lookup of the statement, no conversion by reflection,
+// and no goroutine that watches a context. It is for the handful of statements
+// that run on every request.
 //
 // It is safe because its connection is held for good (*sql.Conn, never given
 // back to the pool) and used by one goroutine at a time.
-type hot struct {
+type Statement struct {
 	stmt   driver.Stmt
 	direct *direct // nil where the driver is in between
 	query  driver.StmtQueryContext
@@ -27,8 +27,8 @@ type hot struct {
 	row    []driver.Value
 }
 
-// prepareHot prepares each query into its place.
-func prepareHot(ctx context.Context, conn *sql.Conn, queries map[*hot]string) error {
+// Prepare prepares each query into its place.
+func Prepare(ctx context.Context, conn *sql.Conn, queries map[*Statement]string) error {
 	return conn.Raw(func(raw any) error {
 		preparer, ok := raw.(driver.ConnPrepareContext)
 		if !ok {
@@ -43,74 +43,75 @@ func prepareHot(ctx context.Context, conn *sql.Conn, queries map[*hot]string) er
 	})
 }
 
-func (h *hot) prepare(ctx context.Context, on driver.ConnPrepareContext, query string) error {
+func (s *Statement) prepare(ctx context.Context, on driver.ConnPrepareContext, query string) error {
 	stmt, err := on.PrepareContext(ctx, query)
 	if err != nil {
 		return err
 	}
-	h.stmt = stmt
-	h.direct = newDirect(stmt)
+	s.stmt = stmt
+	s.direct = newDirect(stmt)
 	var canQuery, canExec bool
-	h.query, canQuery = stmt.(driver.StmtQueryContext)
-	h.exec, canExec = stmt.(driver.StmtExecContext)
+	s.query, canQuery = stmt.(driver.StmtQueryContext)
+	s.exec, canExec = stmt.(driver.StmtExecContext)
 	if !canQuery || !canExec {
 		return errors.Join(fmt.Errorf("the driver %s has no context-aware statements", DriverName), stmt.Close())
 	}
 	return nil
 }
 
-func (h *hot) close() {
-	if h.stmt != nil {
-		_ = h.stmt.Close()
+// Close finalizes the statement, if it was prepared.
+func (s *Statement) Close() {
+	if s.stmt != nil {
+		_ = s.stmt.Close()
 	}
 }
 
-// run executes the statement and returns the rows affected.
-func (h *hot) run(args ...any) (int64, error) {
-	if h.direct != nil {
-		return h.direct.run(args)
+// Exec executes the statement and returns the rows affected.
+func (s *Statement) Exec(args ...any) (int64, error) {
+	if s.direct != nil {
+		return s.direct.run(args)
 	}
-	if err := h.bind(args); err != nil {
+	if err := s.bind(args); err != nil {
 		return 0, err
 	}
-	result, err := h.exec.ExecContext(context.Background(), h.args)
+	result, err := s.exec.ExecContext(context.Background(), s.args)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected()
 }
 
-// put executes a statement whose rows affected do not matter. It is asked as a
+// Run executes a statement whose rows affected do not matter. It is asked as a
 // query, because the C driver then binds all arguments and steps in one call
 // into C instead of one for each argument.
-func (h *hot) put(args ...any) error {
-	_, err := h.one(nil, args...)
+func (s *Statement) Run(args ...any) error {
+	_, err := s.QueryRow(nil, args...)
 	return err
 }
 
-// one reads at most one row into places, and reports whether there was one.
+// QueryRow reads at most one row into places, and reports whether there was one.
 // The answer is closed before it returns: an open one would keep the
 // transaction alive.
-func (h *hot) one(places []any, args ...any) (found bool, err error) {
-	if h.direct != nil {
-		return h.direct.one(places, args)
+func (s *Statement) QueryRow(places []any, args ...any) (found bool, err error) {
+	if s.direct != nil {
+		return s.direct.one(places, args)
 	}
-	return h.oneOfDriver(places, args)
+	return s.queryRowOfDriver(places, args)
 }
 
-func (h *hot) oneOfDriver(places, args []any) (found bool, err error) {
-	if err := h.bind(args); err != nil {
+func (s *Statement) queryRowOfDriver(places, args []any) (found bool, err error) {
+	if err := s.bind(args); err != nil {
 		return false, err
 	}
-	rows, err := h.query.QueryContext(context.Background(), h.args)
+	rows, err := s.query.QueryContext(context.Background(), s.args)
 	if err != nil {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	if cap(h.row) < len(places) {
-		h.row = make([]driver.Value, len(places))
+	if cap(s.row) < len(places) {
+		s.row = make([]driver.Value, len(places))
 	}
-	row := h.row[:len(places)]
+	row := s.row[:len(places)]
 	if err := rows.Next(row); err != nil {
 		if errors.Is(err, io.EOF) {
 			return false, nil
@@ -125,14 +126,14 @@ func (h *hot) oneOfDriver(places, args []any) (found bool, err error) {
 	return true, nil
 }
 
-func (h *hot) bind(args []any) error {
-	h.args = h.args[:0]
+func (s *Statement) bind(args []any) error {
+	s.args = s.args[:0]
 	for i, arg := range args {
 		value, err := bindable(arg)
 		if err != nil {
 			return fmt.Errorf("argument %d: %w", i, err)
 		}
-		h.args = append(h.args, driver.NamedValue{Ordinal: i + 1, Value: value})
+		s.args = append(s.args, driver.NamedValue{Ordinal: i + 1, Value: value})
 	}
 	return nil
 }
@@ -228,75 +229,4 @@ func assignInteger(place any, v int64) error {
 		return fmt.Errorf("an integer cannot be read into a %v", reflect.TypeOf(place))
 	}
 	return nil
-}
-
-// reader is a read connection with its hot statements.
-type reader struct {
-	conn  *sql.Conn
-	reads [hotReads]hot
-}
-
-// readers are lent out one at a time.
-type readers struct {
-	idle chan *reader
-	n    int
-}
-
-// openReaders takes n connections of the pool for good.
-func openReaders(ctx context.Context, pool *sql.DB, n int) (*readers, error) {
-	rs := &readers{idle: make(chan *reader, n)}
-	for range n {
-		conn, err := pool.Conn(ctx)
-		if err != nil {
-			return rs, fmt.Errorf("read connection: %w", err)
-		}
-		r := &reader{conn: conn}
-		rs.idle <- r
-		rs.n++
-		queries := make(map[*hot]string)
-		for i, query := range hotReadSQL {
-			queries[&r.reads[i]] = query
-		}
-		err = prepareHot(ctx, conn, queries)
-		if err != nil {
-			return rs, err
-		}
-	}
-	return rs, nil
-}
-
-// with lends a reader to fn. It waits for one no longer than ctx allows.
-func (rs *readers) with(ctx context.Context, fn func(*reader) error) error {
-	select { // without a look at ctx, which costs more than taking the reader
-	case r, open := <-rs.idle:
-		if open {
-			defer func() { rs.idle <- r }()
-			return fn(r)
-		}
-	default:
-	}
-	select {
-	case r, open := <-rs.idle:
-		if !open {
-			return errUnavailable(errors.New("the store is closed"))
-		}
-		defer func() { rs.idle <- r }()
-		return fn(r)
-	case <-ctx.Done():
-		return errUnavailable(ctx.Err())
-	}
-}
-
-// close waits until every reader is back, and closes them.
-func (rs *readers) close() error {
-	var errs []error
-	for range rs.n {
-		r := <-rs.idle
-		for i := range r.reads {
-			r.reads[i].close()
-		}
-		errs = append(errs, r.conn.Close())
-	}
-	close(rs.idle)
-	return errors.Join(errs...)
 }

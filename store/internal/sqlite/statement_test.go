@@ -1,4 +1,4 @@
-package store
+package sqlite
 
 import (
 	"bytes"
@@ -6,17 +6,20 @@ import (
 	"database/sql"
 	"math"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
-// mustPrepareHot prepares a statement on a connection of its own, as the store
+// settings are those of an ordinary connection.
+var settings = Connection{BusyTimeout: 5 * time.Second, CacheKiB: 2048}
+
+// mustPrepare prepares a statement on a connection of its own, as the store
 // does, and once more with the driver in between.
-func mustPrepareHot(t *testing.T, query string) (direct, driver *hot) {
+func mustPrepare(t *testing.T, query string) (direct, driver *Statement) {
 	t.Helper()
 	ctx := context.Background()
-	pool, _, err := openPool(&files{path: filepath.Join(t.TempDir(), "hot.db")}, 1)
+	pool, err := OpenPool(&Files{path: filepath.Join(t.TempDir(), "hot.db")}, 1, settings)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,14 +30,14 @@ func mustPrepareHot(t *testing.T, query string) (direct, driver *hot) {
 	if _, err := conn.ExecContext(ctx, `CREATE TABLE t (id INTEGER PRIMARY KEY, word TEXT NOT NULL UNIQUE)`); err != nil {
 		t.Fatal(err)
 	}
-	direct, driver = &hot{}, &hot{}
-	if err := prepareHot(ctx, conn, map[*hot]string{direct: query, driver: query}); err != nil {
+	direct, driver = &Statement{}, &Statement{}
+	if err := Prepare(ctx, conn, map[*Statement]string{direct: query, driver: query}); err != nil {
 		t.Fatal(err)
 	}
 	driver.direct = nil
 	t.Cleanup(func() {
-		direct.close()
-		driver.close()
+		direct.Close()
+		driver.Close()
 		if err := conn.Close(); err != nil {
 			t.Error(err)
 		}
@@ -48,7 +51,7 @@ func mustPrepareHot(t *testing.T, query string) (direct, driver *hot) {
 // TestADirectStatementReadsAndWritesWhatTheDriverDoes: the same bytes and the
 // same kinds come back on both ways, from nothing to more than every buffer.
 func TestADirectStatementReadsAndWritesWhatTheDriverDoes(t *testing.T) {
-	direct, driver := mustPrepareHot(t, `SELECT ?1, typeof(?1), coalesce(length(CAST(?1 AS BLOB)), -1), ?2`)
+	direct, driver := mustPrepare(t, `SELECT ?1, typeof(?1), coalesce(length(CAST(?1 AS BLOB)), -1), ?2`)
 	if (direct.direct == nil) == strings.HasPrefix(DriverName, "sqlite3") {
 		t.Fatalf("with the driver %s, called without it: %v", DriverName, direct.direct != nil)
 	}
@@ -64,8 +67,8 @@ func TestADirectStatementReadsAndWritesWhatTheDriverDoes(t *testing.T) {
 			size  int64
 			after int
 		}
-		read := func(h *hot) (a answer) {
-			found, err := h.one([]any{&a.value, &a.kind, &a.size, &a.after}, arg, 7)
+		read := func(h *Statement) (a answer) {
+			found, err := h.QueryRow([]any{&a.value, &a.kind, &a.size, &a.after}, arg, 7)
 			if err != nil || !found {
 				t.Fatalf("%.20q: found %v, %v", arg, found, err)
 			}
@@ -82,8 +85,8 @@ func TestADirectStatementReadsAndWritesWhatTheDriverDoes(t *testing.T) {
 			size  int64
 			after int
 		}
-		read := func(h *hot) (a answer) {
-			found, err := h.one([]any{&a.value, &a.kind, &a.size, &a.after}, arg, 7)
+		read := func(h *Statement) (a answer) {
+			found, err := h.QueryRow([]any{&a.value, &a.kind, &a.size, &a.after}, arg, 7)
 			if err != nil || !found {
 				t.Fatalf("%v: found %v, %v", arg, found, err)
 			}
@@ -98,22 +101,22 @@ func TestADirectStatementReadsAndWritesWhatTheDriverDoes(t *testing.T) {
 // TestADirectStatementNeverChangesAKind: an integer is not read from a text or
 // a float, nor a text from an integer or from nothing, on either way.
 func TestADirectStatementNeverChangesAKind(t *testing.T) {
-	direct, driver := mustPrepareHot(t, `SELECT CASE ?1 WHEN 0 THEN '12' WHEN 1 THEN 1.0 WHEN 2 THEN 12 ELSE NULL END`)
-	for name, h := range map[string]*hot{"direct": direct, "driver": driver} {
+	direct, driver := mustPrepare(t, `SELECT CASE ?1 WHEN 0 THEN '12' WHEN 1 THEN 1.0 WHEN 2 THEN 12 ELSE NULL END`)
+	for name, h := range map[string]*Statement{"direct": direct, "driver": driver} {
 		var text string
 		var number int64
 		for _, bad := range []struct {
 			which int
 			place any
 		}{{0, &number}, {1, &number}, {1, &text}, {2, &text}, {3, &number}, {3, &text}} {
-			if _, err := h.one([]any{bad.place}, bad.which); err == nil {
+			if _, err := h.QueryRow([]any{bad.place}, bad.which); err == nil {
 				t.Errorf("%s: value %d was read into a %T", name, bad.which, bad.place)
 			}
 		}
-		if _, err := h.one([]any{&number}, 2); err != nil || number != 12 {
+		if _, err := h.QueryRow([]any{&number}, 2); err != nil || number != 12 {
 			t.Errorf("%s: after the errors got %d, %v", name, number, err)
 		}
-		if _, err := h.one([]any{&number}, 1.5); err == nil {
+		if _, err := h.QueryRow([]any{&number}, 1.5); err == nil {
 			t.Errorf("%s: a float was bound", name)
 		}
 	}
@@ -121,56 +124,19 @@ func TestADirectStatementNeverChangesAKind(t *testing.T) {
 
 // TestADirectStatementFailsAsTheDriversDoes, says why, and works again.
 func TestADirectStatementFailsAsTheDriversDoes(t *testing.T) {
-	direct, driver := mustPrepareHot(t, `INSERT INTO t (word) VALUES (?)`)
-	for name, h := range map[string]*hot{"direct": direct, "driver": driver} {
-		if changed, err := h.run(name); err != nil || changed != 1 {
+	direct, driver := mustPrepare(t, `INSERT INTO t (word) VALUES (?)`)
+	for name, h := range map[string]*Statement{"direct": direct, "driver": driver} {
+		if changed, err := h.Exec(name); err != nil || changed != 1 {
 			t.Fatalf("%s: changed %d, %v", name, changed, err)
 		}
-		if err := h.put(name); err == nil || !strings.Contains(err.Error(), "UNIQUE constraint failed") {
+		if err := h.Run(name); err == nil || !strings.Contains(err.Error(), "UNIQUE constraint failed") {
 			t.Errorf("%s: a second %q: got %v", name, name, err)
 		}
-		if err := h.put(nil); err == nil || !strings.Contains(err.Error(), "NOT NULL constraint failed") {
+		if err := h.Run(nil); err == nil || !strings.Contains(err.Error(), "NOT NULL constraint failed") {
 			t.Errorf("%s: nothing: got %v", name, err)
 		}
-		if changed, err := h.run(name + " again"); err != nil || changed != 1 {
+		if changed, err := h.Exec(name + " again"); err != nil || changed != 1 {
 			t.Errorf("%s: afterwards changed %d, %v", name, changed, err)
-		}
-	}
-}
-
-// TestTheHotReadsArePlannedOnce: SQLite plans a statement anew for every value
-// whose parameter "might influence the choice of query plan", which costs
-// several times what the statement does. The C driver counts how often.
-func TestTheHotReadsArePlannedOnce(t *testing.T) {
-	ctx := context.Background()
-	s, err := Open(ctx, Options{Path: filepath.Join(t.TempDir(), "hot.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	conn, err := s.readPool.Conn(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	for _, query := range []string{accountSQL, offerSQL, paymentSQL} {
-		var h hot
-		if err := prepareHot(ctx, conn, map[*hot]string{&h: query}); err != nil {
-			t.Fatal(err)
-		}
-		defer h.close()
-		h.direct = nil
-		for range 3 {
-			if err := h.put("7123456789"); err != nil {
-				t.Fatal(err)
-			}
-		}
-		count := reflect.ValueOf(h.stmt).Elem().FieldByName("repreps")
-		if !count.IsValid() {
-			t.Skipf("the driver %s does not count", DriverName)
-		}
-		if got := count.Int(); got != 0 {
-			t.Errorf("planned anew %d times: %s", got, query)
 		}
 	}
 }

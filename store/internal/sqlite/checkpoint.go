@@ -1,4 +1,4 @@
-package store
+package sqlite
 
 import (
 	"context"
@@ -6,50 +6,64 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
-const (
-	checkpointEvery = 100 * time.Millisecond
-	// A WAL of restartFrames pages (128 MiB) is copied into the database, and the
-	// writer held for a moment, so that it starts afresh instead of growing for
-	// as long as the load lasts. The longer it is, the more often a page that is
-	// written again and again is copied but once, and the rarer the moments in
-	// which the disk has to take both.
-	restartFrames = 128 << 20 / 4096
-	// passiveEvery is how often a shorter one is copied, so that not much is
+// CheckpointPolicy says when the WAL is copied into the database, and how long
+// anybody waits for that.
+type CheckpointPolicy struct {
+	// Every is how often it is seen whether it is time for a checkpoint.
+	Every time.Duration
+	// A WAL of RestartPages is copied into the database, and the writer held for a
+	// moment, so that it starts afresh instead of growing for as long as the load
+	// lasts.
+	RestartPages int
+	// PassiveEvery is how often a shorter one is copied, so that not much is
 	// left to do when a server starts again.
-	passiveEvery = 5 * time.Second
-	// or as soon as nothing has been written for a while: a read has to look for
-	// each of its pages in all of the WAL that was not copied.
-	quietTicks = 5
-	// restartPatience bounds how long the writer is held for readers to end: a
-	// read of a request takes a tenth of a millisecond.
-	restartPatience = 5 * time.Millisecond
-	// Before that, what came meanwhile is copied in up to catchUps rounds, the last
-	// of which took less than caughtUp.
-	catchUps = 6
-	caughtUp = 2 * time.Millisecond
-	// saveAttempts is how often the WAL of a database that was lost is copied.
-	saveAttempts = 50
+	PassiveEvery time.Duration
+	// or when nothing has been written for QuietTicks times Every: a read has to
+	// look for each of its pages in all of the WAL that was not copied.
+	QuietTicks int
+	// RestartTimeout bounds how long the writer is held for readers to end.
+	RestartTimeout time.Duration
+	// Before that, what was written meanwhile is copied in up to CatchUps rounds,
+	// the last of which took less than CaughtUp.
+	CatchUps int
+	CaughtUp time.Duration
+	// SaveAttempts is how often the WAL of a database that was lost is copied.
+	SaveAttempts int
 	// After a restart that a long reader, such as a backup, did not allow, the
 	// writer is left alone for a pause that grows from the shortest to the longest.
-	shortestPause, longestPause = 200 * time.Millisecond, 5 * time.Second
-)
+	ShortestPause, LongestPause time.Duration
+}
 
-// checkpointer copies the WAL into the database on a connection of its own. On
+// CheckpointerOptions are what a Checkpointer needs.
+type CheckpointerOptions struct {
+	Files      *Files
+	Connection Connection
+	Policy     CheckpointPolicy
+	// Writer is locked while the WAL starts afresh. Nothing is written meanwhile.
+	Writer sync.Locker
+	// Write commits a statement in a transaction of the writer's.
+	Write func(ctx context.Context, statement string) error
+}
+
+// A Checkpointer copies the WAL into the database on a connection of its own. On
 // the writer's connection a checkpoint would leave an open statement behind,
 // after which commits are reported and never made.
-type checkpointer struct {
+type Checkpointer struct {
+	policy CheckpointPolicy
 	pool   *sql.DB
 	conn   *sql.Conn
-	files  *files
-	writer *writer
+	files  *Files
+	writer sync.Locker
+	write  func(ctx context.Context, statement string) error
 	stop   chan struct{}
 	done   chan struct{}
 
-	full      int                   // pages of a WAL that starts afresh
 	frames    int                   // in the WAL at the last tick
 	quiet     int                   // ticks since it was another number
 	restarted int                   // pages in the WAL when it was last let start afresh
@@ -60,20 +74,21 @@ type checkpointer struct {
 	failure   atomic.Pointer[error] // of a checkpoint, nil when all is well again
 }
 
-func startCheckpointer(ctx context.Context, f *files, w *writer) (*checkpointer, error) {
-	pool, err := newPool(f, vfs())
+// StartCheckpointer begins to make checkpoints.
+func StartCheckpointer(ctx context.Context, o CheckpointerOptions) (*Checkpointer, error) {
+	pool, err := OpenPool(o.Files, 1, o.Connection)
 	if err != nil {
 		return nil, err
 	}
-	c := &checkpointer{pool: pool, files: f, writer: w, full: restartFrames, stop: make(chan struct{}), done: make(chan struct{})}
+	c := &Checkpointer{policy: o.Policy, pool: pool, files: o.Files, writer: o.Writer, write: o.Write}
 	if err := c.connect(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("checkpoint connection: %w", err), pool.Close())
 	}
-	go c.run()
+	c.begin()
 	return c, nil
 }
 
-func (c *checkpointer) connect(ctx context.Context) (err error) {
+func (c *Checkpointer) connect(ctx context.Context) (err error) {
 	if c.conn, err = c.pool.Conn(ctx); err != nil {
 		return err
 	}
@@ -92,16 +107,27 @@ func (c *checkpointer) connect(ctx context.Context) (err error) {
 	return nil
 }
 
-func (c *checkpointer) run() {
+// begin starts the loop, and end ends it.
+func (c *Checkpointer) begin() {
+	c.stop, c.done = make(chan struct{}), make(chan struct{})
+	go c.run()
+}
+
+func (c *Checkpointer) end() {
+	close(c.stop)
+	<-c.done
+}
+
+func (c *Checkpointer) run() {
 	defer close(c.done)
-	ticker := time.NewTicker(checkpointEvery)
+	ticker := time.NewTicker(c.policy.Every)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-c.stop:
 			return
 		case <-ticker.C:
-			if err := c.files.check(); err != nil {
+			if err := c.files.Check(); err != nil {
 				c.save(context.Background())
 				continue
 			}
@@ -114,7 +140,7 @@ func (c *checkpointer) run() {
 
 // note keeps what a tick has come to, for whoever asks whether all is well. A
 // failure stays until a tick has found all well, and not only nothing to do yet.
-func (c *checkpointer) note(well bool, err error) {
+func (c *Checkpointer) note(well bool, err error) {
 	if err != nil {
 		c.failure.Store(&err)
 	} else if well {
@@ -122,8 +148,8 @@ func (c *checkpointer) note(well bool, err error) {
 	}
 }
 
-// err says why the last checkpoint failed, if it did.
-func (c *checkpointer) err() error {
+// Err says why the last checkpoint failed, if it did.
+func (c *Checkpointer) Err() error {
 	if failure := c.failure.Load(); failure != nil {
 		return *failure
 	}
@@ -132,26 +158,26 @@ func (c *checkpointer) err() error {
 
 // tick makes a checkpoint, if it is time for one and nobody else does. All is
 // well when one was made, or everything was copied before.
-func (c *checkpointer) tick(ctx context.Context) (well bool, err error) {
+func (c *Checkpointer) tick(ctx context.Context) (well bool, err error) {
 	w, err := c.checkpoint(ctx, "NOOP") // which only asks
 	if err != nil {
 		return false, err
 	}
-	full := w.frames >= c.full
+	full := w.frames >= c.policy.RestartPages
 	if full && w.frames == c.restarted && w.copied == w.frames {
 		return true, nil // it starts afresh with the next write, and is as long as it was until then
 	}
 	if c.quiet++; w.frames != c.frames {
 		c.frames, c.quiet = w.frames, 0
 	}
-	if !full && (w.copied == w.frames || c.quiet < quietTicks && time.Since(c.copiedAt) < passiveEvery) {
+	if !full && (w.copied == w.frames || c.quiet < c.policy.QuietTicks && time.Since(c.copiedAt) < c.policy.PassiveEvery) {
 		return w.copied == w.frames, nil
 	}
 	c.copiedAt = time.Now()
 	if statement := c.files.nextMark(); statement != "" {
 		// One that could not be written is written the next time; without it an older
 		// copy of the file is not told from this one, and nothing else is lost.
-		_ = c.writer.do(ctx, func(tx *wtx) error { return tx.gorm().Exec(statement).Error })
+		_ = c.write(ctx, statement)
 	}
 	w, err = c.checkpoint(ctx, "PASSIVE")
 	if err != nil || w.busy || !full || time.Now().Before(c.notBefore) {
@@ -165,9 +191,9 @@ func (c *checkpointer) tick(ctx context.Context) (well bool, err error) {
 
 // restart lets the WAL start afresh. It keeps the file, which the writer goes on
 // to fill from its start; truncating it would cost many times as long.
-func (c *checkpointer) restart(ctx context.Context) error {
-	c.writer.turn.Lock()
-	defer c.writer.turn.Unlock()
+func (c *Checkpointer) restart(ctx context.Context) error {
+	c.writer.Lock()
+	defer c.writer.Unlock()
 	for held := time.Now(); ; {
 		w, err := c.checkpoint(ctx, "RESTART")
 		if err != nil {
@@ -177,21 +203,21 @@ func (c *checkpointer) restart(ctx context.Context) error {
 			c.pause, c.restarted = 0, w.frames
 			return nil
 		}
-		if time.Since(held) > restartPatience {
-			c.pause = min(max(2*c.pause, shortestPause), longestPause)
+		if time.Since(held) > c.policy.RestartTimeout {
+			c.pause = min(max(2*c.pause, c.policy.ShortestPause), c.policy.LongestPause)
 			c.notBefore = time.Now().Add(c.pause)
 			return nil
 		}
-		time.Sleep(restartPatience / 50)
+		time.Sleep(c.policy.RestartTimeout / 50)
 	}
 }
 
 // catchUp copies what came while the WAL was copied, and what came meanwhile,
 // until there is next to nothing left to do while the writer is held.
-func (c *checkpointer) catchUp(ctx context.Context) error {
-	for range catchUps {
+func (c *Checkpointer) catchUp(ctx context.Context) error {
+	for range c.policy.CatchUps {
 		started := time.Now()
-		if _, err := c.checkpoint(ctx, "PASSIVE"); err != nil || time.Since(started) < caughtUp {
+		if _, err := c.checkpoint(ctx, "PASSIVE"); err != nil || time.Since(started) < c.policy.CaughtUp {
 			return err
 		}
 	}
@@ -205,7 +231,7 @@ type walState struct {
 }
 
 // checkpoint makes one and reads its answer to the end.
-func (c *checkpointer) checkpoint(ctx context.Context, mode string) (w walState, err error) {
+func (c *Checkpointer) checkpoint(ctx context.Context, mode string) (w walState, err error) {
 	err = c.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&w.busy, &w.frames, &w.copied)
 	if err != nil {
 		return walState{}, fmt.Errorf("checkpoint: %w", err)
@@ -215,7 +241,7 @@ func (c *checkpointer) checkpoint(ctx context.Context, mode string) (w walState,
 
 // save does once what can be done for a database whose files are not in their
 // places any more. What this process holds open may be the only copy.
-func (c *checkpointer) save(ctx context.Context) {
+func (c *Checkpointer) save(ctx context.Context) {
 	lost := c.files.lost.Load()
 	if lost == nil || c.files.own == 0 || c.saved {
 		return
@@ -254,18 +280,18 @@ func (c *checkpointer) save(ctx context.Context) {
 
 // copyAll copies all of the WAL into the database, as soon as nobody reads an
 // older state.
-func (c *checkpointer) copyAll(ctx context.Context, mode string) error {
-	for range saveAttempts {
+func (c *Checkpointer) copyAll(ctx context.Context, mode string) error {
+	for range c.policy.SaveAttempts {
 		w, err := c.checkpoint(ctx, mode)
 		if err != nil || !w.busy && w.copied == w.frames {
 			return err
 		}
-		time.Sleep(checkpointEvery)
+		time.Sleep(c.policy.Every)
 	}
 	return errors.New("somebody reads an older state of it all the time")
 }
 
-func (c *checkpointer) report(done string, err error) {
+func (c *Checkpointer) report(done string, err error) {
 	if err != nil {
 		err = fmt.Errorf("what the server has open could not be saved, do not end it before you have copied the files of /proc/%d/fd: %w", os.Getpid(), err)
 	} else {
@@ -275,7 +301,7 @@ func (c *checkpointer) report(done string, err error) {
 }
 
 // copyInto writes all that the database holds into a new file.
-func (c *checkpointer) copyInto(ctx context.Context, file string) (err error) {
+func (c *Checkpointer) copyInto(ctx context.Context, file string) (err error) {
 	made, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
@@ -288,38 +314,45 @@ func (c *checkpointer) copyInto(ctx context.Context, file string) (err error) {
 	if _, err := c.conn.ExecContext(ctx, "VACUUM INTO ?", file); err != nil {
 		return err
 	}
-	if err := removeMarks(made); err != nil {
+	if err := RemoveMarks(made); err != nil {
 		return err
 	}
-	return errors.Join(made.Sync(), syncFolder(file))
+	return errors.Join(made.Sync(), SyncFolder(file))
 }
 
-// abandon ends the loop and leaves the files alone.
-func (c *checkpointer) abandon() {
-	close(c.stop)
-	<-c.done
+// Abandon ends the loop and leaves the files alone.
+func (c *Checkpointer) Abandon() {
+	c.end()
 	c.save(context.Background())
 }
 
-// close ends the loop. The server, who then has the database for itself, makes a
+// Close ends the loop. The server, who then has the database for itself, makes a
 // last checkpoint, so that the file alone holds everything. Everybody else leaves
 // the WAL alone: truncating it takes the server's turn to write for as long as the
 // disk takes, and gives away what restart keeps. When there is no server, SQLite
 // itself does the same when the last connection is closed.
-func (c *checkpointer) close(server bool) (err error) {
-	close(c.stop)
-	<-c.done
+func (c *Checkpointer) Close(server bool) (err error) {
+	c.end()
 	if server {
 		_, err = c.checkpoint(context.Background(), "TRUNCATE")
 	}
 	return errors.Join(err, c.conn.Close(), c.pool.Close())
 }
 
-// walSize returns the size of the write-ahead log in bytes.
-func walSize(path string) int64 {
+// WALBytes returns the size of the write-ahead log in bytes.
+func WALBytes(path string) int64 {
 	info, err := os.Stat(path + "-wal")
 	if err != nil {
 		return 0
 	}
 	return info.Size()
+}
+
+// SyncFolder sees to disk that a file has its name.
+func SyncFolder(file string) error {
+	folder, err := os.Open(filepath.Dir(file))
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }

@@ -1,6 +1,6 @@
 //go:build cgo
 
-package store
+package sqlite
 
 import (
 	"bytes"
@@ -8,7 +8,6 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
@@ -18,13 +17,12 @@ import (
 // with ours, and a cache so small that a transaction has to write before its end.
 func mustOpenOn(t *testing.T, path string, ours bool) *sql.Conn {
 	t.Helper()
-	extra := url.Values{}
-	if ours {
-		if extra = vfs(); extra == nil {
-			t.Fatal("our file system cannot be used with this SQLite")
-		}
+	c := settings
+	c.BatchWAL = ours
+	if ours && !registerBatchingVFS() {
+		t.Fatal("our file system cannot be used with this SQLite")
 	}
-	pool, err := sql.Open(DriverName, DSN(path, extra))
+	pool, err := sql.Open(DriverName, c.DSN(path))
 	if err != nil {
 		t.Fatal(err)
 	}

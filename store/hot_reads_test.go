@@ -1,0 +1,69 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"path/filepath"
+	"reflect"
+	"testing"
+)
+
+// TestTheHotReadsArePlannedOnce: SQLite plans a statement anew for every value
+// whose parameter "might influence the choice of query plan", which costs
+// several times what the statement does. The C driver counts how often.
+func TestTheHotReadsArePlannedOnce(t *testing.T) {
+	ctx := context.Background()
+	s, err := Open(ctx, Options{Path: filepath.Join(t.TempDir(), "hot.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	conn, err := s.readPool.Conn(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for _, query := range hotReadSQL {
+		times, known, err := plannedAnew(ctx, conn, query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !known {
+			t.Skipf("the driver %s does not count", DriverName)
+		}
+		if times != 0 {
+			t.Errorf("planned anew %d times: %s", times, query)
+		}
+	}
+}
+
+// plannedAnew runs a query three times on one statement of the driver's.
+func plannedAnew(ctx context.Context, conn interface{ Raw(func(any) error) error }, query string) (times int64, known bool, err error) {
+	err = conn.Raw(func(raw any) (err error) {
+		stmt, err := raw.(driver.ConnPrepareContext).PrepareContext(ctx, query)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, stmt.Close()) }()
+		for range 3 {
+			rows, err := stmt.(driver.StmtQueryContext).QueryContext(ctx, []driver.NamedValue{{Ordinal: 1, Value: "7123456789"}})
+			if err != nil {
+				return err
+			}
+			if err := rows.Next(make([]driver.Value, len(rows.Columns()))); !errors.Is(err, io.EOF) {
+				return errors.Join(err, rows.Close(), errors.New("there is a row"))
+			}
+			if err := rows.Close(); err != nil {
+				return err
+			}
+		}
+		count := reflect.ValueOf(stmt).Elem().FieldByName("repreps")
+		if known = count.IsValid(); known {
+			times = count.Int()
+		}
+		return nil
+	})
+	return times, known, err
+}

@@ -1,0 +1,6 @@
+//go:build !cgo
+
+package sqlite
+
+// DisableMemoryStatistics is for the C build of SQLite.
+func DisableMemoryStatistics() {}
