@@ -286,8 +286,8 @@ func breakOne(n int64) string {
 	return fmt.Sprintf("%d accounts break one", n)
 }
 
-// writeNew makes a file that others see only when it is whole. It holds personal
-// data: nobody else may read it.
+// writeNew writes a file that becomes visible only when it is complete. It
+// contains personal data, so only its owner may read it.
 func writeNew(path string, write func(io.Writer) error) (err error) {
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("%s exists and is not overwritten", path)
@@ -516,7 +516,7 @@ func (p *program) printHistory(events []store.AccountChange, zone *time.Location
 	return t.flush()
 }
 
-// madeBy is when somebody changed an account, and who.
+// madeBy is the time and the actor of a change of an account.
 func madeBy(c *store.AccountChange, zone *time.Location) string {
 	if c == nil {
 		return "not recorded"

@@ -51,9 +51,9 @@ Every command reads the configuration (config.yaml unless --config or TOLEM_CONF
 
 Exit codes: 0 done; 1 the answer is no, or something differs; 2 wrong usage.`
 
-// Run runs the program once. args are without the program's name; env is in
-// the form of os.Environ. What is wrong has been printed when it returns;
-// [ExitCode] turns the error into the process's exit code.
+// Run runs the program once. args are without the program's name; env is in the
+// form of os.Environ. Run prints its errors before it returns; [ExitCode] turns
+// the error into the process's exit code.
 //
 // When ctx ends, serve drains and returns nil, and every other command stops.
 func Run(ctx context.Context, args, env []string, stdio Stdio) error {
@@ -145,7 +145,7 @@ func commandPath(parsed *kong.Context, err error) string {
 // versionFlag prints the version and ends the program.
 type versionFlag bool
 
-// BeforeReset is called by kong when the flag is met.
+// kong calls BeforeReset when it parses the flag.
 func (versionFlag) BeforeReset(app *kong.Kong) error {
 	fmt.Fprintf(app.Stdout, "tolem %s\n", version())
 	app.Exit(0)

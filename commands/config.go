@@ -8,12 +8,13 @@ import (
 	"tolem/platform"
 )
 
-// configCommands look at the configuration.
+// configCommands inspect the configuration.
 type configCommands struct {
 	Check configCheckCommand `cmd:"" help:"Print the effective configuration with secrets hidden, or what is wrong with it."`
 }
 
-// configCheckCommand tells whether a server would start on the configuration.
+// configCheckCommand checks whether a server would start with the
+// configuration.
 type configCheckCommand struct {
 	Running  bool   `help:"Print what the running server runs with instead, and exit 1 if a start now would take anything else."`
 	AdminURL string `name:"admin-url" placeholder:"URL" help:"With --running: the server's admin listener. Default: admin.listen of the configuration."`
@@ -76,7 +77,7 @@ func (c configCheckCommand) compare(ctx context.Context, p *program, cfg *config
 	return nil
 }
 
-// running asks the server.
+// running requests the configuration of the running server.
 func (c configCheckCommand) running(ctx context.Context, cfg *config.Config) (string, error) {
 	base := c.AdminURL
 	if base == "" {

@@ -15,7 +15,7 @@ import (
 // check that takes longer than theirs.
 const healthcheckTime = 3 * time.Second
 
-// healthcheckCommand asks a running server.
+// healthcheckCommand checks the health of a running server.
 type healthcheckCommand struct{}
 
 // Help is shown by --help.

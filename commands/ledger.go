@@ -166,8 +166,8 @@ func eachBalance(ctx context.Context, b books, prefix string, yield func(store.B
 	}
 }
 
-// balanceList prints balances as they come, and at the end, for people, their
-// sums.
+// balanceList prints balances as they are read; the table for people ends with
+// their sums.
 type balanceList struct {
 	list *list
 	sums map[string]store.Balance // by currency

@@ -4,5 +4,5 @@ package commands
 
 import "io"
 
-// evenly is about Linux.
-func evenly(w io.Writer) io.Writer { return w }
+// inExtents has an effect on Linux only.
+func inExtents(w io.Writer) io.Writer { return w }

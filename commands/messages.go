@@ -131,7 +131,7 @@ func (c *messagesShowCommand) Run(ctx context.Context, p *program) error {
 	})
 }
 
-// readStored reads a provider's stored message anew.
+// readStored parses a stored message of a provider again.
 func readStored(m store.StoredMessage, body []byte) (topup.Event, error) {
 	switch {
 	case m.Provider == highhelp.Provider && m.Source == topup.SourceInfo:

@@ -17,7 +17,7 @@ import (
 // paymentPage is how many payments are read at a time.
 const paymentPage = 500
 
-// paymentsCommands look at payments.
+// paymentsCommands show and correct payments.
 type paymentsCommands struct {
 	List   paymentsListCommand   `cmd:"" help:"List payments, the newest first."`
 	Show   paymentsShowCommand   `cmd:"" help:"Show a payment with its whole timeline."`
@@ -300,8 +300,8 @@ func happened(payment *topup.Payment, entry store.TimelineEntry) string {
 	return text
 }
 
-// answered is what the provider answered when it was asked for a payment's
-// status, compared with what was asked.
+// answered shows the provider's last status response for a payment, compared
+// with what was requested.
 func answered(payment *topup.Payment, a *store.StatusAnswer) string {
 	text := fmt.Sprintf("%s: HTTP status %d, status %s", topup.SourceInfo, a.HTTPStatus, orDash(a.Status))
 	if reason := strings.TrimSpace(a.Code + " " + a.Message); reason != "" {

@@ -65,7 +65,7 @@ func (p *program) config(needs config.Secrets) (*config.Config, error) {
 	return cfg, nil
 }
 
-// warn tells people about what stops nothing.
+// warn prints a warning: a problem that does not stop the command.
 func (p *program) warn(warnings ...string) {
 	for _, warning := range warnings {
 		fmt.Fprintf(p.stdio.Err, "tolem: warning: %s\n", warning)
@@ -84,8 +84,9 @@ func storeOptions(cfg *config.Config) store.Options {
 	return o
 }
 
-// openStore opens the configured database beside whoever uses it. One that must
-// exist is neither created nor migrated: a mistyped path is not an empty book.
+// openStore opens the configured database while other processes may use it. A
+// database that must exist is neither created nor migrated, so that a mistyped
+// path does not become an empty database.
 func openStore(ctx context.Context, cfg *config.Config, existing bool) (*store.Store, error) {
 	o := storeOptions(cfg)
 	o.Existing = existing
@@ -99,13 +100,13 @@ type books struct {
 }
 
 // withBooks loads the configuration, opens the database, which must exist,
-// works on it and closes it again. The checks, of what needs the configuration
-// alone, come before the database is opened.
+// works on it and closes it again. The checks, which need only the
+// configuration, run before the database is opened.
 func (p *program) withBooks(ctx context.Context, work func(books) error, checks ...func(*config.Config) error) error {
 	return p.onBooks(ctx, true, work, checks)
 }
 
-// withNewBooks is withBooks for what may be the first to come to the database.
+// withNewBooks is withBooks for commands that may create the database.
 func (p *program) withNewBooks(ctx context.Context, work func(books) error) error {
 	return p.onBooks(ctx, false, work, nil)
 }
@@ -128,7 +129,7 @@ func (p *program) onBooks(ctx context.Context, existing bool, work func(books) e
 	return store.ExplainDamage(work(books{s, cfg}))
 }
 
-// adminToken is the admin token with which the commands ask a running server.
+// adminToken is the admin token with which the commands call a running server.
 func adminToken(cfg *config.Config) (string, error) {
 	for _, token := range cfg.Admin.Tokens {
 		if token.Role == config.RoleAdmin || token.Role == config.RoleRead {
@@ -154,7 +155,7 @@ func (p *program) printJSON(value any) error {
 	return nil
 }
 
-// table prints rows in columns; rows come as cells.
+// table prints rows in columns.
 type table struct{ writer *tabwriter.Writer }
 
 // table starts a table with a heading.

@@ -25,7 +25,7 @@ import (
 // sandboxDrain bounds how long a stopping sandbox waits for alerts.
 const sandboxDrain = 5 * time.Second
 
-// sandboxCommand plays the providers.
+// sandboxCommand simulates the providers.
 type sandboxCommand struct {
 	Listen   string `default:"127.0.0.1:8090" placeholder:"ADDRESS" help:"Where it listens; highhelp.base_url must name it. Default: ${default}."`
 	Chaos    bool   `help:"Post every alert up to three times, and in any order."`
@@ -53,7 +53,7 @@ Example:
   tolem sandbox            # and open http://127.0.0.1:8090/`
 }
 
-// Run plays until ctx ends.
+// Run serves the sandbox until ctx ends.
 func (c *sandboxCommand) Run(ctx context.Context, p *program) error {
 	cfg, err := p.config(config.ProviderKeys)
 	if err != nil {

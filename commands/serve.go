@@ -30,8 +30,8 @@ const (
 	// drainTime bounds how long a stop waits for requests under way.
 	drainTime = 20 * time.Second
 
-	// turnTime bounds the question whose turn it is to do the regular work.
-	turnTime = 10 * time.Second
+	// leaderTimeout bounds the query whether this process is the leader.
+	leaderTimeout = 10 * time.Second
 )
 
 // serveCommand is the main job.
@@ -118,7 +118,7 @@ func newLogger(c config.Log, w io.Writer) *zap.Logger {
 	if c.Format == config.LogConsole {
 		encoder = zapcore.NewConsoleEncoder(encoding)
 	}
-	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(evenly(w))), level))
+	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(inExtents(w))), level))
 }
 
 // server is an open store with its listeners.
@@ -133,8 +133,8 @@ type server struct {
 	merchant net.Listener // nil unless configured
 }
 
-// startServer opens the store and binds the listeners, so that whoever knows
-// an address of it can connect. The caller runs it, which also closes it.
+// startServer opens the store and binds the listeners, so that clients can
+// connect. The caller runs it, which also closes it.
 func startServer(ctx context.Context, cfg *config.Config, log *zap.Logger) (s *server, err error) {
 	s = &server{cfg: cfg, log: log}
 	defer func() {
@@ -248,9 +248,9 @@ func (s *server) run(ctx context.Context) error {
 	return err
 }
 
-// shutdown stops accepting and waits for requests under way, the public side
-// first, so that the admin side can be asked until the end. A request that
-// outlives the bound is cut off: it was not acknowledged.
+// shutdown stops accepting and waits for requests under way, the public
+// listener first, so that the admin listener answers until the end. A request
+// that outlives the bound is cut off: it was not acknowledged.
 func (s *server) shutdown(sides ...*http.Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
@@ -295,24 +295,25 @@ func (s *server) sweep(ctx context.Context) {
 	}
 }
 
-// ours asks whether the regular work is this server's to do. It is asked before
-// every piece of it: on PostgreSQL another server may have taken over.
-func (s *server) ours(ctx context.Context) bool {
-	asking, cancel := context.WithTimeout(ctx, turnTime)
+// isLeader reports whether this process does the background jobs. It is called
+// before every step of them: on PostgreSQL another server may have become the
+// leader.
+func (s *server) isLeader(ctx context.Context) bool {
+	asking, cancel := context.WithTimeout(ctx, leaderTimeout)
 	defer cancel()
-	ours, err := s.store.Sweeps(asking)
+	leader, err := s.store.Sweeps(asking)
 	if err != nil && ctx.Err() == nil {
 		s.log.Warn("ask whose turn the regular work is", zap.Error(err))
 	}
-	if s.sweeping.Swap(ours) != ours {
-		s.log.Info("the regular work", zap.Bool("ours", ours))
+	if s.sweeping.Swap(leader) != leader {
+		s.log.Info("the regular work", zap.Bool("ours", leader))
 	}
-	return ours
+	return leader
 }
 
-// expire marks payments that nobody has claimed in time.
+// expire marks payments that have had no result in time.
 func (s *server) expire(ctx context.Context) {
-	if !s.ours(ctx) {
+	if !s.isLeader(ctx) {
 		return
 	}
 	n, err := s.store.ExpirePending(ctx)
@@ -330,7 +331,7 @@ func (s *server) prune(ctx context.Context) {
 		{"drop old idempotency keys", s.store.SweepIdempotency},
 		{"forget servers that are gone", func(ctx context.Context) (int, error) { return 0, s.store.SweepWriters(ctx) }},
 	} {
-		if !s.ours(ctx) {
+		if !s.isLeader(ctx) {
 			return
 		}
 		n, err := work.do(ctx)

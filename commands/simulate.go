@@ -28,7 +28,7 @@ const (
 	listedPage = 200 // payments asked for at once
 )
 
-// simulateCommands play platforms.
+// simulateCommands simulate platforms.
 type simulateCommands struct {
 	Kaspi simulateKaspiCommand `cmd:"" help:"Top up a contract as JetPay does for Kaspi: verify, check_deposit, callback."`
 }
@@ -39,7 +39,7 @@ type serverFlags struct {
 	AdminURL string `name:"admin-url" placeholder:"URL" help:"The server's admin listener, asked for what the ledger says. Default: admin.listen of the configuration."`
 }
 
-// simulateKaspiCommand plays JetPay.
+// simulateKaspiCommand simulates JetPay.
 type simulateKaspiCommand struct {
 	serverFlags
 	Customer    string `placeholder:"C" help:"The customer's id, as the payer would type it. Needed, with --entity, unless --accounts is given."`
@@ -82,7 +82,7 @@ func (c *simulateKaspiCommand) Validate() error {
 	return nil
 }
 
-// Run plays.
+// Run runs the simulation.
 func (c *simulateKaspiCommand) Run(ctx context.Context, p *program) error {
 	cfg, err := p.config(config.ProviderKeys | config.AdminTokens)
 	if err != nil {
@@ -166,9 +166,9 @@ func (f serverFlags) publicURL(cfg *config.Config) (string, error) {
 	return "http://" + address, err
 }
 
-// adminClient makes a client for the server's admin API and tries it. When it
-// was not named and cannot be reached, that is said once, and the client is
-// nil: the ledger is not asked.
+// adminClient makes a client for the server's admin API and tries it. When its
+// address was not given and it cannot be reached, one warning is printed and
+// the client is nil: the ledger is not compared.
 func (f serverFlags) adminClient(ctx context.Context, p *program, cfg *config.Config) (*platform.AdminClient, error) {
 	client, err := f.tryAdmin(ctx, cfg)
 	if err == nil {
@@ -222,7 +222,7 @@ func (s *simulation) topUp(currency string) platform.TopUp {
 	}
 }
 
-// one plays a single top-up and shows everything.
+// one simulates a single top-up and prints every exchange.
 func (s *simulation) one(ctx context.Context) error {
 	before, err := s.balance(ctx)
 	if err != nil {
@@ -240,7 +240,7 @@ func (s *simulation) one(ctx context.Context) error {
 	return playing
 }
 
-// show prints one exchange: what was posted where, and what came back.
+// show prints one exchange: the request, its address and the answer.
 func (s *simulation) show(n int, x platform.Exchange) {
 	out := s.stdio.Out
 	fmt.Fprintf(out, "%d. %s: POST %s%s\n%s\n", n, x.Message, s.base, platform.Path, short(x.Request))
@@ -342,7 +342,7 @@ func flagList(flags []string) string {
 	return " (" + strings.Join(flags, ", ") + ")"
 }
 
-// judge compares a payment with what was asked for.
+// judge compares a payment with the request.
 func (s *simulation) judge(payment platform.PaymentView) error {
 	credited := payment.Credited != nil && payment.Credited.Amount == s.command.Amount && payment.Status == topup.StatusSucceeded
 	refused := payment.Credited == nil && payment.Status == topup.StatusDeclined
@@ -355,8 +355,8 @@ func (s *simulation) judge(payment platform.PaymentView) error {
 	return nil
 }
 
-// load plays many top-ups, measures them, and compares what was acknowledged
-// with what is booked.
+// load simulates many top-ups, measures them, and compares what was
+// acknowledged with what is booked.
 func (s *simulation) load(ctx context.Context) error {
 	options := platform.LoadOptions{
 		TopUp: s.topUp(""), Contracts: s.contracts, Count: cmp.Or(s.command.Count, len(s.contracts)), Concurrency: max(s.command.Concurrency, 1),
@@ -390,7 +390,8 @@ func (s *simulation) load(ctx context.Context) error {
 	return errors.Join(failure, s.compare(ctx, summary.Acknowledged, begun.Add(-time.Hour), before, options.TopUp.Currency))
 }
 
-// currency asks the server for the account's currency, as the platform would.
+// currency reads the account's currency from the server's answer to verify, as
+// the platform would.
 func (s *simulation) currency(ctx context.Context) (string, error) {
 	body, err := s.player.Project.Verify(s.command.Customer)
 	if err != nil {
@@ -446,7 +447,7 @@ func (t *table) latency(name string, l platform.Latency) {
 	t.row(name, strconv.Itoa(l.Count), shortly(l.P50), shortly(l.P99), shortly(l.Max))
 }
 
-// compare looks every acknowledged callback up in the books.
+// compare searches every acknowledged callback in the books.
 func (s *simulation) compare(ctx context.Context, acknowledged []string, since time.Time, before int64, currency string) error {
 	missing := make(map[string]bool, len(acknowledged))
 	for _, id := range acknowledged {

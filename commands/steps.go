@@ -66,7 +66,7 @@ func (c *paymentsCloseCommand) Run(ctx context.Context, p *program) error {
 	})
 }
 
-// paymentsRecordCommand credits money that no message told of.
+// paymentsRecordCommand credits money that no message has reported.
 type paymentsRecordCommand struct {
 	operator
 	jsonFlag

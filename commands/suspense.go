@@ -13,7 +13,7 @@ import (
 // suspensePage is how many items are read at a time.
 const suspensePage = 500
 
-// suspenseCommands resolve money that belongs to nobody yet.
+// suspenseCommands allocate or return the money in suspense.
 type suspenseCommands struct {
 	List   suspenseListCommand   `cmd:"" help:"List money in suspense, the oldest first."`
 	Assign suspenseAssignCommand `cmd:"" help:"Give the money of an item to a contract."`

@@ -7,12 +7,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// takeTurns makes the threads of this process wait for their turn when they wake
-// up, instead of interrupting who runs: each request wakes several, and on busy
-// processors a tenth of the work for one was changing over between them. With a
-// processor free nothing changes. Threads that come later inherit it. What an
-// administrator has chosen, another policy or a nice value, is kept; where Linux
-// refuses, all is as before. It reports whether it changed anything.
+// takeTurns sets the scheduling policy of the threads of this process to
+// SCHED_BATCH, so that a thread that wakes up does not preempt a running one:
+// each request wakes several threads, and on busy processors a tenth of its
+// work was switching between them. With an idle processor nothing changes.
+// Later threads inherit the policy. A policy or nice value that an
+// administrator has set is kept; if Linux refuses, nothing changes. It reports
+// whether it changed anything.
 func takeTurns() (took bool) {
 	for changed := true; changed; { // a thread may start others meanwhile
 		changed = false
