@@ -18,10 +18,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A virtual machine stands still when its host gives its processors to somebody
-// else. Nothing on it, however fast, answers then. What that does to p99 is told
-// beside it: a process with a thread of real-time priority, which wants to run
-// every lookEvery and has next to nothing to do, tells how late it was.
+// A virtual machine stalls when its host gives its processors to another guest.
+// Nothing on it, however fast, answers then. The effect on p99 is measured by a
+// process with a thread of real-time priority, which should run every
+// lookEvery, has almost nothing to do, and reports how late it was.
 
 const (
 	lookEvery = 500 * time.Microsecond
@@ -30,14 +30,14 @@ const (
 	leastStandstill = time.Millisecond
 )
 
-// stood is how long the machine stood still while it was looked, which is never
-// where the right to look is missing.
+// stood is how long the machine stalled during the measurement; always zero
+// without the permission to measure.
 type stood struct {
 	Times   []time.Duration // of each standstill
 	Elapsed time.Duration
 }
 
-// share is the part of the time in which the machine stood still.
+// share is the fraction of the time in which the machine stalled.
 func (s stood) share() float64 {
 	var all time.Duration
 	for _, one := range s.Times {
@@ -46,11 +46,11 @@ func (s stood) share() float64 {
 	return float64(all) / float64(max(1, s.Elapsed))
 }
 
-// least is what the given percentile of any server's times is at least, if it has
-// this top rate and gets half of it at even distances: who is due while the
-// machine stands still waits for the rest of that, and then until those who were
-// due before are done. At half of the top rate that takes as long again as the
-// standstill, and the wait falls from all of it to nothing, evenly.
+// least is what the given percentile of any server's times is at least, if it
+// has this top rate and gets half of it at even distances: a request that is
+// due during a stall waits for the rest of the stall, and then for the requests
+// that were due before it. At half of the top rate that takes as long again as
+// the stall, and the wait falls linearly to zero.
 func (s stood) least(share float64) time.Duration {
 	if len(s.Times) == 0 {
 		return 0
@@ -88,7 +88,7 @@ func (s stood) String() string {
 	return text
 }
 
-// lookout is the process that looks.
+// lookout is the process that measures stalls.
 type lookout struct {
 	command *exec.Cmd
 	stop    io.Closer
@@ -112,15 +112,15 @@ func startLookout() (*lookout, error) {
 	return l, l.command.Start()
 }
 
-// end ends the looking and tells what was seen.
+// end ends the measurement and returns its result.
 func (l *lookout) end() (s stood, err error) {
 	err = errors.Join(l.stop.Close(), json.NewDecoder(l.told).Decode(&s))
 	return s, errors.Join(err, l.command.Wait())
 }
 
-// lookOut is that process: it looks until its input ends. Without the right to
-// real-time priority it says so and sees nothing, as it would take its own wait
-// for a processor for the machine's.
+// lookOut is that process: it measures until its input ends. Without the
+// permission for real-time priority it reports that and measures nothing, as it
+// could not distinguish its own wait for a processor from a stall.
 func lookOut(in io.Reader, out io.Writer) error {
 	ended := make(chan struct{})
 	go func() {
@@ -144,8 +144,8 @@ func lookOut(in io.Reader, out io.Writer) error {
 			return json.NewEncoder(out).Encode(s)
 		default:
 		}
-		// Raw: the runtime is told of no wait, so that it does not give the
-		// place of this thread to another one and wake that up for it.
+		// Raw: the runtime does not notice the wait, so that it does not hand
+		// this thread's processor to another one and wake that up.
 		if _, _, errno := unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&pause)), 0, 0); errno != 0 && errno != unix.EINTR {
 			return errno
 		}

@@ -29,20 +29,20 @@ type commandLine struct {
 	Version versionFlag `help:"Print the version and exit."`
 
 	Serve       serveCommand       `cmd:"" help:"Migrate the database and serve until SIGINT or SIGTERM."`
-	Check       configCommands     `cmd:"" name:"config" help:"Look at the configuration."`
-	Migrate     migrateCommand     `cmd:"" help:"Bring the database to this program's schema and exit."`
-	Healthcheck healthcheckCommand `cmd:"" help:"Ask the running server whether it can serve."`
-	Backup      backupCommand      `cmd:"" help:"Make a consistent copy of the database while it is in use, and check it."`
-	Accounts    accountsCommands   `cmd:"" help:"Import and look at accounts."`
+	Check       configCommands     `cmd:"" name:"config" help:"Check and print the configuration."`
+	Migrate     migrateCommand     `cmd:"" help:"Migrate the database to this program's schema and exit."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Check that the running server is alive."`
+	Backup      backupCommand      `cmd:"" help:"Make a consistent copy of the database while it is in use, and verify it."`
+	Accounts    accountsCommands   `cmd:"" help:"Import, export and show accounts."`
 	Payments    paymentsCommands   `cmd:"" help:"Find payments; credit, record, recall and close them."`
-	Suspense    suspenseCommands   `cmd:"" help:"Resolve money that is credited to nobody yet."`
-	Messages    messagesCommands   `cmd:"" help:"Look at the providers' stored messages; suspend money of them that never posted."`
+	Suspense    suspenseCommands   `cmd:"" help:"Resolve money that is not allocated to a contract."`
+	Messages    messagesCommands   `cmd:"" help:"Show the providers' stored messages; put their unposted money into suspense."`
 	Ledger      ledgerCommands     `cmd:"" help:"Check, correct and export the books."`
 	Sign        signCommand        `cmd:"" help:"Sign a JetPay body."`
 	Verify      verifyCommand      `cmd:"" help:"Check the signature of a JetPay body."`
 	Replay      replayCommand      `cmd:"" help:"Post recorded fixtures and compare the answers."`
-	Simulate    simulateCommands   `cmd:"" help:"Play a payment platform against a server."`
-	Sandbox     sandboxCommand     `cmd:"" help:"Play HighHelp and the Kaspi kiosk, with pages to pay on."`
+	Simulate    simulateCommands   `cmd:"" help:"Simulate a payment platform."`
+	Sandbox     sandboxCommand     `cmd:"" help:"Simulate HighHelp and the Kaspi kiosk, with payment pages."`
 }
 
 const about = `Takes account top-ups from payment platforms and keeps them in a double-entry ledger that credits exactly once.

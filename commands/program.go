@@ -219,10 +219,10 @@ func (d *dayFlag) Decode(ctx *kong.DecodeContext) error {
 
 // operator is who does it and why; both are recorded with what was done.
 type operator struct {
-	Reason string `required:"" placeholder:"TEXT" help:"Why; recorded in the journal."`
-	Actor  string `placeholder:"NAME" help:"Who; recorded in the journal. Default: the variable TOLEM_ACTOR, else the system's user."`
+	Reason string `required:"" placeholder:"TEXT" help:"The reason; recorded in the journal."`
+	Actor  string `placeholder:"NAME" help:"The actor; recorded in the journal. Default: the variable TOLEM_ACTOR, else the system's user."`
 
-	Effective dayFlag `placeholder:"D" help:"The day on which it counts, such as 2026-11-29: its first instant in the configured timezone. Default: now. Not in the future, not before what it undoes, and not in a closed period (books_closed_to)."`
+	Effective string `placeholder:"D" help:"The effective date, such as 2026-11-29: its first instant in the configured timezone. Default: now. Not in the future, not before what it undoes, and not in a closed period (books_closed_to)."`
 }
 
 // Validate is called by kong: an empty reason is no reason.
@@ -259,7 +259,7 @@ func (p *program) by(o operator, zone *time.Location) (store.By, error) {
 
 // span is a period of time on the command line.
 type span struct {
-	From condition `placeholder:"T" help:"From this time on: RFC 3339 (2026-11-01T09:30:00+05:00), or a date (2026-11-01), which means the start of that day in the configured timezone."`
+	From condition `placeholder:"T" help:"From this time: RFC 3339 (2026-11-01T09:30:00+05:00), or a date (2026-11-01), which means the start of that day in the configured timezone."`
 	To   condition `placeholder:"T" help:"Before this time: RFC 3339, or a date, which means the end of that day, so that --from and --to of one date are that day."`
 }
 

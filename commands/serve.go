@@ -39,11 +39,11 @@ type serveCommand struct{}
 
 // Help is shown by --help.
 func (serveCommand) Help() string {
-	return `Opens the configured database, migrates it, and serves the provider routes on listen and the admin API on admin.listen. A SQLite file is created when it is missing and has one server; a second one is refused. A PostgreSQL database must exist and has any number of servers, one of which does the regular work for all.
+	return `Opens the configured database, migrates it, and serves the provider routes on listen and the admin API on admin.listen. A SQLite file is created when it is missing and has one server; a second one is refused. A PostgreSQL database must exist and may have any number of servers, one of which, the leader, does the background jobs.
 
-In development an empty database is filled with the configured demo data first. Production refuses a database that ever was.
+In development an empty database is filled with the configured demo data first. Production refuses a database that ever had demo data.
 
-SIGINT or SIGTERM: no new connections, requests under way are answered, everything is on disk, exit code 0; so too while it still starts. A second signal ends the program at once; what was acknowledged is on disk even then. SIGHUP is ignored, with a line in the log; so is SIGPIPE, which comes when the reader of the log is gone.
+SIGINT or SIGTERM, also during the start: no new connections, requests in progress are answered, everything is on disk, exit code 0. A second signal ends the program at once; what was acknowledged is on disk even then. SIGHUP is ignored, with a line in the log; so is SIGPIPE, which is sent when the reader of the log has ended.
 
 Example:
 

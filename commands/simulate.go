@@ -36,27 +36,27 @@ type simulateCommands struct {
 // serverFlags say which running server is meant.
 type serverFlags struct {
 	URL      string `name:"url" placeholder:"URL" help:"The server's public listener. Default: listen of the configuration."`
-	AdminURL string `name:"admin-url" placeholder:"URL" help:"The server's admin listener, asked for what the ledger says. Default: admin.listen of the configuration."`
+	AdminURL string `name:"admin-url" placeholder:"URL" help:"The server's admin listener, for the ledger. Default: admin.listen of the configuration."`
 }
 
 // simulateKaspiCommand simulates JetPay.
 type simulateKaspiCommand struct {
 	serverFlags
-	Customer    string `placeholder:"C" help:"The customer's id, as the payer would type it. Needed, with --entity, unless --accounts is given."`
+	Customer    string `placeholder:"C" help:"The customer's id, as the payer would type it. Required, with --entity, unless --accounts is given."`
 	Entity      string `placeholder:"E" help:"The contract's id."`
-	Accounts    string `placeholder:"FILE" help:"Top up the open contracts of a file of account records, as accounts import takes it, in turn."`
+	Accounts    string `placeholder:"FILE" help:"Top up the open contracts of a file of account records, one after another."`
 	Amount      int64  `required:"" placeholder:"N" help:"In minor units: 10000 is 100.00 tenge."`
 	Outcome     string `enum:"success,decline" default:"success" help:"How the payment ends: ${enum}."`
-	Project     string `placeholder:"ID" help:"The project to play. Not needed when one is configured."`
-	Count       int    `default:"0" placeholder:"N" help:"Make a load of N top-ups and measure it. Default with --accounts: one for each contract."`
+	Project     string `placeholder:"ID" help:"The project to simulate. Not needed when only one is configured."`
+	Count       int    `default:"0" placeholder:"N" help:"Simulate N top-ups and measure them. Default with --accounts: one for each contract."`
 	Concurrency int    `default:"0" placeholder:"N" help:"With --count or --accounts: how many run at once."`
 }
 
 // Help is shown by --help.
 func (simulateKaspiCommand) Help() string {
-	return `Signs with the configured secret of the project. Prints the three exchanges and then what the ledger says, which it asks the admin API with the first configured token of role admin or read. Exits 1 when the outcome is not the one asked for.
+	return `Signs with the configured secret of the project. Prints the three exchanges and then the state of the ledger, which it reads from the admin API with the first configured token of role admin or read. Exits 1 when the outcome is not the requested one.
 
-With --count it is a load generator: a summary with the rate, the median and the 99th percentile of the answer times and the errors, and at the end how many of the acknowledged callbacks are booked. Every one must be. So it is with --accounts, whose contracts are topped up one after the other, from the first again when --count is more than they are.
+With --count it is a load generator: a summary with the rate, the median and the 99th percentile of the answer times and the errors, and at the end how many of the acknowledged callbacks are booked. All of them must be. The same applies to --accounts, whose contracts are topped up one after another, beginning again with the first when --count is larger.
 
 Example:
 

@@ -19,10 +19,10 @@ type Do string
 const (
 	DoMethod  Do = "method"  // the payer chooses Action.Method, if the request named none
 	DoBank    Do = "bank"    // the payer chooses Action.Bank and is shown where to send the money
-	DoPay     Do = "pay"     // the money arrives: Action.Amount, or what was asked if it is 0
+	DoPay     Do = "pay"     // the money arrives: Action.Amount, or the requested sum if it is 0
 	DoPhone   Do = "phone"   // the payer enters Action.Phone and chooses the operator Action.Bank
 	DoCode    Do = "code"    // the payer enters Action.Code; the right one pays as DoPay does
-	DoResend  Do = "resend"  // the payer asks for another code
+	DoResend  Do = "resend"  // the payer requests another code
 	DoDispute Do = "dispute" // the provider is in doubt, for Action.Reason
 	DoFinish  Do = "finish"  // what was held or disputed ends in success, with Action.Amount if it is not 0
 	DoDecline Do = "decline"
@@ -31,8 +31,8 @@ const (
 	DoRepeat  Do = "repeat" // all alerts so far are posted once more
 )
 
-// Action is something that happens to a pay-in. What Do does not need is not
-// looked at.
+// Action is something that happens to a pay-in. Fields that Do does not need
+// are ignored.
 type Action struct {
 	Do     Do
 	Method string // a widget method
@@ -46,7 +46,7 @@ type Action struct {
 	Hold bool
 }
 
-// The reasons why an action is not taken. They come wrapped with detail.
+// The reasons why an action is refused. They are wrapped with details.
 var (
 	ErrUnknown = errors.New("no such pay-in")
 	ErrNotNow  = errors.New("cannot happen now")
@@ -113,7 +113,7 @@ func (s *Sandbox) find(paymentID string) (*payin, error) {
 	return found, nil
 }
 
-// turn is one thing that happens to one pay-in, and the alerts that come of it.
+// turn is one state transition of a pay-in, and the alerts that it causes.
 type turn struct {
 	*payin
 	now    time.Time
@@ -122,7 +122,8 @@ type turn struct {
 	alerts []*delivery
 }
 
-// take takes a turn: all of it or, if it is refused, nothing. The lock is held.
+// take carries out a state transition: all of it or, if it is refused, nothing.
+// The lock is held.
 func (s *Sandbox) take(p *payin, do func(*turn) error) error {
 	if s.closed {
 		return fmt.Errorf("%w: the sandbox is being closed", ErrNotNow)
@@ -252,7 +253,7 @@ func (t *turn) paid(a Action) {
 	}
 }
 
-// receive notes what really came; 0: what is expected.
+// receive notes the received sum; 0: the expected one.
 func (t *turn) receive(amount int64) {
 	if amount > 0 && amount != t.amount {
 		t.old, t.amount = t.amount, amount
@@ -370,8 +371,7 @@ func (t *turn) fail() error {
 	return nil
 }
 
-// lapse: nobody has paid in time. The page about mobile commerce knows no
-// dispute.
+// lapse: the payment expires. The page about mobile commerce has no dispute.
 func (t *turn) lapse() error {
 	if t.status != statusProcessing || t.sub == subPaid {
 		return notNow("it is " + t.statusText())

@@ -159,8 +159,8 @@ func (s *Sandbox) cancel(project *Project, r *request, _ string) (answer, error)
 	return s.acknowledged(project, r, (*turn).cancel)
 }
 
-// acknowledged answers with the status before anything was done: the outcome
-// comes as an alert.
+// acknowledged answers with the status before anything was done: the outcome is
+// sent as an alert.
 func (s *Sandbox) acknowledged(project *Project, r *request, do func(*turn) error) (answer, error) {
 	var a answer
 	err := s.named(project, r, func(p *payin) error {
