@@ -27,7 +27,7 @@ const (
 	expireEvery = 20 * time.Second
 	pruneEvery  = time.Hour
 
-	// drainTime bounds how long a stop waits for requests under way.
+	// drainTime bounds how long a stop waits for requests in progress.
 	drainTime = 20 * time.Second
 
 	// leaderTimeout bounds the query whether this process is the leader.
@@ -126,7 +126,7 @@ type server struct {
 	cfg      *config.Config
 	log      *zap.Logger
 	store    *store.Store
-	sweeping atomic.Bool // whether the regular work was this server's when it last asked
+	sweeping atomic.Bool // whether this process was the leader at the last check
 	handlers *handlers.Server
 	public   net.Listener
 	admin    net.Listener
@@ -262,12 +262,12 @@ func (s *server) shutdown(sides ...*http.Server) {
 	}
 }
 
-// startSweeps starts the regular work, the watcher's included, and returns what
-// stops it and waits.
+// startSweeps starts the background jobs, the watcher included, and returns
+// what stops it and waits.
 func (s *server) startSweeps() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
-	done.Go(func() { s.reportProjects(ctx) }) // which may take a while, and nobody waits for it
+	done.Go(func() { s.reportProjects(ctx) }) // which may take a while; nothing waits for it
 	done.Go(func() { s.sweep(ctx) })
 	done.Go(func() { s.handlers.Watcher().Run(ctx) })
 	return func() {
@@ -276,7 +276,7 @@ func (s *server) startSweeps() (stop func()) {
 	}
 }
 
-// sweep does the regular work, one piece at a time.
+// sweep does the background jobs, one step at a time.
 func (s *server) sweep(ctx context.Context) {
 	expire, prune := time.NewTicker(expireEvery), time.NewTicker(pruneEvery)
 	defer expire.Stop()
