@@ -1,5 +1,5 @@
 // Package commands is the command line of tolem: one file per command, and
-// what they share.
+// shared files.
 //
 // [Run] is the whole program. Arguments, environment and the three standard
 // streams are passed in, so that a test runs any command in its own process.

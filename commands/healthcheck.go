@@ -11,8 +11,8 @@ import (
 	"tolem/config"
 )
 
-// healthcheckTime bounds the whole question; container engines kill a health
-// check that takes longer than theirs.
+// healthcheckTime bounds the whole check; container engines kill a health check
+// that takes longer than their own timeout.
 const healthcheckTime = 3 * time.Second
 
 // healthcheckCommand checks the health of a running server.

@@ -22,8 +22,8 @@ import (
 	"tolem/topup"
 )
 
-// program is what every command gets: the world outside, and the things that
-// several commands do in it.
+// program has what every command needs: the environment and standard streams,
+// and shared functions.
 type program struct {
 	env        []string
 	stdio      Stdio
@@ -200,8 +200,8 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// dayFlag is a day on which a step counts. An empty one is a mistake: a script
-// whose variable is empty would date it today.
+// dayFlag is the effective date of a step. An empty one is refused: a script
+// whose variable is empty would use today.
 type dayFlag string
 
 // Decode is called by kong for a flag that is given.
@@ -217,12 +217,12 @@ func (d *dayFlag) Decode(ctx *kong.DecodeContext) error {
 	return nil
 }
 
-// operator is who does it and why; both are recorded with what was done.
+// operator is the actor and the reason; both are recorded with the step.
 type operator struct {
 	Reason string `required:"" placeholder:"TEXT" help:"The reason; recorded in the journal."`
 	Actor  string `placeholder:"NAME" help:"The actor; recorded in the journal. Default: the variable TOLEM_ACTOR, else the system's user."`
 
-	Effective string `placeholder:"D" help:"The effective date, such as 2026-11-29: its first instant in the configured timezone. Default: now. Not in the future, not before what it undoes, and not in a closed period (books_closed_to)."`
+	Effective dayFlag `placeholder:"D" help:"The effective date, such as 2026-11-29: its first instant in the configured timezone. Default: now. Not in the future, not before what it undoes, and not in a closed period (books_closed_to)."`
 }
 
 // Validate is called by kong: an empty reason is no reason.

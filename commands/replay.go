@@ -19,9 +19,8 @@ import (
 	"tolem/signing"
 )
 
-// What the recorded exchanges were signed with, and the throw-away server's
-// only token. They are good for trying the program alone: production refuses
-// them.
+// The secrets that signed the recorded exchanges, and the temporary server's
+// only token. Production refuses them.
 const (
 	demoProject = 1234
 	demoSecret  = "demo-secret"
@@ -112,7 +111,7 @@ func (c *replayCommand) Run(ctx context.Context, p *program) error {
 	})
 }
 
-// addHighHelp gives the target what exchanges with HighHelp need.
+// addHighHelp adds to the target what exchanges with HighHelp need.
 func (c *replayCommand) addHighHelp(ctx context.Context, p *program, cfg *config.Config, target *fixtures.Target) error {
 	target.RequestKeys, target.AlertKeys = map[string]fixtures.HeaderKey{}, map[string]fixtures.HeaderKey{}
 	for i := range cfg.HighHelp.Projects {

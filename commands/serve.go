@@ -248,9 +248,9 @@ func (s *server) run(ctx context.Context) error {
 	return err
 }
 
-// shutdown stops accepting and waits for requests under way, the public
+// shutdown stops accepting and waits for requests in progress, the public
 // listener first, so that the admin listener answers until the end. A request
-// that outlives the bound is cut off: it was not acknowledged.
+// that takes longer is cut off: it was not acknowledged.
 func (s *server) shutdown(sides ...*http.Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
@@ -320,8 +320,8 @@ func (s *server) expire(ctx context.Context) {
 	s.swept(ctx, "expire pending payments", n, err)
 }
 
-// prune drops raw messages that are older than raw_retention, idempotency keys
-// that are no longer kept, and what servers that were killed have left behind.
+// prune deletes raw messages older than raw_retention, expired idempotency
+// keys, and the leftovers of killed servers.
 func (s *server) prune(ctx context.Context) {
 	for _, work := range []struct {
 		what string

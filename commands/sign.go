@@ -18,7 +18,7 @@ import (
 // MaxBody itself, with a better message than a cut body would give.
 const maxInput = signing.MaxBody + 1<<10
 
-// keyFlags say with whose secret to sign or verify.
+// keyFlags select the secret to sign or verify with.
 type keyFlags struct {
 	Provider string  `enum:"jetpay,highhelp" default:"jetpay" help:"The provider whose rules apply: ${enum}."`
 	Project  string  `xor:"key" placeholder:"ID" help:"The configured project whose secrets to use. Not needed when there is one project."`

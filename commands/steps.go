@@ -9,7 +9,7 @@ import (
 	"tolem/view"
 )
 
-// paymentsRecallCommand takes a credit back into suspense.
+// paymentsRecallCommand moves a credit back into suspense.
 type paymentsRecallCommand struct {
 	operator
 	jsonFlag

@@ -79,7 +79,7 @@ func suspenseCells(b books, item *store.SuspenseItem) []string {
 	}
 }
 
-// suspenseAssignCommand gives money of items to contracts.
+// suspenseAssignCommand assigns the money of items to contracts.
 type suspenseAssignCommand struct {
 	operator
 	jsonFlag

@@ -30,11 +30,12 @@ func takeTurns() (took bool) {
 	return took
 }
 
-// interruptOthers lets the calling thread interrupt who runs when it wakes up.
+// interruptOthers lets the calling thread preempt running threads when it wakes
+// up.
 func interruptOthers() { reschedule(0, unix.SCHED_BATCH, unix.SCHED_NORMAL) }
 
-// reschedule gives a thread, 0 for the calling one, another policy in place of the
-// one that it has, and reports whether it did.
+// reschedule changes the policy of a thread, 0 for the calling one, and reports
+// whether it did.
 func reschedule(thread int, from, to uint32) bool {
 	attr, err := unix.SchedGetAttr(thread, 0)
 	if err != nil || attr.Policy != from {
