@@ -288,7 +288,7 @@ func (r *rig) latencies(ctx context.Context, top map[string]*measured, limits *g
 type spread struct {
 	asked    float64 // requests a second
 	p50, p99 time.Duration
-	machine  stood // meanwhile
+	machine  stalls // meanwhile
 }
 
 // atHalf posts one kind of message at half of its top rate, evenly spaced.
@@ -300,7 +300,7 @@ func (r *rig) atHalf(ctx context.Context, kind string, top float64) (spread, err
 		}
 	}
 	r.b.say("  %s at %s", kind, perSecond(s.rate))
-	look, err := startLookout()
+	meter, err := startStallMeter()
 	if err != nil {
 		return spread{}, err
 	}
@@ -308,8 +308,8 @@ func (r *rig) atHalf(ctx context.Context, kind string, top float64) (spread, err
 	if err == nil {
 		err = half.clean()
 	}
-	machine, lookErr := look.end()
-	return spread{s.rate, percentile(half.times(), .5), percentile(half.times(), .99), machine}, errors.Join(err, lookErr)
+	machine, meterErr := meter.end()
+	return spread{s.rate, percentile(half.times(), .5), percentile(half.times(), .99), machine}, errors.Join(err, meterErr)
 }
 
 // stock issues the payments that a load of callbacks needs.

@@ -106,16 +106,16 @@ func startEmpty(ctx context.Context, folder string) (*process, error) {
 
 // The parts that this program takes as a child of its own.
 const (
-	emptyPart    = "-serve-empty"
-	profiledPart = "-serve-profiled"
-	lookoutPart  = "-look-out"
+	emptyPart      = "-serve-empty"
+	profiledPart   = "-serve-profiled"
+	stallMeterPart = "-measure-stalls"
 )
 
 // child takes such a part, if the arguments say so.
 func child(args []string) (taken bool, err error) {
 	switch {
-	case len(args) == 1 && args[0] == lookoutPart:
-		return true, lookOut(os.Stdin, os.Stdout)
+	case len(args) == 1 && args[0] == stallMeterPart:
+		return true, measureStalls(os.Stdin, os.Stdout)
 	case len(args) == 2 && args[0] == emptyPart:
 		e := echo.New()
 		e.POST(route, func(c echo.Context) error { return c.JSONBlob(http.StatusOK, []byte(`{}`)) })

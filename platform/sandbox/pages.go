@@ -225,7 +225,7 @@ func (s *Sandbox) actOn(token string, a Action) error {
 	if p == nil {
 		return ErrUnknown
 	}
-	return s.take(p, func(t *turn) error { return t.act(a) })
+	return s.transact(p, func(t *transition) error { return t.act(a) })
 }
 
 // form shows the payment page, and what went wrong.

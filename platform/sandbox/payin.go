@@ -111,7 +111,7 @@ func (s *Sandbox) forget(p *payin) {
 func (s *Sandbox) lapse(p *payin) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.take(p, (*turn).lapse); err != nil {
+	if err := s.transact(p, (*transition).lapse); err != nil {
 		s.o.Log.Debug("nothing lapses", zap.String("payment_id", p.general.PaymentID), zap.Error(err))
 	}
 }

@@ -21,24 +21,23 @@ import (
 // A virtual machine stalls when its host gives its processors to another guest.
 // Nothing on it, however fast, answers then. The effect on p99 is measured by a
 // process with a thread of real-time priority, which should run every
-// lookEvery, has almost nothing to do, and reports how late it was.
+// sampleEvery, has almost nothing to do, and reports how late it was.
 
 const (
-	lookEvery = 500 * time.Microsecond
-	// late enough to be the machine's doing: the kernel of a machine that
-	// runs needs some tens of microseconds.
-	leastStandstill = time.Millisecond
+	sampleEvery = 500 * time.Microsecond
+	// Shorter delays are ordinary: the kernel needs some tens of microseconds.
+	minStall = time.Millisecond
 )
 
-// stood is how long the machine stalled during the measurement; always zero
+// stalls is how long the machine stalled during the measurement; always zero
 // without the permission to measure.
-type stood struct {
-	Times   []time.Duration // of each standstill
+type stalls struct {
+	Times   []time.Duration // of each stall
 	Elapsed time.Duration
 }
 
-// share is the fraction of the time in which the machine stalled.
-func (s stood) share() float64 {
+// fraction is the fraction of the time in which the machine stalled.
+func (s stalls) fraction() float64 {
 	var all time.Duration
 	for _, one := range s.Times {
 		all += one
@@ -46,12 +45,12 @@ func (s stood) share() float64 {
 	return float64(all) / float64(max(1, s.Elapsed))
 }
 
-// least is what the given percentile of any server's times is at least, if it
-// has this top rate and gets half of it at even distances: a request that is
-// due during a stall waits for the rest of the stall, and then for the requests
-// that were due before it. At half of the top rate that takes as long again as
-// the stall, and the wait falls linearly to zero.
-func (s stood) least(share float64) time.Duration {
+// lowest is the lowest possible value of the given percentile of the response
+// times of a server with this top rate that gets half of it at equal intervals:
+// a request that is due during a stall waits for the rest of the stall, and then
+// for the requests that were due before it. At half of the top rate that takes
+// as long again as the stall, and the wait falls linearly to zero.
+func (s stalls) lowest(percentile float64) time.Duration {
 	if len(s.Times) == 0 {
 		return 0
 	}
@@ -61,7 +60,7 @@ func (s stood) least(share float64) time.Duration {
 		}
 		return all
 	}
-	allowed := time.Duration((1 - share) * float64(s.Elapsed))
+	allowed := time.Duration((1 - percentile) * float64(s.Elapsed))
 	low, high := time.Duration(0), slices.Max(s.Times)
 	for high-low > time.Microsecond {
 		if middle := (low + high) / 2; waitLonger(middle) > allowed {
@@ -73,55 +72,55 @@ func (s stood) least(share float64) time.Duration {
 	return low
 }
 
-func (s stood) String() string {
+func (s stalls) String() string {
 	switch {
 	case s.Elapsed == 0:
-		return "whether the machine stood still was not seen"
+		return "stalls of the machine were not measured"
 	case len(s.Times) == 0:
-		return "the machine never stood still"
+		return "the machine never stalled"
 	}
 	sorted := slices.Sorted(slices.Values(s.Times))
-	text := fmt.Sprintf("the machine stood still for %.1f %% of the time, %s each", 100*s.share(), millis(sorted[len(sorted)/2]))
-	if least := s.least(.99); least > 0 {
-		text += ": a server of this top rate that meets them has no p99 below " + millis(least)
+	text := fmt.Sprintf("the machine stalled for %.1f %% of the time, %s each", 100*s.fraction(), millis(sorted[len(sorted)/2]))
+	if lowest := s.lowest(.99); lowest > 0 {
+		text += ": with them a server of this top rate has no p99 below " + millis(lowest)
 	}
 	return text
 }
 
-// lookout is the process that measures stalls.
-type lookout struct {
+// stallMeter is the process that measures stalls.
+type stallMeter struct {
 	command *exec.Cmd
 	stop    io.Closer
-	told    io.ReadCloser
+	output  io.ReadCloser
 }
 
-func startLookout() (*lookout, error) {
+func startStallMeter() (*stallMeter, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	l := &lookout{command: exec.Command(self, lookoutPart)}
+	l := &stallMeter{command: exec.Command(self, stallMeterPart)}
 	l.command.Stderr = os.Stderr
 	l.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if l.stop, err = l.command.StdinPipe(); err != nil {
 		return nil, err
 	}
-	if l.told, err = l.command.StdoutPipe(); err != nil {
+	if l.output, err = l.command.StdoutPipe(); err != nil {
 		return nil, err
 	}
 	return l, l.command.Start()
 }
 
 // end ends the measurement and returns its result.
-func (l *lookout) end() (s stood, err error) {
-	err = errors.Join(l.stop.Close(), json.NewDecoder(l.told).Decode(&s))
+func (l *stallMeter) end() (s stalls, err error) {
+	err = errors.Join(l.stop.Close(), json.NewDecoder(l.output).Decode(&s))
 	return s, errors.Join(err, l.command.Wait())
 }
 
-// lookOut is that process: it measures until its input ends. Without the
+// measureStalls runs in that process: it measures until its input ends. Without the
 // permission for real-time priority it reports that and measures nothing, as it
 // could not distinguish its own wait for a processor from a stall.
-func lookOut(in io.Reader, out io.Writer) error {
+func measureStalls(in io.Reader, out io.Writer) error {
 	ended := make(chan struct{})
 	go func() {
 		_, _ = io.Copy(io.Discard, in)
@@ -130,12 +129,12 @@ func lookOut(in io.Reader, out io.Writer) error {
 	runtime.LockOSThread()
 	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1}
 	if err := unix.SchedSetAttr(0, &attr, 0); err != nil {
-		fmt.Fprintf(os.Stderr, "whether the machine stands still is not seen, which needs the right to real-time priority: %v\n", err)
+		fmt.Fprintf(os.Stderr, "stalls of the machine are not measured, which needs the permission for real-time priority: %v\n", err)
 		<-ended
-		return json.NewEncoder(out).Encode(stood{})
+		return json.NewEncoder(out).Encode(stalls{})
 	}
-	s := stood{}
-	pause := syscall.NsecToTimespec(lookEvery.Nanoseconds())
+	s := stalls{}
+	pause := syscall.NsecToTimespec(sampleEvery.Nanoseconds())
 	started := time.Now()
 	for last := started; ; {
 		select {
@@ -150,7 +149,7 @@ func lookOut(in io.Reader, out io.Writer) error {
 			return errno
 		}
 		now := time.Now()
-		if late := now.Sub(last) - lookEvery; late > leastStandstill {
+		if late := now.Sub(last) - sampleEvery; late > minStall {
 			s.Times = append(s.Times, late)
 		}
 		last = now
