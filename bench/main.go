@@ -52,7 +52,7 @@ const usage = `usage: go run ./bench [flags] [table | large | soak | overload | 
   large     the same server with 10^3 to 10^7 payments (make bench-large)
   soak      70 % of the top rate for a long time (make soak)
   overload  three times the top rate (make overload)
-  plot      draw the results of large anew
+  plot      draw the results of large again
 
 `
 

@@ -54,7 +54,7 @@ func newDatabase(ctx context.Context, server *pgtest.Server, name string) (d dat
 
 // postgresWriter compares like with like: both book without HTTP.
 func (b *bench) postgresWriter(ctx context.Context, server *pgtest.Server, _ *grid, reached goals) (note string, err error) {
-	ours, err := newDatabase(ctx, server, "ours")
+	own, err := newDatabase(ctx, server, "own")
 	if err != nil {
 		return "", err
 	}
@@ -62,7 +62,7 @@ func (b *bench) postgresWriter(ctx context.Context, server *pgtest.Server, _ *gr
 	if err != nil {
 		return "", err
 	}
-	c, err := b.compareBookers(ctx, "PostgreSQL", ours, gorms)
+	c, err := b.compareBookers(ctx, "PostgreSQL", own, gorms)
 	if err != nil {
 		return "", err
 	}

@@ -59,9 +59,9 @@ type comparison struct {
 // compareBookers books credits alternately through the store, with group
 // commit, and through GORM's model API with one transaction per request, each
 // in a database of its own.
-func (b *bench) compareBookers(ctx context.Context, on string, ours, gorms database) (c comparison, err error) {
-	ways := []*way{{name: on + ", the writer alone", database: ours}, {name: on + ", a GORM transaction a request", database: gorms}}
-	s, err := store.Open(ctx, ours.options())
+func (b *bench) compareBookers(ctx context.Context, on string, own, gorms database) (c comparison, err error) {
+	ways := []*way{{name: on + ", the writer alone", database: own}, {name: on + ", a GORM transaction a request", database: gorms}}
+	s, err := store.Open(ctx, own.options())
 	if err != nil {
 		return c, err
 	}

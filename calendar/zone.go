@@ -73,12 +73,12 @@ func Compare(loaded *time.Location) (first Difference, differs bool) {
 	}
 	for t := compareFrom; t.Before(compareTo); {
 		const layout = "-07:00"
-		ours, theirs := t.In(builtIn), t.In(loaded)
-		if a, b := theirs.Format(layout), ours.Format(layout); a != b {
+		expected, actual := t.In(builtIn), t.In(loaded)
+		if a, b := actual.Format(layout), expected.Format(layout); a != b {
 			return Difference{At: t, System: a, BuiltIn: b}, true
 		}
 		t = compareTo
-		for _, end := range []time.Time{stretchEnd(ours), stretchEnd(theirs)} {
+		for _, end := range []time.Time{stretchEnd(expected), stretchEnd(actual)} {
 			if !end.IsZero() && end.Before(t) {
 				t = end
 			}
