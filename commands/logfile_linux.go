@@ -8,16 +8,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// writeBackEvery is the size of an extent: the number of bytes after which
-// write-back is requested.
+// writeBackEvery is how many bytes of a log are left to the system before it is
+// asked to write them.
 const writeBackEvery = 256 << 10
 
-// inExtents returns w, or, when w is a file, a writer to it that requests
-// write-back in small extents. By default Linux keeps dirty pages for half a
-// minute and then writes all of them, and a commit at that time waits: 50 ms at
-// 5,000 log lines a second. Like a file, the writer is for one caller at a
-// time.
-func inExtents(w io.Writer) io.Writer {
+// evenly returns w, or, when w is a file, a writer to it that has the system bring
+// the log to the disk bit by bit. Left alone, Linux keeps what is written to a file
+// for half a minute and then writes all of it, and a commit that comes then waits:
+// 50 ms at 5,000 log lines a second. Like a file, it is for one caller at a time.
+func evenly(w io.Writer) io.Writer {
 	file, ok := w.(*os.File)
 	if !ok {
 		return w

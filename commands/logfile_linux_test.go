@@ -15,7 +15,7 @@ func TestALogFileIsWrittenToTheDiskBitByBit(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	log, ok := inExtents(file).(*logFile)
+	log, ok := evenly(file).(*logFile)
 	if !ok {
 		t.Fatal("a file is a writer like any other")
 	}
@@ -69,11 +69,11 @@ func TestWhatIsNoFileIsWrittenToAsItIs(t *testing.T) {
 	}
 	defer reader.Close()
 	defer pipe.Close()
-	if w := inExtents(pipe); w != pipe {
+	if w := evenly(pipe); w != pipe {
 		t.Errorf("a pipe became %T", w)
 	}
 	var buffer bytes.Buffer
-	if w := inExtents(&buffer); w != &buffer {
+	if w := evenly(&buffer); w != &buffer {
 		t.Errorf("a buffer became %T", w)
 	}
 }

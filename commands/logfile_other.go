@@ -4,5 +4,5 @@ package commands
 
 import "io"
 
-// inExtents has an effect on Linux only.
-func inExtents(w io.Writer) io.Writer { return w }
+// evenly is about Linux.
+func evenly(w io.Writer) io.Writer { return w }

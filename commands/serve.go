@@ -118,7 +118,7 @@ func newLogger(c config.Log, w io.Writer) *zap.Logger {
 	if c.Format == config.LogConsole {
 		encoder = zapcore.NewConsoleEncoder(encoding)
 	}
-	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(inExtents(w))), level))
+	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(evenly(w))), level))
 }
 
 // server is an open store with its listeners.

@@ -7,13 +7,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// takeTurns sets the scheduling policy of the threads of this process to
-// SCHED_BATCH, so that a thread that wakes up does not preempt a running one:
-// each request wakes several threads, and on busy processors a tenth of its
-// work was switching between them. With an idle processor nothing changes.
-// Later threads inherit the policy. A policy or nice value that an
-// administrator has set is kept; if Linux refuses, nothing changes. It reports
-// whether it changed anything.
+// takeTurns makes the threads of this process wait for their turn when they wake
+// up, instead of interrupting who runs: each request wakes several, and on busy
+// processors a tenth of the work for one was changing over between them. With a
+// processor free nothing changes. Threads that come later inherit it. What an
+// administrator has chosen, another policy or a nice value, is kept; where Linux
+// refuses, all is as before. It reports whether it changed anything.
 func takeTurns() (took bool) {
 	for changed := true; changed; { // a thread may start others meanwhile
 		changed = false
@@ -30,12 +29,11 @@ func takeTurns() (took bool) {
 	return took
 }
 
-// interruptOthers lets the calling thread preempt running threads when it wakes
-// up.
+// interruptOthers lets the calling thread interrupt who runs when it wakes up.
 func interruptOthers() { reschedule(0, unix.SCHED_BATCH, unix.SCHED_NORMAL) }
 
-// reschedule changes the policy of a thread, 0 for the calling one, and reports
-// whether it did.
+// reschedule gives a thread, 0 for the calling one, another policy in place of the
+// one that it has, and reports whether it did.
 func reschedule(thread int, from, to uint32) bool {
 	attr, err := unix.SchedGetAttr(thread, 0)
 	if err != nil || attr.Policy != from {
