@@ -31,7 +31,7 @@ type suspenseListCommand struct {
 
 // Help is shown by --help.
 func (suspenseListCommand) Help() string {
-	return `The id of an item is that of the ledger transaction that put the money into suspense. The flags are those of its payment and give the reason: the amount or the currency differs, the payment is unknown, it is a second operation on a payment that was credited. PAID is the provider's date of the movement, RECEIPT the number on the payer's receipt. All conditions must hold.
+	return `The id of an item is that of the ledger transaction that put the money into suspense. The flags are those of its payment and give the reason: the amount or the currency differs, the payment is unknown, it is a second operation on a payment that was credited. PAID is the provider's date of the movement (the first open day, if that was in a closed period: payments show has both), RECEIPT the number on the payer's receipt. All conditions must hold.
 
 Example:
 
