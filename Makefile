@@ -3,7 +3,7 @@
 run: # serve config.yaml with the demo data
 	go run . serve
 
-test: # what one runs before a commit: every promise, on both databases; five minutes on two processors
+test: # before a commit: every promise, on both databases; five minutes on two processors
 	.ci/test.sh quick
 
 test-all: # the whole matrix: both SQLite drivers, the race detector everywhere, coverage
@@ -12,14 +12,14 @@ test-all: # the whole matrix: both SQLite drivers, the race detector everywhere,
 lint: # formatting, vet and staticcheck alone
 	.ci/lint.sh
 
-bench: # the goals for speed and how far they are reached, as ratios within one run; on a quiet machine
+bench: # the performance goals, as ratios within one run; on an idle machine
 	go run ./bench
 
 bench-large: # the same server with 10^3 to 10^7 payments: 40 minutes and 30 GB of disk
 	go run ./bench large
 
 DURATION = 20m
-soak: # 70 % of the top rate for DURATION: does anything grow?
+soak: # 70 % of the top rate for DURATION: checks whether anything grows
 	go run ./bench -soak $(DURATION) soak
 
 overload: # three times the top rate: refused quickly, and nothing lost

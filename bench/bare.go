@@ -52,7 +52,7 @@ func (bare) load(ctx context.Context, address string, s shape, from source) (res
 			l := bareLoop{shape: s, from: from, result: newResult(), stop: &stop, started: started}
 			l.connections = (s.connections + i) / loops
 			l.rate = s.rate / float64(loops)
-			if s.rate > 0 { // the loops take turns
+			if s.rate > 0 { // the loops alternate
 				l.started = started.Add(time.Duration(float64(i) * float64(time.Second) / s.rate))
 			}
 			err := l.run(to)
@@ -80,7 +80,7 @@ type bareLoop struct {
 
 	epoll int
 	conns []*bareConn
-	idle  []*bareConn // the one that waits longest comes first
+	idle  []*bareConn // the one that has waited longest is first
 	sent  int         // requests that were due so far
 	busy  int         // requests without an answer yet
 	dry   bool        // nothing more is sent
@@ -97,7 +97,7 @@ type bareConn struct {
 func (l *bareLoop) run(to netip.AddrPort) (err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	// The kernel rounds a thread's time-outs up by 50 µs unless told otherwise.
+	// By default the kernel rounds a thread's timeouts up by 50 µs.
 	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("timer slack: %w", err)
 	}
@@ -124,7 +124,7 @@ func (l *bareLoop) run(to netip.AddrPort) (err error) {
 		if l.dry && l.busy == 0 {
 			return nil
 		}
-		n, err := epollWait(l.epoll, events, l.patience(now))
+		n, err := epollWait(l.epoll, events, l.timeout(now))
 		if err != nil {
 			return fmt.Errorf("epoll: %w", err)
 		}
@@ -201,8 +201,8 @@ func (l *bareLoop) nextDue() time.Time {
 	return l.started.Add(time.Duration(float64(l.sent) * float64(time.Second) / l.rate))
 }
 
-// patience is how long there is nothing to do but to wait for answers.
-func (l *bareLoop) patience(now time.Time) time.Duration {
+// timeout is the time until the next request is due.
+func (l *bareLoop) timeout(now time.Time) time.Duration {
 	if l.dry || l.rate == 0 || len(l.idle) == 0 && !l.sheds {
 		return answerGrace
 	}
@@ -222,7 +222,7 @@ func (c *bareConn) write(message []byte) error {
 	return nil
 }
 
-// serve reads what has come on a connection.
+// serve reads the available bytes of a connection.
 func (l *bareLoop) serve(c *bareConn) error {
 	n, err := unix.Read(c.fd, c.buffer[c.filled:])
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
@@ -290,8 +290,8 @@ func header(head []byte, name string) []byte {
 	return value
 }
 
-// epollWait waits for events. Unlike epoll_wait, it does not round the time-out
-// up to a millisecond. It returns -1 when a signal came first.
+// epollWait waits for events. Unlike epoll_wait, it does not round the timeout
+// up to a millisecond. It returns -1 when a signal interrupts it.
 func epollWait(epoll int, events []unix.EpollEvent, timeout time.Duration) (int, error) {
 	limit := unix.NsecToTimespec(timeout.Nanoseconds())
 	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(epoll), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)),

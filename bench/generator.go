@@ -22,19 +22,20 @@ type request struct {
 	id   string // the payment that a callback is about
 }
 
-// answer is what came back. The body is valid during the call alone.
+// answer is a response. The body is valid only during the call.
 type answer struct {
 	status     int
-	retryAfter bool // it says when to come again
+	retryAfter bool // it has Retry-After
 	body       []byte
 	took       time.Duration
 }
 
-// source is what a load posts. Several connections ask it at once.
+// source supplies the requests of a load. Several connections call it
+// concurrently.
 type source interface {
 	// next gives out a request, or nil when there is none left.
 	next() *request
-	// answered is told of every answer.
+	// answered is called with every answer.
 	answered(*request, answer)
 }
 
@@ -53,7 +54,7 @@ type shape struct {
 	sheds bool
 }
 
-// result is what a load came to.
+// result is the result of a load.
 type result struct {
 	accepted map[string][]time.Duration // how long answers of 200 took, by kind of message
 	refused  []time.Duration            // and those of 503 with Retry-After
@@ -144,7 +145,7 @@ func percentile(list []time.Duration, share float64) time.Duration {
 type list struct {
 	mu   sync.Mutex
 	left []*request
-	// keep, if set, is told of every answer; one call at a time.
+	// keep, if set, is called with every answer; one call at a time.
 	keep func(*request, answer)
 }
 

@@ -75,7 +75,7 @@ func (r *rig) serve(ctx context.Context) (err error) {
 	return r.invite(r.customers)
 }
 
-// invite makes the messages of so many customers, spread evenly over all.
+// invite makes the messages of so many customers, spread over all of them.
 func (r *rig) invite(customers int) (err error) {
 	r.sender.customers, r.sender.apart = customers, r.customers/customers
 	if r.verifies, err = many(prepared, r.sender.verify); err != nil {
@@ -142,7 +142,7 @@ func (r *rig) source(kind string) (*process, source, error) {
 	return r.tolem, &list{left: append(r.untold, made...)}, err
 }
 
-// measured is what turns of one kind of message came to.
+// measured is the result of the turns of one kind of message.
 type measured struct {
 	result
 	processor time.Duration // the server's
@@ -151,15 +151,15 @@ type measured struct {
 
 func (m measured) each() time.Duration { return m.processor / time.Duration(max(1, m.count())) }
 
-// turns is how often whole servers are measured in turns: their rates change most
-// from one second to the next.
+// turns is the number of times that servers are measured alternately: their
+// rates vary most from one second to the next.
 func (b *bench) turns() int { return 2 * b.rounds }
 
-// rest is before a server's turn: what the last load of another one has left is
-// copied into its file, and nobody else pays for it.
+// rest is the pause before a server's turn, in which the WAL of the last load
+// is checkpointed, so that it does not count for the next one.
 const rest = time.Second
 
-// top finds the top rates, in closed loops and in turns.
+// top finds the top rates, with closed loops, alternating between the servers.
 func (r *rig) top(ctx context.Context, g generator) (map[string]*measured, error) {
 	all := map[string]*measured{}
 	for _, kind := range loads {
@@ -266,7 +266,7 @@ func (b *bench) tableOfGenerator(ctx context.Context, g generator, limits *grid,
 }
 
 // latencies posts each message at half of its top rate. The empty handler shows
-// how far p99 lies from p50 on this machine when nothing is done.
+// the ratio of p99 to p50 on this machine without any work.
 func (r *rig) latencies(ctx context.Context, top map[string]*measured, limits *grid, reached goals) error {
 	for _, kind := range loads {
 		half, err := r.atHalf(ctx, kind, top[kind].rate())
@@ -288,7 +288,7 @@ func (r *rig) latencies(ctx context.Context, top map[string]*measured, limits *g
 type spread struct {
 	asked    float64 // requests a second
 	p50, p99 time.Duration
-	machine  stood // meanwhile
+	machine  stalls // meanwhile
 }
 
 // atHalf posts one kind of message at half of its top rate, evenly spaced.
@@ -300,7 +300,7 @@ func (r *rig) atHalf(ctx context.Context, kind string, top float64) (spread, err
 		}
 	}
 	r.b.say("  %s at %s", kind, perSecond(s.rate))
-	look, err := startLookout()
+	meter, err := startStallMeter()
 	if err != nil {
 		return spread{}, err
 	}
@@ -308,8 +308,8 @@ func (r *rig) atHalf(ctx context.Context, kind string, top float64) (spread, err
 	if err == nil {
 		err = half.clean()
 	}
-	machine, lookErr := look.end()
-	return spread{s.rate, percentile(half.times(), .5), percentile(half.times(), .99), machine}, errors.Join(err, lookErr)
+	machine, meterErr := meter.end()
+	return spread{s.rate, percentile(half.times(), .5), percentile(half.times(), .99), machine}, errors.Join(err, meterErr)
 }
 
 // stock issues the payments that a load of callbacks needs.

@@ -35,7 +35,7 @@ type sized struct {
 	ColdStart    float64 `json:"cold_start_seconds"`  // exec to first answer, nothing of the file in memory
 	WarmStart    float64 `json:"warm_start_seconds"`  // the same once more
 	Rate         float64 `json:"rate"`                // callbacks a second, closed loop, of the flag customers
-	EmptyRate    float64 `json:"empty_rate"`          // the same with a database that began empty, in turns
+	EmptyRate    float64 `json:"empty_rate"`          // the same with a database that began empty, alternating
 	Ratio        float64 `json:"ratio"`               // the median of the turns
 	AllRate      float64 `json:"all_rate"`            // with callbacks of all customers, in turns
 	AllRatio     float64 `json:"all_ratio"`           // to EmptyRate, the median of the turns
@@ -205,10 +205,10 @@ func forget(name string) (err error) {
 	return unix.Fadvise(int(file.Fd()), 0, 0, unix.FADV_DONTNEED)
 }
 
-// remember reads a file, so that the system keeps of it what it has room for, as
-// it does on a machine that has served it for a while: page by page, as a server
-// reads and writes it. What is read in a row may stand in memory in pieces of up
-// to 2 MB, and ext4 walks over all of such a piece for each page written in it.
+// remember reads a file page by page, so that the system caches as much of it
+// as fits, as on a machine that has served it for a while. A file that is read
+// sequentially may be cached in folios of up to 2 MB, and ext4 walks over a
+// whole folio for each page written in it.
 func remember(name string) (err error) {
 	file, err := os.Open(name)
 	if err != nil {
@@ -222,10 +222,10 @@ func remember(name string) (err error) {
 	return err
 }
 
-// beside measures callbacks in turns, in changing order, with a server that began
-// with an empty database, and then how long they take at half of that rate. The
-// same number of customers top up in both; then all of the full one's do, so that
-// every credit is one of another ledger account.
+// beside measures callbacks alternately, in changing order, with a server that
+// began with an empty database, and then how long they take at half of that
+// rate. The same number of customers top up in both; then all of the full one's
+// do, so that every credit is one of another ledger account.
 func (r *rig) beside(ctx context.Context, one *sized) (err error) {
 	some := min(r.b.customers, r.customers)
 	small, err := r.b.newRig(ctx, "empty", some)
@@ -273,9 +273,9 @@ func (r *rig) beside(ctx context.Context, one *sized) (err error) {
 	return nil
 }
 
-// callbacks issues payments, and measures how fast all of them are credited. What
-// the first load has left to be copied into the file is paid for by the second,
-// as in a load that goes on.
+// callbacks issues payments, and measures how fast all of them are credited.
+// The second load includes the checkpoint of the first, as in a continuous
+// load.
 func (r *rig) callbacks(ctx context.Context) (rate float64, err error) {
 	for _, kind := range []string{platform.MessageCheckDeposit, platform.MessageCallback} {
 		loaded, err := r.load(ctx, bare{}, kind, shape{connections: r.b.connections, duration: r.b.duration})

@@ -19,11 +19,11 @@ import (
 	"tolem/topup"
 )
 
-// The bulk loader fills a fresh SQLite file with the past of a merchant: what
-// check_deposit and callbacks would have left there, written past HTTP and past
-// the store, in the order in which it would have come. Constraints, indexes and
-// triggers are those of the migrations, and nothing is switched off but the
-// syncs: a half-filled file is thrown away.
+// The bulk loader fills a fresh SQLite file with the history of a merchant:
+// what check_deposit and callbacks would have written, without HTTP and the
+// store, in the order of arrival. Constraints, indexes and triggers are those
+// of the migrations, and only the syncs are turned off: a half-filled file is
+// deleted.
 
 const (
 	historyYears  = 4 // less than raw_retention, so that every raw message is still there
@@ -196,7 +196,7 @@ type madeUp struct {
 	err  error
 }
 
-// history makes up payments that came at even distances.
+// history generates payments at equal intervals.
 type history struct {
 	start, end time.Time
 	payments   int64
@@ -209,7 +209,7 @@ type past struct {
 	customer          int
 	sum               topup.Money
 	issued, recorded  time.Time
-	outcome           platform.Outcome // "" for one that nobody paid
+	outcome           platform.Outcome // "" for one that was not paid
 	operation         string
 	receipt           string
 	body, fingerprint []byte

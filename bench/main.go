@@ -34,7 +34,7 @@ type bench struct {
 
 	duration    time.Duration // of each load
 	soakTime    time.Duration
-	rounds      int // how often each is measured, in turns; see also turns
+	rounds      int // how often each is measured, alternately; see also turns
 	connections int
 	customers   int
 	profile     string // of the first server that is started
@@ -52,7 +52,7 @@ const usage = `usage: go run ./bench [flags] [table | large | soak | overload | 
   large     the same server with 10^3 to 10^7 payments (make bench-large)
   soak      70 % of the top rate for a long time (make soak)
   overload  three times the top rate (make overload)
-  plot      draw the results of large anew
+  plot      draw the results of large again
 
 `
 
@@ -138,7 +138,7 @@ func profiled(file string, work func() error) (err error) {
 	return work()
 }
 
-// say tells what is being done.
+// say prints what is being done.
 func (b *bench) say(format string, args ...any) { fmt.Fprintf(b.progress, format+"\n", args...) }
 
 // subfolder makes a folder for one measurement, and what removes it.

@@ -66,17 +66,17 @@ func (s *sender) post(kind, id string, body []byte, err error) (*request, error)
 	return &request{wire: wire, body: wire[head:], kind: kind, id: id}, nil
 }
 
-// somebody is one of the customers.
-func (s *sender) somebody() string { return customerID(s.random.IntN(s.customers) * s.apart) }
+// anyCustomer is one of the customers.
+func (s *sender) anyCustomer() string { return customerID(s.random.IntN(s.customers) * s.apart) }
 
 func (s *sender) verify() (*request, error) {
-	body, err := s.project.Verify(s.somebody())
+	body, err := s.project.Verify(s.anyCustomer())
 	return s.post(platform.MessageVerify, "", body, err)
 }
 
 func (s *sender) deposit() (*request, error) {
 	body, err := s.project.CheckDeposit(platform.Deposit{
-		CustomerID: s.somebody(), EntityID: contract, Money: amountOf(0),
+		CustomerID: s.anyCustomer(), EntityID: contract, Money: amountOf(0),
 	})
 	return s.post(platform.MessageCheckDeposit, "", body, err)
 }

@@ -60,17 +60,18 @@ func (b *bench) overload(ctx context.Context) (err error) {
 	return nil
 }
 
-// overloaded is what floods came to.
+// overloaded is the result of floods.
 type overloaded struct {
 	result
 	before, after []float64 // the top rate, by flood
 	again         []float64 // the rate of what was refused, by flood
 }
 
-// flood measures the top rate, posts more than the server can take, and measures
-// the top rate again, at once and with the same kind of callbacks: made before, of
-// payments issued one after another. What was refused comes last, for its rate is
-// another: each batch of it touches more pages of the file.
+// flood measures the top rate, posts more than the server can take, and
+// measures the top rate again, at once and with the same kind of callbacks:
+// made before, of payments issued one after another. Refused callbacks are
+// posted last, because their rate differs: each batch of them changes more
+// pages of the file.
 func (r *rig) flood(ctx context.Context, s shape, over *overloaded) error {
 	top := shape{connections: r.b.connections, duration: r.b.duration}
 	need := 1.5 * s.rate * s.duration.Seconds() // the loads at the top rate included
@@ -93,7 +94,7 @@ func (r *rig) flood(ctx context.Context, s shape, over *overloaded) error {
 	over.elapsed += flooded.elapsed
 	over.before, over.after = append(over.before, before.rate()), append(over.after, after.rate())
 	if len(r.refused) == 0 {
-		return nil // which the table tells
+		return nil // which the table shows
 	}
 	again, err := r.tellAgain(ctx)
 	over.again = append(over.again, again.rate())

@@ -111,7 +111,7 @@ func (s study) sizes(out *bytes.Buffer, y float64) {
 	fmt.Fprintf(out, `<text x="%d" y="%.1f" text-anchor="middle">payments in the database</text>`+"\n", (plotLeft+plotWidth-plotRight)/2, y+36)
 }
 
-// x is where a size stands: their axis is logarithmic.
+// x is the position of a size on the logarithmic axis.
 func (s study) x(i int) float64 {
 	const margin = 30
 	width := float64(plotWidth - plotLeft - plotRight - 2*margin)

@@ -19,8 +19,8 @@ import (
 // request on the same PostgreSQL server the callbacks have.
 const leastOverNaive = 8
 
-// tableOfPostgres measures tolem on a PostgreSQL server of its own, with the
-// settings that PostgreSQL comes with.
+// tableOfPostgres measures tolem on a PostgreSQL server of its own, with
+// PostgreSQL's default settings.
 func (b *bench) tableOfPostgres(ctx context.Context, limits *grid, reached goals) (notes []string, err error) {
 	server, err := pgtest.Start(ctx, pgtest.Options{Folder: b.folder})
 	if errors.Is(err, pgtest.ErrNotInstalled) {
@@ -54,7 +54,7 @@ func newDatabase(ctx context.Context, server *pgtest.Server, name string) (d dat
 
 // postgresWriter compares like with like: both book without HTTP.
 func (b *bench) postgresWriter(ctx context.Context, server *pgtest.Server, _ *grid, reached goals) (note string, err error) {
-	ours, err := newDatabase(ctx, server, "ours")
+	own, err := newDatabase(ctx, server, "own")
 	if err != nil {
 		return "", err
 	}
@@ -62,7 +62,7 @@ func (b *bench) postgresWriter(ctx context.Context, server *pgtest.Server, _ *gr
 	if err != nil {
 		return "", err
 	}
-	c, err := b.compareBookers(ctx, "PostgreSQL", ours, gorms)
+	c, err := b.compareBookers(ctx, "PostgreSQL", own, gorms)
 	if err != nil {
 		return "", err
 	}
@@ -70,8 +70,8 @@ func (b *bench) postgresWriter(ctx context.Context, server *pgtest.Server, _ *gr
 	return strings.Join(c.notes, "\n"), nil
 }
 
-// postgresRate measures callbacks, in turns with one GORM transaction a request
-// in another database of the same server. The latter pays for no HTTP.
+// postgresRate measures callbacks, alternating with one GORM transaction per
+// request in another database of the same server. The latter is without HTTP.
 func (b *bench) postgresRate(ctx context.Context, server *pgtest.Server, limits *grid, reached goals) (note string, err error) {
 	served, err := newDatabase(ctx, server, "served")
 	if err != nil {

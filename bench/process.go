@@ -106,16 +106,16 @@ func startEmpty(ctx context.Context, folder string) (*process, error) {
 
 // The parts that this program takes as a child of its own.
 const (
-	emptyPart    = "-serve-empty"
-	profiledPart = "-serve-profiled"
-	lookoutPart  = "-look-out"
+	emptyPart      = "-serve-empty"
+	profiledPart   = "-serve-profiled"
+	stallMeterPart = "-measure-stalls"
 )
 
 // child takes such a part, if the arguments say so.
 func child(args []string) (taken bool, err error) {
 	switch {
-	case len(args) == 1 && args[0] == lookoutPart:
-		return true, lookOut(os.Stdin, os.Stdout)
+	case len(args) == 1 && args[0] == stallMeterPart:
+		return true, measureStalls(os.Stdin, os.Stdout)
 	case len(args) == 2 && args[0] == emptyPart:
 		e := echo.New()
 		e.POST(route, func(c echo.Context) error { return c.JSONBlob(http.StatusOK, []byte(`{}`)) })
@@ -189,7 +189,7 @@ func answers(address string) bool {
 	return response.Body.Close() == nil && response.StatusCode == http.StatusOK
 }
 
-// stop asks the server to finish, and waits for that. A second stop does
+// stop signals the server to end, and waits for that. A second stop does
 // nothing.
 func (p *process) stop() error {
 	if p == nil || p.ended == nil {
@@ -262,7 +262,7 @@ func (p *process) proc(name string) string {
 	return filepath.Join("/proc", strconv.Itoa(p.command.Process.Pid), name)
 }
 
-// metric asks the server for a metric without labels.
+// metric reads a metric without labels from the server.
 func (p *process) metric(ctx context.Context, name string) (float64, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.admin+"/metrics", nil)
 	if err != nil {

@@ -43,7 +43,7 @@ func (b *bench) tableOfSignature(limits *grid, reached goals) error {
 
 	mac := hmac.New(sha512.New, []byte(secret))
 	digest := make([]byte, 0, sha512.Size)
-	var bare, ours, naive []float64
+	var bare, own, naive []float64
 	var allocations int64
 	for range b.rounds {
 		bare = append(bare, nanoseconds(measure(func() error {
@@ -61,13 +61,13 @@ func (b *bench) tableOfSignature(limits *grid, reached goals) error {
 			_, err = body.Verify(s.project.Key)
 			return err
 		})
-		ours, allocations = append(ours, nanoseconds(result)), result.AllocsPerOp()
+		own, allocations = append(own, nanoseconds(result)), result.AllocsPerOp()
 		naive = append(naive, nanoseconds(measure(func() error { return naiveVerify(message.body) })))
 	}
 	micros := func(list []float64) string { return fmt.Sprintf("%.2f µs", median(list)/1000) }
 	limits.row(fmt.Sprintf("bare HMAC-SHA-512 of a callback's canonical string, %d bytes", len(canonical)), micros(bare), "")
 	reached.atMost(fmt.Sprintf("canonical string + verification, %d bytes / bare HMAC", len(message.body)),
-		fmt.Sprintf("%s; by decoding to a map and sorting %s", micros(ours), micros(naive)), median(ratios(ours, bare)), mostOverHMAC)
+		fmt.Sprintf("%s; by decoding to a map and sorting %s", micros(own), micros(naive)), median(ratios(own, bare)), mostOverHMAC)
 	reached.atMost("allocations of it", "", float64(allocations), 0)
 	return nil
 }

@@ -24,7 +24,7 @@ const (
 )
 
 // topUps posts whole top-ups: verify, check_deposit and the callback of a
-// payment that was issued before, in turns.
+// payment that was issued before, one after another.
 type topUps struct {
 	rig *rig
 
@@ -101,7 +101,8 @@ type sample struct {
 	wal        int64
 }
 
-// soak holds a server at 70 % of its top rate, and looks whether anything grows.
+// soak loads a server with 70 % of its top rate, and checks whether anything
+// grows.
 func (b *bench) soak(ctx context.Context) (err error) {
 	r, err := b.newRig(ctx, "soak", b.customers)
 	defer func() { err = errors.Join(err, r.close()) }()
@@ -224,9 +225,9 @@ func (f figure) grows(samples []sample) bool {
 	return median(last) > median(first)*1.25+f.slack && chance(first, last) < leastChance
 }
 
-// What happens by chance more often than this is no growth. A machine whose host
-// gives its processors to others for minutes has a p99 that goes up and down by
-// a factor of three; what leaks is higher in nearly every interval.
+// A difference that occurs by chance more often than this is no growth. On a
+// machine whose host gives its processors to other guests for minutes, p99
+// varies by a factor of three; a leak is higher in nearly every interval.
 const (
 	leastChance = 0.05 // as benchstat
 	shuffles    = 10_000

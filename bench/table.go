@@ -111,7 +111,7 @@ func (b *bench) tableOfSync(limits *grid) error {
 	return nil
 }
 
-// perSecond shows a rate in three digits, since more of them do not come back.
+// perSecond shows a rate in three digits, since more are not reproducible.
 func perSecond(rate float64) string {
 	digits := fmt.Sprintf("%.0f", rate)
 	for step := 10.0; rate >= 1000*step/10; step *= 10 {

@@ -49,19 +49,19 @@ func (b *bench) tableOfWriter(ctx context.Context, reached goals) (notes []strin
 	return c.notes, nil
 }
 
-// comparison is what came of two ways to book the same.
+// comparison is the result of two ways to book the same.
 type comparison struct {
 	what, rates string
 	ratio       float64
 	notes       []string
 }
 
-// compareBookers books credits in turns through the store, which commits what
-// waits together, and through GORM's model API with a transaction a request,
-// each in a database of its own.
-func (b *bench) compareBookers(ctx context.Context, on string, ours, gorms database) (c comparison, err error) {
-	ways := []*way{{name: on + ", the writer alone", database: ours}, {name: on + ", a GORM transaction a request", database: gorms}}
-	s, err := store.Open(ctx, ours.options())
+// compareBookers books credits alternately through the store, with group
+// commit, and through GORM's model API with one transaction per request, each
+// in a database of its own.
+func (b *bench) compareBookers(ctx context.Context, on string, own, gorms database) (c comparison, err error) {
+	ways := []*way{{name: on + ", the writer alone", database: own}, {name: on + ", a GORM transaction a request", database: gorms}}
+	s, err := store.Open(ctx, own.options())
 	if err != nil {
 		return c, err
 	}
@@ -261,7 +261,7 @@ func (naiveAccount) TableName() string     { return "ledger_accounts" }
 const naiveRate = 8000
 
 // naive books the same rows in the same tables, under the same constraints and
-// triggers and with the same durability, the way that comes first to mind.
+// triggers and with the same durability, in the most obvious way.
 type naive struct {
 	db        *gorm.DB
 	totals    string // the table of the running totals, and the column that names their account

@@ -31,8 +31,8 @@ func ParseDay(text string) (Day, error) {
 
 // DayOf returns the day of the zone in which the instant lies: the one with d.Start(loc) <= t < d.End(loc).
 //
-// That is the local date of the instant, but for the hour that clocks read a second time when they go back over
-// midnight: the new day has begun before it, and goes on.
+// That is the local date of the instant, except for the hour that is repeated when clocks are set back over midnight:
+// it belongs to the new day, which has begun before it.
 func DayOf(t time.Time, loc *time.Location) Day {
 	d := dayOf(t.In(loc))
 	for next := d.Next(); !t.Before(next.Start(loc)); next = next.Next() {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// zoneinfo is the database of time zones that comes with Go, as lib/time/zoneinfo.zip. It is ours to open, other than
-// the copy in time/tzdata, which Go never shows when the system has one.
+// zoneinfo is the database of time zones that comes with Go, as lib/time/zoneinfo.zip. It can be opened here, unlike
+// the copy in time/tzdata, which Go does not use when the system has one.
 //
 //go:generate sh -c "cp \"$(go env GOROOT)/lib/time/zoneinfo.zip\" zoneinfo.zip"
 //go:embed zoneinfo.zip
@@ -65,7 +65,7 @@ var (
 )
 
 // Compare looks for an instant at which a zone that was loaded has another offset than the built-in data say. One of
-// the two is old then: the files carry no version, so nobody but the operator can tell which.
+// the two is then outdated; the files have no version, so only the operator can find out which.
 func Compare(loaded *time.Location) (first Difference, differs bool) {
 	builtIn, ok := loadBuiltIn(loaded.String())
 	if !ok {
@@ -73,12 +73,12 @@ func Compare(loaded *time.Location) (first Difference, differs bool) {
 	}
 	for t := compareFrom; t.Before(compareTo); {
 		const layout = "-07:00"
-		ours, theirs := t.In(builtIn), t.In(loaded)
-		if a, b := theirs.Format(layout), ours.Format(layout); a != b {
+		expected, actual := t.In(builtIn), t.In(loaded)
+		if a, b := actual.Format(layout), expected.Format(layout); a != b {
 			return Difference{At: t, System: a, BuiltIn: b}, true
 		}
 		t = compareTo
-		for _, end := range []time.Time{stretchEnd(ours), stretchEnd(theirs)} {
+		for _, end := range []time.Time{stretchEnd(expected), stretchEnd(actual)} {
 			if !end.IsZero() && end.Before(t) {
 				t = end
 			}

@@ -25,27 +25,27 @@ const accountPage = 500
 
 // accountsCommands work on accounts.
 type accountsCommands struct {
-	Import  accountsImportCommand  `cmd:"" help:"Import account records, all of a file or nothing."`
-	Export  accountsExportCommand  `cmd:"" help:"Write all accounts to a file that import takes."`
-	Imports accountsImportsCommand `cmd:"" help:"List what was imported: when, by whom, from which file."`
+	Import  accountsImportCommand  `cmd:"" help:"Import a file of account records, all or nothing."`
+	Export  accountsExportCommand  `cmd:"" help:"Export all accounts to a file that can be imported."`
+	Imports accountsImportsCommand `cmd:"" help:"List imports: when, by whom, from which file."`
 	List    accountsListCommand    `cmd:"" help:"List accounts."`
 	Show    accountsShowCommand    `cmd:"" help:"Show an account with the balances of its contracts and its history."`
 }
 
 // accountsImportCommand imports a file.
 type accountsImportCommand struct {
-	Replace  bool   `help:"Close the accounts and contracts that the file does not have. Without it they stay."`
-	YesClose *int64 `name:"yes-close" placeholder:"N" help:"With --replace: close exactly N accounts, although that is more than accounts.max_close_percent allows."`
+	Replace  bool   `help:"Close the accounts and contracts that are absent from the file. Without it they do not change."`
+	YesClose *int64 `name:"yes-close" placeholder:"N" help:"With --replace: confirm that N accounts are closed, more than accounts.max_close_percent allows."`
 	DryRun   bool   `help:"Check the file and change nothing."`
-	Actor    string `placeholder:"NAME" help:"Who; recorded in the accounts' history. Default: the variable TOLEM_ACTOR, else the system's user."`
+	Actor    string `placeholder:"NAME" help:"The actor; recorded in the accounts' history. Default: the variable TOLEM_ACTOR, else the system's user."`
 	File     string `arg:"" help:"The records; its name ends in .jsonl or .csv."`
 }
 
 // Help is shown by --help.
 func (accountsImportCommand) Help() string {
-	return `The file is checked first, and every bad line is reported with its number; then nothing is imported. The server can go on meanwhile: what is imported becomes visible all at once. Nothing is deleted. With --replace, a file that would close more than accounts.max_close_percent (10) of the open accounts is refused, since it may have been cut short: --yes-close N says that N are meant.
+	return `The whole file is checked first. If it has invalid lines, each is reported with its number, and nothing is imported. The server can run meanwhile: the import becomes visible atomically. Nothing is deleted. With --replace, a file that would close more than accounts.max_close_percent (10) of the open accounts is refused, since it may be truncated: --yes-close N confirms that N are closed.
 
-jsonl: one account a line, the shape of a verify answer with customer_id. csv: one row a contract, with the columns customer_id, additional_customer_id, currency, entity_id, number, payment, min_payment, info, closed, entity_closed, of which the last five may be missing; amounts are in minor units, info is a JSON object or empty. Fields are separated by commas, semicolons or tabs. UTF-8, or UTF-16 with a byte order mark. Ids that a spreadsheet has changed (9.96555E+11, 7071234569.0, #N/A) are refused.
+jsonl: one account per line, in the format of a verify answer with customer_id. csv: one row per contract, with the columns customer_id, additional_customer_id, currency, entity_id, number, payment, min_payment, info, closed, entity_closed, of which the last five may be missing; amounts are in minor units, info is a JSON object or empty. Fields are separated by commas, semicolons or tabs. UTF-8, or UTF-16 with a byte order mark. Ids that a spreadsheet has changed (9.96555E+11, 7071234569.0, #N/A) are refused.
 
 Example:
 
@@ -250,7 +250,7 @@ type accountsExportCommand struct {
 
 // Help is shown by --help.
 func (accountsExportCommand) Help() string {
-	return `All accounts, closed ones included, as records that import takes; importing them again changes nothing. Ids, numbers and info are written as they were imported. In a .csv file the columns closed and entity_closed say what is closed.
+	return `Exports all accounts, closed ones included, as records for import; importing them again changes nothing. Ids, numbers and info are written as they were imported. In a .csv file the columns closed and entity_closed mark what is closed.
 
 Example:
 
@@ -287,8 +287,8 @@ func breakOne(n int64) string {
 	return fmt.Sprintf("%d accounts break one", n)
 }
 
-// writeNew makes a file that others see only when it is whole. It holds personal
-// data: nobody else may read it.
+// writeNew writes a file that becomes visible only when it is complete. It
+// contains personal data, so only its owner may read it.
 func writeNew(path string, write func(io.Writer) error) (err error) {
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("%s exists and is not overwritten", path)
@@ -314,7 +314,7 @@ func writeNew(path string, write func(io.Writer) error) (err error) {
 // accountsImportsCommand lists imports.
 type accountsImportsCommand struct {
 	jsonFlag
-	Limit int `default:"20" help:"How many of the last."`
+	Limit int `default:"20" help:"How many of the latest imports."`
 }
 
 // Help is shown by --help.
@@ -363,7 +363,7 @@ type accountsListCommand struct{ jsonFlag }
 
 // Help is shown by --help.
 func (accountsListCommand) Help() string {
-	return `One line a contract, with what has been credited to it, in the order of the customers' ids.
+	return `One line per contract, with the sum of its credits, in the order of the customers' ids.
 
 Example:
 
@@ -438,7 +438,7 @@ type accountsShowCommand struct {
 
 // Help is shown by --help.
 func (accountsShowCommand) Help() string {
-	return `The account as imported, what has been credited to each of its contracts, and its history: who created, closed, opened and changed it, when, and from which file. Of changes in amounts and info alone, the last is shown, and those of the admin API.
+	return `The account as imported, what has been credited to each of its contracts, and its history: who created, closed, opened and changed it, when, and from which file. Of changes of amounts and info alone, only the last one and those of the admin API are shown.
 
 Example:
 
@@ -517,7 +517,7 @@ func (p *program) printHistory(events []store.AccountChange, zone *time.Location
 	return t.flush()
 }
 
-// madeBy is when somebody changed an account, and who.
+// madeBy is the time and the actor of a change of an account.
 func madeBy(c *store.AccountChange, zone *time.Location) string {
 	if c == nil {
 		return "not recorded"

@@ -16,7 +16,7 @@ type backupCommand struct {
 
 // Help is shown by --help.
 func (backupCommand) Help() string {
-	return `Copies the database while servers work on it into one SQLite file, whichever database it is, and runs ledger check on the copy. Prints the time that the copy reaches to: what was committed until then is in it. A database of any older program is copied as it is, before an upgrade, and the upgrade is tried on a second copy, for which there must be room. What a killed backup has left in the folder of FILE is removed. A plain cp of a SQLite file is no backup: it misses what still stands in the write-ahead log. A PostgreSQL database needs its server's own backups beside it, which reach to the last commit.
+	return `Copies the database while servers work on it into one SQLite file, whichever database it is, and runs ledger check on the copy. Prints the time of the copy: everything that was committed until then is in it. A database of any older program is copied as it is, before an upgrade, and the upgrade is tried on a second copy, for which there must be room. What a killed backup has left in the folder of FILE is removed. A plain cp of a SQLite file is no backup: it misses what still stands in the write-ahead log. A PostgreSQL database needs its server's own backups beside it, which reach to the last commit.
 
 Example:
 

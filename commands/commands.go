@@ -1,5 +1,5 @@
 // Package commands is the command line of tolem: one file per command, and
-// what they share.
+// shared files.
 //
 // [Run] is the whole program. Arguments, environment and the three standard
 // streams are passed in, so that a test runs any command in its own process.
@@ -29,20 +29,20 @@ type commandLine struct {
 	Version versionFlag `help:"Print the version and exit."`
 
 	Serve       serveCommand       `cmd:"" help:"Migrate the database and serve until SIGINT or SIGTERM."`
-	Check       configCommands     `cmd:"" name:"config" help:"Look at the configuration."`
-	Migrate     migrateCommand     `cmd:"" help:"Bring the database to this program's schema and exit."`
-	Healthcheck healthcheckCommand `cmd:"" help:"Ask the running server whether it can serve."`
-	Backup      backupCommand      `cmd:"" help:"Make a consistent copy of the database while it is in use, and check it."`
-	Accounts    accountsCommands   `cmd:"" help:"Import and look at accounts."`
+	Check       configCommands     `cmd:"" name:"config" help:"Check and print the configuration."`
+	Migrate     migrateCommand     `cmd:"" help:"Migrate the database to this program's schema and exit."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Check that the running server is alive."`
+	Backup      backupCommand      `cmd:"" help:"Make a consistent copy of the database while it is in use, and verify it."`
+	Accounts    accountsCommands   `cmd:"" help:"Import, export and show accounts."`
 	Payments    paymentsCommands   `cmd:"" help:"Find payments; credit, record, recall and close them."`
-	Suspense    suspenseCommands   `cmd:"" help:"Resolve money that is credited to nobody yet."`
-	Messages    messagesCommands   `cmd:"" help:"Look at the providers' stored messages; suspend money of them that never posted."`
+	Suspense    suspenseCommands   `cmd:"" help:"Resolve money that is not allocated to a contract."`
+	Messages    messagesCommands   `cmd:"" help:"Show the providers' stored messages; put their unposted money into suspense."`
 	Ledger      ledgerCommands     `cmd:"" help:"Check, correct and export the books."`
 	Sign        signCommand        `cmd:"" help:"Sign a JetPay body."`
 	Verify      verifyCommand      `cmd:"" help:"Check the signature of a JetPay body."`
 	Replay      replayCommand      `cmd:"" help:"Post recorded fixtures and compare the answers."`
-	Simulate    simulateCommands   `cmd:"" help:"Play a payment platform against a server."`
-	Sandbox     sandboxCommand     `cmd:"" help:"Play HighHelp and the Kaspi kiosk, with pages to pay on."`
+	Simulate    simulateCommands   `cmd:"" help:"Simulate a payment platform."`
+	Sandbox     sandboxCommand     `cmd:"" help:"Simulate HighHelp and the Kaspi kiosk, with payment pages."`
 }
 
 const about = `Takes account top-ups from payment platforms and keeps them in a double-entry ledger that credits exactly once.
@@ -51,9 +51,9 @@ Every command reads the configuration (config.yaml unless --config or TOLEM_CONF
 
 Exit codes: 0 done; 1 the answer is no, or something differs; 2 wrong usage.`
 
-// Run runs the program once. args are without the program's name; env is in
-// the form of os.Environ. What is wrong has been printed when it returns;
-// [ExitCode] turns the error into the process's exit code.
+// Run runs the program once. args are without the program's name; env is in the
+// form of os.Environ. Run prints its errors before it returns; [ExitCode] turns
+// the error into the process's exit code.
 //
 // When ctx ends, serve drains and returns nil, and every other command stops.
 func Run(ctx context.Context, args, env []string, stdio Stdio) error {
@@ -145,7 +145,7 @@ func commandPath(parsed *kong.Context, err error) string {
 // versionFlag prints the version and ends the program.
 type versionFlag bool
 
-// BeforeReset is called by kong when the flag is met.
+// kong calls BeforeReset when it parses the flag.
 func (versionFlag) BeforeReset(app *kong.Kong) error {
 	fmt.Fprintf(app.Stdout, "tolem %s\n", version())
 	app.Exit(0)

@@ -8,22 +8,23 @@ import (
 	"tolem/platform"
 )
 
-// configCommands look at the configuration.
+// configCommands inspect the configuration.
 type configCommands struct {
-	Check configCheckCommand `cmd:"" help:"Print the effective configuration with secrets hidden, or what is wrong with it."`
+	Check configCheckCommand `cmd:"" help:"Print the effective configuration with secrets hidden, or its problems."`
 }
 
-// configCheckCommand tells whether a server would start on the configuration.
+// configCheckCommand checks whether a server would start with the
+// configuration.
 type configCheckCommand struct {
-	Running  bool   `help:"Print what the running server runs with instead, and exit 1 if a start now would take anything else."`
+	Running  bool   `help:"Print the configuration of the running server instead, and exit 1 if a start now would use another one."`
 	AdminURL string `name:"admin-url" placeholder:"URL" help:"With --running: the server's admin listener. Default: admin.listen of the configuration."`
 }
 
 // Help is shown by --help.
 func (configCheckCommand) Help() string {
-	return `Reads the file and the TOLEM_ variables, fills in the defaults and prints what a server that is started here and now would work with, as YAML. When something is wrong it prints one line for each problem, with its key, and exits 1. Unknown keys are problems; unknown TOLEM_ variables are warnings.
+	return `Reads the file and the TOLEM_ variables, fills in the defaults and prints the configuration that serve would use, as YAML. If it is invalid, it prints one line for each problem, with its key, and exits 1. Unknown keys are problems; unknown TOLEM_ variables are warnings.
 
-A server that runs already was perhaps started on an older file, or with variables that this shell does not have. --running asks it, with the first configured token of role admin or read, prints what it runs with, and names each key at which that differs. Secrets are not compared.
+A running server may have been started with an older file, or with other variables. --running requests its configuration, with the first configured token of role admin or read, prints it, and names each key that differs. Secrets are not compared.
 
 Example:
 
@@ -76,7 +77,7 @@ func (c configCheckCommand) compare(ctx context.Context, p *program, cfg *config
 	return nil
 }
 
-// running asks the server.
+// running requests the configuration of the running server.
 func (c configCheckCommand) running(ctx context.Context, cfg *config.Config) (string, error) {
 	base := c.AdminURL
 	if base == "" {

@@ -43,9 +43,10 @@ Example:
 
 // exporter writes the journal in one format.
 type exporter interface {
-	// transaction writes one transaction; they come in the order of the feed.
+	// transaction writes one transaction. It is called in the order of the
+	// feed.
 	transaction(topup.Transaction) error
-	// end writes what comes after the last one.
+	// end writes what follows the last transaction.
 	end(context.Context) error
 }
 
@@ -155,7 +156,7 @@ func cell(text string) string {
 
 // hledgerExporter writes a journal for hledger. Ids may be any visible
 // characters but ';' and ':' (and no white space), all of which hledger takes
-// inside an account's name; a name of ours never begins with a bracket.
+// inside an account's name; the names never begin with a bracket.
 //
 // What is used is declared at the end: only then is it known, without keeping
 // all accounts in memory.

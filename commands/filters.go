@@ -9,8 +9,8 @@ import (
 	"tolem/topup"
 )
 
-// condition is the value of a flag that selects. An empty one is a mistake: a
-// script whose variable is empty would be shown everything.
+// condition is the value of a selecting flag. An empty one is refused: a script
+// whose variable is empty would get everything.
 type condition string
 
 // Decode is called by kong for a flag that is given.

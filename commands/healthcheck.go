@@ -11,18 +11,18 @@ import (
 	"tolem/config"
 )
 
-// healthcheckTime bounds the whole question; container engines kill a health
-// check that takes longer than theirs.
+// healthcheckTime bounds the whole check; container engines kill a health check
+// that takes longer than their own timeout.
 const healthcheckTime = 3 * time.Second
 
-// healthcheckCommand asks a running server.
+// healthcheckCommand checks the health of a running server.
 type healthcheckCommand struct{}
 
 // Help is shown by --help.
 func (healthcheckCommand) Help() string {
-	return `Asks GET /healthz of the configured public listener, for container engines and scripts. Exits 0 when the server answers that it can serve, otherwise 1. A listener on all addresses is asked on the loopback address.
+	return `Requests GET /healthz from the configured public listener, for container engines and scripts. Exits 0 when the server answers that it can serve, otherwise 1. A listener on all addresses is called on the loopback address.
 
-It asks whether the process lives, not whether it is ready: with a full disk, or a database that was moved or is away, it still says ok, because a restart mends none of these, and one under a moved database would begin an empty one. Whether messages should be sent to the server is what GET /readyz of admin.listen says; the alerts are in docs/metrics.md.
+It checks whether the process is alive, not whether it is ready: with a full disk, or a database that was moved or is unavailable, it still answers ok, because a restart fixes none of these, and after a moved database it would create an empty one. Use GET /readyz of admin.listen to decide whether messages should be sent to the server; the alerts are in docs/metrics.md.
 
 Example:
 

@@ -23,7 +23,7 @@ type ledgerCommands struct {
 	Check    ledgerCheckCommand    `cmd:"" help:"Verify every invariant of the ledger."`
 	Balances ledgerBalancesCommand `cmd:"" help:"Print the balances of the ledger accounts."`
 	Export   ledgerExportCommand   `cmd:"" help:"Print the journal for other programs."`
-	Reverse  ledgerReverseCommand  `cmd:"" help:"Post the mirror of a ledger transaction, once."`
+	Reverse  ledgerReverseCommand  `cmd:"" help:"Reverse a ledger transaction, once."`
 }
 
 // ledgerReverseCommand undoes a transaction by another one.
@@ -35,9 +35,9 @@ type ledgerReverseCommand struct {
 
 // Help is shown by --help.
 func (ledgerReverseCommand) Help() string {
-	return `For an operator's own transaction that was a mistake: a manual credit, an assignment, a return, a recall, a suspended message, a reversal. The journal is never changed: a new transaction moves the same money back. What the transaction had done is undone too: a manual credit no longer counts (the payment goes to review, with the flag reversed), a resolved suspense item is open again, and an operation that was entered may be entered again. Refused when it was done before, and while something rests on it that must be undone first.
+	return `For a mistaken transaction of an operator: a manual credit, an assignment, a return, a recall, a suspended message, a reversal. The journal is never changed: a new transaction moves the same money back. The effects of the transaction are undone too: a manual credit no longer counts (the payment goes to review, with the flag reversed), a resolved suspense item is open again, and an operation that was entered may be entered again. Refused when it was done before, and while something rests on it that must be undone first.
 
-What a provider's message has posted is not reversed: a credit in the wrong place is taken back with payments recall.
+What a provider's message has posted is not reversed: a credit to the wrong contract is undone with payments recall.
 
 Example:
 
@@ -85,7 +85,7 @@ func (ledgerCheckCommand) Run(ctx context.Context, p *program) error {
 // periodFlags say which part of the journal is meant.
 type periodFlags struct {
 	span
-	By string `enum:"effective,recorded" default:"effective" help:"Which time counts: effective is the provider's (the accounting date), recorded is when it was written."`
+	By string `enum:"effective,recorded" default:"effective" help:"Which time is used: effective is the provider's (the accounting date), recorded is when it was written."`
 }
 
 func (f periodFlags) period(cfg *config.Config) (store.Period, error) {
@@ -105,7 +105,7 @@ func (f periodFlags) into(place *store.Period) func(*config.Config) error {
 type ledgerBalancesCommand struct {
 	periodFlags
 	jsonFlag
-	Prefix condition `placeholder:"TEXT" help:"Only accounts whose name begins so, such as suspense: or customers:7123456789:"`
+	Prefix condition `placeholder:"TEXT" help:"Only accounts with this prefix, such as suspense: or customers:7123456789:"`
 }
 
 // Help is shown by --help.
@@ -166,8 +166,8 @@ func eachBalance(ctx context.Context, b books, prefix string, yield func(store.B
 	}
 }
 
-// balanceList prints balances as they come, and at the end, for people, their
-// sums.
+// balanceList prints balances as they are read; the table for people ends with
+// their sums.
 type balanceList struct {
 	list *list
 	sums map[string]store.Balance // by currency

@@ -10,7 +10,8 @@ import (
 // know their widest cell, and a list may be longer than memory.
 const pageRows = 1000
 
-// list prints records as they come: a table for people, or one JSON array.
+// list prints records as they are read: as a table for people, or as one JSON
+// array.
 type list struct {
 	program *program
 	json    bool

@@ -19,23 +19,23 @@ const messagePage = 500
 type messagesCommands struct {
 	List    messagesListCommand    `cmd:"" help:"List stored messages, the newest first."`
 	Show    messagesShowCommand    `cmd:"" help:"Show a message with its raw body."`
-	Suspend messagesSuspendCommand `cmd:"" help:"Put money into suspense that a message tells of and that never posted."`
-	Dismiss messagesDismissCommand `cmd:"" help:"Say that what a message told of was dealt with."`
+	Suspend messagesSuspendCommand `cmd:"" help:"Put the money of a message that was not posted into suspense."`
+	Dismiss messagesDismissCommand `cmd:"" help:"Record that a message was handled."`
 }
 
 // messagesListCommand lists messages.
 type messagesListCommand struct {
 	span
 	jsonFlag
-	Disposition *string `placeholder:"D" help:"What became of it: one of repeat, noted, posted, credited, suspended, bound, foreign, unreadable."`
-	Open        bool    `help:"Those that somebody must deal with: a movement that could not be read, a refund or a reversal that the platform told of, a success that contradicts what has posted."`
-	Q           *string `name:"q" placeholder:"TEXT" help:"An operation, a receipt number, or a payment's id, ours or the platform's, in full."`
+	Disposition *string `placeholder:"D" help:"The disposition: one of repeat, noted, posted, credited, suspended, bound, foreign, unreadable."`
+	Open        bool    `help:"Messages that need an operator: a movement that could not be read, a refund or a reversal that the platform reported, a success that contradicts what was posted."`
+	Q           *string `name:"q" placeholder:"TEXT" help:"A complete id: of an operation, a receipt, or a payment (tolem's or the platform's)."`
 	Limit       int     `placeholder:"N" help:"At most so many. Default: all."`
 }
 
 // Help is shown by --help.
 func (messagesListCommand) Help() string {
-	return `Every message that came with a valid signature is stored, also one that names no payment. --from and --to are about the time at which it came.
+	return `Every message with a valid signature is stored, also one that names no payment. --from and --to select by the time of arrival.
 
 Example:
 
@@ -105,7 +105,7 @@ type messagesShowCommand struct {
 
 // Help is shown by --help.
 func (messagesShowCommand) Help() string {
-	return `The raw body holds what the payer entered: show it to nobody who need not see it.
+	return `The raw body contains personal data that the payer entered: show it only to people who need it.
 
 Example:
 
@@ -131,7 +131,7 @@ func (c *messagesShowCommand) Run(ctx context.Context, p *program) error {
 	})
 }
 
-// readStored reads a provider's stored message anew.
+// readStored parses a stored message of a provider again.
 func readStored(m store.StoredMessage, body []byte) (topup.Event, error) {
 	switch {
 	case m.Provider == highhelp.Provider && m.Source == topup.SourceInfo:
@@ -192,7 +192,7 @@ type messagesSuspendCommand struct {
 
 // Help is shown by --help.
 func (messagesSuspendCommand) Help() string {
-	return `For money that a stored, signed message tells of and that never posted: one that could not be read, one of a method that was not configured, a HighHelp success with another sum than its payment's. Its money goes into suspense, from where it is assigned or returned; once a message and once an operation, at most what the message tells of. What cannot be read in it must be given: the operation (HighHelp: the reference), the amount, the currency. Never for a message that may be cut from other signed text; messages show says so.
+	return `For a stored, signed message whose money was not posted: one that could not be read, one of a method that was not configured, a HighHelp success with another sum than its payment's. Its money is put into suspense, from where it is assigned or returned; once per message and once per operation, at most the sum in the message. Values that cannot be read in it must be given: the operation (HighHelp: the reference), the amount, the currency. Never for a message that may be cut from other signed text; messages show says so.
 
 Example:
 
@@ -223,7 +223,7 @@ type messagesDismissCommand struct {
 
 // Help is shown by --help.
 func (messagesDismissCommand) Help() string {
-	return `Says that a message that could not be read, a refund or a reversal that the platform told of, or a success that contradicts what has posted, was dealt with. It is no longer listed as open, and its payment loses the flag refund or reversal when no other message says so. It moves no money.
+	return `Records that a message was handled: one that could not be read, a refund or a reversal, or a success that contradicts what was posted. It is no longer listed as open, and the flag refund or reversal of its payment is cleared when no other message has set it. It moves no money.
 
 Example:
 

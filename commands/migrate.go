@@ -14,7 +14,7 @@ type migrateCommand struct{}
 
 // Help is shown by --help.
 func (migrateCommand) Help() string {
-	return `Runs the migrations that the configured database lacks, and exits; a SQLite file is created when it is missing, a PostgreSQL database must exist. serve does the same first, so this is for those who want it done apart. Migrations only go forward.
+	return `Runs the migrations that the configured database lacks, and exits; a SQLite file is created when it is missing, a PostgreSQL database must exist. serve does the same at its start; this command does it separately. There are no migrations to an older schema.
 
 Example:
 

@@ -9,8 +9,8 @@ import (
 	"tolem/view"
 )
 
-// operate does one thing to the ledger in an operator's name and prints the
-// transaction that it made.
+// operate runs one step of an operator and prints the transaction that it
+// posted.
 func (p *program) operate(ctx context.Context, o operator, asJSON bool, act func(books, store.By) (topup.Transaction, error)) error {
 	return p.asOperator(ctx, o, func(b books, by store.By) error {
 		made, err := act(b, by)

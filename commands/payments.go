@@ -17,14 +17,14 @@ import (
 // paymentPage is how many payments are read at a time.
 const paymentPage = 500
 
-// paymentsCommands look at payments.
+// paymentsCommands show and correct payments.
 type paymentsCommands struct {
 	List   paymentsListCommand   `cmd:"" help:"List payments, the newest first."`
 	Show   paymentsShowCommand   `cmd:"" help:"Show a payment with its whole timeline."`
-	Credit paymentsCreditCommand `cmd:"" help:"Credit a payment whose callback never came."`
-	Record paymentsRecordCommand `cmd:"" help:"Credit money that no message told of, as a payment of its own."`
+	Credit paymentsCreditCommand `cmd:"" help:"Credit a payment whose callback has not arrived."`
+	Record paymentsRecordCommand `cmd:"" help:"Credit money that no message has reported, as a new payment."`
 	Recall paymentsRecallCommand `cmd:"" help:"Take a credit to the wrong contract back into suspense."`
-	Close  paymentsCloseCommand  `cmd:"" help:"End a review in which nothing is credited and nothing lies in suspense."`
+	Close  paymentsCloseCommand  `cmd:"" help:"Close a review in which nothing is credited and nothing is in suspense."`
 }
 
 // paymentsListCommand lists payments.
@@ -34,15 +34,15 @@ type paymentsListCommand struct {
 	Status      condition       `placeholder:"S" help:"One of pending, succeeded, declined, expired, review."`
 	Flag        condition       `placeholder:"F" help:"Payments with this flag, such as amount_differs."`
 	Customer    condition       `placeholder:"C" help:"Payments of this customer."`
-	Q           condition       `name:"q" placeholder:"TEXT" help:"Any id, in full: ours, the provider's, the operation's, a receipt number; or a contract number or its beginning, in which blanks do not count."`
-	Amount      amountCondition `placeholder:"N" help:"Payments of this sum in major units, as people say it: 5000 and 5000.00 are both five thousand tenge. (The admin API's amount is in minor units.)"`
-	PendingOver time.Duration   `placeholder:"D" help:"Pending since longer than this, such as 2h."`
+	Q           condition       `name:"q" placeholder:"TEXT" help:"A complete id: the payment's, the provider's, the operation's, a receipt number; or the beginning of a contract number, in which blanks are ignored."`
+	Amount      amountCondition `placeholder:"N" help:"Payments of this sum in major units: 5000 and 5000.00 are both five thousand tenge. (The admin API's amount is in minor units.)"`
+	PendingOver time.Duration   `placeholder:"D" help:"Pending for longer than this, such as 2h."`
 	Limit       int             `default:"0" placeholder:"N" help:"At most so many. Default: all."`
 }
 
 // Help is shown by --help.
 func (paymentsListCommand) Help() string {
-	return `All conditions must hold. --from and --to are about the time at which the payment was issued. With --limit, when there are more payments, that is said on standard error.
+	return `All conditions must hold. --from and --to select by the time of issue. With --limit, standard error says when there are more payments.
 
 --amount alone, or with only --status succeeded, looks at the last 40 days; name others with --from or --to.
 
@@ -154,7 +154,7 @@ type paymentsShowCommand struct {
 
 // Help is shown by --help.
 func (paymentsShowCommand) Help() string {
-	return `What was asked, where the payment stands, what the provider said last, with the provider's date of it, and everything that happened to it in the order of time: the issue, each delivery of the provider and what was done about it, each ledger transaction. The provider's date is that of its status; a movement's own date is the one by which it is booked. operation is the movement's; a refund's is among the other operations.
+	return `Prints the requested sum, the payment's status, the provider's last status with its date, and the timeline: the issue, each message of the provider and its disposition, each ledger transaction. The provider's date is that of its status; a movement's own date is the one by which it is booked. operation is the movement's; a refund's is among the other operations.
 
 Example:
 
@@ -300,8 +300,8 @@ func happened(payment *topup.Payment, entry store.TimelineEntry) string {
 	return text
 }
 
-// answered is what the provider answered when it was asked for a payment's
-// status, compared with what was asked.
+// answered shows the provider's last status response for a payment, compared
+// with what was requested.
 func answered(payment *topup.Payment, a *store.StatusAnswer) string {
 	text := fmt.Sprintf("%s: HTTP status %d, status %s", topup.SourceInfo, a.HTTPStatus, orDash(a.Status))
 	if reason := strings.TrimSpace(a.Code + " " + a.Message); reason != "" {
@@ -329,7 +329,7 @@ type paymentsCreditCommand struct {
 
 // Help is shown by --help.
 func (paymentsCreditCommand) Help() string {
-	return `For money that the platform confirms in its own reports while its callback never came. Takes the payment's one credit: a callback of the same sum that comes later is bound to it and posts nothing; one of another sum goes to suspense. Compare its sum with the platform's first: what its Gate said is in payments show, and a difference is warned of. Refused while money of the payment lies in suspense (then use suspense assign), when money of it was assigned to another contract, and when it was credited before.
+	return `For money that the platform confirms in its reports although its callback has not arrived. It becomes the payment's only credit: a later callback of the same sum is bound to it and posts nothing; one of another sum is put into suspense. First compare its sum with the platform's: payments show has the last status response of its Gate, and the command warns of a difference. Refused while money of the payment is in suspense (then use suspense assign), when money of it was assigned to another contract, and when it was credited before.
 
 Example:
 

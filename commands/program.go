@@ -22,8 +22,8 @@ import (
 	"tolem/topup"
 )
 
-// program is what every command gets: the world outside, and the things that
-// several commands do in it.
+// program has what every command needs: the environment and standard streams,
+// and shared functions.
 type program struct {
 	env        []string
 	stdio      Stdio
@@ -65,7 +65,7 @@ func (p *program) config(needs config.Secrets) (*config.Config, error) {
 	return cfg, nil
 }
 
-// warn tells people about what stops nothing.
+// warn prints a warning: a problem that does not stop the command.
 func (p *program) warn(warnings ...string) {
 	for _, warning := range warnings {
 		fmt.Fprintf(p.stdio.Err, "tolem: warning: %s\n", warning)
@@ -84,8 +84,9 @@ func storeOptions(cfg *config.Config) store.Options {
 	return o
 }
 
-// openStore opens the configured database beside whoever uses it. One that must
-// exist is neither created nor migrated: a mistyped path is not an empty book.
+// openStore opens the configured database while other processes may use it. A
+// database that must exist is neither created nor migrated, so that a mistyped
+// path does not become an empty database.
 func openStore(ctx context.Context, cfg *config.Config, existing bool) (*store.Store, error) {
 	o := storeOptions(cfg)
 	o.Existing = existing
@@ -99,13 +100,13 @@ type books struct {
 }
 
 // withBooks loads the configuration, opens the database, which must exist,
-// works on it and closes it again. The checks, of what needs the configuration
-// alone, come before the database is opened.
+// works on it and closes it again. The checks, which need only the
+// configuration, run before the database is opened.
 func (p *program) withBooks(ctx context.Context, work func(books) error, checks ...func(*config.Config) error) error {
 	return p.onBooks(ctx, true, work, checks)
 }
 
-// withNewBooks is withBooks for what may be the first to come to the database.
+// withNewBooks is withBooks for commands that may create the database.
 func (p *program) withNewBooks(ctx context.Context, work func(books) error) error {
 	return p.onBooks(ctx, false, work, nil)
 }
@@ -128,7 +129,7 @@ func (p *program) onBooks(ctx context.Context, existing bool, work func(books) e
 	return store.ExplainDamage(work(books{s, cfg}))
 }
 
-// adminToken is the admin token with which the commands ask a running server.
+// adminToken is the admin token with which the commands call a running server.
 func adminToken(cfg *config.Config) (string, error) {
 	for _, token := range cfg.Admin.Tokens {
 		if token.Role == config.RoleAdmin || token.Role == config.RoleRead {
@@ -154,7 +155,7 @@ func (p *program) printJSON(value any) error {
 	return nil
 }
 
-// table prints rows in columns; rows come as cells.
+// table prints rows in columns.
 type table struct{ writer *tabwriter.Writer }
 
 // table starts a table with a heading.
@@ -199,8 +200,8 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// dayFlag is a day on which a step counts. An empty one is a mistake: a script
-// whose variable is empty would date it today.
+// dayFlag is the effective date of a step. An empty one is refused: a script
+// whose variable is empty would use today.
 type dayFlag string
 
 // Decode is called by kong for a flag that is given.
@@ -216,12 +217,12 @@ func (d *dayFlag) Decode(ctx *kong.DecodeContext) error {
 	return nil
 }
 
-// operator is who does it and why; both are recorded with what was done.
+// operator is the actor and the reason; both are recorded with the step.
 type operator struct {
-	Reason string `required:"" placeholder:"TEXT" help:"Why; recorded in the journal."`
-	Actor  string `placeholder:"NAME" help:"Who; recorded in the journal. Default: the variable TOLEM_ACTOR, else the system's user."`
+	Reason string `required:"" placeholder:"TEXT" help:"The reason; recorded in the journal."`
+	Actor  string `placeholder:"NAME" help:"The actor; recorded in the journal. Default: the variable TOLEM_ACTOR, else the system's user."`
 
-	Effective dayFlag `placeholder:"D" help:"The day on which it counts, such as 2026-11-29: its first instant in the configured timezone. Default: now. Not in the future, not before what it undoes, and not in a closed period (books_closed_to)."`
+	Effective dayFlag `placeholder:"D" help:"The effective date, such as 2026-11-29: its first instant in the configured timezone. Default: now. Not in the future, not before what it undoes, and not in a closed period (books_closed_to)."`
 }
 
 // Validate is called by kong: an empty reason is no reason.
@@ -258,7 +259,7 @@ func (p *program) by(o operator, zone *time.Location) (store.By, error) {
 
 // span is a period of time on the command line.
 type span struct {
-	From condition `placeholder:"T" help:"From this time on: RFC 3339 (2026-11-01T09:30:00+05:00), or a date (2026-11-01), which means the start of that day in the configured timezone."`
+	From condition `placeholder:"T" help:"From this time: RFC 3339 (2026-11-01T09:30:00+05:00), or a date (2026-11-01), which means the start of that day in the configured timezone."`
 	To   condition `placeholder:"T" help:"Before this time: RFC 3339, or a date, which means the end of that day, so that --from and --to of one date are that day."`
 }
 

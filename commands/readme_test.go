@@ -239,3 +239,23 @@ func steady(text string) string {
 	text = regexp.MustCompile(`/widget/[0-9a-f]{40}\b`).ReplaceAllString(text, "/widget/…")
 	return strings.TrimRight(text, "\n")
 }
+
+// TestTheFilesInTheDocumentationExist: docs/architecture.md answers questions by
+// naming files.
+func TestTheFilesInTheDocumentationExist(t *testing.T) {
+	named := 0
+	for page, text := range documents(t) {
+		for _, match := range regexp.MustCompile("`([a-z0-9_]+(?:/[a-z0-9_.]+)*/[a-z0-9_]+\\.(?:go|sql|sh|json|yml))`").FindAllStringSubmatch(text, -1) {
+			if strings.HasPrefix(match[1], "api/") {
+				continue
+			}
+			named++
+			if _, err := os.Stat(filepath.Join("..", match[1])); err != nil {
+				t.Errorf("%s names %s, which does not exist", filepath.Base(page), match[1])
+			}
+		}
+	}
+	if named == 0 {
+		t.Error("no document names a file")
+	}
+}

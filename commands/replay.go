@@ -19,9 +19,8 @@ import (
 	"tolem/signing"
 )
 
-// What the recorded exchanges were signed with, and the throw-away server's
-// only token. They are good for trying the program alone: production refuses
-// them.
+// The secrets that signed the recorded exchanges, and the temporary server's
+// only token. Production refuses them.
 const (
 	demoProject = 1234
 	demoSecret  = "demo-secret"
@@ -31,18 +30,18 @@ const (
 // replayCommand posts recorded exchanges.
 type replayCommand struct {
 	serverFlags
-	JUnit   string      `name:"junit" placeholder:"FILE" help:"Write a JUnit XML report too."`
-	Shuffle shuffleFlag `placeholder:"SEED" help:"Replay the scenarios in another order, which follows from the seed; without one, a new one is drawn."`
+	JUnit   string      `name:"junit" placeholder:"FILE" help:"Also write a JUnit XML report."`
+	Shuffle shuffleFlag `placeholder:"SEED" help:"Replay the scenarios in an order that the seed determines; without a seed, in a random one."`
 	Paths   []string    `arg:"" name:"path" help:"Folders with fixtures, or *.request.json files."`
 }
 
 // Help is shown by --help.
 func (replayCommand) Help() string {
-	return `Posts every recorded exchange below the paths and compares the answer with what is expected, and what the ledger then says of the scenario's own payments. It can be repeated against one server. Prints a line for each exchange, and last "N passed, N failed"; exits 1 when something failed.
+	return `Posts every recorded exchange below the paths and compares the answer, and then the scenario's own payments in the ledger, with what is expected. It can be repeated against one server. Prints a line for each exchange, and last "N passed, N failed"; exits 1 when something failed.
 
-Without --url the server is a throw-away one in this process, on an empty database with the demo data and demo secrets. With --url, messages that must be signed anew are signed with the configured secrets, and effects are read from the admin API with the first configured token of role admin or read. If that cannot be reached and --admin-url was not given, effects are not checked.
+Without --url the server is a temporary one in this process, with an empty database, the demo data and demo secrets. With --url, messages that must be signed again are signed with the configured secrets, and effects are read from the admin API with the first configured token of role admin or read. If that cannot be reached and --admin-url was not given, effects are not checked.
 
-Exchanges with a provider go to the sandbox that highhelp.base_url names; without --url a throw-away one is started too. Where there is none on this computer they are skipped, and not counted.
+Exchanges with a provider go to the sandbox that highhelp.base_url names; without --url a temporary one is started too. If there is none on this computer they are skipped, and not counted.
 
 Example:
 
@@ -112,7 +111,7 @@ func (c *replayCommand) Run(ctx context.Context, p *program) error {
 	})
 }
 
-// addHighHelp gives the target what exchanges with HighHelp need.
+// addHighHelp adds to the target what exchanges with HighHelp need.
 func (c *replayCommand) addHighHelp(ctx context.Context, p *program, cfg *config.Config, target *fixtures.Target) error {
 	target.RequestKeys, target.AlertKeys = map[string]fixtures.HeaderKey{}, map[string]fixtures.HeaderKey{}
 	for i := range cfg.HighHelp.Projects {

@@ -25,12 +25,12 @@ import (
 // sandboxDrain bounds how long a stopping sandbox waits for alerts.
 const sandboxDrain = 5 * time.Second
 
-// sandboxCommand plays the providers.
+// sandboxCommand simulates the providers.
 type sandboxCommand struct {
-	Listen   string `default:"127.0.0.1:8090" placeholder:"ADDRESS" help:"Where it listens; highhelp.base_url must name it. Default: ${default}."`
-	Chaos    bool   `help:"Post every alert up to three times, and in any order."`
+	Listen   string `default:"127.0.0.1:8090" placeholder:"ADDRESS" help:"The address to listen on; highhelp.base_url must name it. Default: ${default}."`
+	Chaos    bool   `help:"Post every alert up to three times, and in random order."`
 	URL      string `name:"url" placeholder:"URL" help:"The server's public listener, for the kiosk. Default: listen of the configuration."`
-	AlertKey string `placeholder:"FILE" help:"PEM of the private key that signs alerts. Default: the demo's, where the configuration verifies alerts with the demo's."`
+	AlertKey string `placeholder:"FILE" help:"PEM of the private key that signs alerts. Default: the demo key, if the configuration verifies alerts with the demo key."`
 }
 
 // Validate is called by kong.
@@ -43,9 +43,9 @@ func (c sandboxCommand) Validate() error {
 
 // Help is shown by --help.
 func (sandboxCommand) Help() string {
-	return `Plays HighHelp over HTTP for the configured projects: checks the signatures of requests, keeps pay-ins in memory, shows the payment page, and posts signed alerts to the URLs that a request names. Its page /kaspi plays the kiosk of Kaspi Bank: enter an account, choose a contract, pay.
+	return `Simulates HighHelp over HTTP for the configured projects: checks the signatures of requests, keeps pay-ins in memory, shows the payment page, and posts signed alerts to the URLs that a request names. Its page /kaspi simulates the kiosk of Kaspi Bank: enter an account, choose a contract, pay.
 
-For development: whoever reaches it decides what was paid. It says on its start page what it plays, and what not. Parts of alert_dialect that are auto are signed as requests are by default. An HMAC alert_key needs no --alert-key.
+For development: everybody who can reach it decides what was paid. Its start page lists what it simulates, and what not. Parts of alert_dialect that are auto are signed as requests are by default. An HMAC alert_key needs no --alert-key.
 
 Example:
 
@@ -53,7 +53,7 @@ Example:
   tolem sandbox            # and open http://127.0.0.1:8090/`
 }
 
-// Run plays until ctx ends.
+// Run serves the sandbox until ctx ends.
 func (c *sandboxCommand) Run(ctx context.Context, p *program) error {
 	cfg, err := p.config(config.ProviderKeys)
 	if err != nil {

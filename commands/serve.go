@@ -27,11 +27,11 @@ const (
 	expireEvery = 20 * time.Second
 	pruneEvery  = time.Hour
 
-	// drainTime bounds how long a stop waits for requests under way.
+	// drainTime bounds how long a stop waits for requests in progress.
 	drainTime = 20 * time.Second
 
-	// turnTime bounds the question whose turn it is to do the regular work.
-	turnTime = 10 * time.Second
+	// leaderTimeout bounds the query whether this process is the leader.
+	leaderTimeout = 10 * time.Second
 )
 
 // serveCommand is the main job.
@@ -39,11 +39,11 @@ type serveCommand struct{}
 
 // Help is shown by --help.
 func (serveCommand) Help() string {
-	return `Opens the configured database, migrates it, and serves the provider routes on listen and the admin API on admin.listen. A SQLite file is created when it is missing and has one server; a second one is refused. A PostgreSQL database must exist and has any number of servers, one of which does the regular work for all.
+	return `Opens the configured database, migrates it, and serves the provider routes on listen and the admin API on admin.listen. A SQLite file is created when it is missing and has one server; a second one is refused. A PostgreSQL database must exist and may have any number of servers, one of which, the leader, does the background jobs.
 
-In development an empty database is filled with the configured demo data first. Production refuses a database that ever was.
+In development an empty database is filled with the configured demo data first. Production refuses a database that ever had demo data.
 
-SIGINT or SIGTERM: no new connections, requests under way are answered, everything is on disk, exit code 0; so too while it still starts. A second signal ends the program at once; what was acknowledged is on disk even then. SIGHUP is ignored, with a line in the log; so is SIGPIPE, which comes when the reader of the log is gone.
+SIGINT or SIGTERM, also during the start: no new connections, requests in progress are answered, everything is on disk, exit code 0. A second signal ends the program at once; what was acknowledged is on disk even then. SIGHUP is ignored, with a line in the log; so is SIGPIPE, which is sent when the reader of the log has ended.
 
 Example:
 
@@ -148,7 +148,7 @@ type server struct {
 	cfg      *config.Config
 	log      *zap.Logger
 	store    *store.Store
-	sweeping atomic.Bool // whether the regular work was this server's when it last asked
+	sweeping atomic.Bool // whether this process was the leader at the last check
 	handlers *handlers.Server
 	public   net.Listener
 	admin    net.Listener
@@ -157,8 +157,8 @@ type server struct {
 	batchScheduling bool // whether its threads were given SCHED_BATCH
 }
 
-// startServer opens the store and binds the listeners, so that whoever knows
-// an address of it can connect. The caller runs it, which also closes it.
+// startServer opens the store and binds the listeners, so that clients can
+// connect. The caller runs it, which also closes it.
 func startServer(ctx context.Context, cfg *config.Config, log *zap.Logger) (s *server, err error) {
 	s = &server{cfg: cfg, log: log}
 	defer func() {
@@ -273,9 +273,9 @@ func (s *server) run(ctx context.Context) error {
 	return err
 }
 
-// shutdown stops accepting and waits for requests under way, the public side
-// first, so that the admin side can be asked until the end. A request that
-// outlives the bound is cut off: it was not acknowledged.
+// shutdown stops accepting and waits for requests in progress, the public
+// listener first, so that the admin listener answers until the end. A request
+// that takes longer is cut off: it was not acknowledged.
 func (s *server) shutdown(sides ...*http.Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
@@ -287,12 +287,12 @@ func (s *server) shutdown(sides ...*http.Server) {
 	}
 }
 
-// startSweeps starts the regular work, the watcher's included, and returns what
-// stops it and waits.
+// startSweeps starts the background jobs, the watcher included, and returns
+// what stops it and waits.
 func (s *server) startSweeps() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
-	done.Go(func() { s.reportProjects(ctx) }) // which may take a while, and nobody waits for it
+	done.Go(func() { s.reportProjects(ctx) }) // which may take a while; nothing waits for it
 	done.Go(func() { s.sweep(ctx) })
 	done.Go(func() { s.handlers.Watcher().Run(ctx) })
 	return func() {
@@ -301,7 +301,7 @@ func (s *server) startSweeps() (stop func()) {
 	}
 }
 
-// sweep does the regular work, one piece at a time.
+// sweep does the background jobs, one step at a time.
 func (s *server) sweep(ctx context.Context) {
 	expire, prune := time.NewTicker(expireEvery), time.NewTicker(pruneEvery)
 	defer expire.Stop()
@@ -320,32 +320,33 @@ func (s *server) sweep(ctx context.Context) {
 	}
 }
 
-// ours asks whether the regular work is this server's to do. It is asked before
-// every piece of it: on PostgreSQL another server may have taken over.
-func (s *server) ours(ctx context.Context) bool {
-	asking, cancel := context.WithTimeout(ctx, turnTime)
+// isLeader reports whether this process does the background jobs. It is called
+// before every step of them: on PostgreSQL another server may have become the
+// leader.
+func (s *server) isLeader(ctx context.Context) bool {
+	asking, cancel := context.WithTimeout(ctx, leaderTimeout)
 	defer cancel()
-	ours, err := s.store.Sweeps(asking)
+	leader, err := s.store.Sweeps(asking)
 	if err != nil && ctx.Err() == nil {
 		s.log.Warn("ask whose turn the regular work is", zap.Error(err))
 	}
-	if s.sweeping.Swap(ours) != ours {
-		s.log.Info("the regular work", zap.Bool("ours", ours))
+	if s.sweeping.Swap(leader) != leader {
+		s.log.Info("the regular work", zap.Bool("ours", leader))
 	}
-	return ours
+	return leader
 }
 
-// expire marks payments that nobody has claimed in time.
+// expire marks payments that have had no result in time.
 func (s *server) expire(ctx context.Context) {
-	if !s.ours(ctx) {
+	if !s.isLeader(ctx) {
 		return
 	}
 	n, err := s.store.ExpirePending(ctx)
 	s.swept(ctx, "expire pending payments", n, err)
 }
 
-// prune drops raw messages that are older than raw_retention, idempotency keys
-// that are no longer kept, and what servers that were killed have left behind.
+// prune deletes raw messages older than raw_retention, expired idempotency
+// keys, and the leftovers of killed servers.
 func (s *server) prune(ctx context.Context) {
 	for _, work := range []struct {
 		what string
@@ -355,7 +356,7 @@ func (s *server) prune(ctx context.Context) {
 		{"drop old idempotency keys", s.store.SweepIdempotency},
 		{"forget servers that are gone", func(ctx context.Context) (int, error) { return 0, s.store.SweepWriters(ctx) }},
 	} {
-		if !s.ours(ctx) {
+		if !s.isLeader(ctx) {
 			return
 		}
 		n, err := work.do(ctx)

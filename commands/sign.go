@@ -18,11 +18,11 @@ import (
 // MaxBody itself, with a better message than a cut body would give.
 const maxInput = signing.MaxBody + 1<<10
 
-// keyFlags say with whose secret to sign or verify.
+// keyFlags select the secret to sign or verify with.
 type keyFlags struct {
-	Provider string  `enum:"jetpay,highhelp" default:"jetpay" help:"Whose rules: ${enum}."`
+	Provider string  `enum:"jetpay,highhelp" default:"jetpay" help:"The provider whose rules apply: ${enum}."`
 	Project  string  `xor:"key" placeholder:"ID" help:"The configured project whose secrets to use. Not needed when there is one project."`
-	Secret   *string `xor:"key" placeholder:"S" help:"The secret itself; no configuration is read then. It stays in the shell's history: prefer --project."`
+	Secret   *string `xor:"key" placeholder:"S" help:"The secret itself; the configuration is not read. It is kept in the shell's history: prefer --project."`
 }
 
 // Validate is called by kong: an empty secret is no secret.
@@ -100,14 +100,14 @@ func (f keyFlags) choose(ids []string) (int, error) {
 type signCommand struct {
 	keyFlags
 	Timestamp     string `placeholder:"T" help:"HighHelp: Unix seconds, ten digits. Default: now."`
-	Canonical     bool   `xor:"what" help:"Print the string that a signature covers, alone. Needs no secret."`
-	SignatureOnly bool   `xor:"what" help:"Print the signature alone."`
+	Canonical     bool   `xor:"what" help:"Print only the canonical string, which the signature covers. Needs no secret."`
+	SignatureOnly bool   `xor:"what" help:"Print only the signature."`
 	File          string `arg:"" optional:"" default:"-" help:"The body, a JSON object; - or nothing: standard input."`
 }
 
 // Help is shown by --help.
 func (signCommand) Help() string {
-	return `Prints the body with its signature in the member "signature", in place of one that stands there. A line break at the end of the body is not counted as part of it. --canonical prints the string exactly, without a line break at its end unless the output is a terminal.
+	return `Prints the body with its signature in the member "signature", replacing an existing one. A line break at the end of the body is not counted as part of it. --canonical prints the string exactly, without a line break at its end unless the output is a terminal.
 
 With --provider highhelp the body is a request to HighHelp, which carries its signature in headers: they are printed, in the form that curl -H @FILE reads. --secret is then the HMAC key.
 

@@ -8,11 +8,11 @@ import (
 	"go.uber.org/zap"
 )
 
-// outlive keeps a server running through the signals that end other programs by
-// default and ask nothing of a server, until stop is called. SIGPIPE comes when
-// whoever reads the log ends: the server then has no log, and answers all the
-// same. SIGHUP comes when a terminal is closed, and from those who expect the
-// configuration to be read again.
+// outlive ignores the signals that end other programs by default and have no
+// meaning for a server, until stop is called. SIGPIPE is sent when the reader
+// of the log ends: the server then has no log, and still answers. SIGHUP is
+// sent when a terminal is closed, and by operators who expect the configuration
+// to be read again.
 func outlive(log *zap.Logger) (stop func()) {
 	signal.Ignore(syscall.SIGPIPE)
 	hangups, done := make(chan os.Signal, 1), make(chan struct{})

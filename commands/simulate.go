@@ -28,7 +28,7 @@ const (
 	listedPage = 200 // payments asked for at once
 )
 
-// simulateCommands play platforms.
+// simulateCommands simulate platforms.
 type simulateCommands struct {
 	Kaspi simulateKaspiCommand `cmd:"" help:"Top up a contract as JetPay does for Kaspi: verify, check_deposit, callback."`
 }
@@ -36,27 +36,27 @@ type simulateCommands struct {
 // serverFlags say which running server is meant.
 type serverFlags struct {
 	URL      string `name:"url" placeholder:"URL" help:"The server's public listener. Default: listen of the configuration."`
-	AdminURL string `name:"admin-url" placeholder:"URL" help:"The server's admin listener, asked for what the ledger says. Default: admin.listen of the configuration."`
+	AdminURL string `name:"admin-url" placeholder:"URL" help:"The server's admin listener, for the ledger. Default: admin.listen of the configuration."`
 }
 
-// simulateKaspiCommand plays JetPay.
+// simulateKaspiCommand simulates JetPay.
 type simulateKaspiCommand struct {
 	serverFlags
-	Customer    string `placeholder:"C" help:"The customer's id, as the payer would type it. Needed, with --entity, unless --accounts is given."`
+	Customer    string `placeholder:"C" help:"The customer's id, as the payer would type it. Required, with --entity, unless --accounts is given."`
 	Entity      string `placeholder:"E" help:"The contract's id."`
-	Accounts    string `placeholder:"FILE" help:"Top up the open contracts of a file of account records, as accounts import takes it, in turn."`
+	Accounts    string `placeholder:"FILE" help:"Top up the open contracts of a file of account records, one after another."`
 	Amount      int64  `required:"" placeholder:"N" help:"In minor units: 10000 is 100.00 tenge."`
 	Outcome     string `enum:"success,decline" default:"success" help:"How the payment ends: ${enum}."`
-	Project     string `placeholder:"ID" help:"The project to play. Not needed when one is configured."`
-	Count       int    `default:"0" placeholder:"N" help:"Make a load of N top-ups and measure it. Default with --accounts: one for each contract."`
+	Project     string `placeholder:"ID" help:"The project to simulate. Not needed when only one is configured."`
+	Count       int    `default:"0" placeholder:"N" help:"Simulate N top-ups and measure them. Default with --accounts: one for each contract."`
 	Concurrency int    `default:"0" placeholder:"N" help:"With --count or --accounts: how many run at once."`
 }
 
 // Help is shown by --help.
 func (simulateKaspiCommand) Help() string {
-	return `Signs with the configured secret of the project. Prints the three exchanges and then what the ledger says, which it asks the admin API with the first configured token of role admin or read. Exits 1 when the outcome is not the one asked for.
+	return `Signs with the configured secret of the project. Prints the three exchanges and then the state of the ledger, which it reads from the admin API with the first configured token of role admin or read. Exits 1 when the outcome is not the requested one.
 
-With --count it is a load generator: a summary with the rate, the median and the 99th percentile of the answer times and the errors, and at the end how many of the acknowledged callbacks are booked. Every one must be. So it is with --accounts, whose contracts are topped up one after the other, from the first again when --count is more than they are.
+With --count it is a load generator: a summary with the rate, the median and the 99th percentile of the answer times and the errors, and at the end how many of the acknowledged callbacks are booked. All of them must be. The same applies to --accounts, whose contracts are topped up one after another, beginning again with the first when --count is larger.
 
 Example:
 
@@ -82,7 +82,7 @@ func (c *simulateKaspiCommand) Validate() error {
 	return nil
 }
 
-// Run plays.
+// Run runs the simulation.
 func (c *simulateKaspiCommand) Run(ctx context.Context, p *program) error {
 	cfg, err := p.config(config.ProviderKeys | config.AdminTokens)
 	if err != nil {
@@ -166,9 +166,9 @@ func (f serverFlags) publicURL(cfg *config.Config) (string, error) {
 	return "http://" + address, err
 }
 
-// adminClient makes a client for the server's admin API and tries it. When it
-// was not named and cannot be reached, that is said once, and the client is
-// nil: the ledger is not asked.
+// adminClient makes a client for the server's admin API and tries it. When its
+// address was not given and it cannot be reached, one warning is printed and
+// the client is nil: the ledger is not compared.
 func (f serverFlags) adminClient(ctx context.Context, p *program, cfg *config.Config) (*platform.AdminClient, error) {
 	client, err := f.tryAdmin(ctx, cfg)
 	if err == nil {
@@ -222,7 +222,7 @@ func (s *simulation) topUp(currency string) platform.TopUp {
 	}
 }
 
-// one plays a single top-up and shows everything.
+// one simulates a single top-up and prints every exchange.
 func (s *simulation) one(ctx context.Context) error {
 	before, err := s.balance(ctx)
 	if err != nil {
@@ -240,7 +240,7 @@ func (s *simulation) one(ctx context.Context) error {
 	return playing
 }
 
-// show prints one exchange: what was posted where, and what came back.
+// show prints one exchange: the request, its address and the answer.
 func (s *simulation) show(n int, x platform.Exchange) {
 	out := s.stdio.Out
 	fmt.Fprintf(out, "%d. %s: POST %s%s\n%s\n", n, x.Message, s.base, platform.Path, short(x.Request))
@@ -342,7 +342,7 @@ func flagList(flags []string) string {
 	return " (" + strings.Join(flags, ", ") + ")"
 }
 
-// judge compares a payment with what was asked for.
+// judge compares a payment with the request.
 func (s *simulation) judge(payment platform.PaymentView) error {
 	credited := payment.Credited != nil && payment.Credited.Amount == s.command.Amount && payment.Status == topup.StatusSucceeded
 	refused := payment.Credited == nil && payment.Status == topup.StatusDeclined
@@ -355,8 +355,8 @@ func (s *simulation) judge(payment platform.PaymentView) error {
 	return nil
 }
 
-// load plays many top-ups, measures them, and compares what was acknowledged
-// with what is booked.
+// load simulates many top-ups, measures them, and compares what was
+// acknowledged with what is booked.
 func (s *simulation) load(ctx context.Context) error {
 	options := platform.LoadOptions{
 		TopUp: s.topUp(""), Contracts: s.contracts, Count: cmp.Or(s.command.Count, len(s.contracts)), Concurrency: max(s.command.Concurrency, 1),
@@ -390,7 +390,8 @@ func (s *simulation) load(ctx context.Context) error {
 	return errors.Join(failure, s.compare(ctx, summary.Acknowledged, begun.Add(-time.Hour), before, options.TopUp.Currency))
 }
 
-// currency asks the server for the account's currency, as the platform would.
+// currency reads the account's currency from the server's answer to verify, as
+// the platform would.
 func (s *simulation) currency(ctx context.Context) (string, error) {
 	body, err := s.player.Project.Verify(s.command.Customer)
 	if err != nil {
@@ -446,7 +447,7 @@ func (t *table) latency(name string, l platform.Latency) {
 	t.row(name, strconv.Itoa(l.Count), shortly(l.P50), shortly(l.P99), shortly(l.Max))
 }
 
-// compare looks every acknowledged callback up in the books.
+// compare searches every acknowledged callback in the books.
 func (s *simulation) compare(ctx context.Context, acknowledged []string, since time.Time, before int64, currency string) error {
 	missing := make(map[string]bool, len(acknowledged))
 	for _, id := range acknowledged {

@@ -9,7 +9,7 @@ import (
 	"tolem/view"
 )
 
-// paymentsRecallCommand takes a credit back into suspense.
+// paymentsRecallCommand moves a credit back into suspense.
 type paymentsRecallCommand struct {
 	operator
 	jsonFlag
@@ -18,7 +18,7 @@ type paymentsRecallCommand struct {
 
 // Help is shown by --help.
 func (paymentsRecallCommand) Help() string {
-	return `For a credit that went to the wrong contract: what stands of it goes from the contract into suspense, and the payment to review. From there suspense assign gives it to the right contract, or suspense return books that it went back to the platform. The transaction's id is the suspense item. The credit stays taken: no message and no payments credit has it again. When several credits of the payment stand, the newest is taken.
+	return `For a credit to the wrong contract: its remaining money is moved from the contract into suspense, and the payment gets the status review. From there suspense assign moves it to the right contract, or suspense return books its return to the platform. The transaction's id is the suspense item. The payment's only credit stays used: no message and no payments credit can credit it again. When the payment has several credits, the newest is recalled.
 
 Example:
 
@@ -42,7 +42,7 @@ type paymentsCloseCommand struct {
 
 // Help is shown by --help.
 func (paymentsCloseCommand) Help() string {
-	return `For a review after which there is nothing to book: the payment becomes declined. It moves no money. Money that comes later still credits. Refused while money of the payment is credited or lies in suspense.
+	return `For a review after which there is nothing to book: the payment becomes declined. It moves no money. A later success still credits the payment. Refused while money of the payment is credited or in suspense.
 
 Example:
 
@@ -66,7 +66,7 @@ func (c *paymentsCloseCommand) Run(ctx context.Context, p *program) error {
 	})
 }
 
-// paymentsRecordCommand credits money that no message told of.
+// paymentsRecordCommand credits money that no message has reported.
 type paymentsRecordCommand struct {
 	operator
 	jsonFlag
@@ -78,12 +78,12 @@ type paymentsRecordCommand struct {
 	Currency  string `required:"" placeholder:"CUR" help:"Three letters."`
 	Operation string `placeholder:"ID" help:"JetPay's id of the operation."`
 	Reference string `placeholder:"ID" help:"HighHelp's payment_id."`
-	Anyway    bool   `help:"Although a payment of the same contract and sum waits for its result."`
+	Anyway    bool   `help:"Record it although a payment of the same contract and sum is pending."`
 }
 
 // Help is shown by --help.
 func (paymentsRecordCommand) Help() string {
-	return `For money that the platform's reports or support confirm and that no message told of: a payment of its own, with its credit. The operation (JetPay) counts as posted, so that a callback about it that comes later posts nothing; a success of HighHelp under the reference is judged as of a payment that an operator credited: the same sum is bound to it, another goes to suspense. Refused when that has posted already; and, without --anyway, while a payment of the same contract and sum is not credited, because this money may be that payment's.
+	return `For money that the platform's reports or support confirm and that no message has reported: creates a payment with its credit. The operation (JetPay) counts as posted, so that a later callback about it posts nothing; a success of HighHelp with the reference is handled like one of a payment that an operator credited: the same sum is bound to it, another is put into suspense. Refused when that is posted already; and, without --anyway, while a payment of the same contract and sum is not credited, because this money may be that payment's.
 
 Example:
 

@@ -13,11 +13,11 @@ import (
 // suspensePage is how many items are read at a time.
 const suspensePage = 500
 
-// suspenseCommands resolve money that belongs to nobody yet.
+// suspenseCommands allocate or return the money in suspense.
 type suspenseCommands struct {
 	List   suspenseListCommand   `cmd:"" help:"List money in suspense, the oldest first."`
-	Assign suspenseAssignCommand `cmd:"" help:"Give the money of an item to a contract."`
-	Return suspenseReturnCommand `cmd:"" help:"Book that the money of an item goes back to the platform."`
+	Assign suspenseAssignCommand `cmd:"" help:"Assign the money of an item to a contract."`
+	Return suspenseReturnCommand `cmd:"" help:"Book the return of an item's money to the platform."`
 }
 
 // suspenseListCommand lists items.
@@ -31,7 +31,7 @@ type suspenseListCommand struct {
 
 // Help is shown by --help.
 func (suspenseListCommand) Help() string {
-	return `An item is named by the ledger transaction that put the money into suspense. The flags are those of its payment and say why: the amount or the currency differs, the payment is unknown, it is a second operation on a payment that was credited. PAID is the provider's date of the movement (the first open day, if that was in a closed period: payments show has both), RECEIPT the number on the payer's receipt. All conditions must hold.
+	return `The id of an item is that of the ledger transaction that put the money into suspense. The flags are those of its payment and give the reason: the amount or the currency differs, the payment is unknown, it is a second operation on a payment that was credited. PAID is the provider's date of the movement (the first open day, if that was in a closed period: payments show has both), RECEIPT the number on the payer's receipt. All conditions must hold.
 
 Example:
 
@@ -79,7 +79,7 @@ func suspenseCells(b books, item *store.SuspenseItem) []string {
 	}
 }
 
-// suspenseAssignCommand gives money of items to contracts.
+// suspenseAssignCommand assigns the money of items to contracts.
 type suspenseAssignCommand struct {
 	operator
 	jsonFlag
@@ -91,9 +91,9 @@ type suspenseAssignCommand struct {
 
 // Help is shown by --help.
 func (suspenseAssignCommand) Help() string {
-	return `Posts a new ledger transaction from suspense to the contract, with who and why. Assigned to the payment's own contract it takes the payment's one credit. Refused when the item has been resolved.
+	return `Posts a new ledger transaction from suspense to the contract, with actor and reason. An assignment to the payment's own contract becomes the payment's credit if it has none. Refused when the item has been resolved.
 
-With --file each row of a CSV file is one assignment; when any is refused, every bad line is named and nothing is written. A file has at most 250 rows.
+With --file each row of a CSV file is one assignment; when any is refused, every invalid line is named and nothing is written. A file has at most 250 rows.
 
 Example:
 
@@ -125,7 +125,7 @@ type suspenseReturnCommand struct {
 
 // Help is shown by --help.
 func (suspenseReturnCommand) Help() string {
-	return `Posts a new ledger transaction from suspense back to the settlement account: the platform owes that much less. It moves no money by itself; agree the refund with the platform. Refused when the item has been resolved.
+	return `Posts a new ledger transaction from suspense back to the settlement account: the platform owes less by that sum. It moves no money itself; agree the refund with the platform. Refused when the item has been resolved.
 
 Example:
 

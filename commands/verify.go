@@ -12,7 +12,7 @@ type verifyCommand struct {
 	keyFlags
 	Timestamp string `placeholder:"T" help:"HighHelp: the alert's x-access-timestamp."`
 	Signature string `placeholder:"S" help:"HighHelp: the alert's x-access-signature."`
-	Key       string `placeholder:"FILE" help:"HighHelp: the PEM file with the public key of the alerts; no configuration is read then."`
+	Key       string `placeholder:"FILE" help:"HighHelp: the PEM file with the public key of the alerts; the configuration is not read."`
 	File      string `arg:"" optional:"" default:"-" help:"The signed body; - or nothing: standard input."`
 }
 
@@ -20,7 +20,7 @@ type verifyCommand struct {
 func (verifyCommand) Help() string {
 	return `Prints "valid" and exits 0 if one of the secrets made the signature; otherwise says why not and exits 1.
 
-With --provider highhelp the body is a captured alert; its two headers come as --timestamp and --signature. Every dialect is tried, and the one that it was signed in is printed as the configuration wants it. --secret is then the HMAC key.
+With --provider highhelp the body is a captured alert; its two headers are given as --timestamp and --signature. Every dialect is tried, and the matching one is printed in the form of the configuration. --secret is then the HMAC key.
 
 Example:
 

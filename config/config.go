@@ -1,12 +1,12 @@
 // Package config turns config.yaml and the environment into one validated value.
 //
-// [Load] reads the file, lets TOLEM_ variables win over it, checks everything and reports every problem at once. What it
-// returns is complete: defaults are filled in, secret files are read. Nothing changes a Config after that; it may be
-// shared by goroutines, and nobody may write to it.
+// [Load] reads the file, applies the TOLEM_ variables, which take precedence, checks everything and reports every
+// problem at once. The returned Config is complete: defaults are filled in, secret files are read. A Config is not
+// changed after that: goroutines may share it, and must not write to it.
 //
-// The structs of this package are the schema: a key of the file is the yaml tag of a field, and an environment variable
-// is TOLEM_ and the key in upper case with __ between levels. A new key is a new field with its tags, a default and,
-// where tags cannot say it, a rule.
+// The structs of this package are the schema: a key of the file is the yaml tag of a field, and an environment
+// variable is TOLEM_ and the key in upper case with __ between levels. A new key is a new field with its tags, a
+// default and, if tags cannot express it, a rule.
 //
 // Files that are named by a relative path (demo.*, secret_files, the keys ending in _file) are looked for in the working
 // directory, then beside the configuration file; the path in database.dsn is relative to the working directory.
@@ -21,7 +21,7 @@ import (
 	"tolem/calendar"
 )
 
-// The words that some keys accept.
+// The values that some keys accept.
 const (
 	Development = "development" // environment
 	Production  = "production"  // environment: refuses demo secrets and demo data
@@ -33,7 +33,7 @@ const (
 	DriverSQLite   = "sqlite"   // database.driver: one file, one server
 	DriverPostgres = "postgres" // database.driver: a database of a PostgreSQL server, any number of servers
 
-	NormalizeNone    = "none"     // accounts.normalize: ids stay as they come
+	NormalizeNone    = "none"     // accounts.normalize: ids are not changed
 	NormalizeKZPhone = "kz_phone" // accounts.normalize: Kazakh telephone numbers become ten digits
 
 	ErrorStatus200    = "200"    // jetpay.error_status: the code travels in the body alone
@@ -46,9 +46,9 @@ const (
 	LogConsole = "console" // log.format
 )
 
-// DefaultIdleTimeout is longer than the balancers keep their connections, those of
-// Google Cloud for 600 seconds: whoever closes first must be the one that sends
-// requests, or now and then a request meets a closed connection, which is a 502.
+// DefaultIdleTimeout is longer than the idle timeouts of balancers (Google Cloud: 600 seconds). The side that sends
+// requests must close first; otherwise a request may be sent on a connection that is just being closed, and fails
+// with 502.
 const DefaultIdleTimeout = 620 * time.Second
 
 // Config is a whole configuration. It is immutable once [Load] has returned it.
@@ -104,7 +104,7 @@ type JetPay struct {
 	ErrorStatus   string        `yaml:"error_status" validate:"oneof=200 mirror" alsonumber:"200"`
 	SignResponses bool          `yaml:"sign_responses"`
 	PaymentExpiry time.Duration `yaml:"payment_expiry" validate:"gt=0"` // when an unclaimed payment id expires
-	GateURL       string        `yaml:"gate_url"`                       // of the platform's Gate, asked about pending payments; empty: nobody asks
+	GateURL       string        `yaml:"gate_url"`                       // of the platform's Gate, which is polled for pending payments; empty: no polling
 	Projects      []Project     `yaml:"projects" validate:"dive"`
 }
 
@@ -127,8 +127,8 @@ type Log struct {
 	Format string `yaml:"format" validate:"oneof=json console"`
 }
 
-// Default is the configuration of an empty file: everything but what only the merchant can know. It is not valid as it
-// stands, because it has no project. Each call returns a value of its own.
+// Default is the configuration of an empty file: everything but what only the merchant can know. It is not valid,
+// because it has no project. Each call returns a value of its own.
 func Default() *Config {
 	return &Config{
 		Environment:  Development,

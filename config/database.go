@@ -47,15 +47,15 @@ func (r *rules) sqlite() {
 }
 
 var (
-	// A colon may stand in a path that begins with ./ or /; of Windows, one letter is a drive.
+	// A colon may be part of a path that begins with ./ or /; of Windows, one letter is a drive.
 	scheme            = regexp.MustCompile(`^(?i:[a-z][a-z0-9+.-]+):`)
 	variableInPath    = regexp.MustCompile(`\$\{?[A-Za-z_]|\$\(|%[A-Za-z_]+%|\{\{`)
 	connectionKeyword = regexp.MustCompile(`(?i)(^|\s)(host|hostaddr|port|dbname|user|password|sslmode|service)\s*=`)
 	parametersOfPath  = regexp.MustCompile(`\?[A-Za-z_]+=`)
 )
 
-// pathFault says why a text cannot be meant as the path of a SQLite file, empty if it can. A path that is taken as it is
-// makes an empty book in a place where nobody looks.
+// pathFault says why a text cannot be meant as the path of a SQLite file, empty if it can. Such a path, used
+// literally, would create an empty database in an unexpected place.
 func pathFault(dsn string) string {
 	const whole = "; write the whole path, such as /data/tolem.db"
 	switch {
@@ -231,12 +231,12 @@ func printableURL(u *url.URL) string {
 	return shown.String()
 }
 
-// isEncrypted tells whether a connection is refused rather than made in the clear.
+// isEncrypted reports whether an unencrypted connection is refused.
 func isEncrypted(u *url.URL) bool {
 	return slices.Contains([]string{"require", "verify-ca", "verify-full"}, u.Query().Get("sslmode"))
 }
 
-// isNear tells whether the server is reached without a network: over a socket or the loopback.
+// isNear reports whether the server is reached without a network: through a socket or the loopback interface.
 func isNear(u *url.URL) bool {
 	hosts := u.Host
 	if given := u.Query().Get("host"); given != "" {

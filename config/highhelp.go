@@ -2,7 +2,7 @@ package config
 
 import "time"
 
-// The words that some keys of highhelp accept.
+// The values that some keys of highhelp accept.
 const (
 	AlgorithmRSA  = "rsa"  // request_key.algorithm, alert_key.algorithm: RSASSA-PKCS1-v1_5 with SHA-256
 	AlgorithmHMAC = "hmac" // request_key.algorithm, alert_key.algorithm: HMAC-SHA-512
@@ -14,7 +14,7 @@ const (
 type HighHelp struct {
 	BaseURL  string            `yaml:"base_url"`                             // of the provider's API, per environment
 	Timeout  time.Duration     `yaml:"timeout" validate:"gt=0,max=2m"`       // of one call
-	MaxOver  int64             `yaml:"max_over" validate:"min=1,max=100000"` // received above this many times the asked amount goes to suspense
+	MaxOver  int64             `yaml:"max_over" validate:"min=1,max=100000"` // a received amount above this multiple of the requested one is put into suspense
 	Projects []HighHelpProject `yaml:"projects" validate:"dive"`
 	Methods  []HighHelpMethod  `yaml:"methods" validate:"min=1,dive"` // what pay-ins are checked against; a list given replaces the default
 }
@@ -57,7 +57,7 @@ type AlertKey struct {
 	SecretFile    string `yaml:"secret_file,omitempty"`                                   // where Secret was read from, else empty
 }
 
-// Configured tells whether there is a key at all. Without one every alert must be refused.
+// Configured reports whether there is a key. Without one every alert must be refused.
 func (k AlertKey) Configured() bool { return k.Algorithm != "" }
 
 // RequestDialect is how requests are signed, where the provider's pages leave it open.
@@ -85,7 +85,7 @@ type AlertHeaders struct {
 // HighHelpMethod is one way to pay: one of the provider's pages. Banks and operators are not part of it, since theirs
 // is an open list.
 type HighHelpMethod struct {
-	Name            string   `yaml:"name" validate:"name"`                                     // ours, unique
+	Name            string   `yaml:"name" validate:"name"`                                     // unique
 	Currency        string   `yaml:"currency" validate:"currency"`                             // ISO 4217
 	Country         string   `yaml:"country" validate:"country"`                               // ISO 3166-1 alpha-2
 	WidgetMethods   []string `yaml:"widget_methods" validate:"min=1,unique,dive,widgetmethod"` // the provider's codes
@@ -95,10 +95,10 @@ type HighHelpMethod struct {
 	Confirm         bool     `yaml:"confirm"`                                                  // whether there are confirm and cancel
 }
 
-// Watch says how payments that stay open are asked about.
+// Watch configures how payments that stay open are polled.
 type Watch struct {
 	Interval time.Duration `yaml:"interval" validate:"gt=0"`
-	MaxAge   time.Duration `yaml:"max_age" validate:"gt=0"` // open for longer than this, a payment is somebody's to look at
+	MaxAge   time.Duration `yaml:"max_age" validate:"gt=0"` // a payment that is open for longer gets the status review
 }
 
 // Merchant is a listener for the merchant's own routes alone.

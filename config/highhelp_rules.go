@@ -29,7 +29,7 @@ func (r *rules) urls() {
 	}
 }
 
-// baseURL checks an address that paths are joined to. Anybody on the way can read and change what goes over http.
+// baseURL checks an address that paths are joined to. Data sent over http can be read and changed in transit.
 func (r *rules) baseURL(key, text string) {
 	if text == "" {
 		return
@@ -164,7 +164,7 @@ func (r *rules) given(key string) bool {
 	return given
 }
 
-// misplaced reports members that belong to the other algorithm: whoever wrote them expects them to count.
+// misplaced reports members of the other algorithm, because they would have no effect.
 func (r *rules) misplaced(key, algorithm string, names ...string) {
 	for _, name := range names {
 		if r.given(key + "." + name) {
@@ -173,7 +173,7 @@ func (r *rules) misplaced(key, algorithm string, names ...string) {
 	}
 }
 
-// keySecret is the secret of an HMAC key, from where it stands.
+// keySecret is the secret of an HMAC key, from the configuration or from its file.
 func (r *rules) keySecret(key string, inline Secret, file string) Secret {
 	at := key + ".secret"
 	switch fileGiven := r.given(key + ".secret_file"); {
@@ -252,8 +252,8 @@ func isHeader(name string) bool {
 	return headerName.MatchString(name) && !slices.Contains(takenHeaders, strings.ToLower(name))
 }
 
-// isProjectID tells whether a text can be a project's id: it stands in HTTP headers, and in names of ledger accounts,
-// whose parts are joined with colons.
+// isProjectID reports whether a text can be a project's id: it is used in HTTP headers, and in names of ledger
+// accounts, whose parts are joined with colons.
 func isProjectID(id string) bool {
 	return id != "" && len(id) <= 255 && isVisible(id) && !strings.ContainsAny(id, ":;")
 }

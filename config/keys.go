@@ -108,7 +108,7 @@ func (r *rules) realPEM(key, path, fingerprint string) {
 	}
 }
 
-// isDemoKey tells a demo key by itself, also as a copy or in another form, and by the folder it lies in.
+// isDemoKey recognises a demo key by its content, also as a copy or in another format, and by its folder.
 func isDemoKey(path, fingerprint string) bool {
 	folder := filepath.ToSlash(filepath.Dir(filepath.Clean(path)))
 	return slices.Contains(demoKeys, fingerprint) || folder == demoKeyFolder || strings.HasSuffix(folder, "/"+demoKeyFolder)

@@ -100,7 +100,7 @@ func (f *file) problem(text, where string) {
 
 var yamlLine = regexp.MustCompile(`^yaml: line (\d{1,7}): `)
 
-// syntaxProblem keeps the line of a YAML error and drops its words, which may quote what the file says.
+// syntaxProblem keeps the line of a YAML error and drops its text, which may quote the file.
 func syntaxProblem(err error) (text, where string) {
 	text = "is not valid YAML; look for a missing quote, bracket, colon or space, or a tab"
 	if line := yamlLine.FindStringSubmatch(err.Error()); line != nil {
@@ -139,7 +139,7 @@ type environment struct {
 	warnings []string
 }
 
-// read is koanf's transform function: a key of ours and its value, or no key at all.
+// read is koanf's transform function: the key of a setting and its value, or no key.
 func (e *environment) read(name, text string) (string, any) {
 	i := slices.IndexFunc(e.known, func(v variable) bool { return v.name == name })
 	if i < 0 {
@@ -237,7 +237,7 @@ func jsonChildren(decoder *jsontext.Decoder, kind yaml.Kind, end jsontext.Kind) 
 	return parent, err
 }
 
-// jsonTag is the YAML kind of a JSON scalar. A number is looked at again by the reader, digit by digit.
+// jsonTag is the YAML kind of a JSON scalar. The reader checks a number again, digit by digit.
 func jsonTag(token jsontext.Token) string {
 	switch token.Kind() {
 	case '"':

@@ -15,12 +15,13 @@ import (
 	"github.com/knadh/koanf/v2"
 )
 
-// Load reads the file at path, lets the TOLEM_ variables of environ (in the form of os.Environ) win over it, reads the
-// secret files and checks everything. Files that are named by a relative path are looked for in the working directory,
-// then beside the configuration file; the path in database.dsn is relative to the working directory.
+// Load reads the file at path, applies the TOLEM_ variables of environ (in the form of os.Environ), which take
+// precedence, reads the secret files and checks everything. Files that are named by a relative path are looked for in
+// the working directory, then beside the configuration file; the path in database.dsn is relative to the working
+// directory.
 //
-// Warnings are for the operator's eyes and stop nothing; they come with or without an error. The error is always a
-// *[Problems]; no configuration comes with it.
+// Warnings are for the operator and do not prevent a start; they are returned with or without an error. The error is
+// always a *[Problems]; the configuration is then nil.
 func Load(path string, environ []string) (config *Config, warnings []string, err error) {
 	return LoadFor(AllSecrets, path, environ)
 }
@@ -77,7 +78,7 @@ func broken(err error) error {
 	return &Problems{List: []Problem{{Key: "configuration", Text: fmt.Sprintf("cannot be decoded; this is a fault of the program (%T)", err)}}}
 }
 
-// fileName is the path as it may stand at the start of a line.
+// fileName is the path in a form that may begin a line.
 func fileName(path string) string {
 	if path == "" {
 		return `""`
@@ -104,8 +105,8 @@ func lastOfEach(environ []string) []string {
 	return kept
 }
 
-// hide is the decode hook for secrets. They travel as plain texts until here, because koanf copies its values deeply and
-// would lose what stands in unexported fields.
+// hide is the decode hook for secrets. They are plain texts until here, because koanf copies its values deeply and
+// would lose unexported fields.
 func hide(_, to reflect.Type, value any) (any, error) {
 	if text, ok := value.(string); ok && to == secretType {
 		return NewSecret(text), nil

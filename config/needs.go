@@ -3,8 +3,8 @@ package config
 // Secrets are kinds of secrets of a configuration, as a set.
 type Secrets uint8
 
-// A command opens the files of the secrets that it uses, and no others: who may look at payments need not be able to
-// sign as the platform. Everything else of the configuration is checked whatever the command.
+// A command opens the files of the secrets that it uses, and no others: an operator who may list payments need not be
+// able to sign as the platform. Every command checks the rest of the configuration.
 const (
 	DatabaseURL  Secrets = 1 << iota // of PostgreSQL
 	AdminTokens                      // admin.tokens

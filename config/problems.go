@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// maxProblems bounds what is kept: after so many, more of them help nobody.
+// maxProblems bounds the number of reported problems.
 const maxProblems = 100
 
 // Problem is one thing that is wrong with a configuration. It never holds a value from the configuration.
@@ -50,15 +50,15 @@ func (p *Problems) add(problem Problem) {
 	p.List = append(p.List, problem)
 }
 
-// touch tells whether a problem is already known for key, for something inside it, or for what it is inside of. What
-// follows from a known problem is not worth a line of its own.
+// touch reports whether a problem is already known for key, for a member of it, or for a section around it. Problems
+// that follow from a known one are not reported.
 func (p *Problems) touch(key string) bool {
 	return slices.ContainsFunc(p.List, func(known Problem) bool {
 		return within(known.Key, key) || within(key, known.Key)
 	})
 }
 
-// within tells whether inner is outer or one of its members or elements.
+// within reports whether inner is outer or one of its members or elements.
 func within(inner, outer string) bool {
 	rest, ok := strings.CutPrefix(inner, outer)
 	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')

@@ -19,8 +19,8 @@ const (
 	maxSecretFile = 4 << 10  // bytes
 	maxKeyFile    = 16 << 10 // bytes; the PEM of a key, perhaps with a chain of certificates
 
-	// What production asks of secrets. A token is the merchant's to choose; a project's secret is the platform's, and
-	// only one that can be guessed from a single signed message is refused.
+	// The requirements on secrets in production. The merchant chooses a token; a project's secret is the platform's,
+	// and only one that can be guessed from a single signed message is refused.
 	minTokenLength  = 16
 	minSecretLength = 8
 
@@ -28,7 +28,7 @@ const (
 	demoToken  = "demo-admin-token"
 )
 
-// rules checks a decoded configuration and completes it with the secrets that stand in files.
+// rules checks a decoded configuration and completes it with the secrets from files.
 type rules struct {
 	needs    Secrets
 	config   *Config
@@ -65,7 +65,7 @@ func (r *rules) warn(key, text string) {
 	r.warnings = append(r.warnings, Problem{Key: key, Text: text, Where: r.origin(key)}.String())
 }
 
-// origin is where the value of key came from, or of the nearest key around it.
+// origin is the source of the value of key, or of the nearest section around it.
 func (r *rules) origin(key string) string {
 	for key != "" {
 		if where, ok := r.origins[key]; ok {
@@ -108,7 +108,7 @@ func newValidator() *validator.Validate {
 	return v
 }
 
-// sentence says what a broken tag asks for. It never shows the value.
+// sentence describes the requirement of a violated tag. It never shows the value.
 func sentence(field validator.FieldError) string {
 	list := field.Kind() == reflect.Slice
 	switch tag := field.Tag(); {
@@ -153,7 +153,7 @@ func sentence(field validator.FieldError) string {
 	}
 }
 
-// IsHostPort tells whether a text is an address that a listener can have: a host, which may be empty, and a port.
+// IsHostPort reports whether a text is an address that a listener can have: a host, which may be empty, and a port.
 func IsHostPort(address string) bool {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || strings.ContainsFunc(host, func(c rune) bool { return unicode.IsSpace(c) || !unicode.IsGraphic(c) || c == '/' }) {
@@ -190,7 +190,7 @@ func isName(name string) bool { return tokenName.MatchString(name) }
 
 func isMethod(name string) bool { return name != "" && len(name) <= 255 && isVisible(name) }
 
-// isVisible tells whether a text can stand in an HTTP header as one word.
+// isVisible reports whether a text can be one word of an HTTP header.
 func isVisible(text string) bool {
 	return !strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' })
 }
@@ -208,7 +208,7 @@ func (r *rules) warnOfReach(key, address string) {
 	}
 }
 
-// overlap tells whether the second listener could not be opened. Port 0 is another free port each time.
+// overlap reports whether the second listener could not be opened. Port 0 is another free port each time.
 func overlap(a, b string) bool {
 	hostA, portA, _ := net.SplitHostPort(a)
 	hostB, portB, _ := net.SplitHostPort(b)
@@ -346,7 +346,7 @@ func tokenKey(inline, file string) string {
 	return inline + "_file"
 }
 
-// projectSecretKey is where the j-th of a project's secrets stands: those from files come last.
+// projectSecretKey is the key of a project's j-th secret; those from files are last.
 func projectSecretKey(i, j int, project Project) string {
 	if inline := len(project.Secrets) - len(project.SecretFiles); j >= inline {
 		return fmt.Sprintf("jetpay.projects[%d].secret_files[%d]", i, j-inline)

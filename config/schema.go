@@ -24,7 +24,7 @@ var (
 	plainNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
 )
 
-// source is where values come from while one of the layers is read.
+// source describes the layer from which values are read.
 type source struct {
 	variable string // its name; empty for the file, whose nodes know their lines
 }
@@ -36,13 +36,13 @@ func (s source) where(node *yaml.Node) string {
 	return fmt.Sprintf("line %d", node.Line)
 }
 
-// reader checks values against the structs of this package before anything is decoded: unknown and repeated keys, kinds,
-// and what YAML would change silently (0123 is 83). Decoders cannot be asked: they stop early, round, and quote values in
-// their errors.
+// reader checks values against the structs of this package before anything is decoded: unknown and repeated keys,
+// kinds, and what YAML would change silently (0123 is 83). Decoders cannot do this: they stop early, round, and quote
+// values in their errors.
 type reader struct {
 	source   source
 	problems *Problems
-	origins  map[string]string // full key -> where its value came from, for the problems that rules find later
+	origins  map[string]string // full key -> the source of its value, for problems that rules find later
 }
 
 func (r *reader) problem(key, text string, node *yaml.Node) {
@@ -171,7 +171,7 @@ func (r *reader) scalar(key string, node *yaml.Node, typ reflect.Type, tag refle
 			return node.Value == "true", true
 		}
 		r.problem(key, "must be true or false", node)
-	case isText, kind == "!!int" && node.Value == tag.Get("alsonumber"), kind == "!!timestamp" && tag.Get("alsodate") != "", kind == "!!null": // null gets here as a word of its own only
+	case isText, kind == "!!int" && node.Value == tag.Get("alsonumber"), kind == "!!timestamp" && tag.Get("alsodate") != "", kind == "!!null": // only an explicit null gets here
 		return node.Value, true
 	default:
 		r.problem(key, "must be a text; put it in quotes, so that it is read as it is written", node)
@@ -216,7 +216,7 @@ func knownKeys(typ reflect.Type) string {
 	return "known here: " + strings.Join(names, ", ")
 }
 
-// holdsSecrets tells whether a secret stands directly among the keys of a section.
+// holdsSecrets reports whether one of the keys of a section is a secret.
 func holdsSecrets(typ reflect.Type) bool {
 	return slices.ContainsFunc(reflect.VisibleFields(typ), func(field reflect.StructField) bool {
 		return field.Type == secretType || field.Type.Kind() == reflect.Slice && field.Type.Elem() == secretType

@@ -114,7 +114,7 @@ func isInvisible(c rune) bool {
 	return c != ' ' && (!unicode.IsGraphic(c) || unicode.Is(unicode.Zs, c))
 }
 
-// warnOfWrapping reports a secret that is valid and hardly meant: whoever has it would find every signature wrong.
+// warnOfWrapping reports a secret that is valid but probably a mistake, with which no signature would verify.
 func (r *rules) warnOfWrapping(key string, secret Secret) {
 	if found := wrapping(secret.Reveal()); found != "" {
 		r.warn(key, found+", which is taken as part of the secret")
@@ -122,7 +122,7 @@ func (r *rules) warnOfWrapping(key string, secret Secret) {
 }
 
 // secretFile reads a secret, if secrets of its kind are needed, and drops one newline at its end, which editors leave
-// there. The path is not shown: somebody may have written the secret itself in its place.
+// there. The path is not shown, because it may be the secret itself, written into the wrong key.
 func (r *rules) secretFile(kind Secrets, key, path string) Secret {
 	if !r.need(kind) {
 		return Secret{}

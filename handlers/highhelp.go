@@ -117,7 +117,7 @@ func (s *Server) newWatcher(c *config.Config) (*watch.Watcher, error) {
 	return watch.New(watch.Options{
 		Store: s.store, Clients: clients, Gate: gate, MaxOver: s.highhelp.maxOver,
 		Interval: c.Watch.Interval, MaxAge: c.Watch.MaxAge, Log: s.log, Now: s.now,
-		OnCall: s.metrics.call, OnLook: s.metrics.look,
+		OnCall: s.metrics.call, OnPoll: s.metrics.look,
 		OnRecorded: func(project string, r store.Recorded) {
 			if p := s.highhelp.projects[project]; p != nil {
 				p.counters.recorded(r)

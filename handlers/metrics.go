@@ -125,7 +125,7 @@ func NewMetrics() *Metrics {
 		}
 	}
 	for _, provider := range watch.Providers {
-		for _, outcome := range watch.LookOutcomes {
+		for _, outcome := range watch.PollOutcomes {
 			m.looks.WithLabelValues(provider, outcome)
 		}
 	}

@@ -269,7 +269,7 @@ func (s *Server) payin(ctx context.Context, paymentID string) (*store.Payin, err
 func (s *Server) look(ctx context.Context, y *store.Payin) (store.Recorded, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.highhelp.timeout+storeTimeout)
 	defer cancel()
-	return s.watcher.Look(ctx, y)
+	return s.watcher.Poll(ctx, y)
 }
 
 // getPayin answers with a pay-in, refresh=true with one that the provider was

@@ -32,7 +32,7 @@ func Programs() (string, error) {
 }
 
 // newest is the folder with the highest version among those that the patterns
-// match. The version is what stands for the pattern's star.
+// match. The version is what the pattern's star matches.
 func newest(patterns []string) (string, error) {
 	best, highest := "", -1.0
 	for _, pattern := range patterns {

@@ -40,19 +40,19 @@ import (
 const Variable = "TOLEM_TEST_POSTGRES"
 
 const (
-	// patience is how long one command to the server may take. Making and
-	// dropping databases waits for the disk, which a busy machine shares.
-	patience = 10 * time.Minute
+	// timeout bounds one command to the server. Making and dropping databases
+	// waits for the disk, which a busy machine shares.
+	timeout = 10 * time.Minute
 	// retryEvery is how long a database that is still in use is left alone.
 	retryEvery = 20 * time.Millisecond
 	// undropped is how many databases may wait to be dropped.
 	undropped = 64
-	// objectInUse is PostgreSQL's code for a database that somebody uses.
+	// objectInUse is PostgreSQL's code for a database with connections.
 	objectInUse = "55006"
 )
 
-// Database is the URL of a fresh, empty database. It is dropped soon after the
-// test ends, with whatever is still connected.
+// Database is the URL of a fresh, empty database. It is dropped after the test
+// ends, with all its connections.
 func Database(t testing.TB) string {
 	t.Helper()
 	c := need(t)
@@ -75,7 +75,7 @@ func Template(t testing.TB, key string, fill func(url string) error) string {
 // NewServer is Start for a test: the server is stopped when the test ends.
 func NewServer(t testing.TB, options Options) *Server {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	server, err := Start(ctx, options)
 	without(t, err)
@@ -95,8 +95,8 @@ func need(t testing.TB) *cluster {
 	return c
 }
 
-// without ends a test for which there is no server: a test that nobody can run
-// here is skipped, except where everything must be proved.
+// without ends a test when there is no server: it is skipped, except where
+// skipping is not allowed.
 func without(t testing.TB, err error) {
 	t.Helper()
 	if errors.Is(err, ErrNotInstalled) && os.Getenv("CI") != "true" {
@@ -111,7 +111,7 @@ func without(t testing.TB, err error) {
 // but the process, and a server for each of them would take seconds, so this is
 // a variable of the package. A server of our own ends with the process.
 var shared = sync.OnceValues(func() (*cluster, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	if given := os.Getenv(Variable); given != "" {
 		return connect(ctx, given, nil)
@@ -137,7 +137,7 @@ type cluster struct {
 }
 
 // connect connects to a server as the owner of databases with a prefix of their
-// own. An owner is known by its connections of that name, which live as long as
+// own. An owner is known by its connections of that name, which last as long as
 // the process.
 func connect(ctx context.Context, rawURL string, server *Server) (*cluster, error) {
 	base, err := parseURL(rawURL)
@@ -215,7 +215,7 @@ func (c *cluster) tidy(conn *pgx.Conn) {
 
 // orphans are the test databases whose owner has gone.
 func (c *cluster) orphans(conn *pgx.Conn) []string {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	rows, err := conn.Query(ctx, `
 		SELECT d.datname FROM pg_database AS d
@@ -234,7 +234,7 @@ func (c *cluster) orphans(conn *pgx.Conn) []string {
 // drop drops a database and ends the connections to it. Another process may do
 // the same at the same time.
 func drop(conn *pgx.Conn, name string) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	_, _ = conn.Exec(ctx, fmt.Sprintf("DROP DATABASE IF EXISTS %s WITH (FORCE)", name))
 }
@@ -242,7 +242,7 @@ func drop(conn *pgx.Conn, name string) {
 // lend makes a database for the time of a test.
 func (c *cluster) lend(t testing.TB, source string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	name, err := c.create(ctx, source)
 	if err != nil {
@@ -265,7 +265,7 @@ func (c *cluster) template(key string, fill func(url string) error) (string, err
 }
 
 func (c *cluster) fillTemplate(fill func(url string) error) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	name, err := c.create(ctx, "template0")
 	if err != nil {
@@ -286,7 +286,7 @@ func (c *cluster) create(ctx context.Context, source string) (string, error) {
 		if err == nil {
 			return name, nil
 		}
-		// A closed connection lives on in the server for a moment.
+		// The server keeps a closed connection for a moment.
 		if !isInUse(err) || !pause(ctx, retryEvery) {
 			return "", fmt.Errorf("create a test database: %w", err)
 		}

@@ -53,7 +53,7 @@ func own(path string, who *syscall.Credential) error {
 	return os.Chown(path, int(who.Uid), int(who.Gid))
 }
 
-// as makes a command run as somebody, out of reach of the terminal's Ctrl-C:
+// as makes a command run as another user, unaffected by the terminal's Ctrl-C:
 // the tests end first, then their server.
 func as(command *exec.Cmd, who *syscall.Credential) {
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: who}

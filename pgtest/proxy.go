@@ -17,7 +17,7 @@ import (
 // longestMessage bounds what the proxy reads as one message, in bytes.
 const longestMessage = 64 << 20
 
-// Proxy stands between a client and a PostgreSQL server and can lose the
+// Proxy forwards between a client and a PostgreSQL server and can break the
 // connection: at once, with the next statement that begins in a certain way
 // before the server sees it, or after the server has done it and before the
 // client learns that. It listens on TCP on the loopback.
@@ -138,7 +138,7 @@ func (p *Proxy) set(which **trap, text string) <-chan struct{} {
 	return (*which).sprung
 }
 
-// catches tells whether a trap is set for the text. It catches once.
+// catches reports whether a trap is set for the text. A trap is used once.
 func (p *Proxy) catches(which **trap, text string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -24,11 +24,11 @@ const (
 	longestSocket = 103
 	// stopTime is how long a server may take to write everything out.
 	stopTime = time.Minute
-	// tail is how much of the server's log goes into an error, in bytes.
+	// tail is how much of the server's log an error includes, in bytes.
 	tail = 2000
 )
 
-// Options are a server's. The zero value is PostgreSQL as it comes, with room
+// Options are a server's. The zero value has PostgreSQL's defaults, with room
 // for 200 connections.
 type Options struct {
 	// Settings are handed over as -c name=value.

@@ -55,7 +55,7 @@ func (e *APIError) Error() string {
 	return fmt.Sprintf("HTTP %d", e.Status)
 }
 
-// IsNotFound reports whether what was asked for does not exist.
+// IsNotFound reports whether the requested record does not exist.
 func IsNotFound(err error) bool {
 	var refused *APIError
 	return errors.As(err, &refused) && refused.Status == http.StatusNotFound
@@ -135,8 +135,7 @@ type PaymentsPage struct {
 	NextCursor string // empty: there is no further page
 }
 
-// Payment reads one payment with its ledger transactions; IsNotFound tells
-// that there is none.
+// Payment reads one payment with its ledger transactions; see IsNotFound.
 func (a *AdminClient) Payment(ctx context.Context, paymentID string) (PaymentView, error) {
 	var raw json.RawMessage
 	if err := a.get(ctx, "/api/v1/payments/"+url.PathEscape(paymentID), nil, &raw); err != nil {
@@ -193,7 +192,7 @@ func paymentView(raw json.RawMessage) (PaymentView, error) {
 	return view, nil
 }
 
-// Account reads one account; IsNotFound tells that there is none.
+// Account reads one account; see IsNotFound.
 func (a *AdminClient) Account(ctx context.Context, customerID string) (AccountView, error) {
 	var view AccountView
 	if err := a.get(ctx, "/api/v1/accounts/"+url.PathEscape(customerID), nil, &view); err != nil {
@@ -265,8 +264,8 @@ func (a *AdminClient) get(ctx context.Context, path string, query url.Values, in
 	return nil
 }
 
-// withoutAddress drops the URL from a transport error: a customer's id may
-// stand in it.
+// withoutAddress drops the URL from a transport error: it may contain a
+// customer's id.
 func withoutAddress(err error) error {
 	var transport *url.Error
 	if errors.As(err, &transport) {

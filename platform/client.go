@@ -83,7 +83,7 @@ func newHTTP(o ClientOptions) *http.Client {
 // Close closes the connections that are kept open.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Answer is what came back for one message.
+// Answer is the response to one message.
 type Answer struct {
 	Status int
 	Header http.Header

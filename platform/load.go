@@ -13,17 +13,18 @@ import (
 // LoadOptions say what to load a server with.
 type LoadOptions struct {
 	TopUp TopUp // Currency must be set
-	// Contracts, if there are any, are topped up in turn: each top-up is TopUp
-	// with the customer, the contract and the currency of the next one.
+	// Contracts, if there are any, are topped up one after another: each top-up
+	// is TopUp with the customer, the contract and the currency of the next
+	// one.
 	Contracts   []Contract
 	Count       int // top-ups, each of three messages
 	Concurrency int // how many run at the same time; 0: 1
-	// Progress, if not nil, is told how many top-ups are done, after each; one
-	// call at a time.
+	// Progress, if not nil, is called after each top-up with the number of
+	// completed ones; one call at a time.
 	Progress func(done int)
-	// Delivered, if not nil, is told of every callback that was sent, with its
-	// body, acknowledged or not; one call at a time. A crash test resends the
-	// bodies later.
+	// Delivered, if not nil, is called for every callback that was sent, with
+	// its body, acknowledged or not; one call at a time. A crash test resends
+	// the bodies later.
 	Delivered func(Delivery)
 }
 
@@ -50,7 +51,7 @@ type Latency struct {
 	Max      time.Duration
 }
 
-// Summary is what a load came to.
+// Summary is the result of a load.
 type Summary struct {
 	Count    int            // top-ups that were started
 	Done     int            // top-ups of which all three messages were answered with success
@@ -87,9 +88,9 @@ type load struct {
 	overall histogram
 }
 
-// Load runs top-ups at once and measures them. A failure of one is counted,
-// not returned, and not tried again. When ctx ends, so does the load, and the
-// summary tells what was done until then.
+// Load runs top-ups concurrently and measures them. A failure is counted, not
+// returned, and not retried. When ctx ends, so does the load, and the summary
+// covers what was done until then.
 func (p *Player) Load(ctx context.Context, o LoadOptions) (Summary, error) {
 	if o.Count < 1 {
 		return Summary{}, fmt.Errorf("load: the count must be at least 1, got %d", o.Count)

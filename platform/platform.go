@@ -59,7 +59,7 @@ func (p Project) Verify(customerID string) ([]byte, error) {
 	return p.sign("verify", verify{Type: "verify", ProjectID: p.ID, CustomerID: customerID})
 }
 
-// Deposit is what check_deposit asks the merchant to accept.
+// Deposit is the content of a check_deposit.
 type Deposit struct {
 	CustomerID string
 	EntityID   string

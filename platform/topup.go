@@ -17,8 +17,8 @@ type Player struct {
 	Client  *Client
 	Project Project
 	Now     func() time.Time
-	// Random is where operation ids come from. Load reads it from one
-	// goroutine at a time.
+	// Random is the source of operation ids. Load reads it from one goroutine
+	// at a time.
 	Random io.Reader
 	// CallbackPath is where callbacks go; empty: Path.
 	CallbackPath string
@@ -92,8 +92,8 @@ func (p *Player) TopUp(ctx context.Context, t TopUp) (exchanges []Exchange, paym
 	return append(exchanges, x), issued.PaymentID, err
 }
 
-// OperationID draws an operation id of 16 digits, so that two runs do not meet
-// in one.
+// OperationID draws an operation id of 16 digits, so that two runs do not use
+// the same one.
 func OperationID(random io.Reader) (int64, error) {
 	var bytes [8]byte
 	if _, err := io.ReadFull(random, bytes[:]); err != nil {

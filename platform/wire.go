@@ -6,7 +6,7 @@ import (
 	"tolem/topup"
 )
 
-// The messages in the platform's own words and order of members.
+// The messages with the platform's names and order of members.
 
 type verify struct {
 	Type       string `json:"type"`

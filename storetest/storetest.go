@@ -18,7 +18,7 @@ import (
 	"tolem/store"
 )
 
-// OnPostgres tells that this run of the tests is on PostgreSQL.
+// OnPostgres is true when this run of the tests uses PostgreSQL.
 func OnPostgres() bool { return os.Getenv("TOLEM_TEST_STORE") == "postgres" }
 
 // OnlySQLite skips a test of what there is on SQLite alone.
@@ -37,8 +37,8 @@ func OnlyPostgres(t testing.TB) {
 	}
 }
 
-// New names a database that nobody has opened yet: a file that is not there, or
-// a database that has its tables already and nothing else.
+// New names a new database: a file that does not exist, or a database that has
+// only its tables.
 func New(t testing.TB) store.Options {
 	t.Helper()
 	if !OnPostgres() {
@@ -70,8 +70,8 @@ func Config(o store.Options) string {
 	return fmt.Sprintf("database: {dsn: %q}\n", o.Path)
 }
 
-// DB is a connection of an operator's own. In its SQL a question mark stands
-// for an argument.
+// DB is a connection of an operator's own. In its SQL a question mark is a
+// parameter.
 type DB struct {
 	*sql.DB
 	numbered bool // PostgreSQL numbers its arguments

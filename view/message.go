@@ -15,7 +15,7 @@ type Message struct {
 	ProjectID         json.RawMessage   `json:"project_id"` // a number for jetpay, else a string
 	Source            topup.Source      `json:"source"`
 	Disposition       topup.Disposition `json:"disposition"`
-	Open              topup.Told        `json:"open,omitempty"` // what somebody must deal with
+	Open              topup.Told        `json:"open,omitempty"` // why an operator must handle it
 	ProviderReference string            `json:"provider_reference,omitempty"`
 	PaymentID         string            `json:"payment_id,omitempty"`
 	TransactionID     string            `json:"transaction_id,omitempty"`

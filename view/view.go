@@ -244,8 +244,8 @@ type Happened struct {
 	OperationID    string            `json:"operation_id,omitempty"`
 	ProviderCode   string            `json:"provider_code,omitempty"`
 
-	// Of an answer of the provider that we asked: what it says was paid, and what of
-	// that is not as it was asked, amount or currency.
+	// For a status response of the provider: the sum that it reports as paid, and what differs from the requested
+	// one, amount or currency.
 	HTTPStatus      int    `json:"http_status,omitempty"`
 	ProviderMessage string `json:"provider_message,omitempty"`
 	Amount          int64  `json:"amount,omitempty"`
@@ -308,7 +308,7 @@ func Time(t time.Time) string {
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
-// SuspenseItem is money that belongs to nobody yet, or did until it was resolved.
+// SuspenseItem is money in suspense: not allocated yet, or resolved.
 type SuspenseItem struct {
 	Item              string          `json:"item"`
 	Seq               int64           `json:"seq"`

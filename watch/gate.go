@@ -13,29 +13,29 @@ import (
 	"tolem/topup"
 )
 
-// gateBatch bounds how many payments of one age a round asks about.
+// gateBatch bounds how many payments of one age a round polls.
 const gateBatch = 200
 
-// gateAges are the ages at which a payment that is still pending is asked
-// about: ever more seldom, since nearly all of these were never paid.
+// gateAges are the ages at which a payment that is still pending is polled, at
+// growing intervals, because nearly all of these were never paid.
 var gateAges = []time.Duration{5 * time.Minute, 30 * time.Minute, 3 * time.Hour, 12 * time.Hour, 48 * time.Hour, 168 * time.Hour}
 
-// gateWatch is how the Gate behaved. One goroutine uses it.
+// gateWatch is the backoff of the Gate. One goroutine uses it.
 type gateWatch struct {
 	failures int
 	resume   time.Time
 }
 
-// GateRound asks the Gate about payments that have reached an age and are still
-// pending. One that it knows to be paid is flagged: its callback never came.
-// While the Gate does not answer it is asked ever more seldom.
+// GateRound polls the Gate for payments that have reached an age and are still
+// pending. A payment that it reports as paid is flagged: its callback has not
+// arrived. While the Gate does not answer, the interval grows.
 func (w *Watcher) GateRound(ctx context.Context) {
 	if w.o.Gate == nil || w.o.Now().Before(w.gate.resume) {
 		return
 	}
 	var failure error
 	for i := range gateAges {
-		if !w.ours(ctx) {
+		if !w.isLeader(ctx) {
 			return
 		}
 		err := w.gateAge(ctx, i)
@@ -47,7 +47,7 @@ func (w *Watcher) GateRound(ctx context.Context) {
 		}
 		failure = err
 		if !jetpay.IsUnusable(err) {
-			break // it would answer about no other age either
+			break // it would not answer for another age either
 		}
 	}
 	if failure == nil {
@@ -59,8 +59,8 @@ func (w *Watcher) GateRound(ctx context.Context) {
 	w.o.Log.Warn("JetPay's Gate could not be asked about payments", zap.Error(failure))
 }
 
-// gateAge asks about the payments that have reached one of gateAges since the
-// last round. How far it came is kept, so that a restart forgets none.
+// gateAge polls the payments that have reached one of gateAges since the last
+// round. Its mark is stored, so that a restart skips none.
 func (w *Watcher) gateAge(ctx context.Context, i int) (err error) {
 	name := jetpay.Provider + ":" + gateAges[i].String()
 	now := w.o.Now()
@@ -86,15 +86,16 @@ func (w *Watcher) gateAge(ctx context.Context, i int) (err error) {
 		if !pause(ctx) {
 			return ctx.Err()
 		}
-		if !w.ours(ctx) {
-			return nil // another process goes on from the mark
+		if !w.isLeader(ctx) {
+			return nil // another process continues from the mark
 		}
-		err := w.gateLook(ctx, p.Payment)
+		err := w.pollGate(ctx, p.Payment)
 		if jetpay.IsUnusable(err) {
 			w.o.Log.Warn("JetPay's Gate gave no status of a payment", zap.String("payment_id", p.Payment.ID), zap.Error(err))
-			// One such payment is passed over. After several in a row the Gate
-			// itself is in doubt, and the mark stays before the first of them.
-			if unusable++; unusable < patience {
+			// A single such payment is skipped. After several in a row the Gate
+			// itself may be faulty, and the mark stays before the first of
+			// them.
+			if unusable++; unusable < maxFailures {
 				continue
 			}
 		}
@@ -107,23 +108,23 @@ func (w *Watcher) gateAge(ctx context.Context, i int) (err error) {
 	return nil
 }
 
-// gateMark is how far the watch has come at one of gateAges.
+// gateMark is the position of the watch at one of gateAges.
 func (w *Watcher) gateMark(ctx context.Context, name string, now time.Time, i int) (store.Mark, error) {
 	mark, err := w.o.Store.WatchMark(ctx, name)
 	if err != nil {
 		return store.Mark{}, err
 	}
 	if mark.At.IsZero() {
-		// The first round of all: the watch begins here. What came before
-		// reaches the next age in its time.
+		// The very first round: the watch begins here. Older payments are
+		// polled when they reach the next age.
 		mark.At = now.Add(-gateAges[i] - w.o.Interval)
 		if err := w.o.Store.SetWatchMark(ctx, name, mark); err != nil {
 			return store.Mark{}, err
 		}
 	}
 	if i+1 < len(gateAges) {
-		// What has reached the next age is asked about there, so that payments of
-		// which nothing can be learned do not keep those behind them waiting.
+		// Payments that have reached the next age are polled there, so that
+		// payments without a usable answer do not block later ones.
 		if next := now.Add(-gateAges[i+1]); mark.At.Before(next) {
 			mark = store.Mark{At: next}
 		}
@@ -131,8 +132,8 @@ func (w *Watcher) gateMark(ctx context.Context, name string, now time.Time, i in
 	return mark, nil
 }
 
-// gateLook asks about one payment.
-func (w *Watcher) gateLook(ctx context.Context, p *topup.Payment) error {
+// pollGate requests the status of one payment from the Gate.
+func (w *Watcher) pollGate(ctx context.Context, p *topup.Payment) error {
 	started := time.Now()
 	answer, err := w.o.Gate.Status(ctx, p.Project, p.ID)
 	outcome := highhelp.CallOK
@@ -156,13 +157,13 @@ func (w *Watcher) gateLook(ctx context.Context, p *topup.Payment) error {
 	}
 	switch {
 	case err != nil:
-		w.o.OnLook(jetpay.Provider, LookFailed)
+		w.o.OnPoll(jetpay.Provider, PollFailed)
 	case answer.Status == jetpay.GateUnknown:
-		w.o.OnLook(jetpay.Provider, LookAbsent)
+		w.o.OnPoll(jetpay.Provider, PollAbsent)
 	case answer.Status == jetpay.GateOther:
-		w.o.OnLook(jetpay.Provider, LookAnswered)
+		w.o.OnPoll(jetpay.Provider, PollAnswered)
 	default:
-		w.o.OnLook(jetpay.Provider, LookResult)
+		w.o.OnPoll(jetpay.Provider, PollResult)
 	}
 	if flagged {
 		w.warnPaid(p, &said)
@@ -170,8 +171,8 @@ func (w *Watcher) gateLook(ctx context.Context, p *topup.Payment) error {
 	return err
 }
 
-// warnPaid says that a payment was paid, and with what beside what was asked:
-// that is compared before anybody credits by hand.
+// warnPaid logs that a payment was paid, with the sum beside the requested one:
+// an operator compares them before crediting.
 func (w *Watcher) warnPaid(p *topup.Payment, said *store.StatusAnswer) {
 	fields := []zap.Field{
 		zap.String("payment_id", p.ID), zap.String("project", p.Project), zap.String("gate_status", said.Status),

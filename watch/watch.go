@@ -1,15 +1,16 @@
-// Package watch asks the providers what became of payments that stay open,
-// because the message that would say so may never come.
+// Package watch polls the providers for the status of payments that stay open,
+// because the message with the result may never arrive.
 //
-// HighHelp's pay-ins are asked about with info; what the answer says goes
-// through the same decision and the same unique keys as an alert, so that a
-// success read here credits, and the alert that comes later is a repeat.
-// An error is not final: it is asked about on, though the payment is declined.
-// JetPay's Gate is asked for the status of pending payments; its answer is kept,
-// compared and shown, and flags, since the callback, or an operator, credits.
+// HighHelp's pay-ins are polled with info. The answer is subject to the same
+// decision and the same unique keys as an alert, so that a success in it
+// credits, and the later alert is a duplicate. An error is not final: such a
+// payment is declined, and polled further. JetPay's Gate is polled for the
+// status of pending payments. Its answer is stored, compared and shown, and
+// sets a flag; only the callback, or an operator, credits.
 //
-// The package serves no HTTP. It logs our own payment ids; of what a provider
-// wrote, the code and the text of a refusal, and the sum and status of a payment.
+// The package serves no HTTP. It logs tolem's payment ids and, of a provider's
+// answer, the code and the text of a refusal, and the sum and status of a
+// payment.
 package watch
 
 import (
@@ -30,12 +31,12 @@ import (
 const (
 	// batch bounds how many pay-ins a round reads at once.
 	batch = 100
-	// gap bounds the rate: at most this often a provider is asked.
+	// gap is the shortest time between two requests to a provider.
 	gap = 50 * time.Millisecond
-	// patience is how many failures in a row are enough for a round: a provider
-	// that is away is not asked about every payment there is.
-	patience = 3
-	// maxBackoff bounds the time between two looks at one pay-in.
+	// maxFailures is the number of consecutive failures that end a round: an
+	// unavailable provider is not polled for every payment.
+	maxFailures = 3
+	// maxBackoff bounds the time between two polls of one pay-in.
 	maxBackoff = time.Hour
 	// turnTime bounds the question whose turn it is.
 	turnTime = 10 * time.Second
@@ -45,44 +46,43 @@ const (
 type Options struct {
 	Store   *store.Store
 	Clients map[string]*highhelp.Client // of the HighHelp projects, by id
-	Gate    *jetpay.Gate                // nil: JetPay's Gate is not asked
+	Gate    *jetpay.Gate                // nil: JetPay's Gate is not polled
 	MaxOver int64                       // see [highhelp.Report.Event]
 
-	// Sweeps tells whether this process is the one that asks; the store's own
-	// answer if nil. It is asked before every round and every question in it.
+	// Sweeps reports whether this process is the leader; the store's method if
+	// nil. It is called before every round and every poll in it.
 	Sweeps func(context.Context) (bool, error)
 
 	Interval time.Duration // between two rounds
-	MaxAge   time.Duration // a pay-in that is open for longer goes to review; an error is asked about no longer
+	MaxAge   time.Duration // a pay-in that is open for longer gets the status review; an error is polled no longer
 
 	Log *zap.Logger
 	Now func() time.Time
-	// Jitter gives a number from 0 to 1, so that looks spread; rand.Float64 if
-	// nil.
+	// Jitter returns a number from 0 to 1, which spreads the polls;
+	// rand.Float64 if nil.
 	Jitter func() float64
 
-	// What is counted. Each may be nil.
+	// Hooks for the metrics. Each may be nil.
 	OnCall     func(provider, op, outcome string, took time.Duration)
-	OnLook     func(provider, outcome string)
+	OnPoll     func(provider, outcome string)
 	OnRecorded func(project string, r store.Recorded)
 }
 
-// What became of a look, in few words that never change.
+// The outcomes of a poll: label values, which must not change.
 const (
-	LookAnswered = "answered" // the provider said where it stands
-	LookResult   = "result"   // … and that is a result that had not reached us
-	LookAbsent   = "absent"   // the provider does not know of it
-	LookFailed   = "failed"   // no answer, or none that can be used
-	LookReview   = "review"   // open for too long: handed to a person
+	PollAnswered = "answered" // the provider reported the current status
+	PollResult   = "result"   // … which is a result that no message had reported
+	PollAbsent   = "absent"   // the provider does not know the payment
+	PollFailed   = "failed"   // no answer, or an unusable one
+	PollReview   = "review"   // open for too long: an operator must decide
 )
 
 // Call is a kind of call to a provider.
 type Call struct{ Provider, Op string }
 
-// The label values of the metrics: what becomes of looks, who is asked, and
-// which calls there are.
+// The label values of the metrics: outcomes of polls, providers, and calls.
 var (
-	LookOutcomes = []string{LookAnswered, LookResult, LookAbsent, LookFailed, LookReview}
+	PollOutcomes = []string{PollAnswered, PollResult, PollAbsent, PollFailed, PollReview}
 	Providers    = []string{highhelp.Provider, jetpay.Provider}
 	Calls        = []Call{
 		{highhelp.Provider, "payin"}, {highhelp.Provider, "info"}, {highhelp.Provider, "confirm"}, {highhelp.Provider, "cancel"},
@@ -90,13 +90,13 @@ var (
 	}
 )
 
-// Watcher asks. It is safe for concurrent use.
+// Watcher polls the providers. It is safe for concurrent use.
 type Watcher struct {
 	o    Options
 	gate gateWatch
 }
 
-// New makes a watcher. It asks nobody before [Watcher.Run] or [Watcher.Look].
+// New makes a watcher. It polls only in [Watcher.Run] and [Watcher.Poll].
 func New(o Options) *Watcher {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -110,8 +110,8 @@ func New(o Options) *Watcher {
 	if o.OnCall == nil {
 		o.OnCall = func(string, string, string, time.Duration) {}
 	}
-	if o.OnLook == nil {
-		o.OnLook = func(string, string) {}
+	if o.OnPoll == nil {
+		o.OnPoll = func(string, string) {}
 	}
 	if o.OnRecorded == nil {
 		o.OnRecorded = func(string, store.Recorded) {}
@@ -142,29 +142,29 @@ func (w *Watcher) every(ctx context.Context, round func(context.Context)) {
 	}
 }
 
-// ours reports whether this process is the one that asks now. Several may serve
-// one database, and each would ask about the same payments.
-func (w *Watcher) ours(ctx context.Context) bool {
+// isLeader reports whether this process is the leader. Several processes may
+// serve one database, and each would poll the same payments.
+func (w *Watcher) isLeader(ctx context.Context) bool {
 	asking, cancel := context.WithTimeout(ctx, turnTime)
 	defer cancel()
-	ours, err := w.o.Sweeps(asking)
+	leader, err := w.o.Sweeps(asking)
 	if err != nil {
 		w.complain(ctx, "ask whose turn it is to ask the providers", err)
 		return false
 	}
-	return ours
+	return leader
 }
 
-// Round asks about the pay-ins that are due now, if this process is the one
-// that does. A project whose pay-ins cannot be asked about holds up no other.
+// Round polls the pay-ins that are due now, if this process is the leader. A
+// project whose pay-ins cannot be polled does not block the others.
 func (w *Watcher) Round(ctx context.Context) {
-	if !w.ours(ctx) {
+	if !w.isLeader(ctx) {
 		return
 	}
 	var (
-		now      = w.o.Now() // what becomes due later is for the next round
+		now      = w.o.Now() // what becomes due later is left to the next round
 		failures = make(map[string]int)
-		last     *store.Payin // it only goes forward, so that a round has an end
+		last     *store.Payin // it only moves forward, so that a round ends
 		asked    bool
 	)
 	for {
@@ -174,13 +174,13 @@ func (w *Watcher) Round(ctx context.Context) {
 			return
 		}
 		for _, y := range due {
-			if failures[y.Payment.Project] == patience {
-				continue // it stays due
+			if failures[y.Payment.Project] == maxFailures {
+				continue // it remains due
 			}
-			if asked && (!pause(ctx) || !w.ours(ctx)) {
+			if asked && (!pause(ctx) || !w.isLeader(ctx)) {
 				return
 			}
-			_, err := w.Look(ctx, y)
+			_, err := w.Poll(ctx, y)
 			if ctx.Err() != nil {
 				return
 			}
@@ -202,21 +202,21 @@ func (w *Watcher) tally(failures map[string]int, p *topup.Payment, err error) {
 	}
 	w.o.Log.Warn("a pay-in could not be asked about", zap.String("payment_id", p.ID), zap.Error(err))
 	if errors.Is(err, errNoProject) {
-		return // nobody was asked, and nobody has failed
+		return // no request was sent, so none has failed
 	}
-	if failures[p.Project]++; failures[p.Project] == patience {
+	if failures[p.Project]++; failures[p.Project] == maxFailures {
 		w.o.Log.Warn("this round asks no more about the pay-ins of a project", zap.String("project", p.Project))
 	}
 }
 
-// complain logs an error, unless everything is being stopped.
+// complain logs an error, except during shutdown.
 func (w *Watcher) complain(ctx context.Context, what string, err error) {
 	if ctx.Err() == nil {
 		w.o.Log.Error(what, zap.Error(err))
 	}
 }
 
-// pause keeps the rate, and reports whether to go on.
+// pause limits the rate, and reports whether to continue.
 func pause(ctx context.Context) bool {
 	timer := time.NewTimer(gap)
 	defer timer.Stop()
@@ -228,7 +228,7 @@ func pause(ctx context.Context) bool {
 	}
 }
 
-// backoff is the time until the next look after so many: the interval, doubled
+// backoff is the time until the next poll after so many: the interval, doubled
 // each time up to a bound, give or take a quarter.
 func (w *Watcher) backoff(looks int) time.Duration {
 	d := min(w.o.Interval, maxBackoff)

@@ -82,8 +82,8 @@ func newRig(t testing.TB, change ...func(*watch.Options)) *rig {
 				t.Errorf("the metrics do not list %s %s %s", provider, op, outcome)
 			}
 		},
-		OnLook: func(provider, outcome string) {
-			if !slices.Contains(watch.Providers, provider) || !slices.Contains(watch.LookOutcomes, outcome) {
+		OnPoll: func(provider, outcome string) {
+			if !slices.Contains(watch.Providers, provider) || !slices.Contains(watch.PollOutcomes, outcome) {
 				t.Errorf("the metrics do not list %s %s", provider, outcome)
 			}
 			r.mu.Lock()
@@ -338,7 +338,7 @@ func TestThatItWasNeverCreatedEndsAReviewForAge(t *testing.T) {
 		t.Fatalf("got %s %v", p.Status, p.Flags.Names())
 	}
 	r.replies(404, ``)
-	if _, err := r.watcher.Look(t.Context(), r.payin(id)); err != nil {
+	if _, err := r.watcher.Poll(t.Context(), r.payin(id)); err != nil {
 		t.Error(err)
 	}
 	if y := r.payin(id); y.Payment.Status != topup.StatusDeclined || y.Payment.Flags != 0 || y.State != topup.PayinRefused {

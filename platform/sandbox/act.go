@@ -19,10 +19,10 @@ type Do string
 const (
 	DoMethod  Do = "method"  // the payer chooses Action.Method, if the request named none
 	DoBank    Do = "bank"    // the payer chooses Action.Bank and is shown where to send the money
-	DoPay     Do = "pay"     // the money arrives: Action.Amount, or what was asked if it is 0
+	DoPay     Do = "pay"     // the money arrives: Action.Amount, or the requested sum if it is 0
 	DoPhone   Do = "phone"   // the payer enters Action.Phone and chooses the operator Action.Bank
 	DoCode    Do = "code"    // the payer enters Action.Code; the right one pays as DoPay does
-	DoResend  Do = "resend"  // the payer asks for another code
+	DoResend  Do = "resend"  // the payer requests another code
 	DoDispute Do = "dispute" // the provider is in doubt, for Action.Reason
 	DoFinish  Do = "finish"  // what was held or disputed ends in success, with Action.Amount if it is not 0
 	DoDecline Do = "decline"
@@ -31,8 +31,8 @@ const (
 	DoRepeat  Do = "repeat" // all alerts so far are posted once more
 )
 
-// Action is something that happens to a pay-in. What Do does not need is not
-// looked at.
+// Action is something that happens to a pay-in. Fields that Do does not need
+// are ignored.
 type Action struct {
 	Do     Do
 	Method string // a widget method
@@ -46,7 +46,7 @@ type Action struct {
 	Hold bool
 }
 
-// The reasons why an action is not taken. They come wrapped with detail.
+// The reasons why an action is refused. They are wrapped with details.
 var (
 	ErrUnknown = errors.New("no such pay-in")
 	ErrNotNow  = errors.New("cannot happen now")
@@ -78,7 +78,7 @@ func (s *Sandbox) Act(paymentID string, a Action) error {
 	if err != nil {
 		return err
 	}
-	return s.take(p, func(t *turn) error { return t.act(a) })
+	return s.transact(p, func(t *transition) error { return t.act(a) })
 }
 
 // View shows a pay-in. It returns ErrUnknown.
@@ -113,8 +113,8 @@ func (s *Sandbox) find(paymentID string) (*payin, error) {
 	return found, nil
 }
 
-// turn is one thing that happens to one pay-in, and the alerts that come of it.
-type turn struct {
+// transition is one state transition of a pay-in, and the alerts that it causes.
+type transition struct {
 	*payin
 	now    time.Time
 	random io.Reader
@@ -122,12 +122,13 @@ type turn struct {
 	alerts []*delivery
 }
 
-// take takes a turn: all of it or, if it is refused, nothing. The lock is held.
-func (s *Sandbox) take(p *payin, do func(*turn) error) error {
+// transact carries out a state transition: all of it or, if it is refused, nothing.
+// The lock is held.
+func (s *Sandbox) transact(p *payin, do func(*transition) error) error {
 	if s.closed {
 		return fmt.Errorf("%w: the sandbox is being closed", ErrNotNow)
 	}
-	t := &turn{payin: p, now: s.o.Now(), random: s.o.Random, mute: s.faults.Mute}
+	t := &transition{payin: p, now: s.o.Now(), random: s.o.Random, mute: s.faults.Mute}
 	if err := do(t); err != nil {
 		return err
 	}
@@ -136,7 +137,7 @@ func (s *Sandbox) take(p *payin, do func(*turn) error) error {
 }
 
 // move gives the pay-in another status, and makes the alert about it.
-func (t *turn) move(status, sub, description string) {
+func (t *transition) move(status, sub, description string) {
 	t.status, t.sub, t.description, t.updated = status, sub, description, t.now
 	made := &step{At: t.now, Status: t.statusText()}
 	t.steps = append(t.steps, made)
@@ -152,7 +153,7 @@ func (t *turn) move(status, sub, description string) {
 func notNow(text string) error { return fmt.Errorf("%w: %s", ErrNotNow, text) }
 func input(text string) error  { return fmt.Errorf("%w: %s", ErrInput, text) }
 
-func (t *turn) act(a Action) error {
+func (t *transition) act(a Action) error {
 	if a.Amount < 0 || a.Amount > maxAmount {
 		return input("the amount must be between 0.01 and 100000000000.00")
 	}
@@ -185,7 +186,7 @@ func (t *turn) act(a Action) error {
 	return input("no such action: " + string(a.Do))
 }
 
-func (t *turn) chooseMethod(widget string) error {
+func (t *transition) chooseMethod(widget string) error {
 	if t.method != (method{}) {
 		return notNow("the method is chosen")
 	}
@@ -203,7 +204,7 @@ func (t *turn) chooseMethod(widget string) error {
 	return nil
 }
 
-func (t *turn) chooseBank(bank string) error {
+func (t *transition) chooseBank(bank string) error {
 	if t.scenario.Mobile || !t.is(subRequisites) {
 		return notNow("it is " + t.statusText())
 	}
@@ -226,7 +227,7 @@ func (p *payin) banks() []option {
 
 // transfer is the money's arrival. A payer who has not chosen a bank yet, has
 // by then.
-func (t *turn) transfer(a Action) error {
+func (t *transition) transfer(a Action) error {
 	if t.scenario.Mobile || !t.is(subRequisites, subAwaiting) {
 		return notNow("it is " + t.statusText())
 	}
@@ -244,7 +245,7 @@ func (t *turn) transfer(a Action) error {
 }
 
 // paid is that the money was seen and, unless it is held, settled.
-func (t *turn) paid(a Action) {
+func (t *transition) paid(a Action) {
 	t.receive(a.Amount)
 	t.move(statusProcessing, subPaid, "")
 	if !a.Hold || t.confirmed {
@@ -252,8 +253,8 @@ func (t *turn) paid(a Action) {
 	}
 }
 
-// receive notes what really came; 0: what is expected.
-func (t *turn) receive(amount int64) {
+// receive notes the received sum; 0: the expected one.
+func (t *transition) receive(amount int64) {
 	if amount > 0 && amount != t.amount {
 		t.old, t.amount = t.amount, amount
 	}
@@ -261,7 +262,7 @@ func (t *turn) receive(amount int64) {
 
 var phoneNumber = regexp.MustCompile(`^\+?[0-9][0-9 ()-]{8,18}$`)
 
-func (t *turn) enterPhone(a Action) error {
+func (t *transition) enterPhone(a Action) error {
 	if !t.scenario.Mobile || !t.is(subNew) {
 		return notNow("it is " + t.statusText())
 	}
@@ -291,7 +292,7 @@ func drawCode(random io.Reader) (string, error) {
 	return fmt.Sprintf("%06d", n.Mod(n, big.NewInt(1_000_000))), nil
 }
 
-func (t *turn) enterCode(a Action) error {
+func (t *transition) enterCode(a Action) error {
 	if !t.is(subAwaitingOTP, subInvalid) {
 		return notNow("it is " + t.statusText())
 	}
@@ -310,7 +311,7 @@ func (t *turn) enterCode(a Action) error {
 	return nil
 }
 
-func (t *turn) resend() error {
+func (t *transition) resend() error {
 	if !t.is(subAwaitingOTP, subInvalid) {
 		return notNow("it is " + t.statusText())
 	}
@@ -327,7 +328,7 @@ func (t *turn) resend() error {
 	return nil
 }
 
-func (t *turn) dispute(a Action) error {
+func (t *transition) dispute(a Action) error {
 	if t.final() {
 		return notNow("it is " + t.statusText())
 	}
@@ -345,7 +346,7 @@ func (t *turn) dispute(a Action) error {
 	return nil
 }
 
-func (t *turn) finish(amount int64) error {
+func (t *transition) finish(amount int64) error {
 	if t.status != statusDispute && !t.is(subPaid) {
 		return notNow("it is " + t.statusText())
 	}
@@ -354,7 +355,7 @@ func (t *turn) finish(amount int64) error {
 	return nil
 }
 
-func (t *turn) decline() error {
+func (t *transition) decline() error {
 	if t.final() {
 		return notNow("it is " + t.statusText())
 	}
@@ -362,7 +363,7 @@ func (t *turn) decline() error {
 	return nil
 }
 
-func (t *turn) fail() error {
+func (t *transition) fail() error {
 	if t.final() {
 		return notNow("it is " + t.statusText())
 	}
@@ -370,9 +371,8 @@ func (t *turn) fail() error {
 	return nil
 }
 
-// lapse: nobody has paid in time. The page about mobile commerce knows no
-// dispute.
-func (t *turn) lapse() error {
+// lapse: the payment expires. The page about mobile commerce has no dispute.
+func (t *transition) lapse() error {
 	if t.status != statusProcessing || t.sub == subPaid {
 		return notNow("it is " + t.statusText())
 	}
@@ -385,7 +385,7 @@ func (t *turn) lapse() error {
 }
 
 // repeat posts every alert so far once more, as it was.
-func (t *turn) repeat() error {
+func (t *transition) repeat() error {
 	for _, made := range t.steps {
 		if made.delivery != nil && !t.mute {
 			t.alerts = append(t.alerts, made.delivery)
@@ -399,7 +399,7 @@ func (t *turn) repeat() error {
 
 // confirm is the merchant's: it settles what is held, and what is not yet paid
 // will not be held. The page shows it acknowledged at processing:new.
-func (t *turn) confirm() error {
+func (t *transition) confirm() error {
 	if t.final() {
 		return refuse(http.StatusConflict, "nothing to confirm: it is %s", t.statusText())
 	}
@@ -411,7 +411,7 @@ func (t *turn) confirm() error {
 }
 
 // cancel is the merchant's: it declines what is open.
-func (t *turn) cancel() error {
+func (t *transition) cancel() error {
 	if t.final() {
 		return refuse(http.StatusConflict, "nothing to cancel: it is %s", t.statusText())
 	}

@@ -152,16 +152,16 @@ func (s *Sandbox) info(project *Project, r *request, _ string) (answer, error) {
 }
 
 func (s *Sandbox) confirm(project *Project, r *request, _ string) (answer, error) {
-	return s.acknowledged(project, r, (*turn).confirm)
+	return s.acknowledged(project, r, (*transition).confirm)
 }
 
 func (s *Sandbox) cancel(project *Project, r *request, _ string) (answer, error) {
-	return s.acknowledged(project, r, (*turn).cancel)
+	return s.acknowledged(project, r, (*transition).cancel)
 }
 
-// acknowledged answers with the status before anything was done: the outcome
-// comes as an alert.
-func (s *Sandbox) acknowledged(project *Project, r *request, do func(*turn) error) (answer, error) {
+// acknowledged answers with the status before anything was done: the outcome is
+// sent as an alert.
+func (s *Sandbox) acknowledged(project *Project, r *request, do func(*transition) error) (answer, error) {
 	var a answer
 	err := s.named(project, r, func(p *payin) error {
 		a = p.answer()
@@ -169,7 +169,7 @@ func (s *Sandbox) acknowledged(project *Project, r *request, do func(*turn) erro
 		if p.scenario == nil || !p.scenario.Mobile {
 			return refuse(http.StatusConflict, "confirm and cancel are for mobile commerce")
 		}
-		return s.take(p, do)
+		return s.transact(p, do)
 	})
 	return a, err
 }

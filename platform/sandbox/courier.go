@@ -66,7 +66,7 @@ func (d *delivery) became(state string) {
 	d.mu.Unlock()
 }
 
-// State is what became of the alert, in a few words.
+// State is the alert's delivery state, in a few words.
 func (d *delivery) State() string {
 	if d == nil {
 		return "no alert"

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Faults is what goes wrong on purpose. The zero value is that nothing does.
+// Faults are failures that the sandbox simulates. The zero value has none.
 type Faults struct {
 	// Down cuts the connection before anything is done, without an answer.
 	Down bool `json:"down"`
@@ -20,7 +20,7 @@ type Faults struct {
 	Cut bool `json:"cut"`
 	// Status, if not 0, does the work and answers with this HTTP status.
 	Status int `json:"status"`
-	// Mute drops all alerts from now on: what happens must be asked for.
+	// Mute drops all further alerts: results must be polled.
 	Mute bool `json:"mute"`
 	// Calls are what the faults of calls concern: payin, info, confirm, cancel.
 	// Empty: all of them.
@@ -119,5 +119,5 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(body, '\n')) // whoever asked has gone
+	_, _ = w.Write(append(body, '\n')) // the client has disconnected
 }

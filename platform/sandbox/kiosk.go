@@ -38,7 +38,7 @@ type contract struct {
 	MinPayment int64  `json:"min_payment"` // minor units; 0: not said
 }
 
-// Hint says what the contract asks for.
+// Hint shows the amount that the contract requests.
 func (c contract) Hint(currency string) string {
 	var parts []string
 	if c.Payment > 0 {
@@ -98,7 +98,7 @@ func (s *Sandbox) postKiosk(w http.ResponseWriter, r *http.Request) {
 	s.renderKiosk(w, http.StatusOK, page)
 }
 
-// problemText is what a payer is told.
+// problemText is the error that the payer sees.
 func problemText(err error) string {
 	var no *platform.RefusedError
 	switch {
@@ -113,7 +113,7 @@ func problemText(err error) string {
 	return "The merchant’s server cannot be reached."
 }
 
-// lookUp asks the merchant for the account's contracts.
+// lookUp requests the account's contracts from the merchant.
 func (s *Sandbox) lookUp(ctx context.Context, page *kioskPage) error {
 	if page.Customer == "" {
 		return input("enter an account")

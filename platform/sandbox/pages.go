@@ -94,7 +94,7 @@ func (s *Sandbox) render(w http.ResponseWriter, status int, page string, data an
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = w.Write(out.Bytes()) // whoever asked has gone
+	_, _ = w.Write(out.Bytes()) // the client has disconnected
 }
 
 // startPage says what the sandbox is, and lists what it knows.
@@ -135,8 +135,8 @@ func (s *Sandbox) showStart(w http.ResponseWriter, _ *http.Request) {
 	s.render(w, http.StatusOK, "start.html", page)
 }
 
-// slowly is how late answers are when the start page asks for it: later than
-// most clients wait.
+// slowly is the delay of answers when it is chosen on the start page: longer
+// than most clients' timeouts.
 const slowly = 30 * time.Second
 
 func (s *Sandbox) postFaults(w http.ResponseWriter, r *http.Request) {
@@ -225,7 +225,7 @@ func (s *Sandbox) actOn(token string, a Action) error {
 	if p == nil {
 		return ErrUnknown
 	}
-	return s.take(p, func(t *turn) error { return t.act(a) })
+	return s.transact(p, func(t *transition) error { return t.act(a) })
 }
 
 // form shows the payment page, and what went wrong.

@@ -33,7 +33,7 @@ type payin struct {
 	bank      string // or the operator
 	code      string // the right one-time code
 	wrong     int    // codes entered
-	resends   int    // codes asked for again
+	resends   int    // further codes requested
 	confirmed bool   // by the merchant
 
 	steps []*step
@@ -111,12 +111,12 @@ func (s *Sandbox) forget(p *payin) {
 func (s *Sandbox) lapse(p *payin) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.take(p, (*turn).lapse); err != nil {
+	if err := s.transact(p, (*transition).lapse); err != nil {
 		s.o.Log.Debug("nothing lapses", zap.String("payment_id", p.general.PaymentID), zap.Error(err))
 	}
 }
 
-// statusText is the status as one word.
+// statusText is the status as one string.
 func (p *payin) statusText() string {
 	if p.sub == "" {
 		return p.status
@@ -182,7 +182,7 @@ func (p *payin) alert() alert {
 	return a
 }
 
-// requisites belong to nobody.
+// requisites are fictitious.
 func (p *payin) requisites() *requisites {
 	return &requisites{
 		PAN: "2202****6980", CardHolder: "Sa****ox", BankName: p.bank,
@@ -190,7 +190,7 @@ func (p *payin) requisites() *requisites {
 	}
 }
 
-// alertURL is where the alert about the present status goes; empty if the
+// alertURL is the address for the alert about the present status; empty if the
 // merchant named none.
 func (p *payin) alertURL() string {
 	switch {

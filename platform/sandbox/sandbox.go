@@ -1,19 +1,19 @@
-// Package sandbox plays HighHelp, and the kiosk of Kaspi Bank, for a merchant's
-// server that is to be tried out.
+// Package sandbox simulates HighHelp, and the kiosk of Kaspi Bank, for trying
+// out a merchant's server.
 //
 // It checks the signatures of requests, keeps pay-ins in memory, shows the
 // payment page on which a person (or [Sandbox.Act]) decides how a payment ends,
-// and posts signed alerts to the URLs that the request named, again and again
-// until they are answered 200. The kiosk page plays JetPay's three messages.
+// and posts signed alerts to the URLs that the request named, repeatedly until
+// they are answered 200. The kiosk page sends JetPay's three messages.
 //
-// It plays what the provider's four pages describe. Where they are silent (how a
-// request is refused, what a repeated payment_id meets, when alerts are sent
-// again) it does what its start page says, and the provider may do otherwise. It is
-// not for production: it takes no money, keeps nothing, and whoever reaches it
-// decides what was paid.
+// It implements what the provider's four pages describe. What they do not
+// specify (how a request is refused, the answer to a repeated payment_id, when
+// alerts are resent) is listed on its start page, and may differ at the
+// provider. It is not for production: it moves no money, stores nothing, and
+// everybody who can reach it decides what was paid.
 //
 // Nothing personal is kept: of the payer only what the request says about the
-// method; a phone number and a code are read and forgotten.
+// method; a phone number and a code are read and not stored.
 package sandbox
 
 import (
@@ -63,7 +63,7 @@ type Project struct {
 	// Requests checks what the merchant signs, in RequestDialect.
 	Requests       signing.AlertKey
 	RequestDialect signing.Dialect // the zero value: signing.DefaultRequestDialect
-	AccessToken    string          // what x-access-token must be; empty: not looked at
+	AccessToken    string          // the required x-access-token; empty: not checked
 	// Alerts signs alerts, in AlertDialect, which must be pinned.
 	Alerts       signing.Signer
 	AlertDialect signing.Dialect // the zero value: signing.DefaultRequestDialect
@@ -234,8 +234,8 @@ func (s *Sandbox) Close(ctx context.Context) error {
 	return err
 }
 
-// Handler is the API, the pages and the controls. It refuses what a browser
-// posts from a page of somebody else's.
+// Handler is the API, the pages and the controls. It refuses cross-origin posts
+// of browsers.
 func (s *Sandbox) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, call := range []struct {

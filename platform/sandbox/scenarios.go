@@ -29,10 +29,10 @@ type scenario struct {
 	endsWithForm  bool   // alerts about the end carry integration
 	hidesMethod   bool   // a decline carries method, widget_method and payment_system as null
 	nullRequisite bool   // recipient_requisites is null, not absent, where there are none
-	errorDeclines bool   // an error goes to the URL for declines, not to the informative one
+	errorDeclines bool   // an error is sent to the URL for declines, not to the informative one
 }
 
-// anotherBank stands for all those of which the provider's pages print no code.
+// anotherBank represents the banks whose codes are not on the provider's pages.
 var anotherBank = option{"another-bank", "Another bank"}
 
 // scenarios are the provider's four pages. Of the method codes only card-p2p,

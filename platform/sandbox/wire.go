@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 )
 
-// status words (HighHelp, "Payment statuses").
+// status values (HighHelp, "Payment statuses").
 const (
 	statusError      = "error"
 	statusProcessing = "processing"

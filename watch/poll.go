@@ -16,12 +16,13 @@ import (
 
 var errNoProject = errors.New("its project is not configured any more")
 
-// Look asks HighHelp about a pay-in, records the answer, and notes when to ask
-// again. It returns what became of the answer; the error is why there is none.
+// Poll requests the status of a pay-in from HighHelp, records the answer, and
+// stores the time of the next poll. It returns what was recorded; the error
+// says why there is no answer.
 //
-// A request to create that is still under way is not asked about: the provider
-// may not have it yet.
-func (w *Watcher) Look(ctx context.Context, y *store.Payin) (store.Recorded, error) {
+// A pay-in whose request to create is still in progress is not polled: the
+// provider may not have it yet.
+func (w *Watcher) Poll(ctx context.Context, y *store.Payin) (store.Recorded, error) {
 	now := w.o.Now()
 	if y.RequestUnderWay(now) {
 		return store.Recorded{PaymentID: y.Payment.ID, Status: y.Payment.Status}, nil
@@ -48,7 +49,7 @@ func (w *Watcher) Look(ctx context.Context, y *store.Payin) (store.Recorded, err
 	return w.answered(ctx, y, info, raw)
 }
 
-// answered records what the provider says.
+// answered records the provider's answer.
 func (w *Watcher) answered(ctx context.Context, y *store.Payin, info highhelp.Info, raw []byte) (store.Recorded, error) {
 	now := w.o.Now()
 	event := highhelp.ReportOf(y.Payment.Project, info, now).Event(topup.SourceInfo, w.o.MaxOver)
@@ -68,29 +69,29 @@ func (w *Watcher) answered(ctx context.Context, y *store.Payin, info highhelp.In
 		return recorded, err
 	}
 	if recorded.PaymentID != y.Payment.ID {
-		w.o.OnLook(highhelp.Provider, LookFailed)
+		w.o.OnPoll(highhelp.Provider, PollFailed)
 		return recorded, fmt.Errorf("HighHelp info: the answer about payment %s names none", y.Payment.ID)
 	}
 	if recorded.Status != y.Payment.Status && recorded.Status != topup.StatusPending {
-		w.o.OnLook(highhelp.Provider, LookResult)
+		w.o.OnPoll(highhelp.Provider, PollResult)
 		w.o.Log.Info("a result was learned by asking", zap.String("payment_id", y.Payment.ID),
 			zap.String("disposition", string(recorded.Disposition)), zap.String("status", string(recorded.Status)))
 		return recorded, nil
 	}
-	w.o.OnLook(highhelp.Provider, LookAnswered)
+	w.o.OnPoll(highhelp.Provider, PollAnswered)
 	return recorded, w.review(ctx, y)
 }
 
 // unanswered notes why there is no answer, and returns that.
 func (w *Watcher) unanswered(ctx context.Context, y *store.Payin, cause error) error {
 	if w.neverCreated(y, cause) {
-		w.o.OnLook(highhelp.Provider, LookAbsent)
+		w.o.OnPoll(highhelp.Provider, PollAbsent)
 		w.o.Log.Warn("a pay-in was never created: the provider does not know of it", zap.String("payment_id", y.Payment.ID))
 		return w.o.Store.PayinRefused(ctx, y.Payment.ID, store.RefusedPayin{ProviderText: topup.ProviderText{
 			Message: "the provider does not know of this pay-in: the request to create it never arrived",
 		}}, store.Answer{})
 	}
-	w.o.OnLook(highhelp.Provider, LookFailed)
+	w.o.OnPoll(highhelp.Provider, PollFailed)
 	if err := w.note(ctx, y, store.Look{Failure: cause.Error()}); err != nil {
 		return errors.Join(cause, err)
 	}
@@ -112,12 +113,12 @@ func (w *Watcher) note(ctx context.Context, y *store.Payin, l store.Look) error 
 	return w.o.Store.NotePayinLook(ctx, y.Payment.ID, l)
 }
 
-// review hands a pay-in over that stays open for too long.
+// review gives a pay-in that is open for too long the status review.
 func (w *Watcher) review(ctx context.Context, y *store.Payin) error {
 	if !y.Overdue(w.o.Now(), w.o.MaxAge) {
 		return nil
 	}
-	w.o.OnLook(highhelp.Provider, LookReview)
+	w.o.OnPoll(highhelp.Provider, PollReview)
 	w.o.Log.Warn("a pay-in stays open: somebody must look", zap.String("payment_id", y.Payment.ID))
 	return w.o.Store.ReviewPayin(ctx, y.Payment.ID)
 }
