@@ -40,8 +40,9 @@ func parseClosedPeriod(value string) (closedPeriod, error) {
 //
 // Nothing that is dated in a closed period is posted: an operator's step is
 // refused, and what a message posts is dated on the first instant after it.
-func (s *Store) SetClosedPeriod(ctx context.Context, day string, until time.Time) (before string, err error) {
-	err = s.writer.do(ctx, func(tx *wtx) error {
+func (s *Store) SetClosedPeriod(ctx context.Context, day string, until time.Time) (string, error) {
+	var before string
+	err := s.writer.do(ctx, func(tx *wtx) error {
 		value, err := tx.closedValue()
 		if err != nil {
 			return err

@@ -32,7 +32,7 @@ func (s *Store) ExpirePending(ctx context.Context) (int, error) {
 		}
 		var n int64
 		err = s.writer.do(ctx, func(tx *wtx) error {
-			done := tx.gorm().Exec(fmt.Sprintf(expireSQL, s.dialect.skipLocked()), due, now, topup.ExpiringProvider)
+			done := tx.gorm().Exec(fmt.Sprintf(expireSQL, topup.FlagOutcomeUnknown, s.dialect.skipLocked()), due, now, topup.ExpiringProvider)
 			n = done.RowsAffected
 			return done.Error
 		})
@@ -50,7 +50,7 @@ func (s *Store) ExpirePending(ctx context.Context) (int, error) {
 // asks again: a result may have come since the payments were read. A
 // payment that somebody works on is left alone, for its result is coming; so
 // the sweep never waits for a payment while it holds others.
-const expireSQL = `UPDATE payments SET status = 'expired' WHERE id IN (
+const expireSQL = `UPDATE payments SET status = CASE WHEN flags & %d <> 0 THEN 'review' ELSE 'expired' END WHERE id IN (
 	SELECT p.id FROM payments p WHERE p.id IN ? AND p.status = 'pending' AND p.expires_at <= ? AND p.provider = ?%s)`
 
 // skipLocked ends a query that passes over the rows that others have locked.

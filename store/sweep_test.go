@@ -50,6 +50,26 @@ func TestPendingPaymentsExpireAfterTheirTimeAndNoOthers(t *testing.T) {
 	checked(t, s)
 }
 
+func TestAPaymentThatTheProviderCallsPaidGoesToReviewInsteadOfExpiring(t *testing.T) {
+	c := newClock()
+	s := mustOpen(t, func(o *store.Options) { o.Now = c.Now })
+	id := mustIssue(t, s)
+	if _, err := s.NoteStatusAnswer(context.Background(), id, store.StatusAnswer{At: c.Now(), HTTPStatus: 200, Status: "success", Sum: hundred}, true); err != nil {
+		t.Fatal(err)
+	}
+	c.Add(288 * time.Hour)
+	if n, err := s.ExpirePending(context.Background()); n != 1 || err != nil {
+		t.Fatalf("got %d, %v", n, err)
+	}
+	if p := mustPayment(t, s, id); p.Status != topup.StatusReview || p.Flags != topup.FlagOutcomeUnknown {
+		t.Errorf("got %s %v, want review", p.Status, p.Flags.Names())
+	}
+	if r := mustRecord(t, s, paid(id, "1")); r.Disposition != topup.DispositionCredited {
+		t.Errorf("its movement: got %s", r.Disposition)
+	}
+	checked(t, s)
+}
+
 func TestAnyNumberOfPaymentsExpireInOneCall(t *testing.T) {
 	c := newClock()
 	s := mustOpen(t, func(o *store.Options) { o.Now = c.Now })

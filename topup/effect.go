@@ -95,6 +95,9 @@ func (p *Payment) show(d Decision, e Event) {
 func (p *Payment) ExpireInTime(now time.Time) {
 	if p.Status == StatusPending && !p.ExpiresAt.IsZero() && !now.Before(p.ExpiresAt) {
 		p.Status = StatusExpired
+		if p.Flags.Has(FlagOutcomeUnknown) {
+			p.Status = StatusReview // the provider calls it paid: somebody must look
+		}
 	}
 }
 

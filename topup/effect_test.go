@@ -59,6 +59,10 @@ func TestEffect(t *testing.T) {
 			}
 		}
 		never := topup.Payment{Status: topup.StatusPending}
+		called := topup.Payment{Status: topup.StatusPending, ExpiresAt: day(5), Flags: topup.FlagOutcomeUnknown}
+		if called.ExpireInTime(day(5)); called.Status != topup.StatusReview {
+			t.Errorf("a payment that the provider calls paid is %s, want review", called.Status)
+		}
 		if never.ExpireInTime(day(5)); never.Status != topup.StatusPending {
 			t.Error("a payment without an end has expired")
 		}
