@@ -11,9 +11,11 @@ import (
 )
 
 const (
-	// seenSQL tells whether equal messages are stored: see repeatsSQL.
-	seenSQL = `SELECT ` + repeatsSQL + ` FROM messages s WHERE s.reference = ? AND s.fingerprint = ?`
-	// repeatsSQL is 0 for no message, 1 for foreign ones alone, else 2.
+	// seenSQL tells whether equal messages are stored: 0 for none, 1 for foreign ones
+	// alone, else 2. An aggregate instead would have SQLite plan it anew every time.
+	seenSQL = `SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM messages s WHERE s.reference = ?1 AND s.fingerprint = ?2) THEN 0
+		WHEN EXISTS (SELECT 1 FROM messages s WHERE s.reference = ?1 AND s.fingerprint = ?2 AND s.disposition <> 'foreign') THEN 2 ELSE 1 END`
+	// repeatsSQL is the same of the messages s that were found, on PostgreSQL.
 	repeatsSQL = `coalesce(max(CASE WHEN s.disposition = 'foreign' THEN 1 ELSE 2 END), 0)`
 	// postedSQL tells what the event's operation did before.
 	postedSQL = `SELECT reference, sum_amount, sum_currency, initial_amount, initial_currency, entered
