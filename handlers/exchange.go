@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -184,5 +186,52 @@ func (x *exchange) readBody(mayBeLarge func() bool) error {
 // patience bounds how long the request waits for the store. The context also
 // ends when the caller goes away.
 func (x *exchange) patience() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(x.Request().Context(), storeTimeout)
+	p := &patience{Context: x.Request().Context()}
+	return p, p.cancel
+}
+
+// patience is context.WithTimeout(storeTimeout), which it only becomes when
+// somebody waits on it: a read that finds everything ready never does, and a
+// timer and a context cost it as much as the parsing of its message.
+type patience struct {
+	context.Context // of the request
+	once            sync.Once
+	bound           atomic.Pointer[bound]
+}
+
+type bound struct {
+	context.Context
+	cancel context.CancelFunc
+}
+
+// Done begins the wait.
+func (p *patience) Done() <-chan struct{} {
+	p.once.Do(func() {
+		ctx, cancel := context.WithTimeout(p.Context, storeTimeout)
+		p.bound.Store(&bound{ctx, cancel})
+	})
+	return p.now().Done()
+}
+
+// now is what the context is so far.
+func (p *patience) now() context.Context {
+	if b := p.bound.Load(); b != nil {
+		return b
+	}
+	return p.Context
+}
+
+// Err says why the wait has ended.
+func (p *patience) Err() error { return p.now().Err() }
+
+// Deadline is known once the wait has begun.
+func (p *patience) Deadline() (time.Time, bool) { return p.now().Deadline() }
+
+// Value finds what belongs to the request.
+func (p *patience) Value(key any) any { return p.now().Value(key) }
+
+func (p *patience) cancel() {
+	if b := p.bound.Load(); b != nil {
+		b.cancel()
+	}
 }

@@ -17,6 +17,8 @@ import (
 
 const (
 	defaultQueue = 4096
+	// waitSlice is how long a caller waits before its context is asked at all.
+	waitSlice = 100 * time.Millisecond
 	// maxBatch bounds how many writes share a commit, and so how long the
 	// first of them waits for the others.
 	maxBatch = 256
@@ -47,6 +49,10 @@ type writer struct {
 	depth    atomic.Int64
 	lanes    []lane
 	running  sync.WaitGroup
+	drained  chan struct{} // closed when the lanes have ended
+
+	// soon is closed, and another one put in its place, every waitSlice.
+	soon atomic.Pointer[chan struct{}]
 
 	// turn is held while a batch runs on SQLite; the checkpointer takes it to
 	// let the WAL start afresh. Lanes of PostgreSQL hold it together.
@@ -136,6 +142,9 @@ func newWriter(o Options) *writer {
 		queue = defaultQueue
 	}
 	w.queue = make(chan *write, queue)
+	w.drained = make(chan struct{})
+	soon := make(chan struct{})
+	w.soon.Store(&soon)
 	return w
 }
 
@@ -144,6 +153,22 @@ func (w *writer) start(lanes ...lane) {
 	w.lanes = lanes
 	for _, l := range lanes {
 		w.running.Go(func() { w.run(l) })
+	}
+	go w.slice()
+}
+
+// slice tells those who wait when a waitSlice is over.
+func (w *writer) slice() {
+	ticker := time.NewTicker(waitSlice)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-w.drained:
+			return
+		case <-ticker.C:
+			next := make(chan struct{})
+			close(*w.soon.Swap(&next))
+		}
 	}
 }
 
@@ -162,6 +187,13 @@ func (w *writer) wait(ctx context.Context, op *write) error {
 	op.done = make(chan struct{})
 	if err := w.enqueue(op); err != nil {
 		return err
+	}
+	// A context that ends takes a timer and a place in its parent, which costs a
+	// request one per cent of all it needs: it is asked when this takes longer.
+	select {
+	case <-op.done:
+		return op.err
+	case <-*w.soon.Load():
 	}
 	select {
 	case <-op.done:
@@ -272,12 +304,16 @@ func (tx *wtx) gorm() *gorm.DB {
 // committed.
 func (w *writer) drain() {
 	w.mu.Lock()
-	if !w.draining {
+	first := !w.draining
+	if first {
 		w.draining = true
 		close(w.queue)
 	}
 	w.mu.Unlock()
 	w.running.Wait()
+	if first {
+		close(w.drained)
+	}
 }
 
 // close drains and gives the connections back.
