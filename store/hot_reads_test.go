@@ -84,6 +84,10 @@ func plannedAnew(ctx context.Context, conn interface{ Raw(func(any) error) error
 			return err
 		}
 		defer func() { err = errors.Join(err, stmt.Close()) }()
+		count := reflect.ValueOf(stmt).Elem().FieldByName("repreps")
+		if known = count.IsValid(); !known {
+			return nil
+		}
 		args := make([]driver.NamedValue, stmt.NumInput())
 		for i := range args {
 			args[i] = driver.NamedValue{Ordinal: i + 1, Value: "7123456789"}
@@ -99,10 +103,7 @@ func plannedAnew(ctx context.Context, conn interface{ Raw(func(any) error) error
 				return err
 			}
 		}
-		count := reflect.ValueOf(stmt).Elem().FieldByName("repreps")
-		if known = count.IsValid(); known {
-			times = count.Int()
-		}
+		times = count.Int()
 		return nil
 	})
 	return times, known, err
