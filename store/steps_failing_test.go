@@ -150,3 +150,50 @@ func TestTheOptimizationsAreSQLitesAlone(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+// TestNothingIsAnsweredOnceTheStoreIsClosed: an error, and never an empty answer.
+func TestNothingIsAnsweredOnceTheStoreIsClosed(t *testing.T) {
+	s, err := store.Open(ctx, newDatabase(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustAccounts(t, s)
+	id := mustIssue(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, ask := range map[string]func() error{
+		"account":  func() error { _, err := s.Account(ctx, "7123456789"); return err },
+		"accounts": func() error { _, err := s.AccountsPage(ctx, "", 10); return err },
+		"history":  func() error { _, err := s.AccountHistory(ctx, "7123456789"); return err },
+		"imports":  func() error { _, err := s.AccountImports(ctx, 10); return err },
+		"messages": func() error { _, _, err := s.Messages(ctx, store.MessageFilter{}); return err },
+		"since":    func() error { _, _, err := s.Messages(ctx, store.MessageFilter{From: time.Unix(1, 0)}); return err },
+		"message":  func() error { _, _, err := s.Message(ctx, 1); return err },
+		"payments": func() error { _, _, err := s.Payments(ctx, store.PaymentFilter{}); return err },
+		"suspense": func() error { _, err := s.SuspenseItems(ctx, store.SuspenseFilter{}); return err },
+		"balances": func() error { _, err := s.Balances(ctx, store.BalanceFilter{}); return err },
+		"between":  func() error { _, err := s.BalancesBetween(ctx, store.Period{From: time.Unix(1, 0)}); return err },
+		"feed":     func() error { _, err := s.Transactions(ctx, 0, 10); return err },
+		"journal":  func() error { return s.Journal(ctx, store.Period{}, func(topup.Transaction) error { return nil }) },
+		"timeline": func() error { _, err := s.Timeline(ctx, &topup.Payment{ID: id, CustomerID: "c"}); return err },
+		"answer":   func() error { _, err := s.StatusAnswer(ctx, id); return err },
+		"projects": func() error { _, err := s.Projects(ctx); return err },
+		"created":  func() error { _, err := s.Created(ctx); return err },
+		"stats":    func() error { _, err := s.Stats(ctx); return err },
+		"pending":  func() error { _, _, err := s.PendingStats(ctx); return err },
+		"pay-in":   func() error { _, err := s.Payin(ctx, id); return err },
+		"demo":     func() error { _, err := s.DemoSeeded(ctx); return err },
+		"check":    func() error { _, err := s.Check(ctx); return err },
+		"credit":   func() error { _, err := s.CreditPayment(ctx, id, anna); return err },
+		"close":    func() error { return s.ClosePayment(ctx, id, anna) },
+		"period":   func() error { _, err := s.SetClosedPeriod(ctx, "", time.Time{}); return err },
+		"expire":   func() error { _, err := s.ExpirePending(ctx); return err },
+		"prune":    func() error { _, err := s.PruneRaw(ctx, time.Hour); return err },
+		"export":   func() error { _, err := s.ExportAccounts(ctx, "jsonl", new(bytes.Buffer)); return err },
+	} {
+		if err := ask(); err == nil {
+			t.Errorf("%s: got no error", name)
+		}
+	}
+}
