@@ -119,7 +119,7 @@ func TestEveryTableOfTheJournalIsGuardedAgainstUpdateDeleteAndReplace(t *testing
 		want = append(want, table+"_no_delete", table+"_no_replace", table+"_no_update")
 	}
 	want = append(want, "freed_operations_no_delete", "freed_operations_no_replace", "freed_operations_no_update",
-		"operator_steps_no_delete", "operator_steps_no_replace", "operator_steps_no_update", "transactions_no_mirror",
+		"operator_steps_no_delete", "operator_steps_no_replace", "operator_steps_no_update",
 		"ledger_accounts_identity", "ledger_accounts_no_delete", "ledger_accounts_no_replace")
 	for _, name := range want {
 		if !slices.Contains(names, name) {
