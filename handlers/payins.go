@@ -48,7 +48,7 @@ func (s *Server) createPayin(c echo.Context) error {
 	defer cancel()
 	// What was answered before is answered again, whatever has become of the
 	// account since.
-	if prior, err := s.store.PriorPayin(ctx, key); err != nil || prior != nil {
+	if prior, err := s.store.PriorRequest(ctx, key); err != nil || prior != nil {
 		return s.answerPrior(x, prior, err)
 	}
 	request, err := s.checkPayin(asked)

@@ -438,38 +438,43 @@ func (tx *wtx) clearTold(paymentID string) error {
 // Errors: KindNotFound when there is no such message; KindConflict when nothing
 // about it is open.
 func (s *Store) DismissMessage(ctx context.Context, id int64, by By) error {
-	if err := by.check(); err != nil {
-		return err
-	}
-	err := s.writer.do(ctx, func(tx *wtx) error {
-		if err := tx.lockKey("message", strconv.FormatInt(id, 10)); err != nil {
-			return err
+	err := s.stepOnce(ctx, by, nil, func(tx *wtx) (any, error) {
+		if err := tx.dismiss(id, by); err != nil {
+			return nil, err
 		}
 		m, _, err := readMessage(tx.raw, id)
-		if err != nil {
-			return err
-		}
-		if m.PaymentID != "" { // its lock, before anything is decided
-			if _, err := tx.payment(m.PaymentID); err != nil {
-				return err
-			}
-			if m, _, err = readMessage(tx.raw, id); err != nil {
-				return err
-			}
-		}
-		if err := topup.DecideDismiss(m.Open); err != nil {
-			return err
-		}
-		if err := tx.noteStep(stepNote{action: stepDismiss, payment: m.PaymentID, message: id, operation: m.Operation}, by); err != nil {
-			return err
-		}
-		if m.PaymentID == "" || m.Operation == "" {
-			return tx.settleMessages(`message_id = ?`, id)
-		}
-		return tx.settleMessages(`message_id = ? OR (payment_id = ? AND operation = ? AND told = ?)`, id, m.PaymentID, m.Operation, string(m.Open))
+		return &m, err
 	})
 	if err != nil {
 		return fmt.Errorf("dismiss message %d: %w", id, err)
 	}
 	return nil
+}
+
+func (tx *wtx) dismiss(id int64, by By) error {
+	if err := tx.lockKey("message", strconv.FormatInt(id, 10)); err != nil {
+		return err
+	}
+	m, _, err := readMessage(tx.raw, id)
+	if err != nil {
+		return err
+	}
+	if m.PaymentID != "" { // its lock, before anything is decided
+		if _, err := tx.payment(m.PaymentID); err != nil {
+			return err
+		}
+		if m, _, err = readMessage(tx.raw, id); err != nil {
+			return err
+		}
+	}
+	if err := topup.DecideDismiss(m.Open); err != nil {
+		return err
+	}
+	if err := tx.noteStep(stepNote{action: stepDismiss, payment: m.PaymentID, message: id, operation: m.Operation}, by); err != nil {
+		return err
+	}
+	if m.PaymentID == "" || m.Operation == "" {
+		return tx.settleMessages(`message_id = ?`, id)
+	}
+	return tx.settleMessages(`message_id = ? OR (payment_id = ? AND operation = ? AND told = ?)`, id, m.PaymentID, m.Operation, string(m.Open))
 }

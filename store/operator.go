@@ -37,6 +37,9 @@ type By struct {
 	Reason string // 1 to 500 bytes
 	// Effective is the day on which the step counts; the zero Day is today.
 	Effective Day
+	// Once makes the step happen once, however often it is asked for; nil: it is
+	// asked for once. A step that was done before returns an [*AnsweredError].
+	Once *Once
 }
 
 // Day is a day on the calendar: from its first instant to that of the next day.
@@ -94,23 +97,20 @@ func (s *Store) operate(ctx context.Context, by By, step func(*wtx) (posted, err
 // whose state the step depends on, nil for none.
 func (s *Store) operateEach(ctx context.Context, by By, about *topup.Event, step func(*wtx) ([]posted, error)) ([]topup.Transaction, error) {
 	var made []topup.Transaction
-	if err := by.check(); err != nil {
-		return nil, err
-	}
-	err := s.writer.wait(ctx, &write{event: about, fn: func(tx *wtx) error {
+	err := s.stepOnce(ctx, by, about, func(tx *wtx) (any, error) {
 		list, err := step(tx)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		done := make([]topup.Transaction, len(list))
 		for i, p := range list {
 			if done[i], err = tx.transaction(`t.seq = ?`, p.seq); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		made = done
-		return nil
-	}})
+		return done, nil
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -167,25 +167,22 @@ func (s *Store) RecallPayment(ctx context.Context, paymentID string, by By) (top
 // Errors: KindNotFound when there is no such payment; KindConflict when there is
 // nothing to close.
 func (s *Store) ClosePayment(ctx context.Context, paymentID string, by By) error {
-	if err := by.check(); err != nil {
-		return err
-	}
-	err := s.writer.do(ctx, func(tx *wtx) error {
+	err := s.stepOnce(ctx, by, nil, func(tx *wtx) (any, error) {
 		book, err := tx.book(paymentID)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err := topup.DecideClose(book); err != nil {
-			return err
+			return nil, err
 		}
 		if _, err := tx.effectiveAt(by, time.Time{}); err != nil {
-			return err
+			return nil, err
 		}
 		book.Close()
 		if err := tx.savePayment(book.Payment); err != nil {
-			return err
+			return nil, err
 		}
-		return tx.noteStep(stepNote{action: stepClose, payment: paymentID}, by)
+		return book.Payment, tx.noteStep(stepNote{action: stepClose, payment: paymentID}, by)
 	})
 	if err != nil {
 		return fmt.Errorf("close payment %s: %w", paymentID, err)

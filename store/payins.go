@@ -11,13 +11,7 @@ import (
 	"tolem/topup"
 )
 
-const (
-	// keyLifetime is how long an idempotency key is kept.
-	keyLifetime = 7 * 24 * time.Hour
-	sweepBatch  = 300
-
-	maxLastError = 200
-)
+const maxLastError = 200
 
 // Payin is a payment that we opened at a provider, with its payment form.
 type Payin struct {
@@ -56,35 +50,6 @@ func (r *payinRow) value() *Payin {
 	return y
 }
 
-// IdempotencyKey names a request, so that it has its effect once. The zero
-// value names none.
-type IdempotencyKey struct {
-	Token string // the name of the token that the key belongs to
-	Key   string
-	// Hash is equal for two requests exactly when they ask for the same.
-	Hash []byte
-}
-
-// IsZero reports whether the request has no key.
-func (k IdempotencyKey) IsZero() bool { return k.Key == "" }
-
-// Answer is what the caller heard. It is stored with the idempotency key; one
-// without a body is not repeated.
-type Answer struct {
-	Status int // of HTTP
-	Body   []byte
-}
-
-// Prior is what came of an earlier request with the same key and content.
-type Prior struct {
-	PaymentID string
-	// Running: it has not been answered yet, as far as can be known.
-	Running bool
-	// Answer has no body when there is none to repeat: the outcome at the
-	// provider was unknown, or the server died before it could answer.
-	Answer Answer
-}
-
 // NewPayin is a pay-in that was accepted, and is about to be asked for.
 type NewPayin struct {
 	Project                string
@@ -100,42 +65,6 @@ type NewPayin struct {
 	AnsweredWithin time.Duration
 }
 
-const priorSQL = `SELECT payment_id, request_hash, running_until, created_at, http_status, answer FROM idempotency WHERE token = ? AND key = ? AND created_at > ?`
-
-// scanPrior judges an earlier request under the same key. One that was made
-// before the only server of this database started is not running any more,
-// whatever it had hoped for. Where there may be several servers, started is
-// zero: then it counts as running for as long as it had hoped for.
-func scanPrior(row *sql.Row, k IdempotencyKey, now, started time.Time) (*Prior, error) {
-	var (
-		prior            Prior
-		hash             []byte
-		running, created int64
-	)
-	err := row.Scan(&prior.PaymentID, &hash, &running, &created, &prior.Answer.Status, &prior.Answer.Body)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("read the idempotency key: %w", err)
-	case !bytes.Equal(hash, k.Hash):
-		return nil, topup.Invalid("Idempotency-Key", "was used for another request; use a fresh key for a fresh request")
-	}
-	prior.Running = prior.Answer.Status == 0 && micros(now) < running && created >= micros(started)
-	return &prior, nil
-}
-
-// PriorPayin returns what came of an earlier request under the key, nil when
-// there was none. The error is of KindInvalid when it asked for something else.
-func (s *Store) PriorPayin(ctx context.Context, k IdempotencyKey) (*Prior, error) {
-	if k.IsZero() {
-		return nil, nil
-	}
-	now := s.now()
-	row := s.raw(ctx, priorSQL, k.Token, k.Key, micros(now.Add(-keyLifetime))).Row()
-	return scanPrior(row, k, now, s.servedSince)
-}
-
 // OpenPayin shows accept the account of a customer, and stores the pending payment
 // and the pay-in that it returns, and the idempotency key, in one write, before
 // the provider is asked: no alert can overtake them and no crash forget them. The
@@ -145,7 +74,7 @@ func (s *Store) PriorPayin(ctx context.Context, k IdempotencyKey) (*Prior, error
 //
 // If the key is known already, nobody looks at the account and nothing is
 // written: what came of the earlier request is returned instead of an id. The
-// errors are then those of [Store.PriorPayin].
+// errors are then those of [Store.PriorRequest].
 func (s *Store) OpenPayin(ctx context.Context, customerID string, key IdempotencyKey, accept func(*topup.Account) (NewPayin, error)) (paymentID string, prior *Prior, err error) {
 	customerID = s.normalize.Apply(customerID)
 	key.Hash = bytes.Clone(key.Hash) // the write may outlive ctx, and with it this call
@@ -154,17 +83,11 @@ func (s *Store) OpenPayin(ctx context.Context, customerID string, key Idempotenc
 	err = s.writer.do(ctx, func(tx *wtx) (err error) {
 		opened, earlier = "", nil
 		now := tx.now()
-		if err := tx.shareCatalogue(); err != nil {
+		if earlier, err = tx.prior(key, s.servedSince); err != nil || earlier != nil {
 			return err
 		}
-		if !key.IsZero() {
-			if err := tx.lockKey(key.Token, key.Key); err != nil {
-				return err
-			}
-			row := tx.raw(priorSQL, key.Token, key.Key, micros(now.Add(-keyLifetime))).Row()
-			if earlier, err = scanPrior(row, key, now, s.servedSince); err != nil || earlier != nil {
-				return err
-			}
+		if err := tx.shareCatalogue(); err != nil {
+			return err
 		}
 		account, err := tx.customer(customerID)
 		if err != nil {
@@ -200,17 +123,7 @@ func (tx *wtx) openPayin(n NewPayin, key IdempotencyKey, now time.Time) (string,
 	if err != nil {
 		return "", fmt.Errorf("insert pay-in: %w", err)
 	}
-	if key.IsZero() {
-		return id, nil
-	}
-	// A key that is older than its lifetime, and not swept yet, is free again.
-	err = tx.gorm().Exec(`INSERT INTO idempotency (token, key, request_hash, payment_id, running_until, created_at)
-		VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (token, key) DO UPDATE SET request_hash = excluded.request_hash, payment_id = excluded.payment_id,
-		running_until = excluded.running_until, http_status = 0, answer = NULL, created_at = excluded.created_at`, key.Token, key.Key, key.Hash, id, micros(answered), micros(now)).Error
-	if err != nil {
-		return "", fmt.Errorf("insert idempotency key: %w", err)
-	}
-	return id, nil
+	return id, tx.keep(key, id, answered, Answer{})
 }
 
 // Known is what a provider's answer tells of a pay-in beside its status. Empty
@@ -434,30 +347,6 @@ func (s *Store) NotePayinLook(ctx context.Context, paymentID string, l Look) err
 // [topup.DecidePayinOverdue].
 func (s *Store) ReviewPayin(ctx context.Context, paymentID string) error {
 	return s.settlePayin(ctx, "hand over", paymentID, Answer{}, payinNote{decide: topup.DecidePayinOverdue})
-}
-
-// SweepIdempotency deletes the idempotency keys that are older than seven days,
-// and returns how many.
-func (s *Store) SweepIdempotency(ctx context.Context) (int, error) {
-	before := micros(s.now().Add(-keyLifetime))
-	swept := 0
-	for {
-		var n int64
-		err := s.writer.do(ctx, func(tx *wtx) error {
-			// The age is asked twice: meanwhile the key may have been taken anew.
-			done := tx.gorm().Exec(`DELETE FROM idempotency WHERE created_at <= ? AND (token, key) IN (
-				SELECT token, key FROM idempotency WHERE created_at <= ? ORDER BY created_at LIMIT ?)`, before, before, sweepBatch)
-			n = done.RowsAffected
-			return done.Error
-		})
-		if err != nil {
-			return swept, fmt.Errorf("sweep idempotency keys: %w", err)
-		}
-		swept += int(n)
-		if n < sweepBatch {
-			return swept, nil
-		}
-	}
 }
 
 // PayinStats returns how many pay-ins wait for their result, and since when the

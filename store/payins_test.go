@@ -119,7 +119,7 @@ func TestAnIdempotencyKeyHasItsEffectOnce(t *testing.T) {
 
 	attempt := func(key, hash string) (*store.Prior, error) {
 		t.Helper()
-		read, readErr := s.PriorPayin(ctx, keyed(key, hash))
+		read, readErr := s.PriorRequest(ctx, keyed(key, hash))
 		opened, prior, err := openPayin(s, keyed(key, hash))
 		if opened != "" {
 			t.Fatalf("a second payment was opened: %s", opened)
@@ -159,7 +159,7 @@ func TestAnIdempotencyKeyHasItsEffectOnce(t *testing.T) {
 	if first, second := mustOpenPayin(t, s), mustOpenPayin(t, s); first == second {
 		t.Error("without a key: got the same payment")
 	}
-	if prior, err := s.PriorPayin(ctx, store.IdempotencyKey{}); prior != nil || err != nil {
+	if prior, err := s.PriorRequest(ctx, store.IdempotencyKey{}); prior != nil || err != nil {
 		t.Errorf("no key: got %v %v", prior, err)
 	}
 	now.Add(7*24*time.Hour - 30*time.Second)
@@ -196,7 +196,7 @@ func TestAPayinIsShownTheAccountOrRefused(t *testing.T) {
 	if _, _, err := open("7071234567", "k2", no); !errors.Is(err, no) {
 		t.Errorf("got %v, want the refusal", err)
 	}
-	if prior, err := s.PriorPayin(ctx, keyed("k2", "h")); prior != nil || err != nil {
+	if prior, err := s.PriorRequest(ctx, keyed("k2", "h")); prior != nil || err != nil {
 		t.Errorf("what was refused has taken its key: %+v %v", prior, err)
 	}
 	// What was asked before is answered, whatever the account would say now.
@@ -303,18 +303,18 @@ func TestACrashBetweenOpeningAndTheAnswerIsRemembered(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	key := keyed("k", "h")
-	if prior, err := s.PriorPayin(ctx, key); err != nil || !prior.Running {
+	if prior, err := s.PriorRequest(ctx, key); err != nil || !prior.Running {
 		t.Errorf("at once: got %+v, %v", prior, err)
 	}
 	// The only server of a file knows, when it starts, that nothing of another
 	// still runs. One of several does not.
 	now.Add(time.Second)
 	served := mustOpen(t, options, same(s), func(o *store.Options) { o.Exclusive = true })
-	if prior, err := served.PriorPayin(ctx, key); err != nil || prior.Running != onPostgres {
+	if prior, err := served.PriorRequest(ctx, key); err != nil || prior.Running != onPostgres {
 		t.Errorf("to a server started since: got %+v, %v", prior, err)
 	}
 	now.Add(time.Minute)
-	if prior, err := s.PriorPayin(ctx, key); err != nil || prior.PaymentID != id || prior.Answer.Body != nil {
+	if prior, err := s.PriorRequest(ctx, key); err != nil || prior.PaymentID != id || prior.Answer.Body != nil {
 		t.Errorf("later: got %+v %v", prior, err)
 	}
 	if got := due(t, s, now.Now()); len(got) != 1 {
@@ -569,7 +569,7 @@ func TestAClosedStoreNotesNothing(t *testing.T) {
 	_, sweeping := s.SweepIdempotency(ctx)
 	_, flagging := s.FlagOutcomeUnknown(ctx, id)
 	_, reading := s.Payin(ctx, id)
-	_, prior := s.PriorPayin(ctx, keyed("k", "h"))
+	_, prior := s.PriorRequest(ctx, keyed("k", "h"))
 	_, listing := s.DuePayins(ctx, nil, time.Now(), 1)
 	_, pending := s.PendingPayments(ctx, "jetpay", store.Mark{}, time.Now(), 1)
 	_, mark := s.WatchMark(ctx, "x")

@@ -18,7 +18,7 @@ import (
 
 // Any number of processes share one PostgreSQL database. No process keeps
 // anything in its memory that decides about money: unique keys and row locks
-// do. Every write takes its locks in one order: the catalogue or a key, the
+// do. Every write takes its locks in one order: a key, the catalogue, the
 // payments by their ids, and then what it inserts, table by table, each in the
 // order of its keys.
 
