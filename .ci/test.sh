@@ -37,6 +37,9 @@ look_around() {
 	needs hledger hledger "which judges the exported journal; its test is skipped"
 	needs curl curl "with which the README's tour is run; its test is skipped"
 	needs chromium chromium "which pays on the sandbox's pages; its test is skipped"
+	if [ "$what" = all ]; then
+		needs soffice libreoffice-calc "which opens the spreadsheets; its test is skipped"
+	fi
 	needs promtool prometheus "which judges the alert rules; their test is skipped"
 	needs pgbouncer pgbouncer "the pooler that the store is tested behind; those tests are skipped"
 	if [ -z "${TOLEM_TEST_POSTGRES:-}" ]; then
