@@ -66,6 +66,7 @@ type Config struct {
 	BooksClosedTo string        `yaml:"books_closed_to" validate:"day" alsodate:"yes"`  // the last closed day, such as 2026-10-31; empty: none is closed
 	MaxAmount     int64         `yaml:"max_amount" validate:"min=1,max=10000000000000"` // minor units, of one payment
 	RawRetention  time.Duration `yaml:"raw_retention" validate:"gt=0"`                  // how long raw provider messages are kept
+	Banks         []Bank        `yaml:"bank" validate:"dive"`                           // the merchant's bank accounts, to which the platforms pay
 	JetPay        JetPay        `yaml:"jetpay"`
 	HighHelp      HighHelp      `yaml:"highhelp"`
 	Watch         Watch         `yaml:"watch"`
@@ -161,6 +162,16 @@ func (p *Project) defaultMethods() {
 	if p.CallbackMethods == nil {
 		p.CallbackMethods = []string{"kaspi"}
 	}
+}
+
+// Bank returns the configured bank account of that name, nil if there is none.
+func (c *Config) Bank(name string) *Bank {
+	for i := range c.Banks {
+		if c.Banks[i].Name == name {
+			return &c.Banks[i]
+		}
+	}
+	return nil
 }
 
 // ClosedUntil is the first instant after the last closed day, the zero time when

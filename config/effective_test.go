@@ -50,6 +50,7 @@ timezone: Asia/Almaty
 books_closed_to: ""
 max_amount: 10000000000000
 raw_retention: 1h30m
+bank: []
 jetpay:
   error_status: "200"
   sign_responses: false

@@ -48,6 +48,7 @@ func (r *rules) check() {
 	r.tokens()
 	r.projects()
 	r.highhelp()
+	r.banks()
 	if r.config.Environment == Production {
 		r.production()
 	}
@@ -101,6 +102,7 @@ func newValidator() *validator.Validate {
 		"hostport": IsHostPort, "zone": isZone, "day": isDayOrNone, "name": isName, "method": isMethod,
 		"projectid": isProjectID, "header": isHeader, "widgetmethod": isWidgetMethod,
 		"currency": currencyCode.MatchString, "country": countryCode.MatchString, "language": languageCode.MatchString,
+		"iban": orNone(ibanForm), "bic": orNone(bicForm), "bin": orNone(binForm), "kbe": orNone(kbeForm),
 	} {
 		// It fails for an empty tag alone.
 		_ = v.RegisterValidation(tag, func(field validator.FieldLevel) bool { return holds(field.Field().String()) })
@@ -136,6 +138,14 @@ func sentence(field validator.FieldError) string {
 		return "must be two capital letters, such as KZ"
 	case tag == "language":
 		return "must be two small letters, such as kk"
+	case tag == "iban":
+		return "must be an IBAN in capital letters and digits without spaces: two letters, two digits and 11 to 30 characters"
+	case tag == "bic":
+		return "must be 8 or 11 capital letters and digits, such as HSBKKZKX"
+	case tag == "bin":
+		return "must be 12 digits, in quotes"
+	case tag == "kbe":
+		return "must be 2 digits, in quotes"
 	case tag == "unique":
 		return "lists the same value twice; keep one"
 	case tag == "min" && list:
