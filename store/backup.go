@@ -16,6 +16,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
+	"tolem/store/internal/database"
 	"tolem/store/internal/sqlite"
 	"tolem/topup"
 )
@@ -39,7 +40,7 @@ type BackupReport struct {
 
 // source is a database that a backup is made of.
 type source struct {
-	dialect *dialect
+	dialect *database.Dialect
 	level   int64         // of its schema
 	files   *sqlite.Files // of SQLite
 	read    *gorm.DB      // of PostgreSQL
@@ -74,24 +75,24 @@ func Backup(ctx context.Context, o Options, file string) (report BackupReport, e
 func openSource(ctx context.Context, o Options) (src source, closeSource func() error, err error) {
 	var pool *sql.DB
 	if o.Postgres != "" {
-		var server *pgServer
-		if server, src.dialect, err = findServer(ctx, o.Postgres); err != nil {
+		var server *database.Server
+		if server, src.dialect, err = database.FindServer(ctx, o.Postgres); err != nil {
 			return src, nil, err
 		}
-		if pool, src.read, err = openPostgresPool(server.session(pgReading), 1); err != nil {
+		if pool, src.read, err = database.OpenPostgresPool(server.Session(database.ReadingSettings), 1); err != nil {
 			return src, nil, err
 		}
 	} else {
-		src.dialect = &sqliteDialect
+		src.dialect = &database.SQLite
 		if src.files, err = existingFiles(ctx, o.Path); err != nil {
 			return src, nil, err
 		}
-		if pool, _, err = openPool(src.files, 1, reading); err != nil {
+		if pool, _, err = database.OpenPool(src.files, 1, database.Reading); err != nil {
 			return src, nil, err
 		}
 	}
 	if src.level, err = schemaLevel(ctx, pool, src.dialect); err != nil {
-		return src, nil, errors.Join(explainConnect(err), pool.Close())
+		return src, nil, errors.Join(database.ExplainConnect(err), pool.Close())
 	}
 	return src, pool.Close, nil
 }
@@ -99,17 +100,17 @@ func openSource(ctx context.Context, o Options) (src source, closeSource func() 
 // existingFiles are those of a SQLite database that must be there, and be ours: a
 // connection of a pool makes another program's one with a write-ahead log.
 func existingFiles(ctx context.Context, path string) (*sqlite.Files, error) {
-	if err := mustHaveContent(path); err != nil {
+	if err := database.MustHaveContent(path); err != nil {
 		return nil, err
 	}
-	real, err := resolve(path)
+	real, err := database.Resolve(path)
 	if err != nil {
 		return nil, err
 	}
-	if err := refuseForeign(ctx, real); err != nil {
+	if err := database.RefuseForeign(ctx, real); err != nil {
 		return nil, err
 	}
-	return sqlite.OpenFiles(sqlite.FilesOptions{Path: real, Refuse: errUnavailable})
+	return sqlite.OpenFiles(sqlite.FilesOptions{Path: real, Refuse: database.Unavailable})
 }
 
 // current reports whether the database has this program's schema, or a newer one
@@ -133,7 +134,7 @@ func (s source) backup(ctx context.Context, file string) (report BackupReport, e
 	}
 	defer func() { err = errors.Join(err, draft.discard()) }()
 	copyInto := s.copyInto
-	if s.dialect.name != sqliteDialect.name {
+	if s.dialect.Name != database.SQLite.Name {
 		copyInto = s.copyPostgresInto
 	}
 	if err := copyInto(ctx, draft.path); err != nil {
@@ -200,7 +201,7 @@ func upgradeCopy(ctx context.Context, from, to string) (err error) {
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	pool.SetMaxOpenConns(1)
-	return bringUp(ctx, pool, &sqliteDialect, false, nil)
+	return bringUp(ctx, pool, &database.SQLite, false, nil)
 }
 
 func errBackupExists(file string) error {
@@ -216,7 +217,7 @@ func (s source) copyInto(ctx context.Context, file string) error {
 		return err
 	}
 	defer made.Close()
-	pool, orm, err := openPool(s.files, 1, ordinary)
+	pool, orm, err := database.OpenPool(s.files, 1, database.Ordinary)
 	if err != nil {
 		return err
 	}
@@ -269,11 +270,11 @@ func verifyCopy(ctx context.Context, file string) (report BackupReport, err erro
 		return report, err
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
-	err = snapshot(ctx, &sqliteDialect, orm, func(db *gorm.DB) error {
+	err = database.Snapshot(ctx, &database.SQLite, orm, func(db *gorm.DB) error {
 		if err := checkIntegrity(db); err != nil {
 			return err
 		}
-		if report.Check, err = checkBook(ctx, &sqliteDialect, db); err != nil {
+		if report.Check, err = checkBook(ctx, &database.SQLite, db); err != nil {
 			return err
 		}
 		if n := len(report.Check.Problems); n > 0 {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"tolem/store/internal/database"
 
 	"gorm.io/gorm"
 )
@@ -32,7 +33,7 @@ func (s source) copyPostgresInto(ctx context.Context, file string) (err error) {
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	pool.SetMaxOpenConns(1)
-	if err := bringUpTo(ctx, pool, &sqliteDialect, min(s.level, ProgramLevel), nil); err != nil {
+	if err := bringUpTo(ctx, pool, &database.SQLite, min(s.level, ProgramLevel), nil); err != nil {
 		return fmt.Errorf("make the copy's tables: %w", err)
 	}
 	tx, err := pool.BeginTx(ctx, nil)
@@ -40,7 +41,7 @@ func (s source) copyPostgresInto(ctx context.Context, file string) (err error) {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // after the commit it does nothing
-	err = snapshot(ctx, s.dialect, s.read, func(db *gorm.DB) error { return copyTables(ctx, db, tx) })
+	err = database.Snapshot(ctx, s.dialect, s.read, func(db *gorm.DB) error { return copyTables(ctx, db, tx) })
 	if err != nil {
 		return fmt.Errorf("copy the database: %w", err)
 	}

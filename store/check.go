@@ -3,11 +3,11 @@ package store
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"tolem/store/internal/database"
 	"unicode"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -38,7 +38,7 @@ func (s *Store) Check(ctx context.Context) (CheckReport, error) {
 	if err != nil {
 		return CheckReport{}, fmt.Errorf("check the ledger: compare the schema: %w", err)
 	}
-	err = snapshot(ctx, s.dialect, s.read, func(db *gorm.DB) (err error) {
+	err = database.Snapshot(ctx, s.dialect, s.read, func(db *gorm.DB) (err error) {
 		report, err = checkBook(ctx, s.dialect, db)
 		return err
 	})
@@ -52,42 +52,14 @@ func (s *Store) Check(ctx context.Context) (CheckReport, error) {
 // checkSchema verifies that what the promises rest on in a PostgreSQL database
 // itself is there. A SQLite file is asked by checkBook, in the same snapshot.
 func (s *Store) checkSchema(ctx context.Context) ([]string, error) {
-	if s.dialect.name == sqliteDialect.name {
+	if s.dialect.Name == database.SQLite.Name {
 		return nil, nil
 	}
 	return checkPostgresSchema(ctx, s.postgres)
 }
 
-// snapshot runs fn on one connection inside one read transaction, so that
-// everything it reads is of one moment.
-func snapshot(ctx context.Context, d *dialect, on *gorm.DB, fn func(*gorm.DB) error) error {
-	pool, err := on.DB()
-	if err != nil {
-		return err
-	}
-	conn, err := pool.Conn(ctx)
-	if err != nil {
-		return fmt.Errorf("read connection: %w", err)
-	}
-	defer conn.Close()
-	if _, err := conn.ExecContext(ctx, d.beginRead); err != nil {
-		return fmt.Errorf("begin to read: %w", err)
-	}
-	db := on.Session(&gorm.Session{NewDB: true, Context: ctx})
-	db.Statement.ConnPool = conn
-	if err = d.assertPrimary(ctx, conn); err == nil {
-		err = fn(db)
-	}
-	if _, end := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); end != nil {
-		// A connection that still holds its snapshot must not go back to the pool.
-		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
-		err = errors.Join(err, fmt.Errorf("end reading: %w", end))
-	}
-	return err
-}
-
 // checkBook runs every rule on the database behind db.
-func checkBook(ctx context.Context, d *dialect, db *gorm.DB) (CheckReport, error) {
+func checkBook(ctx context.Context, d *database.Dialect, db *gorm.DB) (CheckReport, error) {
 	var report CheckReport
 	err := db.Raw(`SELECT (SELECT count(*) FROM transactions), (SELECT count(*) FROM entries),
 		(SELECT count(*) FROM ledger_accounts), (SELECT count(*) FROM payments)`).Row().
@@ -95,7 +67,7 @@ func checkBook(ctx context.Context, d *dialect, db *gorm.DB) (CheckReport, error
 	if err != nil {
 		return report, err
 	}
-	if d.name == sqliteDialect.name {
+	if d.Name == database.SQLite.Name {
 		if report.Problems, err = checkSQLiteSchema(ctx, db); err != nil {
 			return report, err
 		}
@@ -121,8 +93,8 @@ type rule struct {
 }
 
 // rulesFor are the rules that a sound book in this database obeys.
-func rulesFor(d *dialect, db *gorm.DB) ([]rule, error) {
-	if d.name != sqliteDialect.name {
+func rulesFor(d *database.Dialect, db *gorm.DB) ([]rule, error) {
+	if d.Name != database.SQLite.Name {
 		return rules, nil
 	}
 	var copied bool
@@ -536,7 +508,7 @@ func expectedSchema(ctx context.Context) (guards []guard, tables []string, err e
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	pool.SetMaxOpenConns(1) // another connection would have another memory
-	if err := bringUp(ctx, pool, &sqliteDialect, false, nil); err != nil {
+	if err := bringUp(ctx, pool, &database.SQLite, false, nil); err != nil {
 		return nil, nil, err
 	}
 	rows, err := pool.QueryContext(ctx, `SELECT type, name, coalesce(sql, '') FROM sqlite_master

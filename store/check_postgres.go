@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"tolem/store/internal/database"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -46,14 +47,14 @@ type pgGuard struct{ kind, name, definition, state string }
 // from nothing, as temporary tables in a transaction that is rolled back: the
 // same server prints the definitions of both. Whatever a newer program has
 // added is its own.
-func checkPostgresSchema(ctx context.Context, server *pgServer) (problems []string, err error) {
-	conn, err := pgx.ConnectConfig(ctx, server.session(nil))
+func checkPostgresSchema(ctx context.Context, server *database.Server) (problems []string, err error) {
+	conn, err := pgx.ConnectConfig(ctx, server.Session(nil))
 	if err != nil {
 		return nil, err
 	}
 	// Closing it rolls everything back.
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
-	if err := server.begin(ctx, conn, nil); err != nil {
+	if err := server.Begin(ctx, conn, nil); err != nil {
 		return nil, err
 	}
 	var schema string

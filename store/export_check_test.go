@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"tolem/store/internal/database"
 
 	"gorm.io/gorm"
 )
@@ -12,7 +13,7 @@ import (
 // damaged for as long as they run: with triggers and foreign keys at rest, in a
 // transaction that is rolled back.
 func (s *Store) ProblemsAfter(ctx context.Context, damage ...string) (problems []string, err error) {
-	pool, orm, err := openPostgresPool(s.postgres.session(nil), 1)
+	pool, orm, err := database.OpenPostgresPool(s.postgres.Session(nil), 1)
 	if err != nil {
 		return nil, err
 	}
@@ -22,7 +23,7 @@ func (s *Store) ProblemsAfter(ctx context.Context, damage ...string) (problems [
 		return nil, err
 	}
 	defer conn.Close() // and with the pool its connection, which rolls back
-	db := boundTo(orm, conn).WithContext(ctx)
+	db := database.Bound(orm, conn).WithContext(ctx)
 	for _, table := range []string{"transactions", "entries", "operations", "freed_operations", "operator_steps", "ledger_accounts", "ledger_totals"} {
 		damage = append([]string{`ALTER TABLE ` + table + ` DISABLE TRIGGER ALL`}, damage...)
 	}
@@ -31,14 +32,14 @@ func (s *Store) ProblemsAfter(ctx context.Context, damage ...string) (problems [
 			return nil, fmt.Errorf("%s: %w", query, err)
 		}
 	}
-	report, err := checkBook(ctx, &postgresDialect, db)
+	report, err := checkBook(ctx, &database.Postgres, db)
 	return report.Problems, err
 }
 
 // BrokenRules runs the rules of a check alone, without a look at the schema, which
 // takes longer than all of them on a small book.
 func (s *Store) BrokenRules(ctx context.Context) (problems []string, err error) {
-	err = snapshot(ctx, s.dialect, s.read, func(db *gorm.DB) error {
+	err = database.Snapshot(ctx, s.dialect, s.read, func(db *gorm.DB) error {
 		applying, err := rulesFor(s.dialect, db)
 		if err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"sync"
 
+	"tolem/store/internal/database"
 	"tolem/store/internal/sqlite"
 )
 
@@ -47,7 +48,7 @@ func (s *Store) PostgresURL() string {
 	if s.postgres == nil {
 		return ""
 	}
-	return s.postgres.config.ConnString()
+	return s.postgres.Config.ConnString()
 }
 
 // WithShortWAL lets the WAL of a SQLite store start afresh when it has so many
@@ -56,7 +57,7 @@ func WithShortWAL(s *Store, pages int) { s.checkpoints.SetRestartPages(pages) }
 
 // LockAccounts is the first number of the lock of who changes accounts on
 // PostgreSQL.
-const LockAccounts = pgLockAccounts
+const LockAccounts = database.LockAccounts
 
 // QuietTicks is after how many ticks without a write the WAL is copied.
 var QuietTicks = checkpoints.QuietTicks

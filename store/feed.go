@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"tolem/store/internal/database"
 	"tolem/topup"
 )
 
@@ -57,7 +58,7 @@ const feedEndTries = 10
 // feedEnd is the first place of the feed that is not final, where the feed ends
 // for now.
 func (s *Store) feedEnd(ctx context.Context) (end int64, err error) {
-	if s.dialect.name == sqliteDialect.name {
+	if s.dialect.Name == database.SQLite.Name {
 		return math.MaxInt64, nil
 	}
 	for range feedEndTries {

@@ -61,7 +61,7 @@ func (im *importer) publish(ctx context.Context) error {
 func (im *importer) checkTaken(ask query) error {
 	var taken bool
 	var payments, ledgerAccounts int64
-	err := ask(fmt.Sprintf(currencyTakenSQL, im.s.dialect.position),
+	err := ask(fmt.Sprintf(currencyTakenSQL, im.s.dialect.Position),
 		im.payments, im.ledgerAccounts, im.revision, im.revision, im.revision).Row().Scan(&taken, &payments, &ledgerAccounts)
 	if err != nil {
 		return fmt.Errorf("look for payments issued meanwhile: %w", err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"tolem/store/internal/database"
 	"tolem/topup"
 )
 
@@ -91,4 +92,4 @@ func (tx *wtx) post(e entry) (posted, error) {
 	return posted{seq, id, now}, nil
 }
 
-func nullID(id int64) sql.NullInt64 { return sql.NullInt64{Int64: id, Valid: id != 0} }
+func nullID(id int64) sql.NullInt64 { return database.NullID(id) }

@@ -11,10 +11,10 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"tolem/store/internal/database"
 
 	"github.com/gofrs/flock"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 )
@@ -45,19 +45,19 @@ func migrate(ctx context.Context, path string, existing bool, report func(Migrat
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	pool.SetMaxOpenConns(1)
-	return bringUp(ctx, pool, &sqliteDialect, existing, report)
+	return bringUp(ctx, pool, &database.SQLite, existing, report)
 }
 
 // migratePostgres is migrate for PostgreSQL.
-func migratePostgres(ctx context.Context, server *pgServer, existing bool, report func(Migration)) (err error) {
-	turn, err := pgx.ConnectConfig(ctx, server.session(nil))
+func migratePostgres(ctx context.Context, server *database.Server, existing bool, report func(Migration)) (err error) {
+	turn, err := pgx.ConnectConfig(ctx, server.Session(nil))
 	if err != nil {
-		return fmt.Errorf("connect: %w", explainConnect(err))
+		return fmt.Errorf("connect: %w", database.ExplainConnect(err))
 	}
 	// Closing it gives the lock back.
 	defer func() { err = errors.Join(err, turn.Close(context.WithoutCancel(ctx))) }()
 	// Nothing is written, not even a table, to a server that may lose it.
-	if err := server.assertDurable(ctx, turn); err != nil {
+	if err := server.AssertDurable(ctx, turn); err != nil {
 		return err
 	}
 	if err := lockMigration(ctx, turn); err != nil {
@@ -65,9 +65,9 @@ func migratePostgres(ctx context.Context, server *pgServer, existing bool, repor
 	}
 	// A migration waits for a table's lock behind whoever uses it, and everybody
 	// else behind the migration: better to give up.
-	pool := stdlib.OpenDB(*server.session(map[string]string{"lock_timeout": "5s"}))
+	pool := stdlib.OpenDB(*server.Session(map[string]string{"lock_timeout": "5s"}))
 	defer func() { err = errors.Join(err, pool.Close()) }()
-	if err := bringUp(ctx, pool, &postgresDialect, existing, report); err != nil {
+	if err := bringUp(ctx, pool, &database.Postgres, existing, report); err != nil {
 		return err
 	}
 	// Also for who migrates nothing: an operator may be the first to write to a
@@ -82,12 +82,12 @@ func migratePostgres(ctx context.Context, server *pgServer, existing bool, repor
 // CONCURRENTLY waits.
 func lockMigration(ctx context.Context, conn *pgx.Conn) error {
 	for {
-		if _, err := conn.PgConn().Exec(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED; "+unlimitedSQL).ReadAll(); err != nil {
+		if _, err := conn.PgConn().Exec(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED; "+database.UnlimitedSQL).ReadAll(); err != nil {
 			return err
 		}
 		// In the simple protocol: the portal of the extended one stays open, with its
 		// snapshot, until the transaction ends.
-		answer, err := conn.PgConn().Exec(ctx, fmt.Sprintf("SELECT pg_try_advisory_xact_lock(%d, 0)", pgLockMigration)).ReadAll()
+		answer, err := conn.PgConn().Exec(ctx, fmt.Sprintf("SELECT pg_try_advisory_xact_lock(%d, 0)", database.LockMigration)).ReadAll()
 		if err != nil {
 			return err
 		}
@@ -123,22 +123,6 @@ func raiseFeed(ctx context.Context, pool *sql.DB) error {
 	return nil
 }
 
-// explainConnect says what to do about a connection that was refused, without
-// repeating the URL.
-func explainConnect(err error) error {
-	refused := (*pgconn.PgError)(nil)
-	if !errors.As(err, &refused) {
-		return err
-	}
-	switch {
-	case refused.Code == "3D000":
-		return fmt.Errorf("%s: create it, for example with createdb", refused.Message)
-	case strings.HasPrefix(refused.Message, "unsupported startup parameter"): // PgBouncer's words
-		return fmt.Errorf("%s: a pooler refuses what the URL sets; take it out of the URL, and set it for the role or database (ALTER ROLE … SET)", refused.Message)
-	}
-	return err
-}
-
 // Migration is one step of a schema to the next, which was carried out.
 type Migration struct {
 	Name     string // of its file
@@ -148,7 +132,7 @@ type Migration struct {
 
 // bringUp brings the database to this program's schema, or refuses one that is
 // behind or too far ahead. report, if not nil, is called with every migration.
-func bringUp(ctx context.Context, pool *sql.DB, d *dialect, existing bool, report func(Migration)) error {
+func bringUp(ctx context.Context, pool *sql.DB, d *database.Dialect, existing bool, report func(Migration)) error {
 	if err := refuseNewer(ctx, pool, d); err != nil {
 		return err
 	}
@@ -159,13 +143,13 @@ func bringUp(ctx context.Context, pool *sql.DB, d *dialect, existing bool, repor
 }
 
 // bringUpTo carries out the migrations up to a level.
-func bringUpTo(ctx context.Context, pool *sql.DB, d *dialect, level int64, report func(Migration)) error {
-	files, err := fs.Sub(migrations, "migrations/"+d.name)
+func bringUpTo(ctx context.Context, pool *sql.DB, d *database.Dialect, level int64, report func(Migration)) error {
+	files, err := fs.Sub(migrations, "migrations/"+d.Name)
 	if err != nil {
 		return err
 	}
 	kind := goose.DialectSQLite3
-	if d.name == postgresDialect.name {
+	if d.Name == database.Postgres.Name {
 		kind = goose.DialectPostgres
 	}
 	provider, err := goose.NewProvider(kind, pool, files)
@@ -191,29 +175,24 @@ func bringUpTo(ctx context.Context, pool *sql.DB, d *dialect, level int64, repor
 
 // schemaLevel is the newest migration in a database, which is only read. The error
 // is the dialect's errNoTables when it has none.
-func schemaLevel(ctx context.Context, pool *sql.DB, d *dialect) (level int64, err error) {
+func schemaLevel(ctx context.Context, pool *sql.DB, d *database.Dialect) (level int64, err error) {
 	if err := refuseNewer(ctx, pool, d); err != nil {
 		return 0, err
 	}
 	var tables int
-	if err := pool.QueryRowContext(ctx, d.countTables, "goose_db_version").Scan(&tables); err != nil {
+	if err := pool.QueryRowContext(ctx, d.CountTables, "goose_db_version").Scan(&tables); err != nil {
 		return 0, err
 	}
 	if tables == 0 {
-		return 0, d.errNoTables
+		return 0, d.ErrNoTables
 	}
 	if err := pool.QueryRowContext(ctx, `SELECT coalesce(max(version_id), 0) FROM goose_db_version`).Scan(&level); err != nil {
 		return 0, err
 	}
 	if level == 0 {
-		return 0, d.errNoTables
+		return 0, d.ErrNoTables
 	}
 	return level, nil
-}
-
-// errNoDatabase says that there is no file.
-func errNoDatabase(path string, err error) error {
-	return fmt.Errorf("there is no database %s; tolem serve or tolem migrate makes one: %w", path, err)
 }
 
 // ExplainDamage adds what to do to an error that says that a SQLite file is damaged,
@@ -233,7 +212,7 @@ func ExplainDamage(err error) error {
 
 // refuseOlder stops a command that would have to migrate first, perhaps under a
 // server of the older version.
-func refuseOlder(ctx context.Context, pool *sql.DB, d *dialect) error {
+func refuseOlder(ctx context.Context, pool *sql.DB, d *database.Dialect) error {
 	level, err := schemaLevel(ctx, pool, d)
 	if err != nil {
 		return err
@@ -245,9 +224,9 @@ func refuseOlder(ctx context.Context, pool *sql.DB, d *dialect) error {
 }
 
 // refuseNewer stops a program that a migration in the database has left behind.
-func refuseNewer(ctx context.Context, pool *sql.DB, d *dialect) error {
+func refuseNewer(ctx context.Context, pool *sql.DB, d *database.Dialect) error {
 	var tables int
-	err := pool.QueryRowContext(ctx, d.countTables, "schema_levels").Scan(&tables)
+	err := pool.QueryRowContext(ctx, d.CountTables, "schema_levels").Scan(&tables)
 	if err != nil || tables == 0 {
 		return err
 	}

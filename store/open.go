@@ -24,12 +24,13 @@ import (
 	"github.com/gofrs/flock"
 	"gorm.io/gorm"
 
+	"tolem/store/internal/database"
 	"tolem/store/internal/sqlite"
 	"tolem/topup"
 )
 
 // ErrLocked says that another server already serves this database.
-var ErrLocked = errors.New("another tolem serve uses this database: one SQLite file has one server")
+var ErrLocked = database.ErrLocked
 
 // Options are what a store needs from outside.
 type Options struct {
@@ -74,7 +75,7 @@ type Store struct {
 	now       func() time.Time
 	entropy   io.Reader
 	normalize topup.Normalizer
-	dialect   *dialect
+	dialect   *database.Dialect
 
 	readPool *sql.DB
 	read     *gorm.DB
@@ -86,7 +87,7 @@ type Store struct {
 	files       *sqlite.Files
 	checkpoints *sqlite.Checkpointer
 	// of PostgreSQL
-	postgres  *pgServer // nil on SQLite
+	postgres  *database.Server // nil on SQLite
 	sweepLock *sweepLock
 
 	closed atomic.Bool
@@ -152,7 +153,7 @@ func (s *Store) AssertDurable(ctx context.Context) error {
 func (s *Store) assertReaderDurable(ctx context.Context) error {
 	r, err := s.readers.Borrow(ctx)
 	if err != nil {
-		return errUnavailable(err)
+		return database.Unavailable(err)
 	}
 	defer s.readers.Return(r)
 	return sqlite.AssertDurable(ctx, r.Conn)
@@ -211,23 +212,7 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
-// micros is a time as the database keeps it, 0 for the zero time.
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
-}
-
-// nullMicros is a time as the database keeps it, NULL for the zero time.
-func nullMicros(t time.Time) sql.NullInt64 {
-	return sql.NullInt64{Int64: micros(t), Valid: !t.IsZero()}
-}
-
-// fromMicros is the reverse of micros.
-func fromMicros(us int64) time.Time {
-	if us == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(us).UTC()
-}
+// How times are kept; the zero time is 0, or NULL.
+func micros(t time.Time) int64             { return database.Micros(t) }
+func nullMicros(t time.Time) sql.NullInt64 { return database.NullMicros(t) }
+func fromMicros(us int64) time.Time        { return database.FromMicros(us) }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"tolem/store/internal/database"
 	"tolem/topup"
 )
 
@@ -147,4 +148,4 @@ func (s *Store) readCredited(ctx context.Context, payments ...*topup.Payment) er
 	return nil
 }
 
-func nullText(text string) sql.NullString { return sql.NullString{String: text, Valid: text != ""} }
+func nullText(text string) sql.NullString { return database.NullText(text) }

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"tolem/store/internal/database"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -125,15 +126,15 @@ func (c *column) add(arg any) error {
 	case colText:
 		switch v := arg.(type) {
 		case string:
-			c.texts = append(c.texts, storable(v))
+			c.texts = append(c.texts, database.Storable(v))
 			return nil
 		case []byte:
-			c.texts = append(c.texts, storable(string(v)))
+			c.texts = append(c.texts, database.Storable(string(v)))
 			return nil
 		}
 	case colSomeText:
 		if t, ok := arg.(sql.NullString); ok {
-			c.someTexts = append(c.someTexts, pgtype.Text{String: storable(t.String), Valid: t.Valid})
+			c.someTexts = append(c.someTexts, pgtype.Text{String: database.Storable(t.String), Valid: t.Valid})
 			return nil
 		}
 	case colBytes:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"time"
+	"tolem/store/internal/database"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -41,13 +42,13 @@ func (s *Store) Sweeps(ctx context.Context) (bool, error) {
 	return s.sweepLock.hold(ctx, s.postgres)
 }
 
-func (l *sweepLock) hold(ctx context.Context, server *pgServer) (held bool, err error) {
+func (l *sweepLock) hold(ctx context.Context, server *database.Server) (held bool, err error) {
 	if l.conn == nil {
-		if l.conn, err = pgx.ConnectConfig(ctx, server.session(nil)); err != nil {
+		if l.conn, err = pgx.ConnectConfig(ctx, server.Session(nil)); err != nil {
 			return false, fmt.Errorf("connect for the sweeps: %w", err)
 		}
 	}
-	if server.transactionPooled {
+	if server.TransactionPooled {
 		return l.holdInTransaction(ctx)
 	}
 	// A lock that this connection has is not taken a second time: one release
@@ -55,7 +56,7 @@ func (l *sweepLock) hold(ctx context.Context, server *pgServer) (held bool, err 
 	err = l.conn.QueryRow(ctx, fmt.Sprintf(`SELECT CASE WHEN EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()
 			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 			AND classid = %[1]d AND objid = CAST(CAST(k.book AS BIGINT) & 4294967295 AS oid) AND granted)
-			THEN true ELSE pg_try_advisory_lock(%[1]d, k.book) END FROM (SELECT hashtext(current_schema()) AS book) k`, pgLockSweeps)).Scan(&held)
+			THEN true ELSE pg_try_advisory_lock(%[1]d, k.book) END FROM (SELECT hashtext(current_schema()) AS book) k`, database.LockSweeps)).Scan(&held)
 	if err != nil {
 		l.close(ctx)
 		return false, fmt.Errorf("take the lock for the sweeps: %w", err)
@@ -78,10 +79,10 @@ func (l *sweepLock) holdInTransaction(ctx context.Context) (held bool, err error
 		_, err := server.Exec(ctx, "SELECT 1").ReadAll()
 		return err == nil, err
 	}
-	if _, err := server.Exec(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED; "+unlimitedSQL).ReadAll(); err != nil {
+	if _, err := server.Exec(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED; "+database.UnlimitedSQL).ReadAll(); err != nil {
 		return false, err
 	}
-	err = l.conn.QueryRow(ctx, fmt.Sprintf(`SELECT pg_try_advisory_xact_lock(%d, hashtext(current_schema()))`, pgLockSweeps)).Scan(&held)
+	err = l.conn.QueryRow(ctx, fmt.Sprintf(`SELECT pg_try_advisory_xact_lock(%d, hashtext(current_schema()))`, database.LockSweeps)).Scan(&held)
 	if err != nil || held {
 		return held, err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/gorm"
 
+	"tolem/store/internal/database"
 	"tolem/topup"
 )
 
@@ -65,7 +66,7 @@ var (
 // pgLane is a connection that writes to PostgreSQL.
 type pgLane struct {
 	*writer
-	server *pgServer
+	server *database.Server
 	pool   *sql.DB
 	pooled *gorm.DB
 
@@ -87,15 +88,15 @@ type pgLane struct {
 	refusedAt time.Time
 }
 
-func openPostgresLane(ctx context.Context, server *pgServer, w *writer) (*pgLane, error) {
+func openPostgresLane(ctx context.Context, server *database.Server, w *writer) (*pgLane, error) {
 	l := &pgLane{writer: w, server: server}
-	config := server.session(pgWriting)
+	config := server.Session(database.WritingSettings)
 	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
 		if n.SeverityUnlocalized == "WARNING" {
 			l.warned = true
 		}
 	}
-	pool, orm, err := openPostgresPool(config, 1)
+	pool, orm, err := database.OpenPostgresPool(config, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +134,7 @@ func (l *pgLane) connect(ctx context.Context) error {
 func (l *pgLane) dial(ctx context.Context) error {
 	conn, err := l.pool.Conn(ctx)
 	if err != nil {
-		return fmt.Errorf("connect: %w", explainConnect(err))
+		return fmt.Errorf("connect: %w", database.ExplainConnect(err))
 	}
 	var raw *pgx.Conn
 	err = conn.Raw(func(driver any) error {
@@ -145,11 +146,11 @@ func (l *pgLane) dial(ctx context.Context) error {
 		return nil
 	})
 	if err == nil {
-		err = l.server.assertDurable(ctx, raw)
+		err = l.server.AssertDurable(ctx, raw)
 	}
 	if err == nil {
 		// No batch of it is committed where there is no row, whatever l.batch is:
-		// resolve goes by what stands here.
+		// commitHappened goes by what stands here.
 		_, err = raw.Exec(ctx, `INSERT INTO writers (id, batch, seen_at) VALUES ($1, 0, $2) ON CONFLICT (id) DO NOTHING`, l.id, micros(l.now()))
 	}
 	if err != nil {
@@ -159,7 +160,7 @@ func (l *pgLane) dial(ctx context.Context) error {
 		}
 		return errors.Join(err, conn.Close())
 	}
-	l.conn, l.raw, l.orm = conn, raw, boundTo(l.pooled, storablePool{conn})
+	l.conn, l.raw, l.orm = conn, raw, database.Bound(l.pooled, database.StorablePool{ConnPool: conn})
 	return nil
 }
 
@@ -279,7 +280,7 @@ func retriable(err error) (again, connected bool) {
 	if errors.Is(err, errConflict) {
 		return true, true
 	}
-	switch codeOf(err) {
+	switch database.CodeOf(err) {
 	case "40001", "40P01", "23505", "25006": // serialization, deadlock, unique key, a primary that was demoted
 		return true, true
 	}
@@ -289,14 +290,6 @@ func retriable(err error) (again, connected bool) {
 // lockNotAvailable is PostgreSQL's code for a lock that somebody holds for too
 // long.
 const lockNotAvailable = "55P03"
-
-// codeOf is PostgreSQL's code for an error, "" if it is none of its.
-func codeOf(err error) string {
-	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) {
-		return refused.Code
-	}
-	return ""
-}
 
 // attempt runs the writes in one transaction and commits it. After an error
 // nothing is on disk, unless that is errUnresolved.
@@ -309,7 +302,7 @@ func (l *pgLane) attempt(round []*write) error {
 	started, waited := l.now(), time.Now()
 	err := l.transact(ctx, round)
 	if err != nil {
-		if codeOf(err) == lockNotAvailable {
+		if database.CodeOf(err) == lockNotAvailable {
 			l.patience -= time.Since(waited)
 		}
 		if !errors.Is(err, errUnresolved) && l.raw != nil && l.raw.IsClosed() {
@@ -372,7 +365,7 @@ func (l *pgLane) commitTransaction(ctx context.Context) error {
 	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) && refused.SeverityUnlocalized == "ERROR" && !l.raw.IsClosed() {
 		return fmt.Errorf("commit: %w", err)
 	}
-	committed, unknown := l.resolve()
+	committed, unknown := l.commitHappened()
 	switch {
 	case unknown != nil:
 		return errors.Join(errUnresolved, err, unknown)
@@ -383,10 +376,10 @@ func (l *pgLane) commitTransaction(ctx context.Context) error {
 	}
 }
 
-// resolve reads, on a new connection, whether the last batch was committed. Its
+// commitHappened reads, on a new connection, whether the last batch was committed. Its
 // old connection may be at it still: the lane's row in writers is locked until
 // it has ended. A commit that the standby does not have yet is waited for.
-func (l *pgLane) resolve() (committed bool, err error) {
+func (l *pgLane) commitHappened() (committed bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), pgWriteTimeout)
 	defer cancel()
 	l.disconnect()
@@ -446,7 +439,7 @@ func (w *pgWork) begin(round []*write) error {
 	l.batch++
 	var batch pgx.Batch
 	batch.Queue("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
-	if set := l.server.transactionSettings(pgWriting); set != "" {
+	if set := l.server.TransactionSettings(database.WritingSettings); set != "" {
 		batch.Queue(set)
 	}
 	batch.Queue(`UPDATE writers SET batch = $2, seen_at = $3 WHERE id = $1
@@ -470,7 +463,7 @@ func (w *pgWork) begin(round []*write) error {
 			return err
 		})
 	if slices.ContainsFunc(round, func(op *write) bool { return op.hot == hotIssue }) {
-		batch.Queue(`SELECT pg_advisory_xact_lock_shared(CAST($1 AS INTEGER), 0)`, pgLockAccounts)
+		batch.Queue(`SELECT pg_advisory_xact_lock_shared(CAST($1 AS INTEGER), 0)`, database.LockAccounts)
 		w.readAccounts(&batch, round)
 	}
 	var events []*topup.Event
@@ -502,7 +495,7 @@ func (w *pgWork) readAccounts(batch *pgx.Batch, round []*write) {
 	var customers []string
 	for _, op := range round {
 		if op.customer != "" {
-			customers = append(customers, storable(op.customer))
+			customers = append(customers, database.Storable(op.customer))
 		}
 	}
 	if len(customers) == 0 {
@@ -522,7 +515,7 @@ func (w *pgWork) readAccounts(batch *pgx.Batch, round []*write) {
 }
 
 func (w *pgWork) account(_ *wtx, customerID string) (*topup.Account, error) {
-	row := w.accounts[storable(customerID)]
+	row := w.accounts[database.Storable(customerID)]
 	if row == nil {
 		return nil, nil
 	}
@@ -581,7 +574,7 @@ func (w *pgWork) readAhead(batch *pgx.Batch, events []*topup.Event) {
 		w.known = make(map[*topup.Event]*topup.State, n)
 	}
 	for i, e := range events {
-		references[i], providers[i], projects[i], operations[i] = storable(e.Reference), storable(e.Provider), storable(e.Project), storable(e.Operation)
+		references[i], providers[i], projects[i], operations[i] = database.Storable(e.Reference), database.Storable(e.Provider), database.Storable(e.Project), database.Storable(e.Operation)
 		if len(e.Fingerprint) > 0 {
 			fingerprints[i] = e.Fingerprint
 		}
@@ -592,7 +585,7 @@ func (w *pgWork) readAhead(batch *pgx.Batch, events []*topup.Event) {
 		return func(rows pgx.Rows) error { return scanHeld(rows, state) }
 	}
 	at := func(i int) *topup.State { return &states[i] }
-	batch.Queue(lockReferencesSQL, pgLockReference, references, providers, projects, hashes)
+	batch.Queue(lockReferencesSQL, database.LockReference, references, providers, projects, hashes)
 	batch.Queue(pgIssuedSQL, references, providers, projects).Query(take(at))
 	batch.Queue(pgUnknownSQL, references, providers, projects).Query(take(func(i int) *topup.State {
 		if states[i].Payment != nil {
@@ -707,7 +700,9 @@ func (w *pgWork) addEntry(tx *wtx, seq int64, n int, key accountKey, amount int6
 	return t.add(amount)
 }
 
-func (w *pgWork) assertDurable(ctx context.Context) error { return assertPostgres(ctx, w.lane.raw) }
+func (w *pgWork) assertDurable(ctx context.Context) error {
+	return database.AssertPostgres(ctx, w.lane.raw)
+}
 
 // sync sends what was put off.
 func (w *pgWork) sync() error {

@@ -52,7 +52,7 @@ func (s *Store) Projects(ctx context.Context) ([]Project, error) {
 // if the role's time zone was another one then.
 func (s *Store) Created(ctx context.Context) (time.Time, error) {
 	var seconds int64
-	if err := s.raw(ctx, s.dialect.created).Row().Scan(&seconds); err != nil {
+	if err := s.raw(ctx, s.dialect.Created).Row().Scan(&seconds); err != nil {
 		return time.Time{}, fmt.Errorf("read when the database was created: %w", err)
 	}
 	return time.Unix(seconds, 0).UTC(), nil

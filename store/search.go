@@ -9,6 +9,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"tolem/store/internal/database"
 	"tolem/topup"
 )
 
@@ -45,7 +46,7 @@ var (
 
 // numbers is where this database keeps contract numbers.
 func (s *Store) numbers() *numberSource {
-	if s.dialect.name == sqliteDialect.name {
+	if s.dialect.Name == database.SQLite.Name {
 		return &sqliteNumbers
 	}
 	return &postgresNumbers

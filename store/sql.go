@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"tolem/store/internal/database"
 
 	"gorm.io/gorm"
 )
@@ -29,7 +30,7 @@ const balancesTable = "ledger_balances"
 
 // lockCatalogue makes this the only write that changes accounts, and waits for
 // the payments that are being issued.
-func (tx *wtx) lockCatalogue() error { return tx.lock(pgLockAccounts, 0) }
+func (tx *wtx) lockCatalogue() error { return tx.lock(database.LockAccounts, 0) }
 
 // shareCatalogue lets a payment be issued beside others, and lets who changes
 // accounts wait until it is there to be seen.
@@ -37,11 +38,13 @@ func (tx *wtx) shareCatalogue() error {
 	if _, alone := tx.work.(*sqliteWork); alone {
 		return nil
 	}
-	return tx.orm.WithContext(tx.ctx).Exec(`SELECT pg_advisory_xact_lock_shared(CAST(? AS INTEGER), 0)`, pgLockAccounts).Error
+	return tx.orm.WithContext(tx.ctx).Exec(`SELECT pg_advisory_xact_lock_shared(CAST(? AS INTEGER), 0)`, database.LockAccounts).Error
 }
 
 // lockKey makes this the only write that works on what the parts name.
-func (tx *wtx) lockKey(parts ...string) error { return tx.lock(pgLockKey, int32(hash32(parts...))) }
+func (tx *wtx) lockKey(parts ...string) error {
+	return tx.lock(database.LockKey, int32(hash32(parts...)))
+}
 
 func (tx *wtx) lock(what, which int32) error {
 	if _, alone := tx.work.(*sqliteWork); alone {
@@ -55,7 +58,7 @@ func (tx *wtx) body(raw []byte) any {
 	if _, alone := tx.work.(*sqliteWork); alone {
 		return raw
 	}
-	return storable(string(raw))
+	return database.Storable(string(raw))
 }
 
 // lockPayment makes this the only write that changes the payment. There need
@@ -83,23 +86,23 @@ var hotReadSQL = [hotReads]string{readAccount: accountSQL, readOffer: offerSQL, 
 // readOne reads at most one row into places, and reports whether there was one.
 func (s *Store) readOne(ctx context.Context, read hotRead, places []any, args ...any) (found bool, err error) {
 	if err := s.files.Lost(); err != nil {
-		return false, errUnavailable(err)
+		return false, database.Unavailable(err)
 	}
 	if s.readers != nil {
 		r, err := s.readers.Borrow(ctx)
 		if err != nil {
-			return false, errUnavailable(err)
+			return false, database.Unavailable(err)
 		}
 		defer s.readers.Return(r)
 		return r.Statements[read].QueryRow(places, args...)
 	}
-	rows, err := s.readPool.QueryContext(ctx, strings.Replace(hotReadSQL[read], "?", "$1", 1), storableArgs(args)...)
+	rows, err := s.readPool.QueryContext(ctx, strings.Replace(hotReadSQL[read], "?", "$1", 1), database.StorableArgs(args)...)
 	if err != nil {
-		return false, errUnavailable(err)
+		return false, database.Unavailable(err)
 	}
 	defer func() {
 		if err = errors.Join(err, rows.Close()); err != nil {
-			err = errUnavailable(err)
+			err = database.Unavailable(err)
 		}
 	}()
 	if !rows.Next() {

@@ -10,6 +10,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"tolem/store/internal/database"
 	"tolem/store/internal/sqlite"
 	"tolem/topup"
 )
@@ -29,7 +30,7 @@ type sqliteLane struct {
 }
 
 func openSQLiteLane(ctx context.Context, f *sqlite.Files, w *writer, server bool) (*sqliteLane, error) {
-	pool, orm, err := openPool(f, 1, writing)
+	pool, orm, err := database.OpenPool(f, 1, database.Writing)
 	if err != nil {
 		return nil, err
 	}
@@ -78,15 +79,8 @@ func (l *sqliteLane) connect(ctx context.Context, orm *gorm.DB) error {
 		return errors.Join(err, conn.Close())
 	}
 	l.conn = conn
-	l.orm = boundTo(orm, conn)
+	l.orm = database.Bound(orm, conn)
 	return nil
-}
-
-// boundTo is GORM on one connection.
-func boundTo(orm *gorm.DB, conn gorm.ConnPool) *gorm.DB {
-	bound := orm.Session(&gorm.Session{NewDB: true, SkipDefaultTransaction: true})
-	bound.Statement.ConnPool = conn
-	return bound
 }
 
 func (l *sqliteLane) exclusive() bool { return true }
@@ -101,7 +95,7 @@ func (l *sqliteLane) commit(batch []*write) []*write {
 	}
 	if err != nil {
 		for _, op := range batch {
-			op.err = errUnavailable(err)
+			op.err = database.Unavailable(err)
 		}
 	}
 	return batch
@@ -136,7 +130,7 @@ func (l *sqliteLane) commitAll(batch []*write) []*write {
 func (l *sqliteLane) attempt(batch []*write, most int) (all []*write, failed bool, err error) {
 	started := l.now()
 	if err := l.begin.Run(); err != nil {
-		return batch, false, errUnavailable(fmt.Errorf("begin: %w", err))
+		return batch, false, database.Unavailable(fmt.Errorf("begin: %w", err))
 	}
 	w := &sqliteWork{lane: l}
 	tx := &wtx{work: w, ctx: context.Background(), now: l.now, entropy: l.entropy, orm: l.orm, stmts: &l.stmts}
@@ -155,7 +149,7 @@ func (l *sqliteLane) attempt(batch []*write, most int) (all []*write, failed boo
 		return batch, true, errors.Join(wrapFailure(err), l.rollback())
 	}
 	if err := l.commitTx.Run(); err != nil {
-		return batch, false, errUnavailable(errors.Join(fmt.Errorf("commit: %w", err), l.rollback()))
+		return batch, false, database.Unavailable(errors.Join(fmt.Errorf("commit: %w", err), l.rollback()))
 	}
 	l.onCommit(len(batch), l.now().Sub(started))
 	return batch, false, nil

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"tolem/store/internal/database"
 	"tolem/store/internal/sqlite"
 	"tolem/topup"
 )
@@ -32,7 +33,7 @@ func (s *Store) ExpirePending(ctx context.Context) (int, error) {
 		}
 		var n int64
 		err = s.writer.do(ctx, func(tx *wtx) error {
-			done := tx.gorm().Exec(fmt.Sprintf(expireSQL, topup.FlagOutcomeUnknown, s.dialect.skipLocked()), due, now, topup.ExpiringProvider)
+			done := tx.gorm().Exec(fmt.Sprintf(expireSQL, topup.FlagOutcomeUnknown, s.dialect.SkipLocked()), due, now, topup.ExpiringProvider)
 			n = done.RowsAffected
 			return done.Error
 		})
@@ -52,14 +53,6 @@ func (s *Store) ExpirePending(ctx context.Context) (int, error) {
 // the sweep never waits for a payment while it holds others.
 const expireSQL = `UPDATE payments SET status = CASE WHEN flags & %d <> 0 THEN 'review' ELSE 'expired' END WHERE id IN (
 	SELECT p.id FROM payments p WHERE p.id IN ? AND p.status = 'pending' AND p.expires_at <= ? AND p.provider = ?%s)`
-
-// skipLocked ends a query that passes over the rows that others have locked.
-func (d *dialect) skipLocked() string {
-	if d.name == sqliteDialect.name {
-		return ""
-	}
-	return " FOR UPDATE SKIP LOCKED"
-}
 
 const dueSQL = `SELECT p.id FROM payments p WHERE p.status <> 'succeeded' AND p.status = 'pending'
 	AND p.expires_at <= ? AND p.provider = ? ORDER BY p.created_at LIMIT ?`
@@ -141,7 +134,7 @@ func (s *Store) Ready(ctx context.Context) error {
 		return &NotReadyError{ReadyFiles, err}
 	}
 	err := s.writer.do(ctx, func(tx *wtx) error {
-		if s.dialect.name != sqliteDialect.name {
+		if s.dialect.Name != database.SQLite.Name {
 			return nil // every transaction writes the process's own row; one for all would hold all of them up
 		}
 		return tx.gorm().Exec(`INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
@@ -153,7 +146,7 @@ func (s *Store) Ready(ctx context.Context) error {
 	if err := s.AssertDurable(ctx); err != nil {
 		return &NotReadyError{ReadyDurable, err}
 	}
-	if s.dialect.name != sqliteDialect.name {
+	if s.dialect.Name != database.SQLite.Name {
 		return nil // the disk is the database server's
 	}
 	if err := checkFree(filepath.Dir(s.path), minFreeBytes); err != nil {
@@ -166,7 +159,7 @@ func (s *Store) Ready(ctx context.Context) error {
 // store is not ready. Both are 0 on PostgreSQL, and where the system cannot be
 // asked; free alone is 0 when it does not answer.
 func (s *Store) Disk() (free, least uint64) {
-	if s.dialect.name != sqliteDialect.name {
+	if s.dialect.Name != database.SQLite.Name {
 		return 0, 0
 	}
 	free, known, err := sqlite.FreeBytes(filepath.Dir(s.path))

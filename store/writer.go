@@ -12,6 +12,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"tolem/store/internal/database"
 	"tolem/topup"
 )
 
@@ -24,16 +25,8 @@ const (
 	maxBatch = 256
 )
 
-// errUnavailable is what a caller hears who may come again: nothing was written,
-// or nobody can tell, because the caller did not wait for it or the answer to a
-// commit was lost.
-func errUnavailable(cause error) error {
-	refusal := topup.Unavailable("temporarily unavailable")
-	if cause == nil {
-		return refusal
-	}
-	return fmt.Errorf("%w: %w", refusal, cause)
-}
+// errUnavailable is what a caller hears who may come again.
+func errUnavailable(cause error) error { return database.Unavailable(cause) }
 
 // writer is the one place that writes. Callers queue; a lane takes whatever
 // waits, carries it out in one transaction, and answers every caller after the
@@ -199,7 +192,7 @@ func (w *writer) wait(ctx context.Context, op *write) error {
 	case <-op.done:
 		return op.err
 	case <-ctx.Done():
-		return errUnavailable(ctx.Err())
+		return database.Unavailable(ctx.Err())
 	}
 }
 
@@ -207,14 +200,14 @@ func (w *writer) enqueue(op *write) error {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if w.draining {
-		return errUnavailable(errors.New("the store is draining"))
+		return database.Unavailable(errors.New("the store is draining"))
 	}
 	select {
 	case w.queue <- op:
 		w.depth.Add(1)
 		return nil
 	default:
-		return errUnavailable(errors.New("the write queue is full"))
+		return database.Unavailable(errors.New("the write queue is full"))
 	}
 }
 
@@ -265,7 +258,7 @@ func wrapFailure(err error) error {
 	if isRefusal(err) {
 		return err
 	}
-	return errUnavailable(err)
+	return database.Unavailable(err)
 }
 
 // call runs one write and turns a panic in it into an error, so that the

@@ -1,4 +1,4 @@
-package store
+package database
 
 import (
 	"context"
@@ -26,8 +26,8 @@ const poolerAdvice = "use the pooler's session mode (pool_mode = session), or gi
 
 // findPooler finds out whether a pooler in transaction mode is in between, and
 // refuses one through which statements would fail now and then.
-func (p *pgServer) findPooler(ctx context.Context) (err error) {
-	first, err := pgx.ConnectConfig(ctx, p.config.Copy())
+func (p *Server) findPooler(ctx context.Context) (err error) {
+	first, err := pgx.ConnectConfig(ctx, p.Config.Copy())
 	if err != nil {
 		return err
 	}
@@ -41,16 +41,16 @@ func (p *pgServer) findPooler(ctx context.Context) (err error) {
 	if session == first.PgConn().PID() {
 		return nil
 	}
-	second, err := pgx.ConnectConfig(ctx, p.config.Copy())
+	second, err := pgx.ConnectConfig(ctx, p.Config.Copy())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, second.Close(context.WithoutCancel(ctx))) }()
 	for range poolerRounds {
-		if p.transactionPooled, err = changesSession(ctx, first.PgConn(), second.PgConn()); err != nil {
+		if p.TransactionPooled, err = changesSession(ctx, first.PgConn(), second.PgConn()); err != nil {
 			return err
 		}
-		if p.transactionPooled {
+		if p.TransactionPooled {
 			return p.refuseExecMode(ctx, first, second.PgConn())
 		}
 	}
@@ -91,7 +91,7 @@ func beside(ctx context.Context, other *pgconn.PgConn, fn func(context.Context) 
 	ctx, cancel := context.WithTimeout(ctx, poolerTimeout)
 	defer cancel()
 	if _, err := other.Exec(ctx, "BEGIN; SELECT 1").ReadAll(); err != nil {
-		if errors.Is(err, context.DeadlineExceeded) || codeOf(err) == "" {
+		if errors.Is(err, context.DeadlineExceeded) || CodeOf(err) == "" {
 			return err
 		}
 		return fmt.Errorf("the database is behind a pooler that refuses transactions (statement mode?): %w: %s", err, poolerAdvice)
@@ -108,10 +108,10 @@ func beside(ctx context.Context, other *pgconn.PgConn, fn func(context.Context) 
 
 // refuseExecMode refuses a way of sending statements that does not work behind
 // this pooler in transaction mode: what is sent apart may reach two sessions.
-func (p *pgServer) refuseExecMode(ctx context.Context, conn *pgx.Conn, other *pgconn.PgConn) error {
+func (p *Server) refuseExecMode(ctx context.Context, conn *pgx.Conn, other *pgconn.PgConn) error {
 	const behind = "the database is behind a pooler in transaction mode"
 	const choice = "add default_query_exec_mode=exec (or simple_protocol, or cache_describe) to the URL, or "
-	switch p.config.DefaultQueryExecMode {
+	switch p.Config.DefaultQueryExecMode {
 	case pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeCacheDescribe:
 		return nil
 	case pgx.QueryExecModeDescribeExec:
@@ -125,7 +125,7 @@ func (p *pgServer) refuseExecMode(ctx context.Context, conn *pgx.Conn, other *pg
 	err := beside(ctx, other, func(ctx context.Context) error {
 		return conn.PgConn().ExecPrepared(ctx, name, nil, nil, nil).Read().Err
 	})
-	if codeOf(err) != "" {
+	if CodeOf(err) != "" {
 		return fmt.Errorf("%s, which loses prepared statements (%w): %s%s", behind, err, choice, poolerAdvice)
 	}
 	return err

@@ -1,4 +1,4 @@
-package store
+package database
 
 import (
 	"context"
@@ -12,24 +12,24 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// pgServer is a PostgreSQL server, and how it is reached.
-type pgServer struct {
-	config *pgx.ConnConfig
-	// transactionPooled says that a pooler in transaction mode is in between:
+// Server is a PostgreSQL server, and how it is reached.
+type Server struct {
+	Config *pgx.ConnConfig
+	// TransactionPooled says that a pooler in transaction mode is in between:
 	// each transaction may run in another session. So settings are made for one
 	// transaction, never for a session, and locks that belong to a session are
 	// replaced by those of a transaction that stays open.
-	transactionPooled bool
+	TransactionPooled bool
 }
 
 // The settings below are made by SET after the connection is there, not sent
 // with its start: PgBouncer refuses a session whose start names a setting that
 // it does not know.
 
-// pgEverywhere are the settings of every connection: what a role or a database
+// everywhereSettings are the settings of every connection: what a role or a database
 // may have changed and tolem, pgx or goose rely on when they read what the
 // server says, or send it values.
-var pgEverywhere = map[string]string{
+var everywhereSettings = map[string]string{
 	// The warning about a standby that was not waited for must arrive.
 	"client_min_messages": "warning",
 	// How values are printed, where they are sent as text.
@@ -43,8 +43,8 @@ var pgEverywhere = map[string]string{
 	"quote_all_identifiers": "off",
 }
 
-// pgWriting are the settings of the connections that write, beside those.
-var pgWriting = map[string]string{
+// WritingSettings are the settings of the connections that write, beside those.
+var WritingSettings = map[string]string{
 	// The hot statements have one good plan, by their indexes, whatever the
 	// tables' statistics say. Planning them anew costs as much as running them.
 	"plan_cache_mode":  "force_generic_plan",
@@ -57,16 +57,16 @@ var pgWriting = map[string]string{
 	"lock_timeout":                        "10s",
 }
 
-// pgReading are the settings of the connections that read, beside those.
-var pgReading = map[string]string{
+// ReadingSettings are the settings of the connections that read, beside those.
+var ReadingSettings = map[string]string{
 	"default_transaction_read_only": "on",
 	"jit":                           "off",
 }
 
-// pgKeepalives let a server notice within a minute that the machine of a client
+// keepaliveSettings let a server notice within a minute that the machine of a client
 // is gone, and free what that held: its locks, that of the sweeps among them.
 // The URL may say otherwise.
-var pgKeepalives = map[string]string{
+var keepaliveSettings = map[string]string{
 	"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3",
 }
 
@@ -84,18 +84,18 @@ func setSQL(forTransaction bool, groups ...map[string]string) string {
 	return "SELECT " + strings.Join(calls, ", ")
 }
 
-// session is the configuration of connections whose sessions have pgEverywhere
+// Session is the configuration of connections whose sessions have everywhereSettings
 // and more settings. Behind a pooler in transaction mode the session is not
 // ours to set: other clients have it next.
-func (p *pgServer) session(more map[string]string) *pgx.ConnConfig {
-	config := p.config.Copy()
-	if p.transactionPooled {
+func (p *Server) Session(more map[string]string) *pgx.ConnConfig {
+	config := p.Config.Copy()
+	if p.TransactionPooled {
 		config.AfterConnect = refuseStandby
 		return config
 	}
-	keepalives := maps.Clone(pgKeepalives)
+	keepalives := maps.Clone(keepaliveSettings)
 	maps.DeleteFunc(keepalives, func(name, _ string) bool { return config.RuntimeParams[name] != "" })
-	set := setSQL(false, keepalives, pgEverywhere, more)
+	set := setSQL(false, keepalives, everywhereSettings, more)
 	config.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
 		if _, err := conn.Exec(ctx, set).ReadAll(); err != nil {
 			return fmt.Errorf("set up the session: %w", err)
@@ -129,37 +129,37 @@ func refuseStandby(ctx context.Context, conn *pgconn.PgConn) error {
 	return nil
 }
 
-// transactionSettings is the statement that makes settings for the running
+// TransactionSettings is the statement that makes settings for the running
 // transaction where the session does not have them, "" where it has.
-func (p *pgServer) transactionSettings(more map[string]string) string {
-	if !p.transactionPooled {
+func (p *Server) TransactionSettings(more map[string]string) string {
+	if !p.TransactionPooled {
 		return ""
 	}
-	return setSQL(true, pgEverywhere, more)
+	return setSQL(true, everywhereSettings, more)
 }
 
-// begin begins a transaction that has pgEverywhere and more settings, in read
+// Begin begins a transaction that has everywhereSettings and more settings, in read
 // committed, however long it is idle.
-func (p *pgServer) begin(ctx context.Context, conn *pgx.Conn, more map[string]string) error {
+func (p *Server) Begin(ctx context.Context, conn *pgx.Conn, more map[string]string) error {
 	statement := "BEGIN"
-	if set := p.transactionSettings(more); set != "" {
+	if set := p.TransactionSettings(more); set != "" {
 		statement += "; " + set
 	}
 	_, err := conn.PgConn().Exec(ctx, statement).ReadAll()
 	return err
 }
 
-// unlimitedSQL lifts what ends a transaction that is idle or waits, for the
+// UnlimitedSQL lifts what ends a transaction that is idle or waits, for the
 // running one. Older servers do not have all of these settings.
-const unlimitedSQL = `SELECT set_config(name, '0', true) FROM pg_settings
+const UnlimitedSQL = `SELECT set_config(name, '0', true) FROM pg_settings
 	WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout', 'lock_timeout', 'statement_timeout')`
 
-// assertDurable is assertPostgres on a connection that is in no transaction.
-func (p *pgServer) assertDurable(ctx context.Context, conn *pgx.Conn) error {
-	if err := p.begin(ctx, conn, pgWriting); err != nil {
+// AssertDurable is assertPostgres on a connection that is in no transaction.
+func (p *Server) AssertDurable(ctx context.Context, conn *pgx.Conn) error {
+	if err := p.Begin(ctx, conn, WritingSettings); err != nil {
 		return err
 	}
-	if err := assertPostgres(ctx, conn); err != nil {
+	if err := AssertPostgres(ctx, conn); err != nil {
 		return err
 	}
 	_, err := conn.Exec(ctx, "ROLLBACK")

@@ -1,4 +1,4 @@
-package store
+package database
 
 import (
 	"context"
@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"tolem/store/internal/sqlite"
 )
 
 // sqliteMagic begins every SQLite file that holds anything.
@@ -24,9 +26,9 @@ var peculiarTables = []string{"schema_levels", "suspense_items", "message_bodies
 // namedTables is how many tables of another program's an error names.
 const namedTables = 3
 
-// refuseOrphanedWAL refuses a database that is missing or empty while its
+// RefuseOrphanedWAL refuses a database that is missing or empty while its
 // write-ahead log is there: SQLite would delete the log, and with it commits.
-func refuseOrphanedWAL(path string) error {
+func RefuseOrphanedWAL(path string) error {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
@@ -41,10 +43,10 @@ func refuseOrphanedWAL(path string) error {
 	return fmt.Errorf("%[1]s-wal is there, with what was written last, but %[1]s is missing or empty: put the database file back beside it, or move the -wal file away", path)
 }
 
-// refuseForeign refuses a file of another program, before anything of it is
+// RefuseForeign refuses a file of another program, before anything of it is
 // changed: an empty file is fine, and so is one with our tables. A file that it
 // cannot read is left to whoever opens it next, and reports why.
-func refuseForeign(ctx context.Context, path string) error {
+func RefuseForeign(ctx context.Context, path string) error {
 	head := make([]byte, len(sqliteMagic))
 	file, err := os.Open(path)
 	if err != nil {
@@ -74,7 +76,7 @@ func refuseForeign(ctx context.Context, path string) error {
 // connection changes nothing, not even the journal mode.
 func tablesOf(ctx context.Context, path string) (tables []string, ours bool, err error) {
 	source := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: "mode=ro"}
-	pool, err := sql.Open(DriverName, source.String())
+	pool, err := sql.Open(sqlite.DriverName, source.String())
 	if err != nil {
 		return nil, false, err
 	}
