@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -287,28 +286,12 @@ func breakOne(n int64) string {
 	return fmt.Sprintf("%d accounts break one", n)
 }
 
-// writeNew writes a file that becomes visible only when it is complete. It
-// contains personal data, so only its owner may read it.
-func writeNew(path string, write func(io.Writer) error) (err error) {
+// writeNew is writeFile for a file that must not exist.
+func writeNew(path string, write func(io.Writer) error) error {
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("%s exists and is not overwritten", path)
 	}
-	draft, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.draft")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(draft.Name()))
-		}
-	}()
-	if err := write(draft); err != nil {
-		return errors.Join(err, draft.Close())
-	}
-	if err := errors.Join(draft.Sync(), draft.Close()); err != nil {
-		return err
-	}
-	return os.Rename(draft.Name(), path)
+	return writeFile(path, write)
 }
 
 // accountsImportsCommand lists imports.

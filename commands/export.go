@@ -1,19 +1,17 @@
 package commands
 
 import (
-	"bufio"
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"tolem/calendar"
+	"tolem/sheet"
 	"tolem/store"
 	"tolem/topup"
 	"tolem/view"
@@ -22,14 +20,17 @@ import (
 // ledgerExportCommand prints the journal.
 type ledgerExportCommand struct {
 	periodFlags
-	Format string `required:"" enum:"csv,hledger,jsonl" help:"One of ${enum}."`
+	outFlag
+	Format string `required:"" enum:"csv,xlsx,hledger,jsonl" help:"One of ${enum}."`
 }
 
 // Help is shown by --help.
 func (ledgerExportCommand) Help() string {
 	return `Prints the transactions of the period in the order of the feed. Memory does not grow with the journal.
 
-csv: a header, then one line a posting; a debit is positive, a credit negative. Add up the column amount: it is in minor units (tiyn: 100000 is 1000.00 tenge), a whole number that every spreadsheet reads as one. amount_major is the same in major units, for reading: a spreadsheet in Russian or Kazakh takes its decimal point for text, or for a date (12.05). date is the day of the time that --by names, in the configured timezone. A text that a spreadsheet would take for a formula (it begins with =, +, -, @, a tab or a line break) has an apostrophe before it.
+csv: for programs. A header, then one line a posting; a debit is positive, a credit negative. Add up the column amount: it is in minor units (tiyn: 100000 is 1000.00 tenge). amount_major is the same in major units. date is the day of the time that --by names, in the configured timezone. A text that a spreadsheet would take for a formula (it begins with =, +, -, @, a tab or a line break) has an apostrophe before it.
+
+xlsx: the same for a spreadsheet: ids are text, amounts are numbers in major units, times are dates in the configured timezone. A spreadsheet in Russian or Kazakh misreads the CSV: it takes a decimal point for text or for a date (12.05), and rounds ids of more than 15 digits.
 
 hledger: a journal that "hledger check --strict" accepts, with accounts, their types and commodities declared, so that balancesheet and incomestatement work. Days are those of the configured timezone.
 
@@ -38,46 +39,52 @@ jsonl: one transaction a line, as in the feed of the admin API. It is the exact 
 Example:
 
   tolem ledger export --format hledger --from 2026-11-01 --to 2026-11-30 > november.journal
-  hledger -f november.journal balancesheet`
-}
-
-// exporter writes the journal in one format.
-type exporter interface {
-	// transaction writes one transaction. It is called in the order of the
-	// feed.
-	transaction(topup.Transaction) error
-	// end writes what follows the last transaction.
-	end(context.Context) error
+  hledger -f november.journal balancesheet
+  tolem ledger export --format xlsx --from 2026-11-01 --to 2026-11-30 --out november.xlsx`
 }
 
 // Run exports.
 func (c *ledgerExportCommand) Run(ctx context.Context, p *program) error {
 	var period store.Period
 	return p.withBooks(ctx, func(b books) error {
-		out := bufio.NewWriterSize(p.stdio.Out, 64<<10)
-		e, err := c.exporter(out, b, period.By)
+		return c.output(p, c.Format == "xlsx", func(p *program) error {
+			if err := c.export(ctx, p.stdio.Out, b, period); err != nil {
+				return fmt.Errorf("export the journal: %w", err)
+			}
+			return nil
+		})
+	}, c.into(&period))
+}
+
+func (c *ledgerExportCommand) export(ctx context.Context, out io.Writer, b books, period store.Period) error {
+	days := accountingDays{by: period.By, zone: b.cfg.Location()}
+	switch c.Format {
+	case "csv", "xlsx":
+		return journalTable(days.zone).Write(out, sheet.Format(c.Format), func(add func(posting) error) error {
+			return b.Journal(ctx, period, func(t topup.Transaction) error { return eachPosting(t, days.day(t), add) })
+		})
+	case "hledger":
+		e, err := newHledgerExporter(out, b, days)
 		if err != nil {
 			return err
 		}
 		if err := b.Journal(ctx, period, e.transaction); err != nil {
-			return fmt.Errorf("export the journal: %w", err)
+			return err
 		}
-		if err := e.end(ctx); err != nil {
-			return fmt.Errorf("export the journal: %w", err)
-		}
-		return out.Flush()
-	}, c.into(&period))
+		return e.end(ctx)
+	}
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	return b.Journal(ctx, period, func(t topup.Transaction) error { return encoder.Encode(view.TransactionOf(t)) })
 }
 
-func (c *ledgerExportCommand) exporter(out io.Writer, b books, by store.TimeAxis) (exporter, error) {
-	days := accountingDays{by: by, zone: b.cfg.Location()}
-	switch c.Format {
-	case "csv":
-		return newCSVExporter(out, days)
-	case "hledger":
-		return newHledgerExporter(out, b, days)
+func eachPosting(t topup.Transaction, day calendar.Day, add func(posting) error) error {
+	for _, p := range t.Postings {
+		if err := add(posting{t, day, p}); err != nil {
+			return err
+		}
 	}
-	return newJSONLExporter(out), nil
+	return nil
 }
 
 // accountingDays are the days on which transactions count.
@@ -87,71 +94,12 @@ type accountingDays struct {
 }
 
 // day is the day on which a transaction counts.
-func (c accountingDays) day(t topup.Transaction) string {
+func (c accountingDays) day(t topup.Transaction) calendar.Day {
 	at := t.EffectiveAt
 	if c.by == store.ByRecorded {
 		at = t.RecordedAt
 	}
-	return calendar.DayOf(at, c.zone).String()
-}
-
-// jsonlExporter writes what the feed would.
-type jsonlExporter struct{ encoder *json.Encoder }
-
-func newJSONLExporter(out io.Writer) *jsonlExporter {
-	encoder := json.NewEncoder(out)
-	encoder.SetEscapeHTML(false)
-	return &jsonlExporter{encoder}
-}
-
-func (e *jsonlExporter) transaction(t topup.Transaction) error {
-	return e.encoder.Encode(view.TransactionOf(t))
-}
-
-func (e *jsonlExporter) end(context.Context) error { return nil }
-
-// csvExporter writes one line a posting.
-type csvExporter struct {
-	writer *csv.Writer
-	days   accountingDays
-}
-
-var csvHeading = []string{
-	"seq", "date", "transaction_id", "kind", "payment_id", "effective_at", "recorded_at", "account", "amount", "currency", "amount_major",
-	"actor", "reason", "reverses", "resolves",
-}
-
-func newCSVExporter(out io.Writer, days accountingDays) (*csvExporter, error) {
-	e := &csvExporter{csv.NewWriter(out), days}
-	return e, e.writer.Write(csvHeading)
-}
-
-func (e *csvExporter) transaction(t topup.Transaction) error {
-	for _, posting := range t.Postings {
-		err := e.writer.Write([]string{
-			strconv.FormatInt(t.Seq, 10), e.days.day(t), cell(t.ID), cell(string(t.Kind)), cell(t.PaymentID),
-			t.EffectiveAt.UTC().Format(time.RFC3339Nano), t.RecordedAt.UTC().Format(time.RFC3339Nano),
-			cell(posting.Account), strconv.FormatInt(posting.Amount, 10), posting.Currency, major(posting.Amount, posting.Currency),
-			cell(t.Actor), cell(t.Reason), cell(t.Reverses), cell(t.Resolves),
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (e *csvExporter) end(context.Context) error {
-	e.writer.Flush()
-	return e.writer.Error()
-}
-
-// cell disarms a text that a spreadsheet program would execute.
-func cell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])) {
-		return "'" + text
-	}
-	return text
+	return calendar.DayOf(at, c.zone)
 }
 
 // hledgerExporter writes a journal for hledger. Ids may be any visible

@@ -30,7 +30,7 @@ type paymentsCommands struct {
 // paymentsListCommand lists payments.
 type paymentsListCommand struct {
 	span
-	jsonFlag
+	formatFlags
 	Status      condition       `placeholder:"S" help:"One of pending, succeeded, declined, expired, review."`
 	Flag        condition       `placeholder:"F" help:"Payments with this flag, such as amount_differs."`
 	Customer    condition       `placeholder:"C" help:"Payments of this customer."`
@@ -51,7 +51,8 @@ Example:
   tolem payments list --status review
   tolem payments list --customer 7123456789 --from 2026-11-01 --to 2026-11-01
   tolem payments list --q "1234_ABC / 01" --amount 5000.00
-  tolem payments list --pending-over 2h --json`
+  tolem payments list --pending-over 2h --json
+  tolem payments list --from 2026-11-01 --to 2026-11-30 --format xlsx --out november.xlsx`
 }
 
 // Run lists.
@@ -65,31 +66,47 @@ func (c *paymentsListCommand) Run(ctx context.Context, p *program) error {
 		if days := c.amountDays(&filter, b.cfg.Location()); days != "" {
 			p.warn(days)
 		}
-		l := p.list(c.JSON, "PAYMENT", "STATUS", "FLAGS", "AMOUNT", "CUSTOMER", "CONTRACT", "ISSUED")
-		for {
-			filter.Limit = paymentPage
-			if c.Limit > 0 {
-				filter.Limit = min(paymentPage, c.Limit-l.n)
-			}
-			payments, next, err := b.Payments(ctx, filter)
+		found := func(yield func(*topup.Payment) error) error { return c.each(ctx, p, b, filter, yield) }
+		return printRecords(p, c.formatFlags, paymentTable(b.cfg.Location()), found, func(p *program, asJSON bool) error {
+			l := p.list(asJSON, "PAYMENT", "STATUS", "FLAGS", "AMOUNT", "CUSTOMER", "CONTRACT", "ISSUED")
+			err := found(func(payment *topup.Payment) error {
+				return l.add(view.PaymentOf(payment), paymentCells(b, payment)...)
+			})
 			if err != nil {
-				return refusedFilter(err)
+				return err
 			}
-			for _, payment := range payments {
-				if err := l.add(view.PaymentOf(payment), paymentCells(b, payment)...); err != nil {
-					return err
-				}
-			}
-			if next == "" {
-				return l.end()
-			}
-			if l.n == c.Limit {
-				p.warn(fmt.Sprintf("there are more than these %d payments: narrow the search, or leave --limit out", c.Limit))
-				return l.end()
-			}
-			filter.Cursor = next
-		}
+			return l.end()
+		})
 	}, check)
+}
+
+// each passes the payments of the filter to yield, page by page, at most --limit
+// of them.
+func (c *paymentsListCommand) each(ctx context.Context, p *program, b books, filter store.PaymentFilter, yield func(*topup.Payment) error) error {
+	for n := 0; ; {
+		filter.Limit = paymentPage
+		if c.Limit > 0 {
+			filter.Limit = min(paymentPage, c.Limit-n)
+		}
+		payments, next, err := b.Payments(ctx, filter)
+		if err != nil {
+			return refusedFilter(err)
+		}
+		for _, payment := range payments {
+			if err := yield(payment); err != nil {
+				return err
+			}
+		}
+		n += len(payments)
+		if next == "" {
+			return nil
+		}
+		if n == c.Limit {
+			p.warn(fmt.Sprintf("there are more than these %d payments: narrow the search, or leave --limit out", c.Limit))
+			return nil
+		}
+		filter.Cursor = next
+	}
 }
 
 // amountDays is how far back payments are searched by their amount alone:

@@ -162,3 +162,13 @@ func (v Value) csvText() string {
 	}
 	return ""
 }
+
+// TextColumn is a column of texts.
+func TextColumn[R any](heading string, width float64, of func(R) string) Column[R] {
+	return Column[R]{Heading: heading, Width: width, Of: func(r R) Value { return Text(of(r)) }}
+}
+
+// TimeColumn is a column of instants.
+func TimeColumn[R any](heading string, of func(R) time.Time) Column[R] {
+	return Column[R]{Heading: heading, Of: func(r R) Value { return Time(of(r)) }}
+}

@@ -1,0 +1,165 @@
+package commands
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"tolem/calendar"
+	"tolem/sheet"
+	"tolem/topup"
+)
+
+// outFlag is shared by the commands that can write a file.
+type outFlag struct {
+	Out condition `placeholder:"FILE" help:"Write into this file instead of standard output. It appears when it is complete, and replaces an older one of that name."`
+}
+
+// output runs a command whose output goes into the file that --out names, or to
+// standard output. What is binary is not written to a terminal.
+func (o outFlag) output(p *program, binary bool, work func(*program) error) error {
+	if o.Out != "" {
+		return writeFile(string(o.Out), func(file io.Writer) error { return p.printingTo(file, work) })
+	}
+	if binary && isTerminal(p.stdio.Out) {
+		return wrongUsage("this format is not for a terminal: give --out FILE, or redirect standard output into a file")
+	}
+	return p.printingTo(p.stdio.Out, work)
+}
+
+// printingTo runs a command that prints to out, in large pieces.
+func (p *program) printingTo(out io.Writer, work func(*program) error) error {
+	buffer := bufio.NewWriterSize(out, 64<<10)
+	other := *p
+	other.stdio.Out = buffer
+	if err := work(&other); err != nil {
+		// What was printed before the error is shown, as without a buffer.
+		return errors.Join(err, buffer.Flush())
+	}
+	return buffer.Flush()
+}
+
+// writeFile writes a file that becomes visible only when it is complete, and then
+// replaces one of that name. It may contain personal data, so only its owner may
+// read it.
+func writeFile(path string, write func(io.Writer) error) (err error) {
+	draft, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.draft")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(draft.Name()))
+		}
+	}()
+	if err := write(draft); err != nil {
+		return errors.Join(err, draft.Close())
+	}
+	if err := errors.Join(draft.Sync(), draft.Close()); err != nil {
+		return err
+	}
+	return os.Rename(draft.Name(), path)
+}
+
+// formatFlags are shared by the commands that print a table of records in the
+// form that is asked for.
+type formatFlags struct {
+	outFlag
+	Format string `enum:"table,csv,xlsx,json" default:"table" help:"One of ${enum}. table is for people at a terminal, xlsx for a spreadsheet, csv and json for programs."`
+	JSON   bool   `name:"json" help:"The same as --format json: one array, whose members are those of the admin API."`
+}
+
+// AfterApply is called by kong once the flags are read.
+func (f *formatFlags) AfterApply() error {
+	if !f.JSON {
+		return nil
+	}
+	if f.Format != "table" && f.Format != "json" {
+		return errors.New("--json and --format " + f.Format + " exclude each other")
+	}
+	f.Format = "json"
+	return nil
+}
+
+// records is how a command passes the records that it has found, one by one.
+type records[R any] func(yield func(R) error) error
+
+// printRecords prints records: as a table of the file format that is asked for, or with
+// show, which prints them for people or as JSON.
+func printRecords[R any](p *program, f formatFlags, table sheet.Table[R], found records[R], show func(p *program, asJSON bool) error) error {
+	switch f.Format {
+	case "csv", "xlsx":
+		return f.output(p, f.Format == "xlsx", func(p *program) error {
+			return table.Write(p.stdio.Out, sheet.Format(f.Format), found)
+		})
+	}
+	return f.output(p, false, func(p *program) error { return show(p, f.Format == "json") })
+}
+
+// posting is a line of the journal as a table has it.
+type posting struct {
+	of  topup.Transaction
+	day calendar.Day // on which it counts
+	topup.Posting
+}
+
+// journalTable are the postings of the journal.
+func journalTable(zone *time.Location) sheet.Table[posting] {
+	return sheet.Table[posting]{Name: "journal", Zone: zone, Columns: []sheet.Column[posting]{
+		{Heading: "seq", Width: 12, Of: func(p posting) sheet.Value { return sheet.Count(p.of.Seq) }},
+		{Heading: "date", Width: 12, Of: func(p posting) sheet.Value { return sheet.Day(p.day) }},
+		sheet.TextColumn("transaction_id", 30, func(p posting) string { return p.of.ID }),
+		sheet.TextColumn("kind", 14, func(p posting) string { return string(p.of.Kind) }),
+		sheet.TextColumn("payment_id", 30, func(p posting) string { return p.of.PaymentID }),
+		sheet.TimeColumn("effective_at", func(p posting) time.Time { return p.of.EffectiveAt }),
+		sheet.TimeColumn("recorded_at", func(p posting) time.Time { return p.of.RecordedAt }),
+		sheet.TextColumn("account", 36, func(p posting) string { return p.Account }),
+		{Heading: "amount", Width: 16, Of: func(p posting) sheet.Value { return sheet.Amount(p.Amount, p.Currency) }},
+		sheet.TextColumn("currency", 9, func(p posting) string { return p.Currency }),
+		{Heading: "amount_major", CSVOnly: true, Of: func(p posting) sheet.Value { return sheet.Major(p.Amount, p.Currency) }},
+		sheet.TextColumn("actor", 14, func(p posting) string { return p.of.Actor }),
+		sheet.TextColumn("reason", 40, func(p posting) string { return p.of.Reason }),
+		sheet.TextColumn("reverses", 30, func(p posting) string { return p.of.Reverses }),
+		sheet.TextColumn("resolves", 30, func(p posting) string { return p.of.Resolves }),
+	}}
+}
+
+// paymentTable are payments.
+func paymentTable(zone *time.Location) sheet.Table[*topup.Payment] {
+	type payment = *topup.Payment
+	credited := func(of func(topup.Credited) sheet.Value) func(payment) sheet.Value {
+		return func(p payment) sheet.Value {
+			if p.Credited == nil {
+				return sheet.Value{}
+			}
+			return of(*p.Credited)
+		}
+	}
+	return sheet.Table[payment]{Name: "payments", Zone: zone, Columns: []sheet.Column[payment]{
+		sheet.TextColumn("payment_id", 30, func(p payment) string { return p.ID }),
+		sheet.TimeColumn("created_at", func(p payment) time.Time { return p.CreatedAt }),
+		sheet.TextColumn("status", 11, func(p payment) string { return string(p.Status) }),
+		sheet.TextColumn("flags", 16, func(p payment) string { return strings.Join(p.Flags.Names(), " ") }),
+		sheet.TextColumn("customer_id", 18, func(p payment) string { return p.CustomerID }),
+		sheet.TextColumn("entity_id", 14, func(p payment) string { return p.ContractID }),
+		sheet.TextColumn("entity_number", 30, func(p payment) string { return p.ContractNumber }),
+		{Heading: "amount", Width: 16, Of: func(p payment) sheet.Value { return sheet.Amount(p.Money.Amount, p.Money.Currency) }},
+		sheet.TextColumn("currency", 9, func(p payment) string { return p.Money.Currency }),
+		{Heading: "amount_major", CSVOnly: true, Of: func(p payment) sheet.Value { return sheet.Major(p.Money.Amount, p.Money.Currency) }},
+		{Heading: "credited", Width: 16, Of: credited(func(c topup.Credited) sheet.Value { return sheet.Amount(c.Money.Amount, c.Money.Currency) })},
+		{Heading: "credited_currency", Width: 9, Of: credited(func(c topup.Credited) sheet.Value { return sheet.Text(c.Money.Currency) })},
+		{Heading: "credited_at", Of: credited(func(c topup.Credited) sheet.Value { return sheet.Time(c.At) })},
+		sheet.TextColumn("provider", 10, func(p payment) string { return p.Provider }),
+		sheet.TextColumn("project_id", 12, func(p payment) string { return p.Project }),
+		sheet.TextColumn("payment_method", 18, func(p payment) string { return p.Method }),
+		sheet.TextColumn("operation_id", 22, func(p payment) string { return p.OperationID }),
+		sheet.TextColumn("provider_payment_id", 22, func(p payment) string { return p.ProviderPaymentID }),
+		sheet.TextColumn("provider_reference", 22, func(p payment) string { return p.ProviderReference }),
+		sheet.TextColumn("provider_status", 16, func(p payment) string { return p.ProviderStatus }),
+		sheet.TimeColumn("provider_time", func(p payment) time.Time { return p.ProviderTime }),
+	}}
+}
