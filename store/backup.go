@@ -18,6 +18,7 @@ import (
 
 	"tolem/store/internal/database"
 	"tolem/store/internal/sqlite"
+	"tolem/store/migrations"
 	"tolem/topup"
 )
 
@@ -91,7 +92,7 @@ func openSource(ctx context.Context, o Options) (src source, closeSource func() 
 			return src, nil, err
 		}
 	}
-	if src.level, err = schemaLevel(ctx, pool, src.dialect); err != nil {
+	if src.level, err = migrations.SchemaLevel(ctx, pool, src.dialect); err != nil {
 		return src, nil, errors.Join(database.ExplainConnect(err), pool.Close())
 	}
 	return src, pool.Close, nil
@@ -201,7 +202,7 @@ func upgradeCopy(ctx context.Context, from, to string) (err error) {
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	pool.SetMaxOpenConns(1)
-	return bringUp(ctx, pool, &database.SQLite, false, nil)
+	return migrations.BringUp(ctx, pool, &database.SQLite, false, nil)
 }
 
 func errBackupExists(file string) error {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"tolem/store/internal/database"
+	"tolem/store/migrations"
 
 	"gorm.io/gorm"
 )
@@ -33,7 +34,7 @@ func (s source) copyPostgresInto(ctx context.Context, file string) (err error) {
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	pool.SetMaxOpenConns(1)
-	if err := bringUpTo(ctx, pool, &database.SQLite, min(s.level, ProgramLevel), nil); err != nil {
+	if err := migrations.BringUpTo(ctx, pool, &database.SQLite, min(s.level, ProgramLevel), nil); err != nil {
 		return fmt.Errorf("make the copy's tables: %w", err)
 	}
 	tx, err := pool.BeginTx(ctx, nil)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"tolem/store/internal/database"
+	"tolem/store/migrations"
 	"unicode"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -508,7 +509,7 @@ func expectedSchema(ctx context.Context) (guards []guard, tables []string, err e
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	pool.SetMaxOpenConns(1) // another connection would have another memory
-	if err := bringUp(ctx, pool, &database.SQLite, false, nil); err != nil {
+	if err := migrations.BringUp(ctx, pool, &database.SQLite, false, nil); err != nil {
 		return nil, nil, err
 	}
 	rows, err := pool.QueryContext(ctx, `SELECT type, name, coalesce(sql, '') FROM sqlite_master

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"strings"
 	"tolem/store/internal/database"
+	"tolem/store/migrations"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -91,12 +92,12 @@ func checkPostgresSchema(ctx context.Context, server *database.Server) (problems
 
 // runTemporarily runs the migrations of PostgreSQL in this transaction.
 func runTemporarily(ctx context.Context, conn *pgx.Conn) error {
-	files, err := fs.Glob(migrations, "migrations/postgres/*.sql")
+	files, err := fs.Glob(migrations.Files, "postgres/*.sql")
 	if err != nil {
 		return err
 	}
 	for _, file := range files { // in their order
-		text, err := fs.ReadFile(migrations, file)
+		text, err := fs.ReadFile(migrations.Files, file)
 		if err != nil {
 			return err
 		}

@@ -26,11 +26,22 @@ import (
 
 	"tolem/store/internal/database"
 	"tolem/store/internal/sqlite"
+	"tolem/store/migrations"
 	"tolem/topup"
 )
 
 // ErrLocked says that another server already serves this database.
 var ErrLocked = database.ErrLocked
+
+// ProgramLevel is the newest migration that this program was built with.
+const ProgramLevel = migrations.ProgramLevel
+
+// Migration is one step of a schema to the next, which was carried out.
+type Migration = migrations.Migration
+
+// ExplainDamage adds what to do to an error that says that a SQLite file is damaged,
+// and leaves all others as they are.
+func ExplainDamage(err error) error { return database.ExplainDamage(err) }
 
 // Options are what a store needs from outside.
 type Options struct {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tolem/store/internal/database"
+	"tolem/store/migrations"
 )
 
 const (
@@ -22,7 +23,7 @@ func (s *Store) openPostgres(ctx context.Context, o Options) error {
 	if s.postgres, s.dialect, err = database.FindServer(ctx, o.Postgres); err != nil {
 		return err
 	}
-	if err := migratePostgres(ctx, s.postgres, o.Existing, o.OnMigrate); err != nil {
+	if err := migrations.Postgres(ctx, s.postgres, o.Existing, o.OnMigrate); err != nil {
 		return errMigrate(o.Existing, err)
 	}
 	s.readPool, s.read, err = database.OpenPostgresPool(s.postgres.Session(database.ReadingSettings), pgReaders)

@@ -9,6 +9,7 @@ import (
 
 	"tolem/store/internal/database"
 	"tolem/store/internal/sqlite"
+	"tolem/store/migrations"
 )
 
 // DriverName is the database/sql driver behind GORM's SQLite dialector.
@@ -72,7 +73,7 @@ func (s *Store) openSQLite(ctx context.Context, o Options) (err error) {
 	}); err != nil {
 		return err
 	}
-	if err = migrate(ctx, s.path, o.Existing, o.OnMigrate); err != nil {
+	if err = migrations.SQLite(ctx, s.path, o.Existing, o.OnMigrate); err != nil {
 		return errMigrate(o.Existing, err)
 	}
 	hotReaders := max(4, runtime.NumCPU())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -99,4 +100,19 @@ func OpenPool(f *sqlite.Files, n int, c sqlite.Connection) (*sql.DB, *gorm.DB, e
 		return nil, nil, errors.Join(fmt.Errorf("open %s: %w", f.Path(), err), pool.Close())
 	}
 	return pool, orm, nil
+}
+
+// ExplainDamage adds what to do to an error that says that a SQLite file is damaged,
+// and leaves all others as they are. No command can mend one.
+func ExplainDamage(err error) error {
+	if err == nil {
+		return nil
+	}
+	// The drivers' errors have no type in common.
+	for _, said := range []string{"file is not a database", "database disk image is malformed", "malformed database schema"} {
+		if strings.Contains(err.Error(), said) {
+			return fmt.Errorf("the database file is damaged: stop the server, keep the file and its -wal aside, and restore a backup (docs/operations.md, Backup and restore): %w", err)
+		}
+	}
+	return err
 }

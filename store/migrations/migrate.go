@@ -1,4 +1,6 @@
-package store
+// Package migrations has the schema of the store as the steps that make it, for SQLite and for
+// PostgreSQL, and carries them out.
+package migrations
 
 import (
 	"context"
@@ -9,9 +11,9 @@ import (
 	"io/fs"
 	"math"
 	"path/filepath"
-	"strings"
 	"time"
 	"tolem/store/internal/database"
+	"tolem/store/internal/sqlite"
 
 	"github.com/gofrs/flock"
 	"github.com/jackc/pgx/v5"
@@ -19,8 +21,10 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-//go:embed migrations/*/*.sql
-var migrations embed.FS
+// Files are the migrations of both databases, in folders sqlite and postgres.
+//
+//go:embed */*.sql
+var Files embed.FS
 
 // ProgramLevel is the newest migration that this program was built with. A
 // migration names the lowest level that can live with it (table
@@ -29,27 +33,27 @@ var migrations embed.FS
 // alone locks nobody out.
 const ProgramLevel = 10
 
-// migrate brings the database to this program's schema, or, where it must exist
+// SQLite brings the database to this program's schema, or, where it must exist
 // already, refuses one that is behind. Migrations only go forward; two
 // processes that start at once take turns.
-func migrate(ctx context.Context, path string, existing bool, report func(Migration)) (err error) {
+func SQLite(ctx context.Context, path string, existing bool, report func(Migration)) (err error) {
 	lock := flock.New(path + ".migrate.lock")
 	if err := lock.Lock(); err != nil {
 		return fmt.Errorf("lock: %w", err)
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
 
-	pool, err := sql.Open(DriverName, DSN(path))
+	pool, err := sql.Open(sqlite.DriverName, database.Ordinary.DSN(path))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	pool.SetMaxOpenConns(1)
-	return bringUp(ctx, pool, &database.SQLite, existing, report)
+	return BringUp(ctx, pool, &database.SQLite, existing, report)
 }
 
-// migratePostgres is migrate for PostgreSQL.
-func migratePostgres(ctx context.Context, server *database.Server, existing bool, report func(Migration)) (err error) {
+// Postgres is [SQLite] for PostgreSQL.
+func Postgres(ctx context.Context, server *database.Server, existing bool, report func(Migration)) (err error) {
 	turn, err := pgx.ConnectConfig(ctx, server.Session(nil))
 	if err != nil {
 		return fmt.Errorf("connect: %w", database.ExplainConnect(err))
@@ -67,7 +71,7 @@ func migratePostgres(ctx context.Context, server *database.Server, existing bool
 	// else behind the migration: better to give up.
 	pool := stdlib.OpenDB(*server.Session(map[string]string{"lock_timeout": "5s"}))
 	defer func() { err = errors.Join(err, pool.Close()) }()
-	if err := bringUp(ctx, pool, &database.Postgres, existing, report); err != nil {
+	if err := BringUp(ctx, pool, &database.Postgres, existing, report); err != nil {
 		return err
 	}
 	// Also for who migrates nothing: an operator may be the first to write to a
@@ -130,21 +134,21 @@ type Migration struct {
 	Took     time.Duration
 }
 
-// bringUp brings the database to this program's schema, or refuses one that is
+// BringUp brings the database to this program's schema, or refuses one that is
 // behind or too far ahead. report, if not nil, is called with every migration.
-func bringUp(ctx context.Context, pool *sql.DB, d *database.Dialect, existing bool, report func(Migration)) error {
+func BringUp(ctx context.Context, pool *sql.DB, d *database.Dialect, existing bool, report func(Migration)) error {
 	if err := refuseNewer(ctx, pool, d); err != nil {
 		return err
 	}
 	if existing {
 		return refuseOlder(ctx, pool, d)
 	}
-	return bringUpTo(ctx, pool, d, math.MaxInt64, report)
+	return BringUpTo(ctx, pool, d, math.MaxInt64, report)
 }
 
-// bringUpTo carries out the migrations up to a level.
-func bringUpTo(ctx context.Context, pool *sql.DB, d *database.Dialect, level int64, report func(Migration)) error {
-	files, err := fs.Sub(migrations, "migrations/"+d.Name)
+// BringUpTo carries out the migrations up to a level.
+func BringUpTo(ctx context.Context, pool *sql.DB, d *database.Dialect, level int64, report func(Migration)) error {
+	files, err := fs.Sub(Files, d.Name)
 	if err != nil {
 		return err
 	}
@@ -173,9 +177,9 @@ func bringUpTo(ctx context.Context, pool *sql.DB, d *database.Dialect, level int
 	return err
 }
 
-// schemaLevel is the newest migration in a database, which is only read. The error
+// SchemaLevel is the newest migration in a database, which is only read. The error
 // is the dialect's errNoTables when it has none.
-func schemaLevel(ctx context.Context, pool *sql.DB, d *database.Dialect) (level int64, err error) {
+func SchemaLevel(ctx context.Context, pool *sql.DB, d *database.Dialect) (level int64, err error) {
 	if err := refuseNewer(ctx, pool, d); err != nil {
 		return 0, err
 	}
@@ -195,25 +199,10 @@ func schemaLevel(ctx context.Context, pool *sql.DB, d *database.Dialect) (level 
 	return level, nil
 }
 
-// ExplainDamage adds what to do to an error that says that a SQLite file is damaged,
-// and leaves all others as they are. No command can mend one.
-func ExplainDamage(err error) error {
-	if err == nil {
-		return nil
-	}
-	// The drivers' errors have no type in common.
-	for _, said := range []string{"file is not a database", "database disk image is malformed", "malformed database schema"} {
-		if strings.Contains(err.Error(), said) {
-			return fmt.Errorf("the database file is damaged: stop the server, keep the file and its -wal aside, and restore a backup (docs/operations.md, Backup and restore): %w", err)
-		}
-	}
-	return err
-}
-
 // refuseOlder stops a command that would have to migrate first, perhaps under a
 // server of the older version.
 func refuseOlder(ctx context.Context, pool *sql.DB, d *database.Dialect) error {
-	level, err := schemaLevel(ctx, pool, d)
+	level, err := SchemaLevel(ctx, pool, d)
 	if err != nil {
 		return err
 	}
