@@ -16,15 +16,12 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
+	"tolem/store/internal/check"
 	"tolem/store/internal/database"
 	"tolem/store/internal/sqlite"
 	"tolem/store/migrations"
 	"tolem/topup"
 )
-
-// copiedFromKey is where meta of a copy keeps which database it was copied from,
-// if that was not SQLite.
-const copiedFromKey = "copied_from"
 
 // BackupReport is what a copy holds.
 type BackupReport struct {
@@ -257,7 +254,7 @@ func checkFile(ctx context.Context, file string) (err error) {
 }
 
 func checkIntegrity(db *gorm.DB) error {
-	damage, err := lines(db, `SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'`)
+	damage, err := check.Lines(db, `SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'`)
 	if err == nil && len(damage) > 0 {
 		err = fmt.Errorf("the copy is damaged: %s", damage[0])
 	}
@@ -275,7 +272,7 @@ func verifyCopy(ctx context.Context, file string) (report BackupReport, err erro
 		if err := checkIntegrity(db); err != nil {
 			return err
 		}
-		if report.Check, err = checkBook(ctx, &database.SQLite, db); err != nil {
+		if report.Check, err = check.Book(ctx, &database.SQLite, db); err != nil {
 			return err
 		}
 		if n := len(report.Check.Problems); n > 0 {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"tolem/store/internal/check"
 	"tolem/store/internal/database"
 	"tolem/store/migrations"
 
@@ -74,7 +75,7 @@ func copyTables(ctx context.Context, from *gorm.DB, into *sql.Tx) error {
 			return fmt.Errorf("%s: %w", statement, err)
 		}
 	}
-	_, err = into.ExecContext(ctx, `INSERT INTO meta (key, value) VALUES (?, ?)`, copiedFromKey, "postgres")
+	_, err = into.ExecContext(ctx, `INSERT INTO meta (key, value) VALUES (?, ?)`, check.CopiedFromKey, "postgres")
 	return err
 }
 

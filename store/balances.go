@@ -11,6 +11,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"tolem/store/migrations"
 	"tolem/topup"
 )
 
@@ -128,7 +129,7 @@ func scanBalances(rows *sql.Rows) (list []Balance, err error) {
 }
 
 // debitsAndCreditsSQL sums entries e by their side.
-const debitsAndCreditsSQL = `sum(CASE WHEN e.amount > 0 THEN e.amount ELSE 0 END) AS debits, sum(CASE WHEN e.amount < 0 THEN -e.amount ELSE 0 END) AS credits`
+const debitsAndCreditsSQL = migrations.DebitsAndCreditsSQL
 
 const balancesBetweenSQL = `SELECT a.name, a.currency, s.debits, s.credits FROM (
 	SELECT e.account_id, ` + debitsAndCreditsSQL + `

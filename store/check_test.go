@@ -663,10 +663,3 @@ func TestACheckThatIsCancelledGivesItsConnectionBackInOrder(t *testing.T) {
 		_ = conn.Close()
 	}
 }
-
-func TestCheckSpeaksTheDomainsWords(t *testing.T) {
-	unknown, unused := store.UnknownWords()
-	if len(unknown) > 0 || len(unused) > 0 {
-		t.Errorf("not the domain's words: %q; words without a use: %q", unknown, unused)
-	}
-}

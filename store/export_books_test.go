@@ -3,8 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
+	"tolem/store/internal/check"
 
 	"gorm.io/gorm"
 )
@@ -101,8 +100,8 @@ func (s *Store) explain(ctx context.Context, query string, args ...any) (plan []
 
 // Rules are the sentences that a check verifies.
 func Rules() (holds []string) {
-	for _, r := range rules {
-		holds = append(holds, r.holds)
+	for _, r := range check.Everywhere {
+		holds = append(holds, r.Holds)
 	}
 	return holds
 }
@@ -117,16 +116,7 @@ func PrefixEnd(prefix string) string { return prefixEnd(prefix) }
 const ExpireBatch = expireBatch
 
 // TriggerNames are the triggers of the schema.
-func TriggerNames(ctx context.Context) (names []string, err error) {
-	guards, _, err := expectedSchema(ctx)
-	for _, g := range guards {
-		if g.kind == "trigger" {
-			names = append(names, g.name)
-		}
-	}
-	slices.SortFunc(names, strings.Compare)
-	return names, err
-}
+func TriggerNames(ctx context.Context) ([]string, error) { return check.Triggers(ctx) }
 
 // SetPragma changes a setting of the writer's connection, while it rests.
 func (s *Store) SetPragma(ctx context.Context, pragma string) error {

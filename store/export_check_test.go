@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"tolem/store/internal/check"
 	"tolem/store/internal/database"
 
 	"gorm.io/gorm"
@@ -32,7 +33,7 @@ func (s *Store) ProblemsAfter(ctx context.Context, damage ...string) (problems [
 			return nil, fmt.Errorf("%s: %w", query, err)
 		}
 	}
-	report, err := checkBook(ctx, &database.Postgres, db)
+	report, err := check.Book(ctx, &database.Postgres, db)
 	return report.Problems, err
 }
 
@@ -40,14 +41,14 @@ func (s *Store) ProblemsAfter(ctx context.Context, damage ...string) (problems [
 // takes longer than all of them on a small book.
 func (s *Store) BrokenRules(ctx context.Context) (problems []string, err error) {
 	err = database.Snapshot(ctx, s.dialect, s.read, func(db *gorm.DB) error {
-		applying, err := rulesFor(s.dialect, db)
+		applying, err := check.RulesFor(s.dialect, db)
 		if err != nil {
 			return err
 		}
 		for _, r := range applying {
-			found, err := r.check(db)
+			found, err := r.Problems(db)
 			if err != nil {
-				return fmt.Errorf("%s: %w", r.holds, err)
+				return fmt.Errorf("%s: %w", r.Holds, err)
 			}
 			problems = append(problems, found...)
 		}
@@ -58,8 +59,8 @@ func (s *Store) BrokenRules(ctx context.Context) (problems []string, err error) 
 
 // RulesEverywhere are the sentences that a check verifies on both databases.
 func RulesEverywhere() (holds []string) {
-	for _, r := range rules {
-		holds = append(holds, r.holds)
+	for _, r := range check.Everywhere {
+		holds = append(holds, r.Holds)
 	}
 	return holds
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/gofrs/flock"
 	"gorm.io/gorm"
 
+	"tolem/store/internal/check"
 	"tolem/store/internal/database"
 	"tolem/store/internal/sqlite"
 	"tolem/store/migrations"
@@ -42,6 +43,16 @@ type Migration = migrations.Migration
 // ExplainDamage adds what to do to an error that says that a SQLite file is damaged,
 // and leaves all others as they are.
 func ExplainDamage(err error) error { return database.ExplainDamage(err) }
+
+// CheckReport is what a check has seen and what is wrong.
+type CheckReport = check.Report
+
+// Check verifies every invariant of the ledger against the database as it is at one
+// moment, while others may write. The problems are in the report; the error says
+// that the check itself could not be made. Memory does not grow with the journal.
+func (s *Store) Check(ctx context.Context) (CheckReport, error) {
+	return check.Database{Dialect: s.dialect, Server: s.postgres, Read: s.read}.Check(ctx)
+}
 
 // Options are what a store needs from outside.
 type Options struct {

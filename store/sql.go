@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"tolem/store/internal/database"
+	"tolem/store/migrations"
 
 	"gorm.io/gorm"
 )
@@ -22,7 +23,7 @@ func (tx *wtx) raw(query string, args ...any) *gorm.DB {
 }
 
 // balancesTable is where the running totals of ledger accounts are read.
-const balancesTable = "ledger_balances"
+const balancesTable = migrations.BalancesTable
 
 // The locks below are for databases whose writes run side by side. SQLite's
 // writes run one after another, and take none. Who needs several takes them in

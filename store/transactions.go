@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"tolem/store/migrations"
 	"tolem/topup"
 )
 
@@ -24,7 +25,7 @@ const transactionsSQL = `SELECT x.seq, x.transaction_id, x.kind, x.payment_id, x
 	ORDER BY x.seq, e.n`
 
 // referenceSQL is the id under which the provider names payment p.
-const referenceSQL = `CASE WHEN p.customer_id = '' OR p.recorded <> 0 THEN p.provider_reference ELSE p.payment_id END`
+const referenceSQL = migrations.ReferenceSQL
 
 // operationOfSQL is the provider's operation that made transaction t, or that an
 // operator entered with it. It goes by way of the message, because an index from

@@ -80,9 +80,9 @@ func without(packages []string, some ...string) []string {
 // detector, run less often there than in the pass without it.
 func fewer(checks string) string { return "-rapid.checks=" + checks }
 
-// engine is the part of ./store that is about SQLite alone, and differs between
-// the builds.
-const engine = "./store/internal/sqlite"
+// engine is what is below ./store: the drivers of SQLite, which differ between the
+// builds, and what has tests of its own.
+const engine = "./store/internal/..."
 
 // quickLanes prove every promise once on either database: with the race
 // detector where goroutines of ours share something, with the pure Go SQLite

@@ -1,4 +1,6 @@
-package store
+// Package check verifies every invariant of the books: rules as queries, and the
+// triggers and keys of the schema on which the promises rest.
+package check
 
 import (
 	"context"
@@ -8,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"tolem/store/internal/database"
+	"tolem/store/internal/sqlite"
 	"tolem/store/migrations"
 	"unicode"
 
@@ -19,8 +22,8 @@ import (
 // for every transaction.
 const maxProblems = 50
 
-// CheckReport is what a check has seen and what is wrong.
-type CheckReport struct {
+// Report is what a check has seen and what is wrong.
+type Report struct {
 	Transactions int64
 	Entries      int64
 	Accounts     int64 // ledger accounts
@@ -28,40 +31,51 @@ type CheckReport struct {
 	Problems     []string // one line each, with the ids; empty when all is well
 }
 
+// Database is what is checked.
+type Database struct {
+	Dialect *database.Dialect
+	Server  *database.Server // nil on SQLite
+	Read    *gorm.DB
+}
+
 // Check verifies every invariant of the ledger against the database as it is
 // at one moment, while others may write. The problems are in the report; the
 // error says that the check itself could not be made. Memory does not grow
 // with the journal; what has to be sorted goes through the database's temporary
 // files.
-func (s *Store) Check(ctx context.Context) (CheckReport, error) {
-	var report CheckReport
-	schema, err := s.checkSchema(ctx)
+func (d Database) Check(ctx context.Context) (Report, error) {
+	var report Report
+	schema, err := d.checkSchema(ctx)
 	if err != nil {
-		return CheckReport{}, fmt.Errorf("check the ledger: compare the schema: %w", err)
+		return Report{}, fmt.Errorf("check the ledger: compare the schema: %w", err)
 	}
-	err = database.Snapshot(ctx, s.dialect, s.read, func(db *gorm.DB) (err error) {
-		report, err = checkBook(ctx, s.dialect, db)
+	err = database.Snapshot(ctx, d.Dialect, d.Read, func(db *gorm.DB) (err error) {
+		report, err = Book(ctx, d.Dialect, db)
 		return err
 	})
 	if err != nil {
-		return CheckReport{}, fmt.Errorf("check the ledger: %w", err)
+		return Report{}, fmt.Errorf("check the ledger: %w", err)
 	}
 	report.Problems = slices.Concat(schema, report.Problems)
 	return report, nil
 }
 
 // checkSchema verifies that what the promises rest on in a PostgreSQL database
-// itself is there. A SQLite file is asked by checkBook, in the same snapshot.
-func (s *Store) checkSchema(ctx context.Context) ([]string, error) {
-	if s.dialect.Name == database.SQLite.Name {
+// itself is there. A SQLite file is asked by Book, in the same snapshot.
+func (d Database) checkSchema(ctx context.Context) ([]string, error) {
+	if d.Server == nil {
 		return nil, nil
 	}
-	return checkPostgresSchema(ctx, s.postgres)
+	return checkPostgresSchema(ctx, d.Server)
 }
 
-// checkBook runs every rule on the database behind db.
-func checkBook(ctx context.Context, d *database.Dialect, db *gorm.DB) (CheckReport, error) {
-	var report CheckReport
+// CopiedFromKey is where meta of a copy keeps which database it was copied from,
+// if that was not SQLite.
+const CopiedFromKey = "copied_from"
+
+// Book runs every rule on the database behind db.
+func Book(ctx context.Context, d *database.Dialect, db *gorm.DB) (Report, error) {
+	var report Report
 	err := db.Raw(`SELECT (SELECT count(*) FROM transactions), (SELECT count(*) FROM entries),
 		(SELECT count(*) FROM ledger_accounts), (SELECT count(*) FROM payments)`).Row().
 		Scan(&report.Transactions, &report.Entries, &report.Accounts, &report.Payments)
@@ -73,55 +87,56 @@ func checkBook(ctx context.Context, d *database.Dialect, db *gorm.DB) (CheckRepo
 			return report, err
 		}
 	}
-	applying, err := rulesFor(d, db)
+	applying, err := RulesFor(d, db)
 	if err != nil {
 		return report, err
 	}
 	for _, r := range applying {
-		problems, err := r.check(db)
+		problems, err := r.Problems(db)
 		if err != nil {
-			return report, fmt.Errorf("%s: %w", r.holds, err)
+			return report, fmt.Errorf("%s: %w", r.Holds, err)
 		}
 		report.Problems = append(report.Problems, problems...)
 	}
 	return report, nil
 }
 
-// rule is an invariant, as a query that returns a line for each breach.
-type rule struct {
-	holds string // the sentence that is true of a sound book
+// Rule is an invariant, as a query that returns a line for each breach.
+type Rule struct {
+	Holds string // the sentence that is true of a sound book
 	query string
 }
 
-// rulesFor are the rules that a sound book in this database obeys.
-func rulesFor(d *database.Dialect, db *gorm.DB) ([]rule, error) {
+// RulesFor are the rules that a sound book in this database obeys.
+func RulesFor(d *database.Dialect, db *gorm.DB) ([]Rule, error) {
 	if d.Name != database.SQLite.Name {
-		return rules, nil
+		return Everywhere, nil
 	}
 	var copied bool
-	err := db.Raw(`SELECT EXISTS (SELECT 1 FROM meta WHERE key = ?)`, copiedFromKey).Row().Scan(&copied)
+	err := db.Raw(`SELECT EXISTS (SELECT 1 FROM meta WHERE key = ?)`, CopiedFromKey).Row().Scan(&copied)
 	if err != nil {
 		return nil, err
 	}
 	if copied {
-		return slices.Concat(rules, sqliteRules), nil
+		return slices.Concat(Everywhere, sqliteRules), nil
 	}
-	return slices.Concat(rules, gaplessRules, sqliteRules), nil
+	return slices.Concat(Everywhere, gaplessRules, sqliteRules), nil
 }
 
-func (r rule) check(db *gorm.DB) ([]string, error) {
+// Problems runs the rule: a line for each breach, at most 50.
+func (r Rule) Problems(db *gorm.DB) ([]string, error) {
 	// PostgreSQL answers nothing more after an error, but from a savepoint.
 	if err := db.Exec("SAVEPOINT rule").Error; err != nil {
 		return nil, err
 	}
-	problems, err := lines(db, inWords(r.query))
+	problems, err := Lines(db, inWords(r.query))
 	if err == nil {
 		return problems, nil
 	}
 	if !overflows(err) {
 		return nil, err
 	}
-	return []string{"a sum does not fit into 64 bits; this does not hold: " + r.holds}, db.Exec("ROLLBACK TO SAVEPOINT rule").Error
+	return []string{"a sum does not fit into 64 bits; this does not hold: " + r.Holds}, db.Exec("ROLLBACK TO SAVEPOINT rule").Error
 }
 
 // overflows reports whether an integer became too large, in SQLite's words or
@@ -132,8 +147,8 @@ func overflows(err error) bool {
 	return strings.Contains(err.Error(), "integer overflow") || (errors.As(err, &refused) && refused.Code == outOfRange)
 }
 
-// lines runs a query of one text column, and reads at most maxProblems rows.
-func lines(db *gorm.DB, query string, args ...any) (found []string, err error) {
+// Lines runs a query of one text column, and reads at most maxProblems rows.
+func Lines(db *gorm.DB, query string, args ...any) (found []string, err error) {
 	rows, err := db.Raw(query, args...).Rows()
 	if err != nil {
 		return nil, err
@@ -197,7 +212,8 @@ const creditedSQL = `(SELECT coalesce(sum(-e.amount - coalesce(k.amount, 0)), 0)
 		JOIN entries e ON e.seq = t.seq AND e.amount < 0 LEFT JOIN taken k ON k.seq = t.seq
 		WHERE t.payment_id = p.payment_id AND t.kind IN {kinds.credit} AND t.seq NOT IN (SELECT u.seq FROM undone u))`
 
-var rules = []rule{
+// Everywhere are the rules for both databases.
+var Everywhere = []Rule{
 	{"every transaction has at least two entries", `
 		SELECT format('transaction %s (seq %s) has %s entries, it needs at least two', t.transaction_id, t.seq, count(e.n))
 		FROM transactions t LEFT JOIN entries e ON e.seq = t.seq GROUP BY t.seq HAVING count(e.n) < 2`},
@@ -216,13 +232,13 @@ var rules = []rule{
 	{"the running totals are the sums of the entries", `
 		SELECT format('ledger account %s %s: its running totals are %s debits, %s credits; its entries sum to %s and %s',
 			a.name, a.currency, a.debits, a.credits, coalesce(s.debits, 0), coalesce(s.credits, 0))
-		FROM ` + balancesTable + ` a LEFT JOIN (
-			SELECT e.account_id, ` + debitsAndCreditsSQL + ` FROM entries e GROUP BY e.account_id
+		FROM ` + migrations.BalancesTable + ` a LEFT JOIN (
+			SELECT e.account_id, ` + migrations.DebitsAndCreditsSQL + ` FROM entries e GROUP BY e.account_id
 		) s ON s.account_id = a.id
 		WHERE a.debits <> coalesce(s.debits, 0) OR a.credits <> coalesce(s.credits, 0)`},
 	{"all debits are all credits, in each currency", `
 		SELECT format('the whole book in %s: all debits less all credits are %s, not zero', currency, sum(debits - credits))
-		FROM ` + balancesTable + ` GROUP BY currency HAVING sum(debits - credits) <> 0`},
+		FROM ` + migrations.BalancesTable + ` GROUP BY currency HAVING sum(debits - credits) <> 0`},
 	{"every transaction belongs to a payment", `
 		SELECT format('transaction %s (seq %s): its payment %s does not exist', t.transaction_id, t.seq, t.payment_id)
 		FROM transactions t WHERE NOT EXISTS (SELECT 1 FROM payments p WHERE p.payment_id = t.payment_id)`},
@@ -265,7 +281,7 @@ var rules = []rule{
 			WHEN wrong_sum THEN format('it was to bring %s %s, and brought %s %s, to the credit of payment %s', initial_amount, initial_currency, sum_amount, sum_currency, payment_id)
 			ELSE format('the credit of payment %s does not show it', payment_id) END)
 		FROM (SELECT o.*, p.payment_id,
-				o.reference IS DISTINCT FROM CASE WHEN o.entered <> 0 AND t.kind = {kind.manual_credit} THEN p.payment_id ELSE ` + referenceSQL + ` END AS wrong_payment,
+				o.reference IS DISTINCT FROM CASE WHEN o.entered <> 0 AND t.kind = {kind.manual_credit} THEN p.payment_id ELSE ` + migrations.ReferenceSQL + ` END AS wrong_payment,
 				t.kind <> {kind.suspense} AND (o.initial_amount <> o.sum_amount OR o.initial_currency <> o.sum_currency) AS wrong_sum,
 				t.kind = {kind.manual_credit} AND p.credit_operation = '' AS not_shown
 			FROM operations o JOIN transactions t ON t.seq = o.seq JOIN payments p ON p.payment_id = t.payment_id) x
@@ -296,7 +312,7 @@ var rules = []rule{
 		FROM (SELECT m.id, m.payment_id, m.seq, m.disposition,
 				m.payment_id IS NOT NULL AND p.id IS NULL AS no_payment,
 				p.id IS NOT NULL AND (m.provider <> p.provider OR m.project <> p.project
-					OR m.reference <> ` + referenceSQL + `) AS wrong_payment,
+					OR m.reference <> ` + migrations.ReferenceSQL + `) AS wrong_payment,
 				m.seq IS NOT NULL AND m.payment_id IS DISTINCT FROM t.payment_id AS not_of_payment,
 				t.kind IS DISTINCT FROM {m.made} AS wrong_effect,
 				m.seq IS DISTINCT FROM o.seq AND NOT coalesce(m.disposition = {disposition.bound} AND m.seq IN (SELECT u.seq FROM undone u), FALSE) AS wrong_operation
@@ -434,7 +450,7 @@ var rules = []rule{
 		WHERE p.open_items <> coalesce(o.items, 0)`},
 	{"a suspense account holds the sum of its open items", `
 		SELECT format('ledger account %s %s: it holds %s; its open items sum to %s', a.name, a.currency, a.credits - a.debits, coalesce(o.amount, 0))
-		FROM ` + balancesTable + ` a LEFT JOIN (
+		FROM ` + migrations.BalancesTable + ` a LEFT JOIN (
 			SELECT e.account_id, -sum(e.amount) AS amount FROM suspense_items i JOIN entries e ON e.seq = i.seq AND e.amount < 0
 			WHERE i.state = {item.open} GROUP BY e.account_id
 		) o ON o.account_id = a.id
@@ -443,7 +459,7 @@ var rules = []rule{
 
 // gaplessRules hold where numbers are given out without gaps: in SQLite. With
 // several servers on one database, a write that fails leaves a gap.
-var gaplessRules = []rule{
+var gaplessRules = []Rule{
 	{"the feed has no gaps", `
 		SELECT format('transaction %s (seq %s): the place before it in the feed, seq %s, is missing', t.transaction_id, t.seq, t.seq - 1)
 		FROM transactions t WHERE t.seq <> 1 AND NOT EXISTS (SELECT 1 FROM transactions b WHERE b.seq = t.seq - 1)`},
@@ -454,7 +470,7 @@ var gaplessRules = []rule{
 
 // sqliteRules ask SQLite itself. PostgreSQL is asked by checkPostgresSchema
 // whether its keys are in force; and the rules above look behind each of them.
-var sqliteRules = []rule{
+var sqliteRules = []Rule{
 	{"every foreign key points to a row", `
 		SELECT format('table %s, row %s: what it names in table %s does not exist', "table", coalesce(rowid, '-'), parent) FROM pragma_foreign_key_check`},
 }
@@ -503,7 +519,7 @@ type guard struct{ kind, name, sql string }
 // expectedSchema runs the migrations on a database in memory, and reads which
 // guards and strict tables they make.
 func expectedSchema(ctx context.Context) (guards []guard, tables []string, err error) {
-	pool, err := sql.Open(DriverName, ":memory:")
+	pool, err := sql.Open(sqlite.DriverName, ":memory:")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -531,4 +547,16 @@ func expectedSchema(ctx context.Context) (guards []guard, tables []string, err e
 		guards = append(guards, g)
 	}
 	return guards, tables, rows.Err()
+}
+
+// Triggers are the names of the triggers that a sound SQLite file has, sorted.
+func Triggers(ctx context.Context) (names []string, err error) {
+	guards, _, err := expectedSchema(ctx)
+	for _, g := range guards {
+		if g.kind == "trigger" {
+			names = append(names, g.name)
+		}
+	}
+	slices.Sort(names)
+	return names, err
 }
