@@ -1,4 +1,4 @@
-package store
+package backup
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"strings"
 	"tolem/store/internal/check"
 	"tolem/store/internal/database"
+	"tolem/store/internal/sqlite"
 	"tolem/store/migrations"
 
 	"gorm.io/gorm"
@@ -22,20 +23,20 @@ import (
 
 // copyPostgresInto writes what the database holds at one moment into the file,
 // row by row, and sees it onto the disk.
-func (s source) copyPostgresInto(ctx context.Context, file string) (err error) {
+func (s Source) copyPostgresInto(ctx context.Context, file string) (err error) {
 	made, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	defer made.Close()
 	// Nobody else sees the file before it is whole: no WAL, and one sync at the end.
-	pool, err := sql.Open(DriverName, (&url.URL{Scheme: "file", OmitHost: true, Path: file}).String())
+	pool, err := sql.Open(sqlite.DriverName, (&url.URL{Scheme: "file", OmitHost: true, Path: file}).String())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	pool.SetMaxOpenConns(1)
-	if err := migrations.BringUpTo(ctx, pool, &database.SQLite, min(s.level, ProgramLevel), nil); err != nil {
+	if err := migrations.BringUpTo(ctx, pool, &database.SQLite, min(s.Level, migrations.ProgramLevel), nil); err != nil {
 		return fmt.Errorf("make the copy's tables: %w", err)
 	}
 	tx, err := pool.BeginTx(ctx, nil)
@@ -43,7 +44,7 @@ func (s source) copyPostgresInto(ctx context.Context, file string) (err error) {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // after the commit it does nothing
-	err = database.Snapshot(ctx, s.dialect, s.read, func(db *gorm.DB) error { return copyTables(ctx, db, tx) })
+	err = database.Snapshot(ctx, s.Dialect, s.Read, func(db *gorm.DB) error { return copyTables(ctx, db, tx) })
 	if err != nil {
 		return fmt.Errorf("copy the database: %w", err)
 	}
@@ -145,7 +146,7 @@ func copyTable(ctx context.Context, from *gorm.DB, into *sql.Tx, t copiedTable) 
 	}
 	source, list := t.name, strings.Join(t.columns, ", ")
 	if source == "ledger_accounts" {
-		source = balancesTable
+		source = migrations.BalancesTable
 	}
 	insert, err := into.PrepareContext(ctx, "INSERT INTO "+t.name+" ("+list+") VALUES (?"+strings.Repeat(", ?", len(t.columns)-1)+")")
 	if err != nil {
