@@ -4,9 +4,8 @@ import (
 	"context"
 	"strconv"
 
+	"tolem/adapters"
 	"tolem/config"
-	"tolem/highhelp"
-	"tolem/jetpay"
 	"tolem/store"
 	"tolem/topup"
 	"tolem/view"
@@ -121,7 +120,7 @@ func (c *messagesShowCommand) Run(ctx context.Context, p *program) error {
 		}
 		cut := false
 		if body != nil {
-			event, err := readStored(m, body)
+			event, err := adapters.ReadStored(m, body)
 			cut = err == nil && event.MaybeCut
 		}
 		if c.JSON {
@@ -129,19 +128,6 @@ func (c *messagesShowCommand) Run(ctx context.Context, p *program) error {
 		}
 		return p.printMessage(b, m, body, cut)
 	})
-}
-
-// readStored parses a stored message of a provider again.
-func readStored(m store.StoredMessage, body []byte) (topup.Event, error) {
-	switch {
-	case m.Provider == highhelp.Provider && m.Source == topup.SourceInfo:
-		return highhelp.ReadStoredInfo(m.Project, body, m.ReceivedAt)
-	case m.Provider == highhelp.Provider && m.Source == topup.SourceAlert:
-		return highhelp.ReadStoredAlert(m.Project, body)
-	case m.Provider == jetpay.Provider && m.Source == topup.SourceCallback:
-		return jetpay.ReadStored(m.Project, body)
-	}
-	return topup.Event{}, topup.Conflict("this message tells of no money: it is an answer that we asked for")
 }
 
 func (p *program) printMessage(b books, m store.StoredMessage, body []byte, cut bool) error {
@@ -210,7 +196,7 @@ func (c *messagesSuspendCommand) Run(ctx context.Context, p *program) error {
 		}
 	}
 	return p.operate(ctx, c.operator, c.JSON, func(b books, by store.By) (topup.Transaction, error) {
-		return b.SuspendMessage(ctx, c.ID, request, readStored, by)
+		return b.SuspendMessage(ctx, c.ID, request, adapters.ReadStored, by)
 	})
 }
 

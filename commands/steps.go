@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 
-	"tolem/config"
 	"tolem/store"
 	"tolem/topup"
 	"tolem/view"
@@ -103,19 +102,9 @@ func (c *paymentsRecordCommand) Run(ctx context.Context, p *program) error {
 		Money: topup.Money{Amount: c.Amount, Currency: c.Currency}, Operation: c.Operation, Reference: c.Reference, Anyway: c.Anyway,
 	}
 	return p.operate(ctx, c.operator, c.JSON, func(b books, by store.By) (topup.Transaction, error) {
-		if !hasProject(b.cfg, c.Provider, c.Project) {
+		if !b.cfg.HasProject(c.Provider, c.Project) {
 			return topup.Transaction{}, topup.NotFound("project %s of %s is not configured", c.Project, c.Provider)
 		}
 		return b.RecordPayment(ctx, request, by)
 	})
-}
-
-// hasProject reports whether a provider's project is configured.
-func hasProject(cfg *config.Config, provider, project string) bool {
-	for _, known := range cfg.ProjectIDs(provider) {
-		if known == project {
-			return true
-		}
-	}
-	return false
 }

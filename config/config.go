@@ -15,6 +15,7 @@
 package config
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -27,6 +28,7 @@ const (
 	Production  = "production"  // environment: refuses demo secrets and demo data
 
 	RoleAdmin    = "admin"    // role of a token: everything
+	RoleOperator = "operator" // role of a token: looking, and operators' steps
 	RoleMerchant = "merchant" // role of a token: the merchant's own routes
 	RoleRead     = "read"     // role of a token: looking only
 
@@ -82,10 +84,10 @@ type Admin struct {
 
 // Token lets its bearer use the admin listener.
 type Token struct {
-	Name      string `yaml:"name" validate:"name"`                      // unique; appears in logs and as actor
-	Role      string `yaml:"role" validate:"oneof=admin merchant read"` // RoleAdmin, RoleMerchant or RoleRead
-	Token     Secret `yaml:"token,omitempty"`                           // always set after Load, also if it came from a file
-	TokenFile string `yaml:"token_file,omitempty"`                      // where Token was read from, else empty
+	Name      string `yaml:"name" validate:"name"`                               // unique; appears in logs and as actor
+	Role      string `yaml:"role" validate:"oneof=admin operator merchant read"` // one of the roles above
+	Token     Secret `yaml:"token,omitempty"`                                    // always set after Load, also if it came from a file
+	TokenFile string `yaml:"token_file,omitempty"`                               // where Token was read from, else empty
 }
 
 // Demo names data that is imported into an empty database. Development only; an empty path imports nothing.
@@ -182,6 +184,11 @@ func (c *Config) ClosedUntil() time.Time {
 		return time.Time{}
 	}
 	return day.End(c.Location())
+}
+
+// HasProject reports whether a provider's project is configured.
+func (c *Config) HasProject(provider, id string) bool {
+	return slices.Contains(c.ProjectIDs(provider), id)
 }
 
 // ProjectIDs are the ids of a provider's configured projects, as texts.

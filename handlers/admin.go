@@ -3,6 +3,7 @@ package handlers
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -207,10 +208,11 @@ func (s *Server) ledgerTransactions(c echo.Context) error {
 	return writeJSON(c, http.StatusOK, page)
 }
 
-// The largest pages.
+// The sizes of pages.
 const (
-	maxPage = 500  // payments
-	maxFeed = 1000 // ledger accounts and transactions
+	defaultPage = 50
+	maxPage     = 500  // payments, suspense items, messages
+	maxFeed     = 1000 // ledger accounts and transactions
 )
 
 // pathParam returns a path parameter, unescaped exactly once. Echo routes on
@@ -243,10 +245,13 @@ func queryOf(c echo.Context, known ...string) *query {
 		q.report(topup.Invalid("query", "has a broken %% escape"))
 	}
 	q.values = values
-	for name, given := range values {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		given := values[name]
 		switch {
+		case len(q.problems) == maxProblems:
+			return q
 		case !slices.Contains(known, name):
-			q.report(topup.Invalid("query", "has an unknown parameter; known are %s", strings.Join(known, ", ")))
+			q.report(topup.Invalid(shownParameter(name), "is not a known parameter; known are %s", strings.Join(known, ", ")))
 		case len(given) > 1:
 			q.report(topup.Invalid(name, "must be given once"))
 		case strings.TrimSpace(given[0]) == "":
@@ -261,6 +266,26 @@ func (q *query) report(err error) {
 	if err != nil {
 		q.problems = append(q.problems, err)
 	}
+}
+
+// shownParameter is a name from outside, which is repeated only if it is plain.
+func shownParameter(name string) string {
+	if !plainField.MatchString(name) {
+		return "query"
+	}
+	return name
+}
+
+// truth returns a parameter that is true or false, false if it is not given.
+func (q *query) truth(name string) bool {
+	switch q.text(name) {
+	case "", "false":
+		return false
+	case "true":
+		return true
+	}
+	q.report(topup.Invalid(name, "must be true or false"))
+	return false
 }
 
 // text returns a parameter, empty if it is not given.

@@ -338,7 +338,7 @@ func TestParametersThatBreakARuleAreNamed(t *testing.T) {
 		"/api/v1/payments?limit=501":                      "limit",
 		"/api/v1/payments?limit=many":                     "limit",
 		"/api/v1/payments?cursor=nonsense":                "cursor",
-		"/api/v1/payments?stauts=pending":                 "query",
+		"/api/v1/payments?stauts=pending":                 "stauts",
 		"/api/v1/payments?status=pending&status=declined": "status",
 		"/api/v1/payments?q=%zz":                          "query",
 		"/api/v1/ledger/balances?limit=1001":              "limit",

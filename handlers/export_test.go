@@ -37,7 +37,7 @@ func AnswerToCallback(err error) (status int, retry bool) {
 
 // PayinHash is the hash under which the idempotency key of a request is kept.
 func PayinHash(body []byte) []byte {
-	asked, err := payinOf(body)
+	asked, err := bodyOf[payinRequest](body)
 	if err != nil {
 		panic(err)
 	}

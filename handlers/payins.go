@@ -29,7 +29,7 @@ func (s *Server) createPayin(c echo.Context) error {
 	if err := x.readBody(nil); err != nil {
 		return err
 	}
-	asked, err := payinOf(x.body)
+	asked, err := bodyOf[payinRequest](x.body)
 	if err != nil {
 		return err
 	}
@@ -227,15 +227,11 @@ func (s *Server) answerPrior(x *exchange, prior *store.Prior, err error) error {
 		return &providerFailure{http.StatusConflict, prior.PaymentID,
 			"a request with this Idempotency-Key is still running; ask again when it is answered", errStillRunning}
 	}
-	x.Response().Header().Set("Idempotency-Replayed", "true")
 	if len(prior.Answer.Body) == 0 {
+		x.Response().Header().Set("Idempotency-Replayed", "true")
 		return s.answerPayin(x, http.StatusOK, prior.PaymentID, true)
 	}
-	contentType := echo.MIMEApplicationJSON
-	if prior.Answer.Status >= http.StatusBadRequest {
-		contentType = mimeProblem
-	}
-	return x.Blob(prior.Answer.Status, contentType, prior.Answer.Body)
+	return repeat(x, prior.Answer)
 }
 
 // answerPayin answers with a pay-in as it now is. If its outcome is unknown and
@@ -281,10 +277,7 @@ func (s *Server) getPayin(c echo.Context) error {
 		return err
 	}
 	q := queryOf(c, "refresh")
-	refresh := q.text("refresh")
-	if refresh != "" && refresh != "true" && refresh != "false" {
-		q.report(topup.Invalid("refresh", "must be true or false"))
-	}
+	refresh := q.truth("refresh")
 	if len(q.problems) > 0 {
 		return q.problems
 	}
@@ -293,7 +286,7 @@ func (s *Server) getPayin(c echo.Context) error {
 		return err
 	}
 	x.paymentID, x.named = y.Payment.ID, y.Payment.Project
-	if refresh != "true" || y.Payment.Status == topup.StatusSucceeded {
+	if !refresh || y.Payment.Status == topup.StatusSucceeded {
 		return writeJSON(c, http.StatusOK, payinJSONOf(y))
 	}
 	if x.role == config.RoleRead {

@@ -29,6 +29,7 @@ const (
 	adminToken  = "token-of-the-admin"
 	readToken   = "token-of-the-reader"
 	shopToken   = "token-of-the-shop"
+	deskToken   = "token-of-the-operator"
 )
 
 // rig is a server on a fresh database, with both listeners on loopback.
@@ -64,6 +65,7 @@ func newRig(t testing.TB, options ...rigOption) *rig {
 	c.Admin.Tokens = []config.Token{
 		{Name: "boss", Role: config.RoleAdmin, Token: config.NewSecret(adminToken)},
 		{Name: "eye", Role: config.RoleRead, Token: config.NewSecret(readToken)},
+		{Name: "desk", Role: config.RoleOperator, Token: config.NewSecret(deskToken)},
 		{Name: "shop", Role: config.RoleMerchant, Token: config.NewSecret(shopToken)},
 	}
 	r := &rig{t: t, config: c, logs: &logBuffer{}}
@@ -213,6 +215,17 @@ func (r *rig) askAs(token, method, path, body string) answer {
 	request := r.request(method, r.admin.URL+path, body)
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	return r.do(request)
+}
+
+// step takes an operator's step, under an Idempotency-Key unless it is empty.
+func (r *rig) step(path, body, key string) answer {
+	r.t.Helper()
+	request := r.request(http.MethodPost, r.admin.URL+path, body)
+	request.Header.Set("Authorization", "Bearer "+deskToken)
+	if key != "" {
+		request.Header.Set("Idempotency-Key", key)
 	}
 	return r.do(request)
 }

@@ -36,8 +36,19 @@ func (s *Server) routeAdmin(e *echo.Echo) {
 	e.PUT("/api/v1/accounts/:customer_id", s.putAccount)
 	e.GET("/api/v1/payments", s.listPayments)
 	e.GET("/api/v1/payments/:payment_id", s.getPayment)
+	e.POST("/api/v1/payments", s.recordPayment)
+	e.POST("/api/v1/payments/:payment_id/credit", s.creditPayment)
+	e.POST("/api/v1/payments/:payment_id/recall", s.recallPayment)
+	e.POST("/api/v1/payments/:payment_id/close", s.closePayment)
+	e.GET("/api/v1/suspense", s.listSuspense)
+	e.POST("/api/v1/suspense/:item/assign", s.assignItem)
+	e.POST("/api/v1/suspense/:item/return", s.returnItem)
+	e.GET("/api/v1/messages", s.listMessages)
+	e.POST("/api/v1/messages/:message_id/suspend", s.suspendMessage)
+	e.POST("/api/v1/messages/:message_id/dismiss", s.dismissMessage)
 	e.GET("/api/v1/ledger/balances", s.ledgerBalances)
 	e.GET("/api/v1/ledger/transactions", s.ledgerTransactions)
+	e.POST("/api/v1/ledger/transactions/:transaction_id/reverse", s.reverseTransaction)
 	s.routePayins(e)
 }
 
@@ -83,9 +94,13 @@ func mayUse(role, method, route string) bool {
 	case config.RoleAdmin:
 		return true
 	case config.RoleRead:
-		return method == http.MethodGet || method == http.MethodHead
+		return isRead(method)
 	case config.RoleMerchant:
 		return strings.HasPrefix(route, payinsRoute)
+	case config.RoleOperator:
+		return isRead(method) || method == http.MethodPost && !strings.HasPrefix(route, payinsRoute)
 	}
 	return false
 }
+
+func isRead(method string) bool { return method == http.MethodGet || method == http.MethodHead }

@@ -78,6 +78,7 @@ type Server struct {
 	tokens    []token
 	effective string // the configuration as YAML, without secrets
 
+	keys          sync.Map // keyInUse: of requests that run
 	draining      atomic.Bool
 	underWay      atomic.Int64 // messages of providers
 	largeUnderWay atomic.Int64 // large ones among them, from before they are read

@@ -16,14 +16,15 @@ const maxItems = 1000
 // SuspenseFilter selects suspense items. The zero value selects the oldest
 // open ones.
 type SuspenseFilter struct {
-	All       bool        // resolved ones too
-	PaymentID string      // of this payment only
-	Flag      topup.Flags // whose payment has all of these
-	Amount    int64       // of this sum, in minor units
-	Major     topup.Major // of this sum in major units, in whatever currency
-	Period    Period      // that were put into suspense in it
-	After     int64       // those that follow this Seq, for the next page
-	Limit     int         // 1 to 1000, 100 if zero
+	All       bool            // resolved ones too
+	State     topup.ItemState // of this state only; open ones only without All, if it is empty
+	PaymentID string          // of this payment only
+	Flag      topup.Flags     // whose payment has all of these
+	Amount    int64           // of this sum, in minor units
+	Major     topup.Major     // of this sum in major units, in whatever currency
+	Period    Period          // that were put into suspense in it
+	After     int64           // those that follow this Seq, for the next page
+	Limit     int             // 1 to 1000, 100 if zero
 }
 
 // where is the filter as a condition on items i, their payments p, transactions
@@ -33,7 +34,10 @@ func (f SuspenseFilter) where() (string, []any, error) {
 	and := func(more string, with ...any) {
 		condition, args = condition+" AND "+more, append(args, with...)
 	}
-	if !f.All {
+	switch {
+	case f.State != "":
+		and("i.state = ?", string(f.State))
+	case !f.All:
 		condition = "i.state = 'open'"
 	}
 	if f.PaymentID != "" {

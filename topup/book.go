@@ -22,6 +22,17 @@ const (
 	ItemReversed ItemState = "reversed" // the transaction that put the money into suspense was mirrored
 )
 
+// ItemStates are all states of a suspense item.
+var ItemStates = []ItemState{ItemOpen, ItemAssigned, ItemReturned, ItemReversed}
+
+// ParseItemState returns the state of that name; the error is of KindInvalid.
+func ParseItemState(name string) (ItemState, error) {
+	if state := ItemState(name); slices.Contains(ItemStates, state) {
+		return state, nil
+	}
+	return "", Invalid("status", "must be one of %v", ItemStates)
+}
+
 // Standing is money of a payment that is credited to a contract now: a credit or
 // an assignment that was not reversed, less what was recalled of it.
 type Standing struct {

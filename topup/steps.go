@@ -338,6 +338,10 @@ func DecideRecord(r RecordRequest, s RecordState) (Step, error) {
 	switch {
 	case (r.Operation == "") == (r.Reference == ""):
 		return Step{}, Invalid("operation", "or a reference must be given, and not both")
+	case r.Provider == PayinProvider && r.Reference == "":
+		return Step{}, Invalid("reference", "must be given, and no operation: this provider's movements have no ids of their own")
+	case r.Provider != PayinProvider && r.Operation == "":
+		return Step{}, Invalid("operation", "must be given, and no reference: this provider's payments may have several movements")
 	case r.Operation != "" && !validOperation(r.Operation):
 		return Step{}, errOperation()
 	case !validReference(r.Reference):

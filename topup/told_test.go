@@ -9,9 +9,11 @@ import (
 
 func TestDecideRecord(t *testing.T) {
 	account := &topup.Account{CustomerID: "7", Currency: "KZT", Contracts: []topup.Contract{{ID: "1"}}}
-	jetpay := topup.RecordRequest{Provider: "highhelp", Project: "1", CustomerID: "7", ContractID: "1", Money: topup.Money{Amount: 500, Currency: "KZT"}, Operation: "28"}
+	jetpay := topup.RecordRequest{Provider: "jetpay", Project: "1", CustomerID: "7", ContractID: "1", Money: topup.Money{Amount: 500, Currency: "KZT"}, Operation: "28"}
 	highhelp := jetpay
-	highhelp.Operation, highhelp.Reference = "", "theirs"
+	highhelp.Provider, highhelp.Operation, highhelp.Reference = topup.PayinProvider, "", "theirs"
+	byReference, byOperation := highhelp, jetpay
+	byReference.Provider, byOperation.Provider = jetpay.Provider, highhelp.Provider
 	anyway := jetpay
 	anyway.Anyway = true
 	known := func(change func(*topup.Payment)) *topup.Payment {
@@ -37,6 +39,8 @@ func TestDecideRecord(t *testing.T) {
 		{"but one whose record was reversed", highhelp, topup.RecordState{Account: account, Known: known(func(*topup.Payment) {})}, credited, ""},
 		{"not while money under it lies in suspense", highhelp, topup.RecordState{Account: account, Known: known(func(p *topup.Payment) { p.InSuspense = 1 })}, "", "has posted already"},
 		{"not when its success is stored: that is suspended", highhelp, topup.RecordState{Account: account, Known: known(func(p *topup.Payment) { p.Credit.Operation = "theirs" })}, "", "use messages suspend"},
+		{"not by a reference, where payments have several movements", byReference, topup.RecordState{Account: account}, "", "operation must be given"},
+		{"not by an operation, where movements have no ids", byOperation, topup.RecordState{Account: account}, "", "reference must be given"},
 		{"not for an account that does not exist", jetpay, topup.RecordState{}, "", "account does not exist"},
 	} {
 		t.Run(row.sentence, func(t *testing.T) {
