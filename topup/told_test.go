@@ -21,18 +21,21 @@ func TestDecideRecord(t *testing.T) {
 		change(p)
 		return p
 	}
-	const credited = "manual_credit 500 settlement to own; is the one credit"
+	const (
+		credited       = "manual_credit 500 settlement to own; is the one credit"
+		creditedJetpay = "manual_credit 500 settlement:jetpay:1 to own; is the one credit"
+	)
 	for _, row := range []struct {
 		sentence      string
 		request       topup.RecordRequest
 		state         topup.RecordState
 		step, refused string
 	}{
-		{"an operation that no message told of is credited, and counts as posted", jetpay, topup.RecordState{Account: account}, credited + "; by operation 28", ""},
+		{"an operation that no message told of is credited, and counts as posted", jetpay, topup.RecordState{Account: account}, creditedJetpay + "; by operation 28", ""},
 		{"so is a reference, whose success can be bound to it", highhelp, topup.RecordState{Account: account}, credited, ""},
 		{"not an operation that has posted", jetpay, topup.RecordState{Account: account, Posted: &topup.PostedOperation{}}, "", "operation 28 has posted already"},
 		{"not while a payment of the same contract and sum waits", jetpay, topup.RecordState{Account: account, Waiting: "p9"}, "", "payment p9 of the same contract and sum waits"},
-		{"unless the operator says that it is another", anyway, topup.RecordState{Account: account, Waiting: "p9"}, credited + "; by operation 28", ""},
+		{"unless the operator says that it is another", anyway, topup.RecordState{Account: account, Waiting: "p9"}, creditedJetpay + "; by operation 28", ""},
 		{"not a reference that we issued", highhelp, topup.RecordState{Account: account, Known: known(func(p *topup.Payment) { p.Recorded, p.Credit = false, nil })}, "", "use payments credit"},
 		{"not a reference under which money came", highhelp, topup.RecordState{Account: account, Known: known(func(p *topup.Payment) { p.CustomerID, p.Credit, p.InSuspense = "", nil, 1 })}, "", "has posted already: see payments show p"},
 		{"not one that was recorded", highhelp, topup.RecordState{Account: account, Known: known(func(p *topup.Payment) { p.Credit.Reversed = false })}, "", "has posted already"},
