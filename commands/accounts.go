@@ -519,6 +519,8 @@ func doneBy(c *store.AccountChange) string {
 		}
 	case store.SourceDemo:
 		text = "by demo data"
+	case store.SourceBilling:
+		text = "by an answer of billing"
 	default:
 		text = "by an import"
 		if c.Actor != "" {

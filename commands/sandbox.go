@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"tolem/accountfile"
 	"tolem/config"
 	"tolem/fixtures"
 	"tolem/handlers"
@@ -20,6 +21,7 @@ import (
 	"tolem/platform"
 	"tolem/platform/sandbox"
 	"tolem/signing"
+	"tolem/topup"
 )
 
 // sandboxDrain bounds how long a stopping sandbox waits for alerts.
@@ -43,7 +45,7 @@ func (c sandboxCommand) Validate() error {
 
 // Help is shown by --help.
 func (sandboxCommand) Help() string {
-	return `Simulates HighHelp over HTTP for the configured projects: checks the signatures of requests, keeps pay-ins in memory, shows the payment page, and posts signed alerts to the URLs that a request names. Its page /kaspi simulates the kiosk of Kaspi Bank: enter an account, choose a contract, pay.
+	return `Simulates HighHelp over HTTP for the configured projects: checks the signatures of requests, keeps pay-ins in memory, shows the payment page, and posts signed alerts to the URLs that a request names. Its page /kaspi simulates the kiosk of Kaspi Bank: enter an account, choose a contract, pay. With accounts.source: http, it is an example of the merchant's billing too, under /billing/accounts/{customer_id}, with the accounts of demo.accounts; PUT /control/billing/{ok|slow|dead|garbled|endless|currency} changes how that answers.
 
 For development: everybody who can reach it decides what was paid. Its start page lists what it simulates, and what not. Parts of alert_dialect that are auto are signed as requests are by default. An HMAC alert_key needs no --alert-key.
 
@@ -55,7 +57,7 @@ Example:
 
 // Run serves the sandbox until ctx ends.
 func (c *sandboxCommand) Run(ctx context.Context, p *program) error {
-	cfg, err := p.config(config.ProviderKeys)
+	cfg, err := p.config(config.ProviderKeys | config.WebhookSecrets)
 	if err != nil {
 		return err
 	}
@@ -78,6 +80,9 @@ func (c *sandboxCommand) Run(ctx context.Context, p *program) error {
 		}
 		o.Kiosk = platform.Project{ID: project.ID, Key: keys[0]}
 	}
+	if o.Billing, err = exampleBilling(cfg); err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("--listen %s cannot be opened: %w; %s", c.Listen, err, listenAdvice(err, "give another --listen"))
@@ -89,6 +94,29 @@ func (c *sandboxCommand) Run(ctx context.Context, p *program) error {
 		<-ctx.Done()
 		return nil
 	})
+}
+
+// exampleBilling has the accounts of demo.accounts; nil where accounts do not come
+// from a billing.
+func exampleBilling(cfg *config.Config) (*platform.Billing, error) {
+	if cfg.Accounts.Source != config.SourceHTTP {
+		return nil, nil
+	}
+	billing, err := platform.NewBilling(cfg.Accounts.HTTP.Secret.Reveal())
+	if err != nil || cfg.Demo.Accounts == "" {
+		return billing, err
+	}
+	file, err := accountfile.OnDisk(cfg.Demo.Accounts)
+	if err != nil {
+		return nil, err
+	}
+	for account, err := range file.Accounts(topup.Normalizer(cfg.Accounts.Normalize)) {
+		if err != nil {
+			return nil, fmt.Errorf("demo.accounts: %w", err)
+		}
+		billing.Put(*account)
+	}
+	return billing, nil
 }
 
 // play runs a sandbox on a listener while work lasts. The work's context ends

@@ -98,8 +98,10 @@ type Demo struct {
 
 // Accounts says how customer ids are read.
 type Accounts struct {
-	Normalize       string `yaml:"normalize" validate:"oneof=none kz_phone"`
-	MaxClosePercent int64  `yaml:"max_close_percent" validate:"min=0,max=100"` // of the open accounts that an import closes unasked
+	Normalize       string       `yaml:"normalize" validate:"oneof=none kz_phone"`
+	MaxClosePercent int64        `yaml:"max_close_percent" validate:"min=0,max=100"` // of the open accounts that an import closes unasked
+	Source          string       `yaml:"source" validate:"oneof=store http"`         // SourceStore or SourceHTTP
+	HTTP            AccountsHTTP `yaml:"http"`
 }
 
 // JetPay configures the JetPay routes. The keys answer questions that the JetPay documents leave open.
@@ -134,12 +136,13 @@ type Log struct {
 // because it has no project. Each call returns a value of its own.
 func Default() *Config {
 	return &Config{
-		Environment:  Development,
-		Listen:       "127.0.0.1:8080",
-		Admin:        Admin{Listen: "127.0.0.1:8081"},
-		IdleTimeout:  DefaultIdleTimeout,
-		Database:     Database{Driver: DriverSQLite, DSN: "data/tolem.db"},
-		Accounts:     Accounts{Normalize: NormalizeNone, MaxClosePercent: 10},
+		Environment: Development,
+		Listen:      "127.0.0.1:8080",
+		Admin:       Admin{Listen: "127.0.0.1:8081"},
+		IdleTimeout: DefaultIdleTimeout,
+		Database:    Database{Driver: DriverSQLite, DSN: "data/tolem.db"},
+		Accounts: Accounts{Normalize: NormalizeNone, MaxClosePercent: 10, Source: SourceStore,
+			HTTP: AccountsHTTP{Timeout: 2 * time.Second, Cache: 5 * time.Second, Stale: 10 * time.Minute}},
 		Timezone:     "Asia/Almaty",
 		MaxAmount:    10_000_000_000_000,
 		RawRetention: 43800 * time.Hour,

@@ -33,6 +33,9 @@ func (c *Config) asWritten() *Config {
 	if c.Database.DSNFile != "" {
 		written.Database.DSN = ""
 	}
+	if c.Accounts.HTTP.SecretFile != "" {
+		written.Accounts.HTTP.Secret = Secret{}
+	}
 	written.Admin.Tokens = slices.Clone(c.Admin.Tokens)
 	for i, token := range c.Admin.Tokens {
 		if token.TokenFile != "" {

@@ -46,6 +46,11 @@ demo:
 accounts:
   normalize: none
   max_close_percent: 10
+  source: store
+  http:
+    timeout: 2s
+    cache: 5s
+    stale: 10m
 timezone: Asia/Almaty
 books_closed_to: ""
 max_amount: 10000000000000

@@ -8,7 +8,7 @@ import (
 // locateFiles finds the files that the configuration names by a relative path: in the working directory, else beside the
 // configuration file. One that is in neither place keeps its name, for the rule that reads it to complain about.
 func (c *Config) locateFiles(folder string) {
-	names := []*string{&c.Demo.Accounts, &c.Demo.Payments, &c.Database.DSNFile}
+	names := []*string{&c.Demo.Accounts, &c.Demo.Payments, &c.Database.DSNFile, &c.Accounts.HTTP.SecretFile}
 	for i := range c.Admin.Tokens {
 		names = append(names, &c.Admin.Tokens[i].TokenFile)
 	}

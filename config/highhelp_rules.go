@@ -133,7 +133,7 @@ func (r *rules) requestKey(key string, k *RequestKey) (fingerprint string) {
 		k.PrivateKey, fingerprint = r.privateKeyFile(key+".private_key_file", k.PrivateKeyFile)
 	case AlgorithmHMAC:
 		r.misplaced(key, k.Algorithm, "private_key_file")
-		k.Secret = r.keySecret(key, k.Secret, k.SecretFile)
+		k.Secret = r.keySecret(HighHelpKeys, key, k.Secret, k.SecretFile)
 	}
 	return fingerprint
 }
@@ -146,7 +146,7 @@ func (r *rules) alertKey(key string, k *AlertKey) (fingerprint string) {
 		k.PublicKey, fingerprint = r.publicKeyFile(key+".public_key_file", k.PublicKeyFile)
 	case AlgorithmHMAC:
 		r.misplaced(key, k.Algorithm, "public_key_file")
-		k.Secret = r.keySecret(key, k.Secret, k.SecretFile)
+		k.Secret = r.keySecret(HighHelpKeys, key, k.Secret, k.SecretFile)
 	case "":
 		if slices.ContainsFunc([]string{"algorithm", "public_key_file", "secret", "secret_file"}, func(name string) bool { return r.given(key + "." + name) }) {
 			r.problem(key+".algorithm", "must be one of rsa, hmac")
@@ -173,8 +173,8 @@ func (r *rules) misplaced(key, algorithm string, names ...string) {
 	}
 }
 
-// keySecret is the secret of an HMAC key, from the configuration or from its file.
-func (r *rules) keySecret(key string, inline Secret, file string) Secret {
+// keySecret is a secret of that kind, from the configuration or from its file.
+func (r *rules) keySecret(kind Secrets, key string, inline Secret, file string) Secret {
 	at := key + ".secret"
 	switch fileGiven := r.given(key + ".secret_file"); {
 	case !inline.IsZero() && fileGiven:
@@ -182,8 +182,8 @@ func (r *rules) keySecret(key string, inline Secret, file string) Secret {
 		return inline
 	case fileGiven:
 		at = key + ".secret_file"
-		inline = r.secretFile(HighHelpKeys, at, file)
-	case inline.IsZero() && r.need(HighHelpKeys):
+		inline = r.secretFile(kind, at, file)
+	case inline.IsZero() && r.need(kind):
 		r.problem(at, "is missing or empty; give a secret or a secret_file")
 	}
 	r.warnOfWrapping(at, inline)

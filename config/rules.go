@@ -49,6 +49,7 @@ func (r *rules) check() {
 	r.projects()
 	r.highhelp()
 	r.banks()
+	r.accountSource()
 	if r.config.Environment == Production {
 		r.production()
 	}

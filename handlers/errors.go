@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"tolem/billing"
 	"tolem/jetpay"
 	"tolem/signing"
 	"tolem/topup"
@@ -105,6 +106,9 @@ func forProvider(k kind, err error) providerAnswer {
 		case topup.KindInvalid, topup.KindConflict:
 			return providerAnswer{http.StatusOK, jetpay.CodeGeneral, refusal.Error(), outcomeRefused, false}
 		}
+	}
+	if k != kindCallback && k != kindAlert && errors.Is(err, billing.ErrUnavailable) {
+		return providerAnswer{http.StatusOK, jetpay.CodeGeneral, billing.ErrUnavailable.Error(), outcomeUnavailable, false}
 	}
 	return providerAnswer{http.StatusServiceUnavailable, jetpay.CodeGeneral, textUnavailable, outcomeUnavailable, true}
 }

@@ -106,6 +106,9 @@ func (s *Server) verify(x *exchange, m jetpay.Message) error {
 	}
 	ctx, cancel := x.patience()
 	defer cancel()
+	if err := s.refresh(ctx, customerID); err != nil {
+		return fmt.Errorf("verify: %w", err)
+	}
 	offer, err := s.store.Offer(ctx, customerID)
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
@@ -126,6 +129,9 @@ func (s *Server) checkDeposit(x *exchange, m jetpay.Message) error {
 	}
 	ctx, cancel := x.patience()
 	defer cancel()
+	if err := s.refresh(ctx, customerID); err != nil {
+		return fmt.Errorf("check_deposit: %w", err)
+	}
 	// Not x.project: the writer may call this after the request has been given up.
 	project := x.project
 	rules := topup.DepositRules{Methods: project.PaymentMethods, MaxAmount: s.maxAmount}

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
 
+	"tolem/billing"
 	"tolem/highhelp"
 	"tolem/signing"
 	"tolem/store"
@@ -43,6 +44,8 @@ type Metrics struct {
 	repeats           *prometheus.CounterVec
 	suspended         *prometheus.CounterVec
 	calls             *prometheus.CounterVec
+	lookUps           *prometheus.CounterVec
+	lookUpSeconds     prometheus.Histogram
 	callSeconds       *prometheus.HistogramVec
 	looks             *prometheus.CounterVec
 	batchSize         prometheus.Histogram
@@ -96,6 +99,15 @@ func NewMetrics() *Metrics {
 			Help:    "How long calls to a provider took, in seconds.",
 			Buckets: []float64{.025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"provider", "op"}),
+		lookUps: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tolem_account_lookups_total",
+			Help: "Look-ups of accounts in the merchant's billing (accounts.source: http), by outcome.",
+		}, []string{"outcome"}),
+		lookUpSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "tolem_account_lookup_seconds",
+			Help:    "How long requests to the merchant's billing took, in seconds.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5},
+		}),
 		looks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tolem_watch_looks_total",
 			Help: "Payments that a provider was asked about because they stay open, by what came of it.",
@@ -124,6 +136,9 @@ func NewMetrics() *Metrics {
 			m.calls.WithLabelValues(op.Provider, op.Op, outcome)
 		}
 	}
+	for _, outcome := range billing.Outcomes() {
+		m.lookUps.WithLabelValues(outcome)
+	}
 	for _, provider := range watch.Providers {
 		for _, outcome := range watch.PollOutcomes {
 			m.looks.WithLabelValues(provider, outcome)
@@ -133,7 +148,7 @@ func NewMetrics() *Metrics {
 		m.seriesOf(key)
 	}
 	m.registry.MustRegister(m.requests, m.seconds, failures, m.issued, m.credits, m.repeats, m.suspended,
-		m.calls, m.callSeconds, m.looks,
+		m.calls, m.callSeconds, m.lookUps, m.lookUpSeconds, m.looks,
 		m.batchSize, m.commitSeconds,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -201,6 +216,14 @@ func (c projectCounters) recorded(r store.Recorded) {
 func (m *Metrics) call(provider, op, outcome string, took time.Duration) {
 	m.calls.WithLabelValues(provider, op, outcome).Inc()
 	m.callSeconds.WithLabelValues(provider, op).Observe(took.Seconds())
+}
+
+// lookUp counts a look-up in the merchant's billing.
+func (m *Metrics) lookUp(outcome string, took time.Duration) {
+	m.lookUps.WithLabelValues(outcome).Inc()
+	if outcome != billing.OutcomeSkipped {
+		m.lookUpSeconds.Observe(took.Seconds())
+	}
 }
 
 // look counts a payment that a provider was asked about.

@@ -24,6 +24,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"tolem/billing"
 	"tolem/config"
 	"tolem/jetpay"
 	"tolem/store"
@@ -75,6 +76,7 @@ type Server struct {
 	former    *formerProjects
 	highhelp  *highhelpSide
 	watcher   *watch.Watcher
+	accounts  *billing.Source // nil: accounts are what the store has
 	tokens    []token
 	effective string // the configuration as YAML, without secrets
 
@@ -134,6 +136,9 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	if s.watcher, err = s.newWatcher(o.Config); err != nil {
+		return nil, err
+	}
+	if s.accounts, err = s.newAccountSource(o.Config); err != nil {
 		return nil, err
 	}
 	if err := o.Metrics.watch(o.Store, o.Log, now, o.Version); err != nil {

@@ -92,6 +92,9 @@ type Options struct {
 	// Kiosk is the JetPay project that the Kaspi page plays; a nil key: no such
 	// page.
 	Kiosk platform.Project
+	// Billing answers under /billing/accounts/ if the merchant's server asks for
+	// accounts; nil: it does not.
+	Billing *platform.Billing
 	// Chaos posts every alert several times, all at once and in any order.
 	Chaos  bool
 	Retry  Retry
@@ -249,6 +252,14 @@ func (s *Sandbox) Handler() http.Handler {
 		mux.Handle("POST "+path, s.api(call.name, call.do))
 	}
 	s.routePages(mux)
+	if s.o.Billing != nil {
+		mux.Handle("GET /billing/accounts/{customer_id}", s.o.Billing)
+		mux.HandleFunc("PUT /control/billing/{mode}", func(w http.ResponseWriter, r *http.Request) {
+			if err := s.o.Billing.SetMode(platform.BillingMode(r.PathValue("mode"))); err != nil {
+				http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+			}
+		})
+	}
 	return http.NewCrossOriginProtection().Handler(mux)
 }
 
