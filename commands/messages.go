@@ -4,7 +4,6 @@ import (
 	"context"
 	"strconv"
 
-	"tolem/adapters"
 	"tolem/config"
 	"tolem/store"
 	"tolem/topup"
@@ -120,7 +119,7 @@ func (c *messagesShowCommand) Run(ctx context.Context, p *program) error {
 		}
 		cut := false
 		if body != nil {
-			event, err := adapters.ReadStored(m, body)
+			event, err := b.ReadStored(m, body)
 			cut = err == nil && event.MaybeCut
 		}
 		if c.JSON {
@@ -196,7 +195,7 @@ func (c *messagesSuspendCommand) Run(ctx context.Context, p *program) error {
 		}
 	}
 	return p.operate(ctx, c.operator, c.JSON, func(b books, by store.By) (topup.Transaction, error) {
-		return b.SuspendMessage(ctx, c.ID, request, adapters.ReadStored, by)
+		return b.SuspendMessage(ctx, c.ID, request, by)
 	})
 }
 

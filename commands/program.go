@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
 
+	"tolem/adapters"
 	"tolem/calendar"
 	"tolem/config"
 	"tolem/store"
@@ -75,7 +76,7 @@ func (p *program) warn(warnings ...string) {
 // storeOptions name the configured database, a SQLite file or one of a
 // PostgreSQL server.
 func storeOptions(cfg *config.Config) store.Options {
-	o := store.Options{Normalize: topup.Normalizer(cfg.Accounts.Normalize)}
+	o := store.Options{Normalize: topup.Normalizer(cfg.Accounts.Normalize), ReadMessage: adapters.ReadStored}
 	if cfg.Database.Driver == config.DriverPostgres {
 		o.Postgres = cfg.Database.Postgres.Reveal()
 		return o

@@ -232,6 +232,8 @@ func refused(e *topup.Error) problem {
 		return newProblem(http.StatusNotFound, e.Error())
 	case topup.KindConflict:
 		return newProblem(http.StatusConflict, e.Error())
+	case topup.KindForbidden:
+		return newProblem(http.StatusForbidden, e.Error())
 	}
 	return newProblem(http.StatusServiceUnavailable, e.Error())
 }

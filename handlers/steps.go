@@ -9,7 +9,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"tolem/adapters"
 	"tolem/calendar"
 	"tolem/store"
 	"tolem/topup"
@@ -69,7 +68,7 @@ func step[B stepBody](s *Server, c echo.Context, do func(ctx context.Context, id
 	if answered := (*store.AnsweredError)(nil); errors.As(err, &answered) {
 		return repeat(x, answered.Prior.Answer)
 	}
-	if err != nil {
+	if proposed := (*store.ProposedError)(nil); err != nil && !errors.As(err, &proposed) {
 		return inMembers(err)
 	}
 	x.paymentID = done.paymentID
@@ -115,6 +114,8 @@ func (o *outcomeOfStep) answer(done any) (store.Answer, error) {
 		o.Status, o.paymentID, shown = http.StatusCreated, done[0].PaymentID, view.TransactionOf(done[0])
 	case *topup.Payment:
 		o.Status, o.paymentID, shown = http.StatusOK, done.ID, view.PaymentOf(done)
+	case *store.ProposedError:
+		o.Status, shown = http.StatusAccepted, view.ProposedOf(done)
 	case *store.StoredMessage:
 		o.Status, o.paymentID, shown = http.StatusOK, done.PaymentID, view.MessageOf(done)
 	default:
@@ -218,7 +219,7 @@ func (s *Server) suspendMessage(c echo.Context) error {
 				return topup.Invalid("amount", "must be at least 1 minor unit")
 			}
 		}
-		_, err = s.store.SuspendMessage(ctx, message, request, adapters.ReadStored, by)
+		_, err = s.store.SuspendMessage(ctx, message, request, by)
 		return err
 	})
 }

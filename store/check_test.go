@@ -53,7 +53,7 @@ func newSample(t *testing.T) sample {
 	must(t)(s.Reverse(ctx, manual.ID, anna))
 	suspendedItem(t, s, paid(b.payments[5], "31", sum(5000)))
 	readByEye := func(amount int64) topup.SuspendRequest { return topup.SuspendRequest{Amount: amount, Currency: "KZT"} }
-	ninth := must(t)(s.SuspendMessage(ctx, unreadable(t, s, b.payments[6], "32"), readByEye(7000), readStored, anna))
+	ninth := must(t)(s.SuspendMessage(ctx, unreadable(t, s, b.payments[6], "32"), readByEye(7000), anna))
 	must(t)(s.Reverse(ctx, ninth.ID, anna))
 	b.payments[8] = mustIssue(t, s, func(n *store.NewPayment) { n.ContractID = "2" })
 	must(t)(s.CreditPayment(ctx, b.payments[8], anna))
@@ -69,7 +69,7 @@ func newSample(t *testing.T) sample {
 	b.payments[10] = must(t)(s.RecordPayment(ctx, recordOf("40"), anna)).PaymentID
 	must(t)(s.RecallPayment(ctx, b.payments[10], anna))
 	b.payments[11], b.payments[12] = mustIssue(t, s), mustIssue(t, s)
-	must(t)(s.SuspendMessage(ctx, unreadable(t, s, b.payments[11], "41"), readByEye(41), readStored, anna))
+	must(t)(s.SuspendMessage(ctx, unreadable(t, s, b.payments[11], "41"), readByEye(41), anna))
 	mustRecord(t, s, paid(b.payments[12], "42", func(e *topup.Event) { e.Outcome, e.Status = topup.OutcomeRefunded, "refunded" }))
 	for _, tr := range feed(t, s) {
 		b.ids[tr.Seq] = tr.ID

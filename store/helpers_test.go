@@ -54,9 +54,9 @@ func onlyPostgres(t testing.TB) {
 func newDatabase(t testing.TB) store.Options {
 	t.Helper()
 	if !onPostgres {
-		return store.Options{Path: filepath.Join(t.TempDir(), "tolem.db")}
+		return store.Options{Path: filepath.Join(t.TempDir(), "tolem.db"), ReadMessage: readStored}
 	}
-	return store.Options{Postgres: pgtest.Template(t, "store", func(url string) error {
+	return store.Options{ReadMessage: readStored, Postgres: pgtest.Template(t, "store", func(url string) error {
 		s, err := store.Open(context.Background(), store.Options{Postgres: url})
 		if err != nil {
 			return err

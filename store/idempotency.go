@@ -58,8 +58,9 @@ type Once struct {
 	Key IdempotencyKey
 	// Answer makes the answer from what the step has done: its ledger transactions
 	// ([]topup.Transaction), or the payment (*topup.Payment) or message
-	// (*StoredMessage) of a step that has none. It is called inside the write,
-	// perhaps several times, and the last call counts.
+	// (*StoredMessage) of a step that has none; a *ProposedError, when it was
+	// proposed; of a rejection the proposal (*Approval). It is called inside the
+	// write, perhaps several times, and the last call counts.
 	Answer func(done any) (Answer, error)
 }
 
@@ -169,12 +170,9 @@ func (tx *wtx) once(o *Once, started time.Time, step func() (done any, err error
 	return nil, tx.keep(o.Key, id, tx.now(), answer)
 }
 
-// stepOnce runs an operator's step as one write, and once if by says so; about is
-// as for [Store.operateEach].
+// stepOnce runs an operator's step as one write, and once if by says so. about is
+// a message whose state the step depends on, nil for none.
 func (s *Store) stepOnce(ctx context.Context, by By, about *topup.Event, step func(*wtx) (done any, err error)) error {
-	if err := by.check(); err != nil {
-		return err
-	}
 	var earlier *Prior
 	err := s.writer.wait(ctx, &write{event: about, fn: func(tx *wtx) (err error) {
 		earlier, err = tx.once(by.Once, s.servedSince, func() (any, error) { return step(tx) })

@@ -260,45 +260,12 @@ func stepRecords(ask query, where string, arg any) (list []StepRecord, err error
 // that has just arrived.
 type ReadMessage func(m StoredMessage, body []byte) (topup.Event, error)
 
-// SuspendMessage puts money into suspense that a stored message tells of and that
-// never posted, once a message and once an operation; the rules are those of
-// [topup.DecideSuspend]. Its operation counts as posted.
-//
-// Errors: KindNotFound when there is no such message; KindInvalid when the
-// request contradicts it, or lacks what cannot be read in it; KindConflict when
-// nothing of it is left to suspend, or it is not to be believed.
-func (s *Store) SuspendMessage(ctx context.Context, id int64, r topup.SuspendRequest, read ReadMessage, by By) (topup.Transaction, error) {
-	made, err := s.suspendMessage(ctx, id, r, read, by)
-	if err != nil {
-		return made, fmt.Errorf("suspend message %d: %w", id, err)
+// ReadStored reads a stored message anew, with the options' ReadMessage.
+func (s *Store) ReadStored(m StoredMessage, body []byte) (topup.Event, error) {
+	if s.readRaw == nil {
+		return topup.Event{}, errors.New("this store was opened without a reader of messages")
 	}
-	return made, nil
-}
-
-func (s *Store) suspendMessage(ctx context.Context, id int64, r topup.SuspendRequest, read ReadMessage, by By) (topup.Transaction, error) {
-	m, body, err := s.Message(ctx, id)
-	if err != nil {
-		return topup.Transaction{}, err
-	}
-	if body == nil {
-		return topup.Transaction{}, topup.Conflict("the raw body of this message is gone (raw_retention): use payments record")
-	}
-	e, err := read(m, body)
-	if err != nil {
-		return topup.Transaction{}, err
-	}
-	e = r.Requested(e)
-	made, err := s.operateEach(ctx, by, &e, func(tx *wtx) ([]posted, error) {
-		if err := tx.lockKey("message", strconv.FormatInt(id, 10)); err != nil {
-			return nil, err
-		}
-		p, err := tx.suspend(id, r, &e, by)
-		return []posted{p}, err
-	})
-	if err != nil {
-		return topup.Transaction{}, err
-	}
-	return made[0], nil
+	return s.readRaw(m, body)
 }
 
 func (tx *wtx) suspend(id int64, r topup.SuspendRequest, e *topup.Event, by By) (posted, error) {
@@ -428,53 +395,4 @@ func (tx *wtx) clearTold(paymentID string) error {
 	}
 	p.Flags = flags
 	return tx.savePayment(p)
-}
-
-// DismissMessage says that what a message told of was dealt with: it is no
-// longer listed as open, and a flag refund or reversal that it set is cleared
-// when nothing else says so. Other messages about the same operation are settled
-// with it.
-//
-// Errors: KindNotFound when there is no such message; KindConflict when nothing
-// about it is open.
-func (s *Store) DismissMessage(ctx context.Context, id int64, by By) error {
-	err := s.stepOnce(ctx, by, nil, func(tx *wtx) (any, error) {
-		if err := tx.dismiss(id, by); err != nil {
-			return nil, err
-		}
-		m, _, err := readMessage(tx.raw, id)
-		return &m, err
-	})
-	if err != nil {
-		return fmt.Errorf("dismiss message %d: %w", id, err)
-	}
-	return nil
-}
-
-func (tx *wtx) dismiss(id int64, by By) error {
-	if err := tx.lockKey("message", strconv.FormatInt(id, 10)); err != nil {
-		return err
-	}
-	m, _, err := readMessage(tx.raw, id)
-	if err != nil {
-		return err
-	}
-	if m.PaymentID != "" { // its lock, before anything is decided
-		if _, err := tx.payment(m.PaymentID); err != nil {
-			return err
-		}
-		if m, _, err = readMessage(tx.raw, id); err != nil {
-			return err
-		}
-	}
-	if err := topup.DecideDismiss(m.Open); err != nil {
-		return err
-	}
-	if err := tx.noteStep(stepNote{action: stepDismiss, payment: m.PaymentID, message: id, operation: m.Operation}, by); err != nil {
-		return err
-	}
-	if m.PaymentID == "" || m.Operation == "" {
-		return tx.settleMessages(`message_id = ?`, id)
-	}
-	return tx.settleMessages(`message_id = ? OR (payment_id = ? AND operation = ? AND told = ?)`, id, m.PaymentID, m.Operation, string(m.Open))
 }

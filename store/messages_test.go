@@ -98,7 +98,7 @@ func TestAMessageIsShownWithItsBodyAndWhatWasDone(t *testing.T) {
 	first := stored(t, s, paid(id, "1"))
 	again := stored(t, s, paid(id, "1")) // the same to the byte: it has no body of its own
 	m := unreadable(t, s, id, "2")
-	made := must(t)(s.SuspendMessage(ctx, m, topup.SuspendRequest{Amount: 5, Currency: "KZT"}, readStored, anna))
+	made := must(t)(s.SuspendMessage(ctx, m, topup.SuspendRequest{Amount: 5, Currency: "KZT"}, anna))
 	for _, n := range []int64{first, again} {
 		got, body, err := s.Message(ctx, n)
 		if err != nil || string(body) != string(asStored(paid(id, "1"))) || got.PaymentID != id || got.Operation != "1" || got.Receipt != "receipt-1" {
@@ -121,7 +121,7 @@ func TestMoneyOfAStoredMessageIsSuspendedOnce(t *testing.T) {
 	s := bookOf(t)
 	byEye := topup.SuspendRequest{Amount: 9000, Currency: "KZT"}
 	suspend := func(m int64, r topup.SuspendRequest) (topup.Transaction, error) {
-		return s.SuspendMessage(ctx, m, r, readStored, anna)
+		return s.SuspendMessage(ctx, m, r, anna)
 	}
 	t.Run("a sum that cannot be read, under the payment that it names", func(t *testing.T) {
 		id := mustIssue(t, s)
@@ -221,7 +221,7 @@ func TestAHighHelpSuccessIsSuspendedLessWhatItsPaymentHasPosted(t *testing.T) {
 		return stored(t, s, told(id, topup.OutcomePaid, "success", func(e *topup.Event) { e.Sum.Amount, e.Initial.Amount = amount, amount }))
 	}
 	suspend := func(m int64) (topup.Transaction, error) {
-		return s.SuspendMessage(ctx, m, topup.SuspendRequest{}, readStored, anna)
+		return s.SuspendMessage(ctx, m, topup.SuspendRequest{}, anna)
 	}
 	adds := func(made topup.Transaction, want int64) {
 		t.Helper()
@@ -269,9 +269,9 @@ func TestAHighHelpSuccessIsSuspendedLessWhatItsPaymentHasPosted(t *testing.T) {
 	m := stored(t, s, told(id, topup.OutcomePaid, "success", func(e *topup.Event) { e.Complete, e.Reference, e.Operation = false, "", "" }))
 	_, err = suspend(m)
 	refused(t, err, topup.KindInvalid, "reference must be given")
-	_, err = s.SuspendMessage(ctx, m, topup.SuspendRequest{Operation: "1"}, readStored, anna)
+	_, err = s.SuspendMessage(ctx, m, topup.SuspendRequest{Operation: "1"}, anna)
 	refused(t, err, topup.KindInvalid, "operation must not be given")
-	made := must(t)(s.SuspendMessage(ctx, m, topup.SuspendRequest{Reference: id}, readStored, anna))
+	made := must(t)(s.SuspendMessage(ctx, m, topup.SuspendRequest{Reference: id}, anna))
 	must(t)(s.AssignSuspense(ctx, made.ID, "7123456789", "12345", anna))
 	shows(t, s, id, "succeeded, credited 10000")
 	success(id, 10000) // counts as posted
@@ -329,11 +329,11 @@ func TestMoneyThatNoMessageToldOfIsRecorded(t *testing.T) {
 	same := func(e *topup.Event) { e.Sum.Amount, e.Initial.Amount = 777, 777 }
 	m := stored(t, s, paid(waiting, "40", same))
 	shows(t, s, waiting, "review, conflict")
-	_, err = s.SuspendMessage(ctx, m, topup.SuspendRequest{}, readStored, anna)
+	_, err = s.SuspendMessage(ctx, m, topup.SuspendRequest{}, anna)
 	refused(t, err, topup.KindConflict, "was entered by an operator: reverse that step first")
 	mirror := must(t)(s.Reverse(ctx, made.ID, anna))
 	shows(t, s, made.PaymentID, "review, reversed")
-	item := must(t)(s.SuspendMessage(ctx, m, topup.SuspendRequest{}, readStored, anna))
+	item := must(t)(s.SuspendMessage(ctx, m, topup.SuspendRequest{}, anna))
 	_, err = s.Reverse(ctx, mirror.ID, anna)
 	refused(t, err, topup.KindConflict, "operation 40 has been entered again")
 	must(t)(s.AssignSuspense(ctx, item.ID, "7000000000", "1", anna))
@@ -446,7 +446,7 @@ func TestALaterHighHelpSuccessDoesNotPostAgainWhatWasSuspendedOfAnEarlierOne(t *
 		return stored(t, s, told(id, topup.OutcomePaid, "success", func(e *topup.Event) { e.Sum.Amount, e.Initial.Amount = amount, amount }))
 	}
 	suspend := func(m int64) topup.Transaction {
-		return must(t)(s.SuspendMessage(ctx, m, topup.SuspendRequest{}, readStored, anna))
+		return must(t)(s.SuspendMessage(ctx, m, topup.SuspendRequest{}, anna))
 	}
 	credit := must(t)(s.CreditPayment(ctx, id, anna))
 	success(10000) // is bound to it
@@ -487,7 +487,7 @@ func TestAMessageIsOpenAgainWhenItsSuspenseIsReversed(t *testing.T) {
 		if m == foreign {
 			request = topup.SuspendRequest{}
 		}
-		made := must(t)(s.SuspendMessage(ctx, m, request, readStored, anna))
+		made := must(t)(s.SuspendMessage(ctx, m, request, anna))
 		mirror := must(t)(s.Reverse(ctx, made.ID, anna))
 		open(slices.DeleteFunc([]int64{ours, nobodys}, func(n int64) bool { return n < m })...)
 		must(t)(s.Reverse(ctx, mirror.ID, anna))
@@ -499,7 +499,7 @@ func TestAMessageIsOpenAgainWhenItsSuspenseIsReversed(t *testing.T) {
 	if err := s.DismissMessage(ctx, dealt, anna); err != nil {
 		t.Fatal(err)
 	}
-	made := must(t)(s.SuspendMessage(ctx, dealt, topup.SuspendRequest{Amount: 5, Currency: "KZT"}, readStored, anna))
+	made := must(t)(s.SuspendMessage(ctx, dealt, topup.SuspendRequest{Amount: 5, Currency: "KZT"}, anna))
 	must(t)(s.Reverse(ctx, made.ID, anna))
 	open()
 }
@@ -547,7 +547,7 @@ func TestASuspendedMessageThatWasAssignedIsUndoneStepByStep(t *testing.T) {
 	id := mustIssue(t, s)
 	m := unreadable(t, s, id, "1")
 	suspend := func() topup.Transaction {
-		return must(t)(s.SuspendMessage(ctx, m, topup.SuspendRequest{Amount: 10000, Currency: "KZT"}, readStored, anna))
+		return must(t)(s.SuspendMessage(ctx, m, topup.SuspendRequest{Amount: 10000, Currency: "KZT"}, anna))
 	}
 	assign := func(item string) topup.Transaction {
 		return must(t)(s.AssignSuspense(ctx, item, "7123456789", "12345", anna))

@@ -210,17 +210,17 @@ func TestABookOfBeforeOperatorsStepsGoesOn(t *testing.T) {
 	}
 
 	byEye := topup.SuspendRequest{Amount: 500, Currency: "KZT"}
-	must(t)(s.SuspendMessage(ctx, unreadable, byEye, readStored, anna))
+	must(t)(s.SuspendMessage(ctx, unreadable, byEye, anna))
 	shows(t, s, "p_unread", "review, 1 in suspense, unreadable")
-	opened := must(t)(s.SuspendMessage(ctx, nobodys, byEye, readStored, anna))
+	opened := must(t)(s.SuspendMessage(ctx, nobodys, byEye, anna))
 	shows(t, s, opened.PaymentID, "review, 1 in suspense, unknown_payment")
-	opened = must(t)(s.SuspendMessage(ctx, foreign, topup.SuspendRequest{}, readStored, anna))
+	opened = must(t)(s.SuspendMessage(ctx, foreign, topup.SuspendRequest{}, anna))
 	shows(t, s, opened.PaymentID, "review, 1 in suspense, unknown_payment")
 	if err := s.DismissMessage(ctx, refund, anna); err != nil {
 		t.Fatal(err)
 	}
 	shows(t, s, "p_refunded", "succeeded, credited 10000")
-	must(t)(s.SuspendMessage(ctx, bound, topup.SuspendRequest{}, readStored, anna))
+	must(t)(s.SuspendMessage(ctx, bound, topup.SuspendRequest{}, anna))
 	shows(t, s, "p_bound", "review, 2 in suspense, second_operation reversed")
 	must(t)(s.Reverse(ctx, fmt.Sprintf("t%d", mirror), anna))
 	shows(t, s, "p_reversed", "succeeded, credited 10000")

@@ -71,6 +71,9 @@ type Options struct {
 	// SQLite file is refused with ErrLocked. Any number of servers share one
 	// PostgreSQL database.
 	Exclusive bool
+	// ReadMessage reads stored messages for the steps that rest on them; nil: those
+	// steps fail.
+	ReadMessage ReadMessage
 	// Now tells the time, time.Now if nil.
 	Now func() time.Time
 	// Entropy feeds new ids, crypto/rand if nil.
@@ -97,6 +100,7 @@ type Store struct {
 	now       func() time.Time
 	entropy   io.Reader
 	normalize topup.Normalizer
+	readRaw   ReadMessage
 	dialect   *database.Dialect
 
 	readPool *sql.DB
@@ -131,7 +135,7 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 	if o.Normalize == "" {
 		o.Normalize = topup.NormalizeNone
 	}
-	s = &Store{now: o.Now, entropy: o.Entropy, normalize: o.Normalize, sweepLock: newSweepLock()}
+	s = &Store{now: o.Now, entropy: o.Entropy, normalize: o.Normalize, readRaw: o.ReadMessage, sweepLock: newSweepLock()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())

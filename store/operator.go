@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -40,6 +39,18 @@ type By struct {
 	// Once makes the step happen once, however often it is asked for; nil: it is
 	// asked for once. A step that was done before returns an [*AnsweredError].
 	Once *Once
+
+	// Token is set when Actor is the name of a token that was presented. Only its
+	// bearer counts as a second person; Actor is otherwise what somebody says of
+	// themselves.
+	Token bool
+	// Role is that of the token, or RoleCommand.
+	Role string
+	// OSUser is, of a command, the system's user; the audit has it as the actor, and
+	// Actor beside it.
+	OSUser string
+	// RequestID is the request's id in the log, empty for a command.
+	RequestID string
 }
 
 // Day is a day on the calendar: from its first instant to that of the next day.
@@ -80,139 +91,12 @@ func (tx *wtx) effectiveAt(by By, earliest time.Time) (time.Time, error) {
 	}.At()
 }
 
-// operate runs an operator's step as one write, and returns the ledger
-// transaction that it made. step returns refusals before it writes anything.
-func (s *Store) operate(ctx context.Context, by By, step func(*wtx) (posted, error)) (topup.Transaction, error) {
-	made, err := s.operateEach(ctx, by, nil, func(tx *wtx) ([]posted, error) {
-		p, err := step(tx)
-		return []posted{p}, err
-	})
-	if err != nil {
-		return topup.Transaction{}, err
-	}
-	return made[0], nil
-}
-
-// operateEach is operate for a step of several transactions. about is a message
-// whose state the step depends on, nil for none.
-func (s *Store) operateEach(ctx context.Context, by By, about *topup.Event, step func(*wtx) ([]posted, error)) ([]topup.Transaction, error) {
-	var made []topup.Transaction
-	err := s.stepOnce(ctx, by, about, func(tx *wtx) (any, error) {
-		list, err := step(tx)
-		if err != nil {
-			return nil, err
-		}
-		done := make([]topup.Transaction, len(list))
-		for i, p := range list {
-			if done[i], err = tx.transaction(`t.seq = ?`, p.seq); err != nil {
-				return nil, err
-			}
-		}
-		made = done
-		return done, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return made, nil
-}
-
-// onBook reads a payment's book, lets decide judge it, and carries the step out.
-func (s *Store) onBook(ctx context.Context, paymentID string, by By, decide func(topup.Book) (topup.Step, error)) (topup.Transaction, error) {
-	return s.operate(ctx, by, func(tx *wtx) (posted, error) {
-		book, err := tx.book(paymentID)
-		if err != nil {
-			return posted{}, err
-		}
-		step, err := decide(book)
-		if err != nil {
-			return posted{}, err
-		}
-		return tx.carryOut(book, step, by)
-	})
-}
-
-// CreditPayment credits a payment whose callback never came: the issued amount
-// to the contract that it was issued for. It takes the payment's one credit; a
-// callback that comes later is bound to it and posts nothing. The rules are
-// those of [topup.DecideCredit].
-//
-// Errors: KindNotFound when there is no such payment; KindConflict when it
-// cannot be credited.
-func (s *Store) CreditPayment(ctx context.Context, paymentID string, by By) (topup.Transaction, error) {
-	made, err := s.onBook(ctx, paymentID, by, topup.DecideCredit)
-	if err != nil {
-		return made, fmt.Errorf("credit payment %s: %w", paymentID, err)
-	}
-	return made, nil
-}
-
-// RecallPayment takes what stands of a payment's credit back into suspense, from
-// where it is assigned or returned; the rules are those of [topup.DecideRecall].
-//
-// Errors: KindNotFound when there is no such payment; KindConflict when nothing
-// of it is credited.
-func (s *Store) RecallPayment(ctx context.Context, paymentID string, by By) (topup.Transaction, error) {
-	made, err := s.onBook(ctx, paymentID, by, topup.DecideRecall)
-	if err != nil {
-		return made, fmt.Errorf("recall payment %s: %w", paymentID, err)
-	}
-	return made, nil
-}
-
-// ClosePayment ends a review in which nothing is credited and nothing lies in
-// suspense: the payment becomes declined. The rules are those of
-// [topup.DecideClose].
-//
-// Errors: KindNotFound when there is no such payment; KindConflict when there is
-// nothing to close.
-func (s *Store) ClosePayment(ctx context.Context, paymentID string, by By) error {
-	err := s.stepOnce(ctx, by, nil, func(tx *wtx) (any, error) {
-		book, err := tx.book(paymentID)
-		if err != nil {
-			return nil, err
-		}
-		if err := topup.DecideClose(book); err != nil {
-			return nil, err
-		}
-		if _, err := tx.effectiveAt(by, time.Time{}); err != nil {
-			return nil, err
-		}
-		book.Close()
-		if err := tx.savePayment(book.Payment); err != nil {
-			return nil, err
-		}
-		return book.Payment, tx.noteStep(stepNote{action: stepClose, payment: paymentID}, by)
-	})
-	if err != nil {
-		return fmt.Errorf("close payment %s: %w", paymentID, err)
-	}
-	return nil
-}
-
-// AssignSuspense gives the money of a suspense item to a contract; the rules are
-// those of [topup.DecideAssign]. The item is named by the transaction that put
-// the money into suspense.
-//
-// Errors: KindNotFound when the item, the account or the contract does not
-// exist; KindInvalid when the account has another currency; KindConflict when
-// the item is not open.
-func (s *Store) AssignSuspense(ctx context.Context, item, customerID, contractID string, by By) (topup.Transaction, error) {
-	made, err := s.operate(ctx, by, func(tx *wtx) (posted, error) {
-		// The account that the money goes to keeps its currency meanwhile.
-		if err := tx.lockCatalogue(); err != nil {
-			return posted{}, err
-		}
-		return tx.assign(Assignment{item, customerID, contractID}, s.normalize, by)
-	})
-	if err != nil {
-		return made, fmt.Errorf("assign suspense item %s: %w", item, err)
-	}
-	return made, nil
-}
-
 // Assignment asks for a suspense item to be given to a contract.
-type Assignment struct{ Item, CustomerID, ContractID string }
+type Assignment struct {
+	Item       string `json:"item"`
+	CustomerID string `json:"customer_id"`
+	ContractID string `json:"entity_id"`
+}
 
 // MaxAssignments bounds the items that are assigned in one step: on PostgreSQL a
 // transaction has no more places in the feed.
@@ -226,36 +110,6 @@ type AssignError struct {
 
 func (e AssignError) Error() string { return e.Err.Error() }
 func (e AssignError) Unwrap() error { return e.Err }
-
-// AssignAll is AssignSuspense for a list, all or nothing. When any is refused
-// nothing is written, and the error joins an [AssignError] for each.
-func (s *Store) AssignAll(ctx context.Context, list []Assignment, by By) ([]topup.Transaction, error) {
-	if len(list) > MaxAssignments {
-		return nil, topup.Invalid("items", "must be at most %d: split the file", MaxAssignments)
-	}
-	return s.operateEach(ctx, by, nil, func(tx *wtx) ([]posted, error) {
-		if err := tx.lockCatalogue(); err != nil {
-			return nil, err
-		}
-		if err := tx.lockItems(list); err != nil {
-			return nil, err
-		}
-		var made []posted
-		var refusals []error
-		for i, a := range list {
-			p, err := tx.assign(a, s.normalize, by)
-			switch {
-			case err == nil:
-				made = append(made, p)
-			case isRefusal(err):
-				refusals = append(refusals, AssignError{i, err})
-			default:
-				return nil, err
-			}
-		}
-		return made, errors.Join(refusals...)
-	})
-}
 
 // lockItems locks the payments of a list of items in the order of their ids,
 // as everybody does who locks several.
@@ -313,59 +167,6 @@ func (tx *wtx) assign(a Assignment, normalize topup.Normalizer, by By) (posted, 
 		return posted{}, fmt.Errorf("the operation that brought this money is not on record")
 	}
 	return tx.carryOut(book, step, by)
-}
-
-// ReturnSuspense books that the money of a suspense item goes back to the
-// platform: it owes us that much less. When nothing of the payment is left in
-// suspense and nothing else about it is open, the payment becomes declined.
-//
-// Errors: KindNotFound when there is no such item, KindConflict when it is
-// not open.
-func (s *Store) ReturnSuspense(ctx context.Context, item string, by By) (topup.Transaction, error) {
-	made, err := s.operate(ctx, by, func(tx *wtx) (posted, error) {
-		book, err := tx.bookOfItem(item)
-		if err != nil {
-			return posted{}, err
-		}
-		step, err := topup.DecideReturn(book, item)
-		if err != nil {
-			return posted{}, err
-		}
-		return tx.carryOut(book, step, by)
-	})
-	if err != nil {
-		return made, fmt.Errorf("return suspense item %s: %w", item, err)
-	}
-	return made, nil
-}
-
-// Reverse posts the mirror of an operator's ledger transaction, once, and undoes
-// what it did to its payment; reversing a reversal does all of that again. The
-// rules are those of [topup.DecideReverse].
-//
-// Errors: KindNotFound when there is no such transaction; KindConflict when a
-// provider's message made it, when it has been reversed, and when something
-// rests on it that must be undone first.
-func (s *Store) Reverse(ctx context.Context, transactionID string, by By) (topup.Transaction, error) {
-	made, err := s.operate(ctx, by, func(tx *wtx) (posted, error) {
-		target, err := tx.transaction(`t.transaction_id = ?`, transactionID)
-		if err != nil {
-			return posted{}, err
-		}
-		book, err := tx.book(target.PaymentID)
-		if err != nil {
-			return posted{}, err
-		}
-		step, err := topup.DecideReverse(book, transactionID)
-		if err != nil {
-			return posted{}, err
-		}
-		return tx.carryOut(book, step, by)
-	})
-	if err != nil {
-		return made, fmt.Errorf("reverse transaction %s: %w", transactionID, err)
-	}
-	return made, nil
 }
 
 // carryOut posts a step and brings everything in line with it that hangs on the

@@ -1,8 +1,6 @@
 package store
 
 import (
-	"cmp"
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -15,30 +13,6 @@ const waitingSQL = `SELECT p.payment_id FROM payments p
 	WHERE p.customer_id <> '' AND p.customer_id = ? AND p.entity_id = ? AND p.amount = ? AND p.currency = ? AND p.provider = ? AND p.project = ?
 		AND p.credit_seq IS NULL AND p.status <> 'succeeded'
 	ORDER BY p.created_at DESC LIMIT 1`
-
-// RecordPayment credits money that the platform took and that no message told
-// of, as a payment of our own, and returns its ledger transaction. The rules are
-// those of [topup.DecideRecord]. An operation counts as posted, so that a late
-// callback posts nothing; a success that comes under a reference is judged as of
-// a payment that an operator has credited.
-//
-// Errors: KindInvalid and KindNotFound for what is wrong with the request;
-// KindConflict when the money has posted, or may be a waiting payment's.
-func (s *Store) RecordPayment(ctx context.Context, r topup.RecordRequest, by By) (topup.Transaction, error) {
-	r.CustomerID = s.normalize.Apply(r.CustomerID)
-	// What the platform's name for it concerns, as a message of that name would.
-	// A provider that names payments has one operation a payment, of the same name.
-	operation := cmp.Or(r.Operation, r.Reference)
-	about := topup.Event{Provider: r.Provider, Project: r.Project, Reference: r.Reference, Operation: operation, Sum: r.Money, Initial: r.Money}
-	made, err := s.operateEach(ctx, by, &about, func(tx *wtx) ([]posted, error) {
-		p, err := tx.recordPayment(r, &about, by)
-		return []posted{p}, err
-	})
-	if err != nil {
-		return topup.Transaction{}, fmt.Errorf("record a payment: %w", err)
-	}
-	return made[0], nil
-}
 
 func (tx *wtx) recordPayment(r topup.RecordRequest, about *topup.Event, by By) (posted, error) {
 	state, err := tx.recordState(r, about)

@@ -52,7 +52,7 @@ func TestAStepThatCannotBeWrittenWholeIsNotWritten(t *testing.T) {
 				"return":  func() error { _, err := s.ReturnSuspense(ctx, returned, anna); return err },
 				"reverse": func() error { _, err := s.Reverse(ctx, manual.ID, anna); return err },
 				"suspend": func() error {
-					_, err := s.SuspendMessage(ctx, unread, topup.SuspendRequest{Amount: 500, Currency: "KZT"}, readStored, anna)
+					_, err := s.SuspendMessage(ctx, unread, topup.SuspendRequest{Amount: 500, Currency: "KZT"}, anna)
 					return err
 				},
 				"dismiss":      func() error { return s.DismissMessage(ctx, refund, anna) },

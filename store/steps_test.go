@@ -248,7 +248,7 @@ func TestOfSeveralOperatorsAtOnceOneWins(t *testing.T) {
 	t.Run("suspend a message", func(t *testing.T) {
 		m := unreadable(t, s, mustIssue(t, s), "78")
 		onlyOne(t, "already", many(func() error {
-			_, err := s.SuspendMessage(ctx, m, topup.SuspendRequest{Amount: 5, Currency: "KZT"}, readStored, anna)
+			_, err := s.SuspendMessage(ctx, m, topup.SuspendRequest{Amount: 5, Currency: "KZT"}, anna)
 			return err
 		})...)
 		checked(t, s)
@@ -258,7 +258,7 @@ func TestOfSeveralOperatorsAtOnceOneWins(t *testing.T) {
 		r := recordOf("79")
 		steps := many(func() error { _, err := s.RecordPayment(ctx, r, anna); return err })
 		steps = append(steps, many(func() error {
-			_, err := s.SuspendMessage(ctx, m, topup.SuspendRequest{Amount: 5, Currency: "KZT"}, readStored, anna)
+			_, err := s.SuspendMessage(ctx, m, topup.SuspendRequest{Amount: 5, Currency: "KZT"}, anna)
 			return err
 		})...)
 		onlyOne(t, "", steps...)
@@ -473,7 +473,7 @@ func TestNothingIsDatedInAClosedPeriod(t *testing.T) {
 	// The day of the provider is closed: what undoes it is of a later one.
 	must(t)(s.ReturnSuspense(ctx, item, on(dayBefore(c, 0))))
 	m := unreadable(t, s, id, "30")
-	made := must(t)(s.SuspendMessage(ctx, m, topup.SuspendRequest{Amount: 5, Currency: "KZT"}, readStored, anna))
+	made := must(t)(s.SuspendMessage(ctx, m, topup.SuspendRequest{Amount: 5, Currency: "KZT"}, anna))
 	if !made.EffectiveAt.Equal(c.Now()) {
 		t.Errorf("a suspended message: effective %s, want now", made.EffectiveAt)
 	}

@@ -15,11 +15,12 @@ import (
 // posting, in feed order. The journal itself does not name the provider's
 // operation: it stands on the message that made the transaction.
 const transactionsSQL = `SELECT x.seq, x.transaction_id, x.kind, x.payment_id, x.actor, x.reason, x.effective_at, x.recorded_at,
-	coalesce(x.operation, ''), coalesce(r.transaction_id, ''), coalesce(v.transaction_id, ''), coalesce(k.transaction_id, ''), e.amount, a.name, a.currency
+	coalesce(x.operation, ''), coalesce(r.transaction_id, ''), coalesce(v.transaction_id, ''), coalesce(k.transaction_id, ''), coalesce(y.approved_by, ''), e.amount, a.name, a.currency
 	FROM (SELECT t.*, ` + operationOfSQL + ` AS operation FROM transactions t WHERE %s ORDER BY t.seq LIMIT ?) x
 	LEFT JOIN transactions r ON r.seq = x.reverses
 	LEFT JOIN transactions v ON v.seq = x.resolves
 	LEFT JOIN transactions k ON k.seq = x.takes
+	LEFT JOIN approved_transactions y ON y.seq = x.seq
 	LEFT JOIN entries e ON e.seq = x.seq
 	LEFT JOIN ledger_accounts a ON a.id = e.account_id
 	ORDER BY x.seq, e.n`
@@ -52,7 +53,7 @@ func scanTransactions(rows *sql.Rows) (list []topup.Transaction, err error) {
 			account, currency   sql.NullString
 		)
 		err := rows.Scan(&t.Seq, &t.ID, (*string)(&t.Kind), &t.PaymentID, &t.Actor, &t.Reason, &effective, &recorded,
-			&t.Operation, &t.Reverses, &t.Resolves, &t.Takes, &amount, &account, &currency)
+			&t.Operation, &t.Reverses, &t.Resolves, &t.Takes, &t.ApprovedBy, &amount, &account, &currency)
 		if err != nil {
 			return nil, err
 		}

@@ -308,7 +308,7 @@ func (w *walk) suspend() {
 			r.Reference = rapid.SampledFrom(append(slices.Clone(w.payments), walkReferences...)).Draw(w.t, "reference")
 		}
 	}
-	made, err := w.s.SuspendMessage(ctx, m.ID, r, readStored, w.by())
+	made, err := w.s.SuspendMessage(ctx, m.ID, r, w.by())
 	w.allow(made, err)
 	w.know(made.PaymentID)
 }
@@ -573,7 +573,7 @@ func (w *walk) suspendTheRest() {
 	messages := w.messages()
 	slices.Reverse(messages) // the oldest first
 	for _, m := range messages {
-		_, err := w.s.SuspendMessage(ctx, m.ID, topup.SuspendRequest{}, readStored, anna)
+		_, err := w.s.SuspendMessage(ctx, m.ID, topup.SuspendRequest{}, anna)
 		w.refusal(err)
 	}
 	for _, p := range w.messages() {

@@ -13,6 +13,8 @@ const (
 	KindNotFound Kind = "not_found"
 	// KindConflict: it exists, but not in a state that allows this.
 	KindConflict Kind = "conflict"
+	// KindForbidden: it is possible, but not for who asks.
+	KindForbidden Kind = "forbidden"
 	// KindUnavailable: nothing was done, or nobody can tell whether it was. Nothing
 	// was lost; try again.
 	KindUnavailable Kind = "unavailable"
@@ -46,6 +48,11 @@ func NotFound(format string, args ...any) *Error {
 // Conflict says that the state does not allow it.
 func Conflict(format string, args ...any) *Error {
 	return &Error{Kind: KindConflict, Message: fmt.Sprintf(format, args...)}
+}
+
+// Forbidden says that somebody else may do it.
+func Forbidden(format string, args ...any) *Error {
+	return &Error{Kind: KindForbidden, Message: fmt.Sprintf(format, args...)}
 }
 
 // Unavailable says that the caller should come again.

@@ -40,6 +40,7 @@ type Transaction struct {
 	Takes       string // the credit or assignment from which this one takes
 	Actor       string // who, for an operator's
 	Reason      string // why, for an operator's
+	ApprovedBy  string // the second person, where one was needed
 	EffectiveAt time.Time
 	RecordedAt  time.Time
 	Postings    []Posting

@@ -1,0 +1,424 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"tolem/topup"
+)
+
+// ApprovalExpiry is how long a proposal waits for a second person.
+const ApprovalExpiry = 7 * 24 * time.Hour
+
+const (
+	approvalPrefix = "ap_"
+	// maxStepParams bounds the parameters of a step that is proposed.
+	maxStepParams = 1 << 20
+	// maxShownPreview is how many ledger transactions of a preview are kept.
+	maxShownPreview = MaxAssignments
+)
+
+// ApprovalStatus is what has become of a proposal.
+type ApprovalStatus string
+
+// The states of a proposal. An approval that was refused leaves it proposed.
+const (
+	ApprovalProposed ApprovalStatus = "proposed"
+	ApprovalApproved ApprovalStatus = "approved"
+	ApprovalRejected ApprovalStatus = "rejected"
+	ApprovalExpired  ApprovalStatus = "expired"
+)
+
+// Actions on proposals, in the audit.
+const (
+	ActionApprove Action = "approve"
+	ActionReject  Action = "reject"
+)
+
+// ProposedError says that a step waits for a second person. Nothing was posted,
+// and nothing went wrong.
+type ProposedError struct{ ApprovalID string }
+
+func (e *ProposedError) Error() string {
+	return "the step needs a second person: it was proposed as " + e.ApprovalID
+}
+
+// Approval is an operator's step that needs a second person.
+type Approval struct {
+	ID        string
+	Status    ApprovalStatus
+	At        time.Time
+	ExpiresAt time.Time
+	Action    Action
+	Step      string          // the step's name
+	Object    string          // what it is about
+	Params    json.RawMessage // the step's parameters, an object
+	// Preview are the ledger transactions that the step would have posted when it
+	// was proposed, the first 250; they have no ids.
+	Preview []PreviewedTransaction
+	// By is who proposed it, why, and as of which day; the zero Day is that of the
+	// approval.
+	By By
+	// Decision is nil while nobody has decided.
+	Decision *ApprovalDecision
+}
+
+// PreviewedTransaction is a ledger transaction that a step would post.
+type PreviewedTransaction struct {
+	Kind      topup.TransactionKind `json:"kind"`
+	PaymentID string                `json:"payment_id,omitempty"` // empty: of a payment that it would open, or of none
+	Reverses  string                `json:"reverses,omitempty"`
+	Resolves  string                `json:"resolves,omitempty"`
+	Takes     string                `json:"takes,omitempty"`
+	Postings  []topup.Posting       `json:"postings"`
+}
+
+// Previewed shows what [Store.Preview] returned, at most 250 of it.
+func Previewed(list []topup.Transaction) []PreviewedTransaction {
+	shown := make([]PreviewedTransaction, 0, min(len(list), maxShownPreview))
+	for _, t := range list[:min(len(list), maxShownPreview)] {
+		shown = append(shown, PreviewedTransaction{t.Kind, t.PaymentID, t.Reverses, t.Resolves, t.Takes, t.Postings})
+	}
+	return shown
+}
+
+// ApprovalDecision is who approved or rejected a proposal.
+type ApprovalDecision struct {
+	At       time.Time
+	Approved bool
+	By       By
+	// Transactions are the ids of what was posted, none of a rejected one.
+	Transactions []string
+}
+
+// propose writes a step down for a second person, if it could be carried out
+// now. The error is a *ProposedError when it did.
+func (s *Store) propose(ctx context.Context, step Step, by By) error {
+	would, err := s.preview(ctx, step, by)
+	if err != nil {
+		return err
+	}
+	params, err := json.Marshal(step)
+	if err != nil {
+		return fmt.Errorf("propose: %w", err)
+	}
+	if len(params) > maxStepParams {
+		return topup.Invalid("step", "is too large to be proposed: split it")
+	}
+	preview, err := json.Marshal(Previewed(would))
+	if err != nil {
+		return fmt.Errorf("propose: %w", err)
+	}
+	var id string
+	err = s.stepOnce(ctx, by, nil, func(tx *wtx) (any, error) {
+		now := tx.now()
+		made, err := newID(approvalPrefix, now, tx.entropy)
+		if err != nil {
+			return nil, err
+		}
+		byToken := 0
+		if by.Token {
+			byToken = 1
+		}
+		err = tx.gorm().Exec(`INSERT INTO approvals (`+proposalColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			made, micros(now), micros(now.Add(ApprovalExpiry)), step.kind(), string(step.Action()), auditText(step.Object(), maxAuditObject),
+			string(params), string(preview), nullMicros(by.Effective.Start), nullMicros(by.Effective.End),
+			by.Actor, byToken, by.OSUser, by.Role, by.Reason, auditText(by.RequestID, maxAuditObject)).Error
+		if err != nil {
+			return nil, fmt.Errorf("propose: %w", err)
+		}
+		id = made
+		return &ProposedError{made}, tx.audit(by, Audited{step.Action(), step.Object(), ResultProposed, made})
+	})
+	if err != nil {
+		return err
+	}
+	return &ProposedError{id}
+}
+
+const proposalColumns = `id, at, expires_at, step, action, object, params, preview, effective_start, effective_end, actor, by_token, os_user, role, reason, request_id`
+
+const approvalsSQL = `SELECT a.id, a.at, a.expires_at, a.step, a.action, a.object, a.params, a.preview, coalesce(a.effective_start, 0), coalesce(a.effective_end, 0),
+	a.actor, a.by_token, a.os_user, a.role, a.reason, a.request_id,
+	coalesce(d.decision, ''), coalesce(d.at, 0), coalesce(d.actor, ''), coalesce(d.os_user, ''), coalesce(d.role, ''), coalesce(d.reason, ''), coalesce(d.request_id, '')
+	FROM approvals a LEFT JOIN approval_decisions d ON d.approval_id = a.id
+	WHERE %s ORDER BY a.id DESC LIMIT ?`
+
+// ApprovalFilter selects proposals. The zero value selects all.
+type ApprovalFilter struct {
+	Open   bool   // those that can still be approved
+	Limit  int    // 1 to 500, 50 if zero
+	Cursor string // what the page before returned as next
+}
+
+// Approvals returns a page of proposals, the newest first, and the cursor of the
+// next page, empty when this is the last.
+func (s *Store) Approvals(ctx context.Context, f ApprovalFilter) (page []Approval, next string, err error) {
+	limit, err := pageSize(f.Limit, defaultPage, maxPage)
+	if err != nil {
+		return nil, "", err
+	}
+	where, args := "1 = 1", []any(nil)
+	if f.Open {
+		where, args = where+" AND d.approval_id IS NULL AND a.expires_at > ?", append(args, micros(s.now()))
+	}
+	if f.Cursor != "" {
+		parts, err := decodeCursor(f.Cursor, 1)
+		if err != nil {
+			return nil, "", err
+		}
+		where, args = where+" AND a.id < ?", append(args, parts[0])
+	}
+	page, err = readApprovals(s.outside(ctx), s.now(), where, append(args, limit+1)...)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(page) > limit {
+		page = page[:limit]
+		next = encodeCursor(page[limit-1].ID)
+	}
+	return page, next, nil
+}
+
+// Approval returns a proposal; the error is of KindNotFound when there is none.
+func (s *Store) Approval(ctx context.Context, id string) (Approval, error) {
+	return readApproval(s.outside(ctx), s.now(), id)
+}
+
+func readApproval(ask query, now time.Time, id string) (Approval, error) {
+	list, err := readApprovals(ask, now, "a.id = ?", id, 1)
+	if err != nil {
+		return Approval{}, err
+	}
+	if len(list) == 0 {
+		return Approval{}, topup.NotFound("proposal does not exist")
+	}
+	return list[0], nil
+}
+
+func readApprovals(ask query, now time.Time, where string, args ...any) ([]Approval, error) {
+	rows, err := ask(fmt.Sprintf(approvalsSQL, where), args...).Rows()
+	if err != nil {
+		return nil, fmt.Errorf("read proposals: %w", err)
+	}
+	list, err := scanApprovals(rows, now)
+	if err != nil {
+		return nil, fmt.Errorf("read proposals: %w", err)
+	}
+	for i := range list {
+		d := list[i].Decision
+		if d == nil || !d.Approved {
+			continue
+		}
+		rows, err := ask(`SELECT t.transaction_id FROM approved_transactions x JOIN transactions t ON t.seq = x.seq WHERE x.approval_id = ? ORDER BY x.seq`, list[i].ID).Rows()
+		if err == nil {
+			d.Transactions, err = scanTexts(rows)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read what was approved: %w", err)
+		}
+	}
+	return list, nil
+}
+
+func scanApprovals(rows *sql.Rows, now time.Time) (list []Approval, err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var a Approval
+		var d ApprovalDecision
+		var at, expires, start, end, byToken, decidedAt int64
+		var params, preview, decision string
+		err := rows.Scan(&a.ID, &at, &expires, &a.Step, (*string)(&a.Action), &a.Object, &params, &preview, &start, &end,
+			&a.By.Actor, &byToken, &a.By.OSUser, &a.By.Role, &a.By.Reason, &a.By.RequestID,
+			&decision, &decidedAt, &d.By.Actor, &d.By.OSUser, &d.By.Role, &d.By.Reason, &d.By.RequestID)
+		if err != nil {
+			return nil, err
+		}
+		a.At, a.ExpiresAt, a.Params = fromMicros(at), fromMicros(expires), json.RawMessage(params)
+		a.By.Token, a.By.Effective = byToken != 0, Day{fromMicros(start), fromMicros(end)}
+		if err := json.Unmarshal([]byte(preview), &a.Preview); err != nil {
+			return nil, fmt.Errorf("the preview of %s: %w", a.ID, err)
+		}
+		switch {
+		case decision != "":
+			a.Status = ApprovalStatus(decision)
+			d.At, d.Approved = fromMicros(decidedAt), a.Status == ApprovalApproved
+			a.Decision = &d
+		case now.Before(a.ExpiresAt):
+			a.Status = ApprovalProposed
+		default:
+			a.Status = ApprovalExpired
+		}
+		list = append(list, a)
+	}
+	return list, rows.Err()
+}
+
+// step is the proposed step.
+func (a *Approval) step() (Step, error) {
+	decode, known := stepKinds[a.Step]
+	if !known {
+		return nil, topup.Conflict("a newer version of tolem has proposed this: approve it with that")
+	}
+	step, err := decode(a.Params)
+	if err != nil {
+		return nil, fmt.Errorf("the parameters of %s: %w", a.ID, err)
+	}
+	return step, nil
+}
+
+// refuseDecided refuses to decide again, or too late.
+func (a *Approval) refuseDecided() error {
+	switch a.Status {
+	case ApprovalProposed:
+		return nil
+	case ApprovalExpired:
+		return topup.Conflict("this proposal has expired: propose the step again")
+	}
+	return topup.Conflict("this proposal was %s by %s", a.Status, a.Decision.By.Actor)
+}
+
+// refuseApprover refuses whoever is no second person. The role is looked at here
+// too: the store enforces it, whoever calls.
+func (a *Approval) refuseApprover(by By) error {
+	switch {
+	case !by.Token:
+		return topup.Forbidden("only the bearer of a token counts as a second person: give --token-file")
+	case by.Role != "admin" && by.Role != "operator":
+		return topup.Forbidden("a token with the role admin or operator is needed to approve")
+	case by.Actor == a.By.Actor || by.Actor == a.By.OSUser:
+		return topup.Forbidden("%s has proposed this step: another person must approve it", by.Actor)
+	}
+	return nil
+}
+
+// PreviewApproval returns what approving a proposal would post now, as
+// [Store.Preview].
+func (s *Store) PreviewApproval(ctx context.Context, id string) ([]topup.Transaction, error) {
+	a, err := s.Approval(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	step, err := a.step()
+	if err != nil {
+		return nil, err
+	}
+	return s.Preview(ctx, step, a.By)
+}
+
+// Approve carries out a proposed step, as of now, and returns the ledger
+// transactions that it made: their actor and reason are the proposer's, the
+// approver is stored beside them. Everything is decided again.
+//
+// Errors: KindNotFound when there is no such proposal; KindForbidden when by is
+// no second person; KindConflict when it was decided, has expired, or when the
+// step is impossible by now: then it stays, and can be approved later.
+func (s *Store) Approve(ctx context.Context, id string, by By) ([]topup.Transaction, error) {
+	if err := checkNote("actor", by.Actor, maxActorBytes); err != nil {
+		return nil, err
+	}
+	made, err := s.approve(ctx, id, by)
+	if err != nil {
+		return nil, fmt.Errorf("approve %s: %w", id, s.auditRefusal(ctx, by, ActionApprove, id, err))
+	}
+	return made, nil
+}
+
+func (s *Store) approve(ctx context.Context, id string, by By) ([]topup.Transaction, error) {
+	a, err := s.Approval(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	step, err := a.step()
+	if err != nil {
+		return nil, err
+	}
+	about, err := s.prepareStep(ctx, step)
+	if err != nil {
+		return nil, err
+	}
+	var done []topup.Transaction
+	err = s.stepOnce(ctx, by, about, func(tx *wtx) (any, error) {
+		if err := tx.refuseDecision(id, by, ApprovalApproved); err != nil {
+			return nil, err
+		}
+		made, err := stepRun{tx, s, about, a.By}.do(step)
+		if err != nil {
+			return nil, err
+		}
+		if err := tx.writeDecision(id, by, ApprovalApproved); err != nil {
+			return nil, err
+		}
+		for i := range made {
+			err := tx.gorm().Exec(`INSERT INTO approved_transactions (seq, approval_id, approved_by) VALUES (?, ?, ?)`, made[i].Seq, id, by.Actor).Error
+			if err != nil {
+				return nil, fmt.Errorf("write the approval down: %w", err)
+			}
+			made[i].ApprovedBy = by.Actor
+		}
+		done = made
+		return made, tx.audit(by, Audited{ActionApprove, id, ResultDone, transactionIDs(made)})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return done, nil
+}
+
+// Reject ends a proposal. Anybody may who may take steps, the proposer too.
+//
+// Errors: KindNotFound when there is no such proposal; KindConflict when it was
+// decided or has expired.
+func (s *Store) Reject(ctx context.Context, id string, by By) error {
+	if err := by.check(); err != nil {
+		return err
+	}
+	err := s.stepOnce(ctx, by, nil, func(tx *wtx) (any, error) {
+		if err := tx.refuseDecision(id, by, ApprovalRejected); err != nil {
+			return nil, err
+		}
+		if err := tx.writeDecision(id, by, ApprovalRejected); err != nil {
+			return nil, err
+		}
+		if err := tx.audit(by, Audited{ActionReject, id, ResultDone, ""}); err != nil {
+			return nil, err
+		}
+		a, err := readApproval(tx.raw, tx.now(), id)
+		return &a, err
+	})
+	if err != nil {
+		return fmt.Errorf("reject %s: %w", id, s.auditRefusal(ctx, by, ActionReject, id, err))
+	}
+	return nil
+}
+
+// refuseDecision refuses what must not become of a proposal, which nobody else
+// decides until this write has ended.
+func (tx *wtx) refuseDecision(id string, by By, decision ApprovalStatus) error {
+	if err := tx.lockKey("approval", id); err != nil {
+		return err
+	}
+	a, err := readApproval(tx.raw, tx.now(), id)
+	if err != nil {
+		return err
+	}
+	if decision == ApprovalApproved {
+		if err := a.refuseApprover(by); err != nil {
+			return err
+		}
+	}
+	return a.refuseDecided()
+}
+
+func (tx *wtx) writeDecision(id string, by By, decision ApprovalStatus) error {
+	err := tx.gorm().Exec(`INSERT INTO approval_decisions (approval_id, at, decision, actor, os_user, role, reason, request_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		id, micros(tx.now()), string(decision), by.Actor, by.OSUser, by.Role, by.Reason, auditText(by.RequestID, maxAuditObject)).Error
+	if err != nil {
+		return fmt.Errorf("write the decision: %w", err)
+	}
+	return nil
+}
