@@ -69,7 +69,7 @@ func (c *accountsImportCommand) Validate() error {
 func (c *accountsImportCommand) Run(ctx context.Context, p *program) error {
 	by, err := p.by(operator{Actor: c.Actor}, time.UTC)
 	if err != nil {
-		by.Actor = fmt.Sprintf("uid %d", os.Getuid()) // of a container without users: no reason not to import
+		by.Actor = by.OSUser // of a container without users: no reason not to import
 	}
 	file, err := accountfile.OnDisk(c.File)
 	if err != nil {
@@ -82,7 +82,7 @@ func (c *accountsImportCommand) Run(ctx context.Context, p *program) error {
 		}
 		progress, finish := p.importProgress()
 		report, err := b.ImportAccounts(ctx, store.ImportOptions{
-			Replace: c.Replace, DryRun: c.DryRun, Progress: progress, CloseLimit: limit, Actor: by.Actor,
+			Replace: c.Replace, DryRun: c.DryRun, Progress: progress, CloseLimit: limit, Actor: by.Actor, OSUser: by.OSUser,
 		}, file)
 		finish()
 		if bad := (*accountfile.LineErrors)(nil); errors.As(err, &bad) {

@@ -40,6 +40,9 @@ func (c *suspenseAssignCommand) assignFile(ctx context.Context, p *program) erro
 	}
 	return p.asOperator(ctx, c.operator, func(b books, by store.By) error {
 		made, err := b.AssignAll(ctx, list, by)
+		if proposed := (*store.ProposedError)(nil); errors.As(err, &proposed) {
+			return p.reportProposed(ctx, b, proposed, c.JSON)
+		}
 		if err != nil {
 			return p.reportAssignments(c.File, rows, err)
 		}

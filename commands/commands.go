@@ -37,6 +37,8 @@ type commandLine struct {
 	Payments    paymentsCommands   `cmd:"" help:"Find payments; credit, record, recall and close them."`
 	Suspense    suspenseCommands   `cmd:"" help:"Resolve money that is not allocated to a contract."`
 	Messages    messagesCommands   `cmd:"" help:"Show the providers' stored messages; put their unposted money into suspense."`
+	Approvals   approvalsCommands  `cmd:"" help:"Approve or reject steps that need a second person."`
+	Audit       auditCommand       `cmd:"" help:"List who did what, when and why, and how it ended."`
 	Ledger      ledgerCommands     `cmd:"" help:"Check, correct and export the books."`
 	Sign        signCommand        `cmd:"" help:"Sign a JetPay body."`
 	Verify      verifyCommand      `cmd:"" help:"Check the signature of a JetPay body."`

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 
 	"tolem/config"
 	"tolem/store"
@@ -14,6 +15,9 @@ import (
 func (p *program) operate(ctx context.Context, o operator, asJSON bool, act func(books, store.By) (topup.Transaction, error)) error {
 	return p.asOperator(ctx, o, func(b books, by store.By) error {
 		made, err := act(b, by)
+		if proposed := (*store.ProposedError)(nil); errors.As(err, &proposed) {
+			return p.reportProposed(ctx, b, proposed, asJSON)
+		}
 		if err != nil {
 			return err
 		}
@@ -22,6 +26,21 @@ func (p *program) operate(ctx context.Context, o operator, asJSON bool, act func
 		}
 		return p.printTransaction(b, made)
 	})
+}
+
+// reportProposed prints a step that waits for a second person.
+func (p *program) reportProposed(ctx context.Context, b books, proposed *store.ProposedError, asJSON bool) error {
+	if asJSON {
+		return p.printJSON(view.ProposedOf(proposed))
+	}
+	a, err := b.Approval(ctx, proposed.ApprovalID)
+	if err != nil {
+		return err
+	}
+	if err := p.printApproval(b, &a, ""); err != nil {
+		return err
+	}
+	return p.println("nothing is posted yet: another person approves it with tolem approvals approve " + a.ID + " --token-file F")
 }
 
 // asOperator opens the books for an operator's step.
@@ -43,6 +62,7 @@ func (p *program) printTransaction(b books, made topup.Transaction) error {
 	if made.Actor != "" {
 		t.row("by", made.Actor+": "+made.Reason)
 	}
+	t.rowIf("approved by", made.ApprovedBy)
 	if effective := when(made.EffectiveAt, b.cfg.Location()); effective != when(made.RecordedAt, b.cfg.Location()) {
 		t.row("effective", effective)
 	}

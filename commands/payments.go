@@ -314,6 +314,9 @@ func happened(payment *topup.Payment, entry store.TimelineEntry) string {
 	if t.Actor != "" {
 		text += fmt.Sprintf(" (%s: %s)", t.Actor, t.Reason)
 	}
+	if t.ApprovedBy != "" {
+		text += ", approved by " + t.ApprovedBy
+	}
 	return text
 }
 

@@ -112,8 +112,14 @@ func (p *program) withNewBooks(ctx context.Context, work func(books) error) erro
 	return p.onBooks(ctx, false, work, nil)
 }
 
-func (p *program) onBooks(ctx context.Context, existing bool, work func(books) error, checks []func(*config.Config) error) (err error) {
-	cfg, err := p.config(config.DatabaseURL)
+func (p *program) onBooks(ctx context.Context, existing bool, work func(books) error, checks []func(*config.Config) error) error {
+	return p.onBooksWith(ctx, config.DatabaseURL, existing, work, checks)
+}
+
+// onBooksWith is onBooks for commands that need other secrets of the
+// configuration too.
+func (p *program) onBooksWith(ctx context.Context, needs config.Secrets, existing bool, work func(books) error, checks []func(*config.Config) error) (err error) {
+	cfg, err := p.config(needs)
 	if err != nil {
 		return err
 	}
@@ -236,7 +242,7 @@ func (o operator) Validate() error {
 
 // by names the operator for the journal.
 func (p *program) by(o operator, zone *time.Location) (store.By, error) {
-	by := store.By{Actor: o.Actor, Reason: o.Reason}
+	by := store.By{Actor: o.Actor, Reason: o.Reason, Role: store.RoleCommand, OSUser: osUser()}
 	if o.Effective != "" {
 		day, err := calendar.ParseDay(string(o.Effective))
 		if err != nil {
@@ -256,6 +262,14 @@ func (p *program) by(o operator, zone *time.Location) (store.By, error) {
 	}
 	by.Actor = current.Username
 	return by, nil
+}
+
+// osUser is who runs the program as the system knows them, for the audit.
+func osUser() string {
+	if current, err := user.Current(); err == nil && current.Username != "" {
+		return current.Username
+	}
+	return fmt.Sprintf("uid %d", os.Getuid()) // of a container without users
 }
 
 // span is a period of time on the command line.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -189,6 +190,9 @@ func startServer(ctx context.Context, cfg *config.Config, log *zap.Logger) (s *s
 	if err = s.closeBooks(ctx); err != nil {
 		return s, err
 	}
+	if err = s.setFourEyes(ctx); err != nil {
+		return s, err
+	}
 	s.handlers, err = handlers.New(handlers.Options{
 		Config: cfg, Store: s.store, Log: log, Metrics: metrics, Now: time.Now, Version: version(),
 	})
@@ -215,6 +219,26 @@ func (s *server) closeBooks(ctx context.Context) error {
 	if before > s.cfg.BooksClosedTo { // days sort as texts
 		s.log.Warn("books_closed_to was set back: days that were closed can be posted to again",
 			zap.String("before", before), zap.String("books_closed_to", s.cfg.BooksClosedTo))
+	}
+	return nil
+}
+
+// setFourEyes writes into the database which steps need a second person, so that
+// it counts for every process.
+func (s *server) setFourEyes(ctx context.Context) error {
+	actions := make([]store.Action, len(s.cfg.FourEyes))
+	for i, word := range s.cfg.FourEyes {
+		actions[i] = store.Action(word)
+	}
+	by := store.By{Actor: osUser(), OSUser: osUser(), Role: store.RoleCommand, Reason: "the configuration of serve"}
+	before, err := s.store.SetFourEyes(ctx, actions, by)
+	if err != nil {
+		return err
+	}
+	for _, action := range before {
+		if !slices.Contains(actions, action) {
+			s.log.Warn("four_eyes was weakened: a step that needed a second person needs none", zap.String("step", string(action)))
+		}
 	}
 	return nil
 }

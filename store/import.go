@@ -24,6 +24,8 @@ type ImportOptions struct {
 	// Actor is who imports, at most 255 bytes; it becomes part of the accounts'
 	// history.
 	Actor string
+	// OSUser is, of a command, the system's user, for the audit.
+	OSUser string
 	// Progress, if set, is told how far the import is, from the caller's
 	// goroutine.
 	Progress func(ImportProgress)
@@ -107,6 +109,7 @@ func (s *Store) ImportAccounts(ctx context.Context, o ImportOptions, file accoun
 		return im.report, wrapImport(err)
 	}
 	if err := im.run(ctx); err != nil {
+		err = s.auditRefusal(ctx, im.operator(), ActionImport, im.by.file, err)
 		return im.report, wrapImport(errors.Join(err, im.release(ctx)))
 	}
 	im.report.Leftover = im.sweep(ctx, PhaseSweep, supersededSQL)
@@ -136,6 +139,28 @@ func (im *importer) run(ctx context.Context) error {
 		}
 	}
 	return im.publish(ctx)
+}
+
+// ActionImport is an import of accounts, in the audit.
+const ActionImport Action = "import"
+
+// operator is who imports, for the audit.
+func (im *importer) operator() By {
+	by := By{Actor: im.o.Actor, OSUser: im.o.OSUser}
+	if by.OSUser != "" {
+		by.Role = RoleCommand
+	}
+	return by
+}
+
+// audited is what the audit has of the import.
+func (im *importer) audited() Audited {
+	r := im.report
+	detail := fmt.Sprintf("sha256 %s, %d accounts: %d created, %d changed, %d unchanged, %d closed", im.by.sha256, r.Accounts, r.Created, r.Changed, r.Unchanged, r.Closed)
+	if im.o.Replace {
+		detail = "replace, " + detail
+	}
+	return Audited{ActionImport, im.by.file, ResultDone, detail}
 }
 
 func wrapImport(err error) error {

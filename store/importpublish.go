@@ -52,7 +52,7 @@ func (im *importer) publish(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("make the import visible: %w", err)
 		}
-		return nil
+		return tx.audit(im.operator(), im.audited())
 	})
 }
 

@@ -217,6 +217,7 @@ type Transaction struct {
 	OperationID   string                `json:"operation_id,omitempty"`
 	Actor         string                `json:"actor,omitempty"`
 	Reason        string                `json:"reason,omitempty"`
+	ApprovedBy    string                `json:"approved_by,omitempty"` // the second person, where one was needed
 	Reverses      string                `json:"reverses,omitempty"`
 	Resolves      string                `json:"resolves,omitempty"`
 	Takes         string                `json:"takes,omitempty"` // the credit or assignment that a recall takes from
@@ -227,7 +228,7 @@ func TransactionOf(t topup.Transaction) Transaction {
 	return Transaction{
 		Seq: t.Seq, TransactionID: t.ID, PaymentID: t.PaymentID, Kind: t.Kind, Postings: t.Postings,
 		EffectiveAt: Time(t.EffectiveAt), RecordedAt: Time(t.RecordedAt),
-		OperationID: t.Operation, Actor: t.Actor, Reason: t.Reason, Reverses: t.Reverses, Resolves: t.Resolves, Takes: t.Takes,
+		OperationID: t.Operation, Actor: t.Actor, Reason: t.Reason, ApprovedBy: t.ApprovedBy, Reverses: t.Reverses, Resolves: t.Resolves, Takes: t.Takes,
 	}
 }
 
@@ -266,6 +267,9 @@ type Happened struct {
 	Actor  string `json:"actor,omitempty"`
 	Reason string `json:"reason,omitempty"`
 
+	// Of a ledger transaction: the second person, where one was needed.
+	ApprovedBy string `json:"approved_by,omitempty"`
+
 	// Of a message, and of a step that concerns one.
 	MessageID int64 `json:"message_id,omitempty"`
 }
@@ -283,7 +287,7 @@ func happenedOf(p *topup.Payment, entry store.TimelineEntry) Happened {
 	}
 	if t := entry.Transaction; t != nil {
 		out.TransactionSeq, out.TransactionID, out.Kind = t.Seq, t.ID, t.Kind
-		out.Actor, out.Reason = t.Actor, t.Reason
+		out.Actor, out.Reason, out.ApprovedBy = t.Actor, t.Reason, t.ApprovedBy
 	}
 	if s := entry.Step; s != nil {
 		out.Action, out.Actor, out.Reason, out.MessageID = s.Action, s.Actor, s.Reason, s.MessageID

@@ -1,0 +1,300 @@
+package commands
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"tolem/config"
+	"tolem/store"
+	"tolem/topup"
+	"tolem/view"
+)
+
+// approvalPage is how many proposals are read at a time.
+const approvalPage = 500
+
+// approvalsCommands are for the second person.
+type approvalsCommands struct {
+	List    approvalsListCommand    `cmd:"" help:"List the steps that wait for a second person."`
+	Show    approvalsShowCommand    `cmd:"" help:"Show a proposed step and what approving it would post."`
+	Approve approvalsApproveCommand `cmd:"" help:"Approve a proposed step with a token, and carry it out."`
+	Reject  approvalsRejectCommand  `cmd:"" help:"Reject a proposed step."`
+}
+
+// approvalsListCommand lists proposals.
+type approvalsListCommand struct {
+	jsonFlag
+	All bool `help:"List approved, rejected and expired ones too."`
+}
+
+// Help is shown by --help.
+func (approvalsListCommand) Help() string {
+	return `Steps that four_eyes names are proposed, and posted when another person has approved them. A proposal that nobody has approved within 7 days expires.
+
+Example:
+
+  tolem approvals list
+  tolem approvals list --all --json`
+}
+
+// Run lists.
+func (c *approvalsListCommand) Run(ctx context.Context, p *program) error {
+	return p.withBooks(ctx, func(b books) error {
+		l := p.list(c.JSON, "APPROVAL", "STATUS", "STEP", "OBJECT", "WOULD POST", "PROPOSED BY", "REASON", "PROPOSED", "EXPIRES")
+		filter := store.ApprovalFilter{Open: !c.All, Limit: approvalPage}
+		for {
+			page, next, err := b.Approvals(ctx, filter)
+			if err != nil {
+				return err
+			}
+			for i := range page {
+				a := &page[i]
+				err := l.add(view.ApprovalOf(a), a.ID, string(a.Status), string(a.Action), a.Object, previewSummary(a.Preview),
+					proposer(a), a.By.Reason, when(a.At, b.cfg.Location()), when(a.ExpiresAt, b.cfg.Location()))
+				if err != nil {
+					return err
+				}
+			}
+			if next == "" {
+				return l.end()
+			}
+			filter.Cursor = next
+		}
+	})
+}
+
+// proposer names who proposed a step, the system's user beside what --actor said.
+func proposer(a *store.Approval) string {
+	if a.By.OSUser != "" && a.By.OSUser != a.By.Actor {
+		return a.By.OSUser + " as " + a.By.Actor
+	}
+	return a.By.Actor
+}
+
+// previewSummary is one line about what a step would post.
+func previewSummary(list []store.PreviewedTransaction) string {
+	if len(list) == 0 {
+		return "-"
+	}
+	var sums []topup.Money
+	for _, t := range list {
+		for _, posting := range t.Postings {
+			if posting.Amount > 0 {
+				sums = addMoney(sums, topup.Money{Amount: posting.Amount, Currency: posting.Currency})
+			}
+		}
+	}
+	texts := make([]string, len(sums))
+	for i, sum := range sums {
+		texts[i] = sum.String()
+	}
+	text := strings.Join(texts, ", ")
+	if len(list) > 1 {
+		text = fmt.Sprintf("%d transactions, %s", len(list), text)
+	}
+	return text
+}
+
+func addMoney(sums []topup.Money, m topup.Money) []topup.Money {
+	for i := range sums {
+		if sums[i].Currency == m.Currency {
+			sums[i].Amount += m.Amount
+			return sums
+		}
+	}
+	return append(sums, m)
+}
+
+// approvalsShowCommand shows a proposal.
+type approvalsShowCommand struct {
+	jsonFlag
+	ID string `arg:"" help:"The proposal's id, as approvals list has it."`
+}
+
+// Help is shown by --help.
+func (approvalsShowCommand) Help() string {
+	return `Shows the step, who proposed it and why, what it would have posted then, and, while it waits, whether it can be approved now.
+
+Example:
+
+  tolem approvals show ap_01KAM3Y8S2K9YH3GB2M3Y7E1QZ`
+}
+
+// Run shows it.
+func (c *approvalsShowCommand) Run(ctx context.Context, p *program) error {
+	return p.withBooks(ctx, func(b books) error {
+		a, err := b.Approval(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return p.printJSON(view.ApprovalOf(&a))
+		}
+		now := ""
+		if a.Status == store.ApprovalProposed {
+			now = "can be approved"
+			if _, err := b.PreviewApproval(ctx, c.ID); err != nil {
+				now = "would be refused: " + err.Error()
+			}
+		}
+		return p.printApproval(b, &a, now)
+	})
+}
+
+func (p *program) printApproval(b books, a *store.Approval, now string) error {
+	zone := b.cfg.Location()
+	t := p.table()
+	t.row("approval", a.ID)
+	t.row("status", string(a.Status))
+	t.row("step", string(a.Action)+" "+a.Object)
+	t.row("parameters", string(a.Params))
+	t.row("proposed by", proposer(a)+": "+a.By.Reason)
+	t.row("proposed", when(a.At, zone))
+	if day := a.By.Effective; !day.Start.IsZero() {
+		t.row("effective", when(day.Start, zone))
+	}
+	t.row("expires", when(a.ExpiresAt, zone))
+	for _, would := range a.Preview {
+		t.row("would post", strings.TrimSpace(string(would.Kind)+" "+would.PaymentID))
+		for _, posting := range would.Postings {
+			t.row(side(posting.Amount), posting.Account, topup.Money{Amount: max(posting.Amount, -posting.Amount), Currency: posting.Currency}.String())
+		}
+	}
+	t.rowIf("now", now)
+	if d := a.Decision; d != nil {
+		t.row(string(a.Status)+" by", strings.TrimSuffix(d.By.Actor+": "+d.By.Reason, ": "))
+		t.row("on", when(d.At, zone))
+		for _, id := range d.Transactions {
+			t.row("transaction", id)
+		}
+	}
+	return t.flush()
+}
+
+// approvalsApproveCommand approves.
+type approvalsApproveCommand struct {
+	jsonFlag
+	ID        string `arg:"" help:"The proposal's id, as approvals list has it."`
+	TokenFile string `required:"" placeholder:"F" help:"A file with the token of the person who approves: one of admin.tokens, with the role admin or operator."`
+}
+
+// Help is shown by --help.
+func (approvalsApproveCommand) Help() string {
+	return `The second person is the bearer of a token that the configuration has; the system's user and --actor do not count. Who proposed the step cannot approve it. The step is checked again as of now, and posted; when it has become impossible, the command says why, and the proposal stays.
+
+Example:
+
+  tolem approvals approve ap_01KAM3Y8S2K9YH3GB2M3Y7E1QZ --token-file ~/tolem.token`
+}
+
+// Run approves.
+func (c *approvalsApproveCommand) Run(ctx context.Context, p *program) error {
+	presented, err := readToken(c.TokenFile)
+	if err != nil {
+		return err
+	}
+	var by store.By
+	check := func(cfg *config.Config) (err error) {
+		by, err = bearer(cfg, presented)
+		by.OSUser = osUser()
+		return err
+	}
+	return p.onBooksWith(ctx, config.DatabaseURL|config.AdminTokens, true, func(b books) error {
+		made, err := b.Approve(ctx, c.ID, by)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			list := make([]view.Transaction, len(made))
+			for i, t := range made {
+				list[i] = view.TransactionOf(t)
+			}
+			return p.printJSON(list)
+		}
+		for _, t := range made {
+			if err := p.printTransaction(b, t); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, []func(*config.Config) error{check})
+}
+
+// maxTokenFile is far more than a token has, in bytes.
+const maxTokenFile = 4 << 10
+
+func readToken(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("--token-file: %w", err)
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxTokenFile+1))
+	if err != nil {
+		return "", fmt.Errorf("--token-file: %w", err)
+	}
+	if len(data) > maxTokenFile {
+		return "", fmt.Errorf("--token-file: %s is larger than a token", path)
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r"), nil
+}
+
+// errUnknownToken does not tell whether the token is another server's.
+var errUnknownToken = errors.New("--token-file: the token is none of admin.tokens")
+
+// bearer is who presents a token. Every one is compared, so that the time tells
+// nothing about any.
+func bearer(cfg *config.Config, presented string) (store.By, error) {
+	by := store.By{}
+	for _, t := range cfg.Admin.Tokens {
+		if known := t.Token.Reveal(); known != "" && subtle.ConstantTimeCompare([]byte(known), []byte(presented)) == 1 {
+			by = store.By{Actor: t.Name, Role: t.Role, Token: true}
+		}
+	}
+	if !by.Token {
+		return by, errUnknownToken
+	}
+	return by, nil
+}
+
+// approvalsRejectCommand rejects.
+type approvalsRejectCommand struct {
+	jsonFlag
+	ID     string `arg:"" help:"The proposal's id, as approvals list has it."`
+	Reason string `required:"" placeholder:"TEXT" help:"The reason; recorded with the proposal."`
+	Actor  string `placeholder:"NAME" help:"The actor; recorded beside the system's user. Default: the variable TOLEM_ACTOR, else the system's user."`
+}
+
+// Validate is called by kong: an empty reason is no reason.
+func (c approvalsRejectCommand) Validate() error { return operator{Reason: c.Reason}.Validate() }
+
+// Help is shown by --help.
+func (approvalsRejectCommand) Help() string {
+	return `Ends a proposal: nothing is posted. Its proposer may do so too.
+
+Example:
+
+  tolem approvals reject ap_01KAM3Y8S2K9YH3GB2M3Y7E1QZ --reason "wrong contract, ticket 4711"`
+}
+
+// Run rejects.
+func (c *approvalsRejectCommand) Run(ctx context.Context, p *program) error {
+	return p.asOperator(ctx, operator{Reason: c.Reason, Actor: c.Actor}, func(b books, by store.By) error {
+		if err := b.Reject(ctx, c.ID, by); err != nil {
+			return err
+		}
+		if c.JSON {
+			a, err := b.Approval(ctx, c.ID)
+			if err != nil {
+				return err
+			}
+			return p.printJSON(view.ApprovalOf(&a))
+		}
+		return p.println("proposal " + c.ID + " was rejected")
+	})
+}

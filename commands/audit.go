@@ -1,0 +1,69 @@
+package commands
+
+import (
+	"context"
+
+	"tolem/config"
+	"tolem/store"
+	"tolem/view"
+)
+
+// auditPage is how many entries are read at a time.
+const auditPage = 500
+
+// auditCommand lists who did what.
+type auditCommand struct {
+	span
+	jsonFlag
+	Actor condition `placeholder:"A" help:"Entries of this actor: the name of a token, a system's user, or a name given with --actor."`
+	Limit int       `placeholder:"N" help:"At most so many. Default: all."`
+}
+
+// Help is shown by --help.
+func (auditCommand) Help() string {
+	return `Every step of an operator, every proposal and its approval, every refusal, import and new configuration, the newest first. Of a command the actor is the system's user, and "as NAME" what --actor said. Entries are never changed or deleted.
+
+Example:
+
+  tolem audit --from 2026-11-29 --to 2026-11-29
+  tolem audit --actor aigerim --json`
+}
+
+// Run lists.
+func (c *auditCommand) Run(ctx context.Context, p *program) error {
+	filter := store.AuditFilter{Actor: string(c.Actor)}
+	check := func(cfg *config.Config) (err error) {
+		if c.Limit < 0 {
+			return wrongUsage("--limit must not be negative")
+		}
+		filter.From, filter.To, err = c.between(cfg.Location())
+		return err
+	}
+	return p.withBooks(ctx, func(b books) error {
+		l := p.list(c.JSON, "AT", "ACTOR", "ROLE", "ACTION", "OBJECT", "RESULT", "DETAIL", "REASON")
+		for {
+			filter.Limit = auditPage
+			if c.Limit > 0 {
+				filter.Limit = min(auditPage, c.Limit-l.n)
+			}
+			page, next, err := b.AuditEntries(ctx, filter)
+			if err != nil {
+				return refusedFilter(err)
+			}
+			for _, e := range page {
+				actor := e.Actor
+				if e.ActingAs != "" {
+					actor += " as " + e.ActingAs
+				}
+				err := l.add(view.AuditEntryOf(e), when(e.At, b.cfg.Location()), actor, orDash(e.Role), e.Action, orDash(e.Object), e.Result, orDash(e.Detail), orDash(e.Reason))
+				if err != nil {
+					return err
+				}
+			}
+			if next == "" || (c.Limit > 0 && l.n == c.Limit) {
+				return l.end()
+			}
+			filter.Cursor = next
+		}
+	}, check)
+}
