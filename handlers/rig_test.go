@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"tolem/adapters"
 	"tolem/config"
 	"tolem/handlers"
 	"tolem/signing"
@@ -90,7 +91,7 @@ func (r *rig) start() {
 	r.t.Helper()
 	r.metrics = handlers.NewMetrics()
 	o := r.database
-	o.OnCommit = r.metrics.ObserveCommit
+	o.OnCommit, o.ReadMessage = r.metrics.ObserveCommit, adapters.ReadStored
 	var err error
 	if r.store, err = store.Open(context.Background(), o); err != nil {
 		r.t.Fatal(err)

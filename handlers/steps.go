@@ -88,7 +88,7 @@ func inMembers(err error) error {
 
 // by is who takes a step, why, and as of when.
 func (s *Server) by(x *exchange, n note) (store.By, error) {
-	by := store.By{Actor: x.client, Reason: n.Reason}
+	by := store.By{Actor: x.client, Reason: n.Reason, Token: true, Role: x.role, RequestID: x.id}
 	if n.EffectiveAt == nil {
 		return by, nil
 	}

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"tolem/store"
 )
 
 const because = `{"reason":"ticket 4711"}`
@@ -233,4 +235,21 @@ func TestIdempotency(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestStepsUnderFourEyes(t *testing.T) {
+	r := newRig(t)
+	if _, err := r.store.SetFourEyes(t.Context(), []store.Action{store.ActionCredit}, store.By{Actor: "serve"}); err != nil {
+		t.Fatal(err)
+	}
+	id := r.issue()
+	first := r.step("/api/v1/payments/"+id+"/credit", because, "key").wants(t, 202, map[string]any{"status": "proposed"})
+	r.step("/api/v1/payments/"+id+"/credit", because, "key").wants(t, 202, map[string]any{"approval_id": first["approval_id"]})
+	if r.payment(id).Credited != nil {
+		t.Error("a proposal has credited")
+	}
+	a, err := r.store.Approval(t.Context(), first["approval_id"].(string))
+	if err != nil || a.By.Actor != "desk" || !a.By.Token || a.By.Role != "operator" || a.By.RequestID == "" {
+		t.Errorf("got %+v, %v", a.By, err)
+	}
 }
