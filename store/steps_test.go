@@ -333,7 +333,7 @@ func TestAListIsAssignedWholeOrNotAtAll(t *testing.T) {
 	before := len(feed(t, s))
 	_, err := s.AssignAll(ctx, bad, anna)
 	got := map[int]string{}
-	for _, line := range unjoin(err) {
+	for _, line := range unjoin(errors.Unwrap(err)) {
 		refusal := store.AssignError{}
 		if !errors.As(line, &refusal) {
 			t.Fatalf("got %v, want the place in the list", line)
