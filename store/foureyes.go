@@ -18,7 +18,7 @@ const (
 	// fourEyesLevel is the migration with which programs began to know of
 	// four_eyes. While it is on, programs of a lower level are refused: their
 	// commands would post what needs a second person.
-	fourEyesLevel = 11
+	fourEyesLevel = 12
 )
 
 // FourEyesActions are the actions that four_eyes may name.

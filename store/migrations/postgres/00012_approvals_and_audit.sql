@@ -2,7 +2,7 @@
 
 -- A program of level 3 can live with this, while four_eyes is off: it writes no
 -- audit. While it is on, serve raises the level: see store/foureyes.go.
-INSERT INTO schema_levels (migration, oldest_program) VALUES (11, 3);
+INSERT INTO schema_levels (migration, oldest_program) VALUES (12, 3);
 
 -- Who did what, when and why, and how it ended.
 CREATE TABLE audit (

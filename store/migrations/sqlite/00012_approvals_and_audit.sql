@@ -2,7 +2,7 @@
 
 -- A program of level 1 can live with this, while four_eyes is off: it writes no
 -- audit. While it is on, serve raises the level: see store/foureyes.go.
-INSERT INTO schema_levels (migration, oldest_program) VALUES (11, 1);
+INSERT INTO schema_levels (migration, oldest_program) VALUES (12, 1);
 
 -- Who did what, when and why, and how it ended.
 CREATE TABLE audit (
