@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"tolem/store/internal/engine"
 	"tolem/topup"
 )
 
@@ -27,11 +28,6 @@ type event struct {
 	ContractID string `json:"entity_id,omitempty"`
 }
 
-// insertHistorySQL leaves a row that is there already: an import that died may
-// have written it, and it says the same.
-const insertHistorySQL = `INSERT INTO account_history (customer_id, revision, events) SELECT ?1, ?2, ?3
-	WHERE NOT EXISTS (SELECT 1 FROM account_history h WHERE h.customer_id = ?1 AND h.revision = ?2)`
-
 // historyRow is what a revision made of an account.
 type historyRow struct {
 	customerID string
@@ -47,7 +43,7 @@ func newHistoryRow(customerID string, revision int64, events []event) (historyRo
 // insertHistory writes what revisions made of accounts.
 func (tx *wtx) insertHistory(rows []historyRow) error {
 	for _, row := range rows {
-		if err := tx.put(tx.stmts.insertHistory, row.customerID, row.revision, row.events); err != nil {
+		if err := tx.Put(tx.Statements.InsertHistory, row.customerID, row.revision, row.events); err != nil {
 			return fmt.Errorf("write the history of accounts: %w", err)
 		}
 	}
@@ -65,18 +61,18 @@ type written struct {
 // revised works out what is inserted for a record that takes the place of
 // another, nil for none, under a revision. closing returns the revision of the
 // import that closed what was last written at another one, 0 if it is not known.
-func revised(before *accountRow, record *topup.Account, revision int64, closing func(int64) (int64, error)) (written, error) {
+func revised(before *engine.AccountRow, record *topup.Account, revision int64, closing func(int64) (int64, error)) (written, error) {
 	w := written{account: record, created: revision, changed: revision}
 	if before == nil {
 		return w, nil
 	}
-	w.created = before.created
-	old, err := before.value()
+	w.created = before.Created
+	old, err := before.Value()
 	if err != nil {
 		return w, err
 	}
-	if before.replaced && !before.closed {
-		by, err := closing(before.revision)
+	if before.Replaced && !before.Closed {
+		by, err := closing(before.Revision)
 		if err != nil {
 			return w, err
 		}
@@ -86,13 +82,13 @@ func revised(before *accountRow, record *topup.Account, revision int64, closing 
 				return w, err
 			}
 			w.history = append(w.history, row)
-			before.changed = max(before.changed, by)
+			before.Changed = max(before.Changed, by)
 		}
 	}
 	if sameAccount(old, record) {
-		w.changed = before.changed
+		w.changed = before.Changed
 		if w.changed == 0 {
-			w.changed = before.revision
+			w.changed = before.Revision
 		}
 		return w, nil
 	}

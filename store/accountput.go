@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"slices"
 
+	"tolem/store/internal/engine"
 	"tolem/topup"
 )
 
 const (
-	insertAccountSQL = `INSERT INTO accounts (customer_id, revision, additional_customer_id, currency, closed, entities, offered, created_revision, changed_revision)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	// deleteOlderSQL removes what a customer's record at a revision has
 	// superseded. The record that an import is staging stays: it is not older,
 	// only lower.
@@ -110,7 +109,7 @@ func (tx *wtx) putAccount(put *topup.Account, n topup.Normalizer, by origin) (cr
 	if err != nil {
 		return false, err
 	}
-	if err := tx.put(tx.stmts.insertAccount, encodeAccount(w, revision).values()...); err != nil {
+	if err := tx.Put(tx.Statements.InsertAccount, encodeAccount(w, revision).values()...); err != nil {
 		return false, fmt.Errorf("insert: %w", err)
 	}
 	if err := tx.gorm().Exec(deleteOlderSQL, put.CustomerID, revision).Error; err != nil {
@@ -132,20 +131,20 @@ func (tx *wtx) putAccount(put *topup.Account, n topup.Normalizer, by origin) (cr
 // checkCurrencyChange refuses another currency for an account with payments:
 // its balances would no longer be those of its payments. An account, nil for
 // none, keeps a currency that has ended, but none gets one.
-func checkCurrencyChange(ask query, before *accountRow, record *topup.Account) error {
-	if before != nil && before.currency == record.Currency {
+func checkCurrencyChange(ask query, before *engine.AccountRow, record *topup.Account) error {
+	if before != nil && before.Currency == record.Currency {
 		return nil
 	}
 	if err := record.CheckCurrency(); err != nil || before == nil {
 		return err
 	}
-	from, to := ledgerRange(before.customerID)
+	from, to := ledgerRange(before.CustomerID)
 	var has bool
-	if err := ask(hasMoneySQL, before.customerID, from, to).Row().Scan(&has); err != nil {
+	if err := ask(hasMoneySQL, before.CustomerID, from, to).Row().Scan(&has); err != nil {
 		return fmt.Errorf("look for payments: %w", err)
 	}
 	if has {
-		return errCurrencyFixed(before.currency)
+		return errCurrencyFixed(before.Currency)
 	}
 	return nil
 }
@@ -156,8 +155,8 @@ func errCurrencyFixed(currency string) *topup.Error {
 
 // merged returns the new record with the contracts added that only the old one
 // has: as they were, or closed. The result shares nothing that is changed.
-func merged(before *accountRow, record *topup.Account, closeAbsent bool) (*topup.Account, error) {
-	old, err := before.value()
+func merged(before *engine.AccountRow, record *topup.Account, closeAbsent bool) (*topup.Account, error) {
+	old, err := before.Value()
 	if err != nil {
 		return nil, err
 	}

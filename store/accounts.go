@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"tolem/store/internal/engine"
 	"tolem/topup"
 )
 
@@ -16,19 +17,8 @@ import (
 // closed, with all its contracts, because an import that replaced everything
 // did not have it. So an import of any size becomes visible by one small write.
 
-// visibleFrom finds the record that counts for a customer. The cast keeps SQLite
-// from making a new plan for every value, which cost three quarters of the
-// statement: a bare parameter beside a scan that it weighs is one "that might
-// influence the choice of query plan".
-const visibleFrom = ` FROM catalogue c JOIN accounts a ON a.customer_id = CAST(? AS TEXT) AND a.revision IS DISTINCT FROM c.staging
-	WHERE c.id = 1 ORDER BY a.revision DESC LIMIT 1`
-
 const (
-	accountColumns = `a.customer_id, a.revision, a.additional_customer_id, a.currency, a.closed = 1, a.entities, a.revision < c.closed_below,
-		a.created_revision, a.changed_revision`
-
-	accountSQL      = `SELECT ` + accountColumns + visibleFrom
-	accountsPageSQL = `SELECT ` + accountColumns + ` FROM catalogue c CROSS JOIN accounts a
+	accountsPageSQL = `SELECT ` + engine.AccountColumns + ` FROM catalogue c CROSS JOIN accounts a
 		WHERE c.id = 1 AND a.customer_id > ? AND a.revision IS DISTINCT FROM c.staging AND NOT EXISTS (
 			SELECT 1 FROM accounts n WHERE n.customer_id = a.customer_id AND n.revision > a.revision AND n.revision IS DISTINCT FROM c.staging)
 		ORDER BY a.customer_id LIMIT ?`
@@ -45,13 +35,13 @@ func (s *Store) Account(ctx context.Context, customerID string) (*topup.Account,
 	if row == nil {
 		return nil, topup.NotFound("account does not exist")
 	}
-	return row.value()
+	return row.Value()
 }
 
-// accountRow returns the record that counts for a customer, nil for none.
-func (s *Store) accountRow(ctx context.Context, customerID string) (*accountRow, error) {
-	var row accountRow
-	found, err := s.readOne(ctx, readAccount, row.places(), customerID)
+// engine.AccountRow returns the record that counts for a customer, nil for none.
+func (s *Store) accountRow(ctx context.Context, customerID string) (*engine.AccountRow, error) {
+	var row engine.AccountRow
+	found, err := s.readOne(ctx, readAccount, row.Places(), customerID)
 	if err != nil || !found {
 		return nil, err
 	}
@@ -73,11 +63,11 @@ func (s *Store) AccountsPage(ctx context.Context, after string, limit int) (_ []
 	defer rows.Close()
 	var page []*topup.Account
 	for rows.Next() {
-		var row accountRow
-		if err := rows.Scan(row.places()...); err != nil {
+		var row engine.AccountRow
+		if err := rows.Scan(row.Places()...); err != nil {
 			return nil, err
 		}
-		account, err := row.value()
+		account, err := row.Value()
 		if err != nil {
 			return nil, err
 		}
@@ -87,9 +77,9 @@ func (s *Store) AccountsPage(ctx context.Context, after string, limit int) (_ []
 }
 
 // visibleAccount returns the record that counts for a customer, nil for none.
-func (tx *wtx) visibleAccount(customerID string) (*accountRow, error) {
-	var row accountRow
-	err := tx.raw(accountSQL, customerID).Row().Scan(row.places()...)
+func (tx *wtx) visibleAccount(customerID string) (*engine.AccountRow, error) {
+	var row engine.AccountRow
+	err := tx.raw(engine.AccountSQL, customerID).Row().Scan(row.Places()...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -109,5 +99,5 @@ func (tx *wtx) customer(customerID string) (*topup.Account, error) {
 	if row == nil {
 		return nil, topup.NotFound("account does not exist")
 	}
-	return row.value()
+	return row.Value()
 }

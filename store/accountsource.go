@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"tolem/store/internal/engine"
 	"tolem/topup"
 )
 
@@ -42,10 +43,10 @@ func (s *Store) AccountConfirmedAt(ctx context.Context, customerID string) (time
 	return fromMicros(at), nil
 }
 
-func (s *Store) confirmedAt(ctx context.Context, row *accountRow) (at int64, err error) {
-	err = s.raw(ctx, confirmedAtSQL, row.customerID).Row().Scan(&at)
+func (s *Store) confirmedAt(ctx context.Context, row *engine.AccountRow) (at int64, err error) {
+	err = s.raw(ctx, confirmedAtSQL, row.CustomerID).Row().Scan(&at)
 	if errors.Is(err, sql.ErrNoRows) {
-		err = s.raw(ctx, revisionAtSQL, row.revision).Row().Scan(&at)
+		err = s.raw(ctx, revisionAtSQL, row.Revision).Row().Scan(&at)
 	}
 	return at, err
 }
@@ -67,7 +68,7 @@ func (s *Store) ConfirmAccount(ctx context.Context, account *topup.Account, at t
 	}
 	same := false
 	if row != nil {
-		if same, err = row.isRecord(put); err != nil {
+		if same, err = isRecord(row, put); err != nil {
 			return fmt.Errorf("confirm an account: %w", err)
 		}
 		confirmed, err := s.confirmedAt(ctx, row)
@@ -116,14 +117,14 @@ func (s *Store) ForgetConfirmation(ctx context.Context, customerID string) error
 }
 
 // isRecord reports whether writing the record would change nothing.
-func (r *accountRow) isRecord(put *topup.Account) (bool, error) {
-	if r.replaced {
+func isRecord(r *engine.AccountRow, put *topup.Account) (bool, error) {
+	if r.Replaced {
 		return false, nil
 	}
 	record, err := merged(r, put, true)
 	if err != nil {
 		return false, err
 	}
-	e := encodeAccount(written{account: record}, r.revision)
-	return e.additionalCustomerID == r.additionalCustomerID && e.currency == r.currency && (e.closed == 1) == r.closed && e.entities == r.entities, nil
+	e := encodeAccount(written{account: record}, r.Revision)
+	return e.additionalCustomerID == r.AdditionalCustomerID && e.currency == r.Currency && (e.closed == 1) == r.Closed && e.entities == r.Entities, nil
 }

@@ -4,35 +4,9 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
+	"tolem/store/internal/engine"
 )
-
-const (
-	// closedKey is where meta keeps up to which day the books are closed: the day,
-	// a blank, and the first instant after it in Unix microseconds.
-	closedKey       = "books_closed_to"
-	closedPeriodSQL = `SELECT value FROM meta WHERE key = '` + closedKey + `'`
-)
-
-// closedPeriod is up to when the books are closed; the zero value says that they
-// are open.
-type closedPeriod struct {
-	day   string    // the last closed day
-	until time.Time // the first instant after it
-}
-
-func parseClosedPeriod(value string) (closedPeriod, error) {
-	if value == "" {
-		return closedPeriod{}, nil
-	}
-	day, instant, _ := strings.Cut(value, " ")
-	at, err := strconv.ParseInt(instant, 10, 64)
-	if err != nil {
-		return closedPeriod{}, fmt.Errorf("the closed period of the database cannot be read: %q", value)
-	}
-	return closedPeriod{day, fromMicros(at)}, nil
-}
 
 // SetClosedPeriod closes the books up to the end of a day, named day, that ends
 // at until; an empty day opens them. It counts for every process that works on
@@ -47,27 +21,25 @@ func (s *Store) SetClosedPeriod(ctx context.Context, day string, until time.Time
 		if err != nil {
 			return err
 		}
-		closed, err := parseClosedPeriod(value)
+		closed, err := engine.ParseClosedPeriod(value)
 		if err != nil {
 			return err
 		}
-		before = closed.day
+		before = closed.Day
 		next := ""
 		if day != "" {
 			next = day + " " + strconv.FormatInt(micros(until), 10)
 		}
-		if w, ok := tx.work.(*sqliteWork); ok {
-			w.closed = nil // what follows in this batch asks anew
-		}
+		tx.ForgetClosedPeriod()
 		switch {
 		case next == value:
 			return nil
 		case next == "":
-			return tx.gorm().Exec(`DELETE FROM meta WHERE key = ?`, closedKey).Error
+			return tx.gorm().Exec(`DELETE FROM meta WHERE key = ?`, engine.ClosedKey).Error
 		case value == "":
-			return tx.gorm().Exec(`INSERT INTO meta (key, value) VALUES (?, ?)`, closedKey, next).Error
+			return tx.gorm().Exec(`INSERT INTO meta (key, value) VALUES (?, ?)`, engine.ClosedKey, next).Error
 		default:
-			return tx.gorm().Exec(`UPDATE meta SET value = ? WHERE key = ?`, next, closedKey).Error
+			return tx.gorm().Exec(`UPDATE meta SET value = ? WHERE key = ?`, next, engine.ClosedKey).Error
 		}
 	})
 	if err != nil {
@@ -78,7 +50,7 @@ func (s *Store) SetClosedPeriod(ctx context.Context, day string, until time.Time
 
 func (tx *wtx) closedValue() (string, error) {
 	var values []string
-	if err := tx.raw(closedPeriodSQL).Scan(&values).Error; err != nil {
+	if err := tx.raw(engine.ClosedPeriodSQL).Scan(&values).Error; err != nil {
 		return "", fmt.Errorf("read the closed period: %w", err)
 	}
 	if len(values) == 0 {

@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"strings"
 
+	"tolem/store/internal/engine"
 	"tolem/topup"
 )
 
 // contractBalancesSQL reads what was credited to a customer's contracts.
 const contractBalancesSQL = `SELECT l.name, l.credits - l.debits FROM ` + balancesTable + ` l
-	WHERE l.name >= ? AND l.name < ? AND l.currency = (SELECT a.currency` + visibleFrom + `)`
+	WHERE l.name >= ? AND l.name < ? AND l.currency = (SELECT a.currency` + engine.VisibleFrom + `)`
 
 // ContractBalances returns, by contract id, what has been credited to a
 // customer's contracts in the account's currency: credits less debits, in

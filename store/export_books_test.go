@@ -120,10 +120,7 @@ func TriggerNames(ctx context.Context) ([]string, error) { return check.Triggers
 
 // SetPragma changes a setting of the writer's connection, while it rests.
 func (s *Store) SetPragma(ctx context.Context, pragma string) error {
-	s.writer.turn.Lock()
-	defer s.writer.turn.Unlock()
-	_, err := s.writer.lanes[0].(*sqliteLane).conn.ExecContext(ctx, "PRAGMA "+pragma)
-	return err
+	return s.writer.SetPragma(ctx, pragma)
 }
 
 // MaxNumbers is how many contract numbers may begin alike.

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"tolem/store/internal/database"
+	"tolem/store/internal/engine"
 	"tolem/store/internal/sqlite"
 )
 
@@ -23,9 +24,9 @@ func (s *Store) Raw(ctx context.Context, fn func(exec func(query string, args ..
 // RawShared is Raw for a write that shares its transaction with others on
 // PostgreSQL, too, as those that every payment makes do.
 func (s *Store) RawShared(ctx context.Context, fn func(exec func(query string, args ...any) error) error) error {
-	return s.writer.wait(ctx, &write{hot: hotIssue, fn: func(tx *wtx) error {
+	return s.writer.Wait(ctx, &engine.Write{Kind: engine.Issue, Run: func(tx *engine.Tx) error {
 		return fn(func(query string, args ...any) error {
-			return tx.gorm().Exec(query, args...).Error
+			return tx.Gorm().Exec(query, args...).Error
 		})
 	}})
 }
@@ -33,8 +34,8 @@ func (s *Store) RawShared(ctx context.Context, fn func(exec func(query string, a
 // HoldWriter keeps the writer from starting a batch until release is called,
 // once or more.
 func (s *Store) HoldWriter() (release func()) {
-	s.writer.turn.Lock()
-	return sync.OnceFunc(s.writer.turn.Unlock)
+	s.writer.BatchMutex.Lock()
+	return sync.OnceFunc(s.writer.BatchMutex.Unlock)
 }
 
 // ReadPool is the pool of the readers.
@@ -74,9 +75,4 @@ func FailCheckpoint(s *Store, err error) { s.checkpoints.SetFailure(err) }
 
 // Shards are the parts of the totals that the lanes of a store on PostgreSQL
 // add to.
-func (s *Store) Shards() (shards []int64) {
-	for _, l := range s.writer.lanes {
-		shards = append(shards, shardOf(l.(*pgLane).id))
-	}
-	return shards
-}
+func (s *Store) Shards() []int64 { return s.writer.Shards() }

@@ -71,23 +71,23 @@ func (s *Store) AccountHistory(ctx context.Context, customerID string) (h Accoun
 	if err != nil {
 		return h, err
 	}
-	h.Events = withPuts(h.Events, puts, row.created)
+	h.Events = withPuts(h.Events, puts, row.Created)
 	var closedBy int64
-	if row.replaced && !row.closed {
-		if closedBy, err = closingRevision(s.outside(ctx), row.revision); err != nil {
+	if row.Replaced && !row.Closed {
+		if closedBy, err = closingRevision(s.outside(ctx), row.Revision); err != nil {
 			return h, err
 		}
 	}
-	lastChange := max(row.changed, closedBy)
+	lastChange := max(row.Changed, closedBy)
 	if lastChange == 0 {
-		lastChange = row.revision // written by an older program, or before histories were kept
+		lastChange = row.Revision // written by an older program, or before histories were kept
 	}
-	marks, err := s.accountChanges(ctx, changesSQL, []int64{row.created, lastChange, closedBy})
+	marks, err := s.accountChanges(ctx, changesSQL, []int64{row.Created, lastChange, closedBy})
 	if err != nil {
 		return h, err
 	}
 	for _, c := range marks {
-		if c.revision == row.created {
+		if c.revision == row.Created {
 			created := c
 			created.What = AccountCreated
 			h.Created = &created

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"tolem/accountfile"
+	"tolem/store/internal/engine"
 	"tolem/topup"
 )
 
@@ -29,7 +30,7 @@ func (im *importer) check(ctx context.Context) (sum accountfile.Checksum, err er
 			if err != nil {
 				return err
 			}
-			if before != nil && !before.closed && !before.replaced {
+			if before != nil && !before.Closed && !before.Replaced {
 				open++
 				if err := im.countContracts(before, &r.Account); err != nil {
 					return fmt.Errorf("line %d: %w", r.Line, err)
@@ -60,11 +61,11 @@ func (im *importer) check(ctx context.Context) (sum accountfile.Checksum, err er
 
 // countContracts counts the open contracts of an open account that Replace
 // closes.
-func (im *importer) countContracts(before *accountRow, record *topup.Account) error {
+func (im *importer) countContracts(before *engine.AccountRow, record *topup.Account) error {
 	if !im.o.Replace {
 		return nil
 	}
-	old, err := before.value()
+	old, err := before.Value()
 	if err != nil {
 		return err
 	}
@@ -88,7 +89,7 @@ func (im *importer) filled(ctx context.Context) (bool, error) {
 
 // compare returns the customer's account as it is, nil for none, and adds what
 // there is against the record. Nothing is read of a database without accounts.
-func (im *importer) compare(ctx context.Context, r *accountfile.Record, filled bool) (before *accountRow, err error) {
+func (im *importer) compare(ctx context.Context, r *accountfile.Record, filled bool) (before *engine.AccountRow, err error) {
 	// A context that cannot end spares the driver a goroutine for each query;
 	// between the records the caller looks at its own.
 	ctx = context.WithoutCancel(ctx)

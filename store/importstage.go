@@ -114,7 +114,7 @@ func (tx *wtx) isStaged(row *encodedAccount) (is bool, err error) {
 
 func (tx *wtx) insertAccounts(rows []*encodedAccount) error {
 	for _, row := range rows {
-		if err := tx.put(tx.stmts.insertAccount, row.values()...); err != nil {
+		if err := tx.Put(tx.Statements.InsertAccount, row.values()...); err != nil {
 			return fmt.Errorf("stage an account: %w", err)
 		}
 	}
@@ -134,7 +134,7 @@ func (im *importer) settle(ctx context.Context, r *accountfile.Record) (*written
 	case before == nil:
 		im.report.Created++
 		return &written{account: &r.Account, created: im.revision, changed: im.revision}, nil
-	case before.revision > im.revision:
+	case before.Revision > im.revision:
 		im.report.Overtaken++
 		return nil, nil
 	}

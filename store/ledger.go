@@ -6,36 +6,12 @@ import (
 	"time"
 
 	"tolem/store/internal/database"
+	"tolem/store/internal/engine"
 	"tolem/topup"
 )
 
-const (
-	lastSeqSQL           = `SELECT coalesce(max(seq), 0) FROM transactions`
-	insertTransactionSQL = `INSERT INTO transactions (seq, transaction_id, kind, payment_id, slot, reverses, resolves, takes, actor, reason, effective_at, recorded_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	insertEntrySQL     = `INSERT INTO entries (seq, n, account_id, amount) VALUES (?, ?, ?, ?)`
-	insertOperationSQL = `INSERT INTO operations (operation, provider, project, seq, reference, sum_amount, sum_currency, initial_amount, initial_currency, entered)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	insertItemSQL        = `INSERT INTO suspense_items (seq, payment_id, state) VALUES (?, ?, 'open')`
-	ledgerAccountSQL     = `SELECT id FROM ledger_accounts WHERE name = ? AND currency = ?`
-	openLedgerAccountSQL = `INSERT INTO ledger_accounts (name, currency) VALUES (?, ?) RETURNING id`
-	addTotalsSQL         = `UPDATE ledger_accounts SET debits = debits + ?, credits = credits + ? WHERE id = ?`
-)
-
-// accountKey names a ledger account: one name has one account a currency.
-type accountKey struct{ name, currency string }
-
-// totals are what a batch adds to one ledger account.
-type totals struct{ debits, credits int64 }
-
-func (t *totals) add(amount int64) (err error) {
-	if amount > 0 {
-		t.debits, err = topup.Add(t.debits, amount)
-		return err
-	}
-	t.credits, err = topup.Add(t.credits, -amount)
-	return err
-}
+// transactionPrefix begins the ids of ledger transactions.
+const transactionPrefix = "t_"
 
 // entry asks for a ledger transaction.
 type entry struct {
@@ -66,7 +42,7 @@ func (tx *wtx) post(e entry) (posted, error) {
 	if err := topup.CheckPostings(e.postings); err != nil {
 		return posted{}, err
 	}
-	seq, err := tx.takeSeq()
+	seq, err := tx.TakeSeq()
 	if err != nil {
 		return posted{}, err
 	}
@@ -79,13 +55,13 @@ func (tx *wtx) post(e entry) (posted, error) {
 	if e.takesCredit {
 		slot = 0
 	}
-	err = tx.put(tx.stmts.insertTransaction, seq, id, string(e.kind), e.paymentID, slot,
+	err = tx.Put(tx.Statements.InsertTransaction, seq, id, string(e.kind), e.paymentID, slot,
 		nullID(e.reverses), nullID(e.resolves), nullID(e.takes), e.actor, e.reason, micros(e.effectiveAt), micros(now))
 	if err != nil {
 		return posted{}, fmt.Errorf("insert ledger transaction: %w", err)
 	}
 	for n, p := range e.postings {
-		if err := tx.addEntry(tx, seq, n, accountKey{p.Account, p.Currency}, p.Amount); err != nil {
+		if err := tx.AddEntry(seq, n, engine.LedgerAccount{Name: p.Account, Currency: p.Currency}, p.Amount); err != nil {
 			return posted{}, err
 		}
 	}

@@ -274,7 +274,7 @@ func (tx *wtx) suspend(id int64, r topup.SuspendRequest, e *topup.Event, by By) 
 		return posted{}, err
 	}
 	state := topup.SuspendState{Message: id, Disposition: m.Disposition}
-	meets, err := tx.state(tx, e)
+	meets, err := tx.State(e)
 	if err != nil {
 		return posted{}, fmt.Errorf("read what the message concerns: %w", err)
 	}

@@ -5,13 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"tolem/store/internal/engine"
 	"tolem/topup"
 )
 
 // offerSQL is the whole of verify: no text stands for an account that cannot be
 // topped up.
 const offerSQL = `SELECT a.additional_customer_id, a.currency,
-	CASE WHEN a.closed = 1 OR a.revision < c.closed_below THEN '' ELSE coalesce(a.offered, a.entities) END` + visibleFrom
+	CASE WHEN a.closed = 1 OR a.revision < c.closed_below THEN '' ELSE coalesce(a.offered, a.entities) END` + engine.VisibleFrom
 
 // Offer is what verify answers: who the customer is and what can be topped up.
 type Offer struct {

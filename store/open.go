@@ -26,6 +26,7 @@ import (
 
 	"tolem/store/internal/check"
 	"tolem/store/internal/database"
+	"tolem/store/internal/engine"
 	"tolem/store/internal/sqlite"
 	"tolem/store/migrations"
 	"tolem/topup"
@@ -113,8 +114,8 @@ type Store struct {
 	files       *sqlite.Files
 	checkpoints *sqlite.Checkpointer
 	// of PostgreSQL
-	postgres  *database.Server // nil on SQLite
-	sweepLock *sweepLock
+	postgres   *database.Server // nil on SQLite
+	leadership *database.Leadership
 
 	closed atomic.Bool
 	// servedSince is when an exclusive store on SQLite was opened, zero for
@@ -135,7 +136,7 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 	if o.Normalize == "" {
 		o.Normalize = topup.NormalizeNone
 	}
-	s = &Store{now: o.Now, entropy: o.Entropy, normalize: o.Normalize, readRaw: o.ReadMessage, sweepLock: newSweepLock()}
+	s = &Store{now: o.Now, entropy: o.Entropy, normalize: o.Normalize, readRaw: o.ReadMessage}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -159,7 +160,7 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 // AssertDurable asks the connections how durable they are. It is called at
 // start, and again by the readiness probe.
 func (s *Store) AssertDurable(ctx context.Context) error {
-	err := s.writer.do(ctx, func(tx *wtx) error { return tx.assertDurable(tx.ctx) })
+	err := s.writer.Do(ctx, (*engine.Tx).AssertDurable)
 	if err != nil {
 		return fmt.Errorf("write connection: %w", err)
 	}
@@ -206,9 +207,11 @@ func (s *Store) Close() error {
 	}
 	var errs []error
 	if s.writer != nil {
-		s.writer.drain()
+		s.writer.Drain()
 	}
-	s.releaseSweeps()
+	if s.leadership != nil {
+		s.leadership.Release()
+	}
 	if err := s.files.Check(); err != nil && s.files.Lost() != nil {
 		if s.checkpoints != nil {
 			s.checkpoints.Abandon()
@@ -229,7 +232,7 @@ func (s *Store) Close() error {
 		errs = append(errs, s.readPool.Close())
 	}
 	if s.writer != nil {
-		errs = append(errs, s.writer.close())
+		errs = append(errs, s.writer.Close())
 	}
 	errs = append(errs, s.files.Close())
 	if s.lock != nil {

@@ -10,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"tolem/store/internal/engine"
 	"tolem/topup"
 )
 
@@ -87,7 +88,7 @@ func (tx *wtx) effectiveAt(by By, earliest time.Time) (time.Time, error) {
 	}
 	return topup.StepDate{
 		Now: tx.now(), DayStart: by.Effective.Start, DayEnd: by.Effective.End, Earliest: earliest,
-		ClosedDay: closed.day, ClosedUntil: closed.until,
+		ClosedDay: closed.Day, ClosedUntil: closed.Until,
 	}.At()
 }
 
@@ -208,7 +209,7 @@ func (tx *wtx) carryOut(book topup.Book, step topup.Step, by By) (posted, error)
 		EffectiveAt: effective, RecordedAt: made.at,
 	})
 	if step.Kind.OpensItem() {
-		if err := tx.put(tx.stmts.insertItem, made.seq, p.ID); err != nil {
+		if err := tx.Put(tx.Statements.InsertItem, made.seq, p.ID); err != nil {
 			return posted{}, fmt.Errorf("list money of payment %s in suspense: %w", p.ID, err)
 		}
 	}
@@ -437,15 +438,15 @@ func (tx *wtx) payment(paymentID string) (*topup.Payment, error) {
 	if err := tx.lockPayment(paymentID); err != nil {
 		return nil, err
 	}
-	var row paymentRow
-	err := tx.raw(paymentSQL, paymentID).Row().Scan(row.places()...)
+	var row engine.PaymentRow
+	err := tx.raw(paymentSQL, paymentID).Row().Scan(row.Places()...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, topup.NotFound("payment does not exist")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read payment: %w", err)
 	}
-	return row.value(), nil
+	return row.Value(), nil
 }
 
 func kindOfRefusal(err error) topup.Kind {

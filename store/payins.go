@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"tolem/store/internal/engine"
 	"tolem/topup"
 )
 
@@ -26,11 +27,11 @@ type Payin struct {
 const payinColumns = `y.method, y.form_url, y.redirect_url, y.request_id, y.lifetime_until, y.state, y.next_look_at, y.looks, y.last_error, y.created_at`
 
 // payinSQL reads pay-ins with their payments.
-var payinSQL = `SELECT ` + paymentColumns + `, ` + payinColumns + ` FROM payins y JOIN payments p ON p.payment_id = y.payment_id `
+var payinSQL = `SELECT ` + engine.PaymentColumns + `, ` + payinColumns + ` FROM payins y JOIN payments p ON p.payment_id = y.payment_id `
 
 // payinRow is a pay-in as its columns are scanned.
 type payinRow struct {
-	payment            paymentRow
+	payment            engine.PaymentRow
 	payin              Payin
 	lifetime, createAt int64
 	nextPoll           sql.NullInt64
@@ -38,13 +39,13 @@ type payinRow struct {
 
 func (r *payinRow) places() []any {
 	y := &r.payin
-	return append(r.payment.places(), &y.Method, &y.FormURL, &y.RedirectURL, &y.RequestID, &r.lifetime,
+	return append(r.payment.Places(), &y.Method, &y.FormURL, &y.RedirectURL, &y.RequestID, &r.lifetime,
 		(*string)(&y.State), &r.nextPoll, &y.Polls, &y.LastError, &r.createAt)
 }
 
 func (r *payinRow) value() *Payin {
 	y := &r.payin
-	y.Payment = r.payment.value()
+	y.Payment = r.payment.Value()
 	y.Polled, y.NextPollAt = r.nextPoll.Valid, fromMicros(r.nextPoll.Int64)
 	y.LifetimeEnds, y.CreatedAt = fromMicros(r.lifetime), fromMicros(r.createAt)
 	return y

@@ -10,6 +10,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"tolem/store/internal/engine"
 	"tolem/topup"
 )
 
@@ -59,11 +60,11 @@ func (s *Store) Payments(ctx context.Context, f PaymentFilter) (page []*topup.Pa
 	if len(found) > limit {
 		found = found[:limit]
 		last := found[limit-1]
-		next = encodeCursor(strconv.FormatInt(last.createdAt, 10), strconv.FormatInt(last.rowID, 10))
+		next = encodeCursor(strconv.FormatInt(last.CreatedAt, 10), strconv.FormatInt(last.RowID, 10))
 	}
 	page = make([]*topup.Payment, len(found))
 	for i, row := range found {
-		page[i] = row.value()
+		page[i] = row.Value()
 	}
 	if err := s.readCredited(ctx, page...); err != nil {
 		return nil, "", fmt.Errorf("list payments: %w", err)
@@ -71,11 +72,11 @@ func (s *Store) Payments(ctx context.Context, f PaymentFilter) (page []*topup.Pa
 	return page, next, nil
 }
 
-func scanPayments(rows *sql.Rows) (found []*paymentRow, err error) {
+func scanPayments(rows *sql.Rows) (found []*engine.PaymentRow, err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
-		row := new(paymentRow)
-		if err := rows.Scan(row.places()...); err != nil {
+		row := new(engine.PaymentRow)
+		if err := rows.Scan(row.Places()...); err != nil {
 			return nil, err
 		}
 		found = append(found, row)
@@ -87,7 +88,7 @@ func scanPayments(rows *sql.Rows) (found []*paymentRow, err error) {
 // word, those of the partial indexes, or SQLite would not use them. tooMany
 // tells that Q is the beginning of more contract numbers than are searched for.
 func (s *Store) paymentQuery(ctx context.Context, f PaymentFilter) (q *gorm.DB, tooMany bool, err error) {
-	q = s.read.WithContext(ctx).Table("payments AS p").Select(paymentColumns)
+	q = s.read.WithContext(ctx).Table("payments AS p").Select(engine.PaymentColumns)
 	order := "p.created_at DESC, p.id DESC"
 	if f.Status != "" {
 		if _, err := topup.ParseStatus(string(f.Status)); err != nil {

@@ -7,10 +7,14 @@ import (
 	"time"
 
 	"tolem/store/internal/database"
+	"tolem/store/internal/engine"
 	"tolem/topup"
 )
 
-var paymentSQL = `SELECT ` + paymentColumns + ` FROM payments p WHERE p.payment_id = ?`
+var paymentSQL = `SELECT ` + engine.PaymentColumns + ` FROM payments p WHERE p.payment_id = ?`
+
+// paymentPrefix begins the ids of payments.
+const paymentPrefix = "p_"
 
 // NewPayment is what check_deposit has accepted.
 type NewPayment struct {
@@ -26,8 +30,8 @@ type NewPayment struct {
 // payment is on disk. An id is never handed out twice.
 func (s *Store) Issue(ctx context.Context, n NewPayment) (string, error) {
 	var id string
-	err := s.writer.wait(ctx, &write{hot: hotIssue, fn: func(tx *wtx) (err error) {
-		id, err = tx.issue(n)
+	err := s.writer.Wait(ctx, &engine.Write{Kind: engine.Issue, Run: func(tx *engine.Tx) (err error) {
+		id, err = in(tx).issue(n)
 		return err
 	}})
 	if err != nil {
@@ -54,10 +58,10 @@ func (tx *wtx) issue(n NewPayment) (string, error) {
 // its currency, in between. accept may be asked several times; its error refuses
 // the deposit, and the error is of KindNotFound when there is no account.
 func (s *Store) Deposit(ctx context.Context, customerID string, accept func(*topup.Account) (NewPayment, error)) (string, error) {
-	op := &write{hot: hotIssue, customer: s.normalize.Apply(customerID)}
+	op := &engine.Write{Kind: engine.Issue, Customer: s.normalize.Apply(customerID)}
 	var id string
-	op.fn = func(tx *wtx) error {
-		account, err := tx.account(tx, op.customer)
+	op.Run = func(tx *engine.Tx) error {
+		account, err := tx.Account(op.Customer)
 		if err != nil {
 			return fmt.Errorf("read an account: %w", err)
 		}
@@ -68,10 +72,10 @@ func (s *Store) Deposit(ctx context.Context, customerID string, accept func(*top
 		if err != nil {
 			return err
 		}
-		id, err = tx.issue(n)
+		id, err = in(tx).issue(n)
 		return err
 	}
-	if err := s.writer.wait(ctx, op); err != nil {
+	if err := s.writer.Wait(ctx, op); err != nil {
 		return "", fmt.Errorf("take a deposit: %w", err)
 	}
 	return id, nil
@@ -86,7 +90,7 @@ func (tx *wtx) openPayment(p *topup.Payment) (string, error) {
 		}
 		p.ID = id
 	}
-	err := tx.putPayment(tx.stmts.insertPayment, insertedColumns, p)
+	err := tx.InsertPayment(p)
 	if err != nil {
 		return "", fmt.Errorf("insert payment: %w", err)
 	}
@@ -96,7 +100,7 @@ func (tx *wtx) openPayment(p *topup.Payment) (string, error) {
 // savePayment writes everything about a payment that can change. The caller
 // has read it in this transaction.
 func (tx *wtx) savePayment(p *topup.Payment) error {
-	err := tx.putPayment(tx.stmts.updatePayment, updatedColumns, p)
+	err := tx.UpdatePayment(p)
 	if err != nil {
 		return fmt.Errorf("update payment %s: %w", p.ID, err)
 	}
@@ -105,8 +109,8 @@ func (tx *wtx) savePayment(p *topup.Payment) error {
 
 // Payment returns a payment; the error is of KindNotFound when there is none.
 func (s *Store) Payment(ctx context.Context, paymentID string) (*topup.Payment, error) {
-	var row paymentRow
-	found, err := s.readOne(ctx, readPayment, row.places(), paymentID)
+	var row engine.PaymentRow
+	found, err := s.readOne(ctx, readPayment, row.Places(), paymentID)
 	if err != nil {
 		// Not the id: what was asked for may be anything, and a log must not tell it.
 		return nil, fmt.Errorf("read a payment: %w", err)
@@ -114,7 +118,7 @@ func (s *Store) Payment(ctx context.Context, paymentID string) (*topup.Payment, 
 	if !found {
 		return nil, topup.NotFound("payment does not exist")
 	}
-	p := row.value()
+	p := row.Value()
 	if err := s.readCredited(ctx, p); err != nil {
 		return nil, err
 	}

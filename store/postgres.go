@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"tolem/store/internal/database"
 	"tolem/store/migrations"
@@ -30,23 +28,7 @@ func (s *Store) openPostgres(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	s.leadership = database.NewLeadership(s.postgres)
 	s.writer = newWriter(o)
-	s.writer.entropy = &sharedReader{from: o.Entropy}
-	var lanes []lane
-	for range pgLanes {
-		lane, err := openPostgresLane(ctx, s.postgres, s.writer)
-		if err != nil {
-			for _, open := range lanes {
-				err = errors.Join(err, open.close())
-			}
-			return err
-		}
-		lanes = append(lanes, lane)
-	}
-	s.writer.start(lanes...)
-	return nil
+	return s.writer.OpenPostgres(ctx, s.postgres, pgLanes)
 }
-
-// writerRest is how long a connection's row in writers is kept after its last
-// batch.
-const writerRest = 24 * time.Hour

@@ -7,42 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"tolem/store/internal/engine"
 	"tolem/topup"
-)
-
-const (
-	// seenSQL tells whether equal messages are stored: 0 for none, 1 for foreign ones
-	// alone, else 2. An aggregate instead would have SQLite plan it anew every time.
-	seenSQL = `SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM messages s WHERE s.reference = ?1 AND s.fingerprint = ?2) THEN 0
-		WHEN EXISTS (SELECT 1 FROM messages s WHERE s.reference = ?1 AND s.fingerprint = ?2 AND s.disposition <> 'foreign') THEN 2 ELSE 1 END`
-	// repeatsSQL is the same of the messages s that were found, on PostgreSQL.
-	repeatsSQL = `coalesce(max(CASE WHEN s.disposition = 'foreign' THEN 1 ELSE 2 END), 0)`
-	// postedSQL tells what the event's operation did before.
-	postedSQL = `SELECT reference, sum_amount, sum_currency, initial_amount, initial_currency, entered
-		FROM operations WHERE operation = ? AND provider = ? AND project = ?`
-
-	lastMessageSQL   = `SELECT coalesce(max(id), 0) FROM messages`
-	insertMessageSQL = `INSERT INTO messages (id, received_at, provider, project, source, reference, fingerprint, payment_id, disposition, seq, status, operation, code, receipt)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	insertOpenSQL = `INSERT INTO open_messages (message_id, told, payment_id, operation) VALUES (?, ?, ?, ?)`
-	insertBodySQL = `INSERT INTO message_bodies (message_id, received_at, body) VALUES (?, ?, ?)`
-)
-
-var (
-	// issuedSQL finds the payment that the event names, if it was issued to
-	// the event's own project. The id of a payment that an operator recorded was
-	// issued to nobody.
-	issuedSQL = `SELECT ` + paymentColumns + ` FROM payments p
-		WHERE p.payment_id = ? AND p.provider = ? AND p.project = ? AND p.customer_id <> '' AND p.recorded = 0`
-	// unknownSQL finds the payment that was opened for earlier money under an
-	// id that was not issued to the project.
-	unknownSQL = `SELECT ` + paymentColumns + ` FROM payments p
-		WHERE p.provider_reference = ? AND p.provider = ? AND p.project = ? AND p.customer_id = ''`
-	// recordedSQL finds the payment that an operator recorded under the provider's
-	// reference: the one whose credit stands, else the newest.
-	recordedSQL = `SELECT ` + paymentColumns + ` FROM payments p
-		WHERE p.provider_reference = ? AND p.provider_reference <> '' AND p.customer_id <> '' AND p.provider = ? AND p.project = ? AND p.recorded <> 0
-		ORDER BY p.credit_reversed, p.id DESC LIMIT 1`
 )
 
 // Recorded is what became of a message.
@@ -51,11 +17,6 @@ type Recorded struct {
 	PaymentID   string // the payment that it concerns, if any
 	Status      topup.Status
 	Flags       topup.Flags // those that this message added
-}
-
-// noteRepeats puts what repeatsSQL says into the state.
-func noteRepeats(state *topup.State, repeats int64) {
-	state.Repeat, state.RepeatsForeign = repeats == 2, repeats == 1
 }
 
 // Record stores a verified message with its raw body, decides what it means
@@ -67,8 +28,8 @@ func (s *Store) Record(ctx context.Context, e topup.Event, body []byte) (Recorde
 	kept = append(append(kept, body...), e.Fingerprint...)
 	body, e.Fingerprint = kept[:len(body):len(body)], kept[len(body):]
 	var recorded Recorded
-	err := s.writer.wait(ctx, &write{hot: hotRecord, event: &e, fn: func(tx *wtx) (err error) {
-		recorded, err = tx.record(&e, body)
+	err := s.writer.Wait(ctx, &engine.Write{Kind: engine.Record, Event: &e, Run: func(tx *engine.Tx) (err error) {
+		recorded, err = in(tx).record(&e, body)
 		return err
 	}})
 	if err != nil {
@@ -78,7 +39,7 @@ func (s *Store) Record(ctx context.Context, e topup.Event, body []byte) (Recorde
 }
 
 func (tx *wtx) record(e *topup.Event, body []byte) (Recorded, error) {
-	state, err := tx.state(tx, e)
+	state, err := tx.State(e)
 	if err != nil {
 		return Recorded{}, fmt.Errorf("read what the message meets: %w", err)
 	}
@@ -111,7 +72,7 @@ func (tx *wtx) addPart(state *topup.State, e *topup.Event) error {
 	}
 	var part topup.PostedOperation
 	// It is of an earlier transaction: nothing that was put off need be sent for it.
-	err := tx.orm.WithContext(tx.ctx).Raw(partSQL, e.Provider, e.Project, state.Payment.ID).Row().Scan(
+	err := tx.RawEarlier(partSQL, e.Provider, e.Project, state.Payment.ID).Row().Scan(
 		&part.Reference, &part.Sum.Amount, &part.Sum.Currency, &part.Initial.Amount, &part.Initial.Currency, &part.ByOperator)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
@@ -165,13 +126,13 @@ func (tx *wtx) move(d topup.Decision, p *topup.Payment, e topup.Event) (topup.Ma
 	}
 	made, err := tx.post(entry{
 		kind: step.Kind, paymentID: p.ID, takesCredit: step.TakesCredit,
-		effectiveAt: topup.DateOfEvent(e, tx.now(), closed.until), postings: step.Postings,
+		effectiveAt: topup.DateOfEvent(e, tx.now(), closed.Until), postings: step.Postings,
 	})
 	if err != nil {
 		return topup.Made{}, fmt.Errorf("%s: %w", posting(step.Kind, p.ID), err)
 	}
 	if step.Kind.OpensItem() {
-		if err := tx.put(tx.stmts.insertItem, made.seq, p.ID); err != nil {
+		if err := tx.Put(tx.Statements.InsertItem, made.seq, p.ID); err != nil {
 			return topup.Made{}, fmt.Errorf("list money of payment %s in suspense: %w", p.ID, err)
 		}
 	}
@@ -202,7 +163,7 @@ type claim struct {
 
 // claim makes an operation posted: a second time is refused by its key.
 func (tx *wtx) claim(c claim) error {
-	err := tx.put(tx.stmts.insertOperation, c.operation, c.provider, c.project, c.seq, c.reference,
+	err := tx.Put(tx.Statements.InsertOperation, c.operation, c.provider, c.project, c.seq, c.reference,
 		c.sum.Amount, c.sum.Currency, c.initial.Amount, c.initial.Currency, c.entered)
 	if err != nil {
 		return fmt.Errorf("claim the operation: %w", err)
@@ -213,7 +174,7 @@ func (tx *wtx) claim(c claim) error {
 // keepMessage stores the message, as part of the payment's timeline, and its
 // raw body. A repeat that is the same to the byte adds a line and no body.
 func (tx *wtx) keepMessage(e topup.Event, body []byte, r Recorded, seq int64, told topup.Told) error {
-	id, err := tx.takeMessage()
+	id, err := tx.TakeMessage()
 	if err != nil {
 		return err
 	}
@@ -229,20 +190,20 @@ func (tx *wtx) keepMessage(e topup.Event, body []byte, r Recorded, seq int64, to
 		fingerprint, keepBody = nil, !kept
 	}
 	now := micros(tx.now())
-	err = tx.put(tx.stmts.insertMessage, id, now, e.Provider, e.Project, string(e.Source), e.Reference, fingerprint,
+	err = tx.Put(tx.Statements.InsertMessage, id, now, e.Provider, e.Project, string(e.Source), e.Reference, fingerprint,
 		nullText(r.PaymentID), string(r.Disposition), nullID(seq), e.Status, e.Operation, e.Code, e.ReceiptID)
 	if err != nil {
 		return fmt.Errorf("insert message: %w", err)
 	}
 	if told != "" {
-		if err := tx.put(tx.stmts.insertOpen, id, string(told), nullText(r.PaymentID), e.Operation); err != nil {
+		if err := tx.Put(tx.Statements.InsertOpen, id, string(told), nullText(r.PaymentID), e.Operation); err != nil {
 			return fmt.Errorf("list the message as open: %w", err)
 		}
 	}
 	if !keepBody {
 		return nil
 	}
-	if err := tx.put(tx.stmts.insertBody, id, now, body); err != nil {
+	if err := tx.Put(tx.Statements.InsertBody, id, now, body); err != nil {
 		return fmt.Errorf("insert raw message: %w", err)
 	}
 	return nil
@@ -254,8 +215,8 @@ func (tx *wtx) bodyKept(e topup.Event, body []byte) (bool, error) {
 	var kept bool
 	// The first message is of an earlier transaction, or was written at once: what
 	// is put off is not sent for this, which would lock totals before their turn.
-	err := tx.orm.WithContext(tx.ctx).Raw(`SELECT EXISTS (SELECT 1 FROM messages m JOIN message_bodies b ON b.message_id = m.id
-		WHERE m.reference = ? AND m.fingerprint = ? AND b.body = ?)`, e.Reference, e.Fingerprint, tx.body(body)).Row().Scan(&kept)
+	err := tx.RawEarlier(`SELECT EXISTS (SELECT 1 FROM messages m JOIN message_bodies b ON b.message_id = m.id
+		WHERE m.reference = ? AND m.fingerprint = ? AND b.body = ?)`, e.Reference, e.Fingerprint, tx.Body(body)).Row().Scan(&kept)
 	if err != nil {
 		return false, fmt.Errorf("compare with the first message: %w", err)
 	}

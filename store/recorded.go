@@ -58,7 +58,7 @@ func (tx *wtx) recordState(r topup.RecordRequest, about *topup.Event) (topup.Rec
 	case kindOfRefusal(err) != topup.KindNotFound:
 		return state, err
 	}
-	meets, err := tx.state(tx, about)
+	meets, err := tx.State(about)
 	if err != nil {
 		return state, fmt.Errorf("read what the platform's id concerns: %w", err)
 	}

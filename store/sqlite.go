@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tolem/store/internal/database"
+	"tolem/store/internal/engine"
 	"tolem/store/internal/sqlite"
 	"tolem/store/migrations"
 )
@@ -84,15 +85,13 @@ func (s *Store) openSQLite(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	s.writer = newWriter(o)
-	lane, err := openSQLiteLane(ctx, s.files, s.writer, o.Exclusive)
-	if err != nil {
+	if err := s.writer.OpenSQLite(ctx, s.files, o.Exclusive); err != nil {
 		return err
 	}
-	s.writer.start(lane)
 	s.checkpoints, err = sqlite.StartCheckpointer(ctx, sqlite.CheckpointerOptions{
-		Files: s.files, Connection: database.Checkpointing, Policy: checkpoints, Writer: &s.writer.turn,
+		Files: s.files, Connection: database.Checkpointing, Policy: checkpoints, Writer: &s.writer.BatchMutex,
 		Write: func(ctx context.Context, statement string) error {
-			return s.writer.do(ctx, func(tx *wtx) error { return tx.gorm().Exec(statement).Error })
+			return s.writer.Do(ctx, func(tx *engine.Tx) error { return tx.Gorm().Exec(statement).Error })
 		},
 	})
 	if err != nil {

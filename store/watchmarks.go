@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"tolem/store/internal/engine"
 	"tolem/topup"
 )
 
@@ -26,7 +27,7 @@ type Pending struct {
 // issued behind a place and at or before a time, oldest first.
 func (s *Store) PendingPayments(ctx context.Context, provider string, after Mark, until time.Time, limit int) ([]Pending, error) {
 	from := micros(after.At)
-	rows, err := s.raw(ctx, `SELECT `+paymentColumns+` FROM payments p
+	rows, err := s.raw(ctx, `SELECT `+engine.PaymentColumns+` FROM payments p
 		WHERE p.status <> 'succeeded' AND p.status = 'pending' AND p.created_at >= ? AND p.created_at <= ?
 			AND (p.created_at, p.id) > (?, ?) AND p.provider = ?
 		ORDER BY p.created_at, p.id LIMIT ?`, from, micros(until), from, after.row, provider, limit).Rows()
@@ -39,7 +40,7 @@ func (s *Store) PendingPayments(ctx context.Context, provider string, after Mark
 	}
 	list := make([]Pending, len(found))
 	for i, row := range found {
-		list[i] = Pending{Payment: row.value(), Mark: Mark{At: fromMicros(row.createdAt), row: row.rowID}}
+		list[i] = Pending{Payment: row.Value(), Mark: Mark{At: fromMicros(row.CreatedAt), row: row.RowID}}
 	}
 	return list, nil
 }

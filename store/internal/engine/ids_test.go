@@ -1,4 +1,4 @@
-package store
+package engine
 
 import (
 	"crypto/rand"
@@ -7,12 +7,12 @@ import (
 )
 
 // BenchmarkNewID makes one of our ids from the system's randomness, as the
-// writer does.
+// Writer does.
 func BenchmarkNewID(b *testing.B) {
 	now := time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := newID(paymentPrefix, now, rand.Reader); err != nil {
+		if _, err := NewID("p_", now, rand.Reader); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,4 +1,4 @@
-package store
+package engine
 
 import (
 	"context"
@@ -249,13 +249,13 @@ func (b *bulks) inOrder() []*bulk {
 }
 
 // statements are the bulk statements under the names that writes call them by.
-func (b *bulks) statements() *writeStatements {
-	return &writeStatements{
-		insertAccount: statement{bulk: b.insertAccount}, insertHistory: statement{bulk: b.insertHistory},
-		insertPayment: statement{bulk: b.insertPayment},
-		updatePayment: statement{bulk: b.updatePayment}, insertTransaction: statement{bulk: b.insertTransaction},
-		insertOperation: statement{bulk: b.insertOperation}, insertItem: statement{bulk: b.insertItem},
-		insertMessage: statement{bulk: b.insertMessage}, insertOpen: statement{bulk: b.insertOpen}, insertBody: statement{bulk: b.insertBody},
+func (b *bulks) statements() *Statements {
+	return &Statements{
+		InsertAccount: Statement{bulk: b.insertAccount}, InsertHistory: Statement{bulk: b.insertHistory},
+		insertPayment: Statement{bulk: b.insertPayment},
+		updatePayment: Statement{bulk: b.updatePayment}, InsertTransaction: Statement{bulk: b.insertTransaction},
+		InsertOperation: Statement{bulk: b.insertOperation}, InsertItem: Statement{bulk: b.insertItem},
+		InsertMessage: Statement{bulk: b.insertMessage}, InsertOpen: Statement{bulk: b.insertOpen}, InsertBody: Statement{bulk: b.insertBody},
 	}
 }
 

@@ -1,4 +1,4 @@
-package store
+package engine
 
 import (
 	"fmt"
@@ -15,9 +15,9 @@ const (
 	transactionPrefix = "t_"
 )
 
-// newID makes an id. It is called by the writer alone, so that the source of
+// NewID makes an id. It is called by the writer alone, so that the source of
 // randomness need not be safe for concurrent use.
-func newID(prefix string, now time.Time, entropy io.Reader) (string, error) {
+func NewID(prefix string, now time.Time, entropy io.Reader) (string, error) {
 	id, err := ulid.New(ulid.Timestamp(now), entropy)
 	if err != nil {
 		return "", fmt.Errorf("make an id: %w", err)

@@ -1,4 +1,4 @@
-package store
+package engine
 
 import (
 	"cmp"
@@ -19,17 +19,28 @@ import (
 // transaction runs nobody else writes, in this process or another, so what a
 // write reads holds until it is committed.
 type sqliteLane struct {
-	*writer
+	writer                  *Writer
 	pool                    *sql.DB
 	conn                    *sql.Conn
 	orm                     *gorm.DB
-	stmts                   writeStatements
+	stmts                   Statements
 	begin, commitTx, revert sqlite.Statement
-	callers                 crowd
+	callers                 concurrency
 	files                   *sqlite.Files
 }
 
-func openSQLiteLane(ctx context.Context, f *sqlite.Files, w *writer, server bool) (*sqliteLane, error) {
+// OpenSQLite starts the writer on a SQLite file; server says that this process serves
+// it.
+func (w *Writer) OpenSQLite(ctx context.Context, f *sqlite.Files, server bool) error {
+	l, err := openSQLiteLane(ctx, f, w, server)
+	if err != nil {
+		return err
+	}
+	w.start(l)
+	return nil
+}
+
+func openSQLiteLane(ctx context.Context, f *sqlite.Files, w *Writer, server bool) (*sqliteLane, error) {
 	pool, orm, err := database.OpenPool(f, 1, database.Writing)
 	if err != nil {
 		return nil, err
@@ -87,7 +98,7 @@ func (l *sqliteLane) exclusive() bool { return true }
 
 // commit runs a batch, and answers nobody that it is on disk unless the files are
 // found to be in their places after that.
-func (l *sqliteLane) commit(batch []*write) []*write {
+func (l *sqliteLane) commit(batch []*Write) []*Write {
 	err := l.files.Lost()
 	if err == nil {
 		batch = l.commitAll(batch)
@@ -104,9 +115,9 @@ func (l *sqliteLane) commit(batch []*write) []*write {
 // commitAll runs a batch in one transaction. When a write fails half-way, the
 // whole batch is rolled back and each runs alone: one bad operation never
 // fails its neighbours.
-func (l *sqliteLane) commitAll(batch []*write) []*write {
-	batch, failed, err := l.attempt(l.gather(batch, maxBatch), l.share())
-	l.callers.met(len(batch) + len(l.queue))
+func (l *sqliteLane) commitAll(batch []*Write) []*Write {
+	batch, failed, err := l.attempt(l.writer.gather(batch, maxBatch), l.batchTarget())
+	l.callers.observe(len(batch) + len(l.writer.queue))
 	if err == nil {
 		return batch
 	}
@@ -127,18 +138,18 @@ func (l *sqliteLane) commitAll(batch []*write) []*write {
 // attempt runs the batch, adds what comes meanwhile until there are so many, and
 // commits all of it. failed tells that a write, rather than the database, was
 // the cause of the error; nothing is on disk then.
-func (l *sqliteLane) attempt(batch []*write, most int) (all []*write, failed bool, err error) {
-	started := l.now()
+func (l *sqliteLane) attempt(batch []*Write, most int) (all []*Write, failed bool, err error) {
+	started := l.writer.now()
 	if err := l.begin.Run(); err != nil {
 		return batch, false, database.Unavailable(fmt.Errorf("begin: %w", err))
 	}
-	w := &sqliteWork{lane: l}
-	tx := &wtx{work: w, ctx: context.Background(), now: l.now, entropy: l.entropy, orm: l.orm, stmts: &l.stmts}
-	for done := 0; done < len(batch); batch = l.gather(batch, most) {
+	w := &sqliteDriver{lane: l}
+	tx := &Tx{driver: w, Ctx: context.Background(), Now: l.writer.now, Entropy: l.writer.entropy, orm: l.orm, Statements: &l.stmts}
+	for done := 0; done < len(batch); batch = l.writer.gather(batch, most) {
 		for _, op := range batch[done:] {
 			tx.dirty = false
-			op.err = tx.call(op.fn)
-			if op.err == nil || (isRefusal(op.err) && !tx.dirty) {
+			op.err = tx.call(op.Run)
+			if op.err == nil || (IsRefusal(op.err) && !tx.dirty) {
 				continue // a refusal is an answer, not a failure: it wrote nothing
 			}
 			return batch, true, errors.Join(wrapFailure(op.err), l.rollback())
@@ -151,35 +162,35 @@ func (l *sqliteLane) attempt(batch []*write, most int) (all []*write, failed boo
 	if err := l.commitTx.Run(); err != nil {
 		return batch, false, database.Unavailable(errors.Join(fmt.Errorf("commit: %w", err), l.rollback()))
 	}
-	l.onCommit(len(batch), l.now().Sub(started))
+	l.writer.onCommit(len(batch), l.writer.now().Sub(started))
 	return batch, false, nil
 }
 
-// share is up to how many writes a batch takes more while it runs: half of the
+// batchTarget is up to how many writes a batch takes more while it runs: half of the
 // callers. With fewer there are more commits, each of which costs the disk and the
 // processors the same; with more, few callers are left to make use of the
 // processors while the disk works.
-func (l *sqliteLane) share() int { return min((l.callers.size()+1)/2, maxBatch) }
+func (l *sqliteLane) batchTarget() int { return min((l.callers.estimate()+1)/2, maxBatch) }
 
-// crowd is how many callers there are at least: the most writes that were there
-// at once, in the batches of this round and of the one before. So a crowd that
+// concurrency is how many callers there are at least: the most writes that were there
+// at once, in the batches of this round and of the one before. So a concurrency that
 // has left is forgotten within a tenth of a second of load.
-type crowd struct {
+type concurrency struct {
 	now, before int
 	batches     int // of this round
 }
 
-// crowdRound is so many batches.
-const crowdRound = 32
+// concurrencyWindow is so many batches.
+const concurrencyWindow = 32
 
-func (c *crowd) met(writes int) {
+func (c *concurrency) observe(writes int) {
 	c.now = max(c.now, writes)
-	if c.batches++; c.batches == crowdRound {
-		*c = crowd{before: c.now}
+	if c.batches++; c.batches == concurrencyWindow {
+		*c = concurrency{before: c.now}
 	}
 }
 
-func (c *crowd) size() int { return max(c.now, c.before) }
+func (c *concurrency) estimate() int { return max(c.now, c.before) }
 
 func (l *sqliteLane) rollback() error {
 	if err := l.revert.Run(); err != nil {
@@ -198,38 +209,46 @@ func (l *sqliteLane) close() error {
 	return errors.Join(l.conn.Close(), l.pool.Close())
 }
 
-// sqliteWork is what a transaction on SQLite remembers.
-type sqliteWork struct {
+// sqliteDriver is the driver of one transaction on SQLite.
+type sqliteDriver struct {
 	lane        *sqliteLane
-	nextSeq     int64                // next free transactions.seq, 0 until asked
-	nextMessage int64                // next free messages.id, 0 until asked
-	accounts    map[accountKey]int64 // ledger accounts met in this batch
-	balances    map[int64]*totals    // what this batch adds to them
-	closed      *closedPeriod        // the end of the closed period, nil until asked
+	nextSeq     int64                   // next free transactions.seq, 0 until asked
+	nextMessage int64                   // next free messages.id, 0 until asked
+	accounts    map[LedgerAccount]int64 // ledger accounts met in this batch
+	balances    map[int64]*totals       // what this batch adds to them
+	closed      *ClosedPeriod           // the end of the closed period, nil until asked
 }
 
 // closedPeriod reads up to when the books are closed, once a batch.
-func (w *sqliteWork) closedPeriod() (closedPeriod, error) {
+func (w *sqliteDriver) closedPeriod() (ClosedPeriod, error) {
 	if w.closed != nil {
 		return *w.closed, nil
 	}
 	var value string
 	if _, err := w.lane.stmts.closedPeriod.hot.QueryRow([]any{&value}); err != nil {
-		return closedPeriod{}, fmt.Errorf("read the closed period: %w", err)
+		return ClosedPeriod{}, fmt.Errorf("read the closed period: %w", err)
 	}
-	closed, err := parseClosedPeriod(value)
+	closed, err := ParseClosedPeriod(value)
 	w.closed = &closed
 	return closed, err
 }
 
-func (w *sqliteWork) sync() error { return nil }
+// forgetClosedPeriod lets what follows in this batch read it again.
+func (w *sqliteDriver) forgetClosedPeriod() { w.closed = nil }
 
-func (w *sqliteWork) assertDurable(ctx context.Context) error {
+// lock does nothing: nobody else writes.
+func (w *sqliteDriver) lock(string, ...any) error { return nil }
+
+func (w *sqliteDriver) body(raw []byte) any { return raw }
+
+func (w *sqliteDriver) sync() error { return nil }
+
+func (w *sqliteDriver) assertDurable(ctx context.Context) error {
 	return sqlite.AssertDurable(ctx, w.lane.conn)
 }
 
-func (w *sqliteWork) state(tx *wtx, e *topup.Event) (state topup.State, err error) {
-	stmts := tx.stmts
+func (w *sqliteDriver) state(e *topup.Event) (state topup.State, err error) {
+	stmts := &w.lane.stmts
 	if len(e.Fingerprint) > 0 {
 		var repeats int64
 		if _, err := stmts.seen.hot.QueryRow([]any{&repeats}, e.Reference, e.Fingerprint); err != nil {
@@ -250,35 +269,35 @@ func (w *sqliteWork) state(tx *wtx, e *topup.Event) (state topup.State, err erro
 		return state, nil
 	}
 	for _, stmt := range []*sqlite.Statement{stmts.issued.hot, stmts.unknown.hot, stmts.recorded.hot} {
-		var row paymentRow
-		found, err := stmt.QueryRow(row.places(), e.Reference, e.Provider, e.Project)
+		var row PaymentRow
+		found, err := stmt.QueryRow(row.Places(), e.Reference, e.Provider, e.Project)
 		if err != nil {
 			return state, err
 		}
 		if found {
-			state.Payment = row.value()
+			state.Payment = row.Value()
 			return state, nil
 		}
 	}
 	return state, nil
 }
 
-func (w *sqliteWork) account(tx *wtx, customerID string) (*topup.Account, error) {
-	var row accountRow
-	found, err := tx.stmts.account.hot.QueryRow(row.places(), customerID)
+func (w *sqliteDriver) account(customerID string) (*topup.Account, error) {
+	var row AccountRow
+	found, err := w.lane.stmts.account.hot.QueryRow(row.Places(), customerID)
 	if err != nil || !found {
 		return nil, err
 	}
-	return row.value()
+	return row.Value()
 }
 
 // takeSeq gives out the next place in the feed. The transaction holds the
 // write lock, so nobody else can take it.
-func (w *sqliteWork) takeSeq() (int64, error) {
+func (w *sqliteDriver) takeSeq() (int64, error) {
 	return next(&w.nextSeq, w.lane.stmts.lastSeq.hot)
 }
 
-func (w *sqliteWork) takeMessage() (int64, error) {
+func (w *sqliteDriver) takeMessage() (int64, error) {
 	return next(&w.nextMessage, w.lane.stmts.lastMessage.hot)
 }
 
@@ -295,12 +314,12 @@ func next(number *int64, last *sqlite.Statement) (int64, error) {
 	return taken, nil
 }
 
-func (w *sqliteWork) addEntry(tx *wtx, seq int64, n int, key accountKey, amount int64) error {
-	account, err := w.ledgerAccount(tx, key)
+func (w *sqliteDriver) addEntry(seq int64, n int, key LedgerAccount, amount int64) error {
+	account, err := w.ledgerAccount(key)
 	if err != nil {
 		return err
 	}
-	if err := tx.put(tx.stmts.insertEntry, seq, n, account, amount); err != nil {
+	if err := w.lane.stmts.insertEntry.put(seq, n, account, amount); err != nil {
 		return fmt.Errorf("insert ledger entry: %w", err)
 	}
 	t := w.balances[account]
@@ -315,15 +334,14 @@ func (w *sqliteWork) addEntry(tx *wtx, seq int64, n int, key accountKey, amount 
 }
 
 // ledgerAccount returns the id of a ledger account and opens it when it is new.
-func (w *sqliteWork) ledgerAccount(tx *wtx, key accountKey) (int64, error) {
+func (w *sqliteDriver) ledgerAccount(key LedgerAccount) (int64, error) {
 	if id, known := w.accounts[key]; known {
 		return id, nil
 	}
 	var id int64
-	found, err := tx.stmts.ledgerAccount.hot.QueryRow([]any{&id}, key.name, key.currency)
+	found, err := w.lane.stmts.ledgerAccount.hot.QueryRow([]any{&id}, key.Name, key.Currency)
 	if err == nil && !found {
-		tx.dirty = true
-		found, err = tx.stmts.openLedgerAccount.hot.QueryRow([]any{&id}, key.name, key.currency)
+		found, err = w.lane.stmts.openLedgerAccount.hot.QueryRow([]any{&id}, key.Name, key.Currency)
 	}
 	if err == nil && !found {
 		err = errors.New("it was neither found nor opened")
@@ -332,7 +350,7 @@ func (w *sqliteWork) ledgerAccount(tx *wtx, key accountKey) (int64, error) {
 		return 0, fmt.Errorf("ledger account: %w", err)
 	}
 	if w.accounts == nil {
-		w.accounts = make(map[accountKey]int64)
+		w.accounts = make(map[LedgerAccount]int64)
 	}
 	w.accounts[key] = id
 	return id, nil
@@ -340,7 +358,7 @@ func (w *sqliteWork) ledgerAccount(tx *wtx, key accountKey) (int64, error) {
 
 // flushTotals writes the batch's totals, in one fixed order. The tables are
 // strict, so a sum that overflows is an error of the database.
-func (w *sqliteWork) flushTotals() error {
+func (w *sqliteDriver) flushTotals() error {
 	accounts := make([]int64, 0, len(w.balances))
 	for account := range w.balances {
 		accounts = append(accounts, account)
@@ -357,4 +375,19 @@ func (w *sqliteWork) flushTotals() error {
 		}
 	}
 	return nil
+}
+
+// LedgerAccount names a ledger account: one name has one account a currency.
+type LedgerAccount struct{ Name, Currency string }
+
+// totals are what a batch adds to one ledger account.
+type totals struct{ debits, credits int64 }
+
+func (t *totals) add(amount int64) (err error) {
+	if amount > 0 {
+		t.debits, err = topup.Add(t.debits, amount)
+		return err
+	}
+	t.credits, err = topup.Add(t.credits, -amount)
+	return err
 }

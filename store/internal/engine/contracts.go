@@ -1,4 +1,4 @@
-package store
+package engine
 
 import (
 	jsonv2 "github.com/go-json-experiment/json"

@@ -1,4 +1,4 @@
-package store
+package engine
 
 import (
 	"context"
@@ -25,15 +25,15 @@ const (
 	// pgAttempts is how often a write is tried when the server asks for it, or
 	// the connection is lost before the commit.
 	pgAttempts = 5
-	// batchPatience is how long the writes of a batch wait in vain for locks, all
+	// batchLockTimeout is how long the writes of a batch wait in vain for locks, all
 	// together. Who holds a lock for long must hold up neither the others of the
 	// batch nor the lane, behind which callers give up: the platform asks again.
-	batchPatience = 3 * time.Second
-	// Of that, a transaction of several writes takes at most sharedPatience, and one
-	// of a lone hot write hotPatience. When all is used up, leastPatience is left.
-	sharedPatience = 500 * time.Millisecond
-	hotPatience    = time.Second
-	leastPatience  = 10 * time.Millisecond
+	batchLockTimeout = 3 * time.Second
+	// Of that, a transaction of several writes takes at most sharedLockTimeout, and one
+	// of a lone hot write hotLockTimeout. When all is used up, minLockTimeout is left.
+	sharedLockTimeout = 500 * time.Millisecond
+	hotLockTimeout    = time.Second
+	minLockTimeout    = 10 * time.Millisecond
 	// pgWriteTimeout bounds one transaction, and finding out what became of one.
 	pgWriteTimeout = 20 * time.Second
 	// totalShards is how many parts the totals of an account have at most that
@@ -65,7 +65,7 @@ var (
 
 // pgLane is a connection that writes to PostgreSQL.
 type pgLane struct {
-	*writer
+	writer *Writer
 	server *database.Server
 	pool   *sql.DB
 	pooled *gorm.DB
@@ -73,14 +73,14 @@ type pgLane struct {
 	id    string // of this lane in the table writers
 	batch int64  // number of the last batch, known to be committed or not
 	bulks *bulks
-	stmts *writeStatements
+	stmts *Statements
 
 	// conn is nil after the connection was lost, until the next write.
 	conn *sql.Conn
 	raw  *pgx.Conn // the same
 	orm  *gorm.DB  // on the same
-	// patience is what is left of the batch's batchPatience.
-	patience time.Duration
+	// lockTime is what is left of the batch's batchLockTimeout.
+	lockTime time.Duration
 	// warned is set by a warning of the server, in the lane's own goroutine.
 	warned bool
 	// refusal is why the last attempt to connect failed.
@@ -88,7 +88,25 @@ type pgLane struct {
 	refusedAt time.Time
 }
 
-func openPostgresLane(ctx context.Context, server *database.Server, w *writer) (*pgLane, error) {
+// OpenPostgres starts the writer with so many lanes on a PostgreSQL server.
+func (w *Writer) OpenPostgres(ctx context.Context, server *database.Server, n int) error {
+	w.entropy = &sharedReader{from: w.entropy}
+	var lanes []lane
+	for range n {
+		l, err := openPostgresLane(ctx, server, w)
+		if err != nil {
+			for _, open := range lanes {
+				err = errors.Join(err, open.close())
+			}
+			return err
+		}
+		lanes = append(lanes, l)
+	}
+	w.start(lanes...)
+	return nil
+}
+
+func openPostgresLane(ctx context.Context, server *database.Server, w *Writer) (*pgLane, error) {
 	l := &pgLane{writer: w, server: server}
 	config := server.Session(database.WritingSettings)
 	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
@@ -100,7 +118,7 @@ func openPostgresLane(ctx context.Context, server *database.Server, w *writer) (
 	if err != nil {
 		return nil, err
 	}
-	id, err := newID("w_", w.now(), w.entropy)
+	id, err := NewID("w_", w.now(), w.entropy)
 	if err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
@@ -151,7 +169,7 @@ func (l *pgLane) dial(ctx context.Context) error {
 	if err == nil {
 		// No batch of it is committed where there is no row, whatever l.batch is:
 		// commitHappened goes by what stands here.
-		_, err = raw.Exec(ctx, `INSERT INTO writers (id, batch, seen_at) VALUES ($1, 0, $2) ON CONFLICT (id) DO NOTHING`, l.id, micros(l.now()))
+		_, err = raw.Exec(ctx, `INSERT INTO writers (id, batch, seen_at) VALUES ($1, 0, $2) ON CONFLICT (id) DO NOTHING`, l.id, database.Micros(l.writer.now()))
 	}
 	if err != nil {
 		// The pool must not keep it: its settings, or its server, stay wrong.
@@ -190,11 +208,11 @@ func (l *pgLane) close() error {
 
 // commit carries out a batch: hot writes together, as far as none meets what
 // another one writes, and every other write in a transaction of its own.
-func (l *pgLane) commit(batch []*write) []*write {
-	batch = l.gather(batch, maxBatch)
-	l.patience = batchPatience
+func (l *pgLane) commit(batch []*Write) []*Write {
+	batch = l.writer.gather(batch, maxBatch)
+	l.lockTime = batchLockTimeout
 	for left := batch; len(left) > 0; {
-		var round []*write
+		var round []*Write
 		round, left = nextRound(left)
 		l.commitRound(round)
 	}
@@ -203,28 +221,28 @@ func (l *pgLane) commit(batch []*write) []*write {
 
 // nextRound takes from the batch what may share a transaction with its first
 // write, and returns the rest in its order.
-func nextRound(batch []*write) (round, rest []*write) {
-	if batch[0].hot == cold {
+func nextRound(batch []*Write) (round, rest []*Write) {
+	if batch[0].Kind == Rare {
 		return batch[:1], batch[1:]
 	}
-	met := make(map[string]bool)
+	taken := make(map[string]bool)
 	for _, op := range batch {
-		keys := meets(op)
-		if op.hot == cold || len(round) == placesPerTransaction || slices.ContainsFunc(keys, func(k string) bool { return met[k] }) {
+		keys := conflictKeys(op)
+		if op.Kind == Rare || len(round) == placesPerTransaction || slices.ContainsFunc(keys, func(k string) bool { return taken[k] }) {
 			rest = append(rest, op)
 			continue
 		}
 		for _, k := range keys {
-			met[k] = true
+			taken[k] = true
 		}
 		round = append(round, op)
 	}
 	return round, rest
 }
 
-// meets names what a record reads and another one may write.
-func meets(op *write) []string {
-	e := op.event
+// conflictKeys name what a record reads and another one may write.
+func conflictKeys(op *Write) []string {
+	e := op.Event
 	if e == nil {
 		return nil
 	}
@@ -244,7 +262,7 @@ func meets(op *write) []string {
 // commitRound carries out writes in one transaction. When that fails for a
 // reason that may be one write's alone, each runs alone: one bad operation
 // never fails its neighbours.
-func (l *pgLane) commitRound(round []*write) {
+func (l *pgLane) commitRound(round []*Write) {
 	var err error
 	for try := range pgAttempts {
 		if err = l.attempt(round); err == nil {
@@ -293,17 +311,17 @@ const lockNotAvailable = "55P03"
 
 // attempt runs the writes in one transaction and commits it. After an error
 // nothing is on disk, unless that is errUnresolved.
-func (l *pgLane) attempt(round []*write) error {
+func (l *pgLane) attempt(round []*Write) error {
 	ctx, cancel := context.WithTimeout(context.Background(), pgWriteTimeout)
 	defer cancel()
 	if err := l.connect(ctx); err != nil {
 		return errors.Join(errAway, err)
 	}
-	started, waited := l.now(), time.Now()
+	started, waited := l.writer.now(), time.Now()
 	err := l.transact(ctx, round)
 	if err != nil {
 		if database.CodeOf(err) == lockNotAvailable {
-			l.patience -= time.Since(waited)
+			l.lockTime -= time.Since(waited)
 		}
 		if !errors.Is(err, errUnresolved) && l.raw != nil && l.raw.IsClosed() {
 			err = errors.Join(errLost, err)
@@ -311,7 +329,7 @@ func (l *pgLane) attempt(round []*write) error {
 		l.reset(ctx)
 		return err
 	}
-	l.onCommit(len(round), l.now().Sub(started))
+	l.writer.onCommit(len(round), l.writer.now().Sub(started))
 	return nil
 }
 
@@ -326,19 +344,19 @@ func (l *pgLane) reset(ctx context.Context) {
 	}
 }
 
-func (l *pgLane) transact(ctx context.Context, round []*write) error {
-	w := &pgWork{lane: l, ctx: ctx}
+func (l *pgLane) transact(ctx context.Context, round []*Write) error {
+	w := &pgDriver{lane: l, ctx: ctx}
 	if err := w.begin(round); err != nil {
 		return err
 	}
-	tx := &wtx{work: w, ctx: ctx, now: l.now, entropy: l.entropy, orm: l.orm, stmts: l.stmts}
+	tx := &Tx{driver: w, Ctx: ctx, Now: l.writer.now, Entropy: l.writer.entropy, orm: l.orm, Statements: l.stmts}
 	for _, op := range round {
 		tx.dirty = false
-		op.err = tx.call(op.fn)
+		op.err = tx.call(op.Run)
 		if w.failure != nil {
 			return w.failure // the cause of what the write has met after it
 		}
-		if op.err != nil && (!isRefusal(op.err) || tx.dirty) {
+		if op.err != nil && (!IsRefusal(op.err) || tx.dirty) {
 			return op.err
 		}
 	}
@@ -419,22 +437,22 @@ func (l *pgLane) committedBatch(ctx context.Context) (number int64, err error) {
 	return number, l.raw.SendBatch(ctx, &batch).Close()
 }
 
-// pgWork is what a transaction on PostgreSQL remembers.
-type pgWork struct {
+// pgDriver is the driver of one transaction on PostgreSQL.
+type pgDriver struct {
 	lane    *pgLane
 	ctx     context.Context
 	failure error // the first; the transaction cannot be committed any more
 
 	place, message, placesEnd int64
-	closed                    closedPeriod
+	closed                    ClosedPeriod
 	known                     map[*topup.Event]*topup.State
-	accounts                  map[string]*accountRow
-	totals                    map[accountKey]*totals
+	accounts                  map[string]*AccountRow
+	totals                    map[LedgerAccount]*totals
 }
 
 // begin begins the transaction, and reads what all its events meet, in one
 // message to the server and back.
-func (w *pgWork) begin(round []*write) error {
+func (w *pgDriver) begin(round []*Write) error {
 	l := w.lane
 	l.batch++
 	var batch pgx.Batch
@@ -444,9 +462,9 @@ func (w *pgWork) begin(round []*write) error {
 	}
 	batch.Queue(`UPDATE writers SET batch = $2, seen_at = $3 WHERE id = $1
 		RETURNING (SELECT base FROM feed) + 256 * CAST(CAST(pg_current_xact_id() AS TEXT) AS BIGINT), current_setting('fsync'), current_setting('full_page_writes'),
-			set_config('synchronous_commit', current_setting('synchronous_commit'), true), coalesce((`+closedPeriodSQL+`), ''),
+			set_config('synchronous_commit', current_setting('synchronous_commit'), true), coalesce((`+ClosedPeriodSQL+`), ''),
 			set_config('lock_timeout', $4, true), set_config('client_min_messages', 'warning', true)`,
-		l.id, l.batch, micros(l.now()), l.lockTimeout(round)).
+		l.id, l.batch, database.Micros(l.writer.now()), l.lockTimeout(round)).
 		QueryRow(func(row pgx.Row) error {
 			var fsync, pages, commit, closed string
 			if err := row.Scan(&w.place, &fsync, &pages, &commit, &closed, nil, nil); err != nil {
@@ -459,17 +477,17 @@ func (w *pgWork) begin(round []*write) error {
 				return fmt.Errorf("the PostgreSQL server is not durable any more: fsync is %s, full_page_writes %s, synchronous_commit %s", fsync, pages, commit)
 			}
 			var err error
-			w.closed, err = parseClosedPeriod(closed)
+			w.closed, err = ParseClosedPeriod(closed)
 			return err
 		})
-	if slices.ContainsFunc(round, func(op *write) bool { return op.hot == hotIssue }) {
+	if slices.ContainsFunc(round, func(op *Write) bool { return op.Kind == Issue }) {
 		batch.Queue(`SELECT pg_advisory_xact_lock_shared(CAST($1 AS INTEGER), 0)`, database.LockAccounts)
 		w.readAccounts(&batch, round)
 	}
 	var events []*topup.Event
 	for _, op := range round {
-		if op.event != nil {
-			events = append(events, op.event)
+		if op.Event != nil {
+			events = append(events, op.Event)
 		}
 	}
 	w.readAhead(&batch, events)
@@ -485,54 +503,54 @@ func (w *pgWork) begin(round []*write) error {
 }
 
 // pgAccountsSQL finds the records that count for several customers.
-const pgAccountsSQL = `SELECT v.* FROM unnest($1::text[]) AS u (customer_id) CROSS JOIN LATERAL (SELECT ` + accountColumns + `
+const pgAccountsSQL = `SELECT v.* FROM unnest($1::text[]) AS u (customer_id) CROSS JOIN LATERAL (SELECT ` + AccountColumns + `
 	FROM catalogue c JOIN accounts a ON a.customer_id = u.customer_id AND a.revision IS DISTINCT FROM c.staging
 	WHERE c.id = 1 ORDER BY a.revision DESC LIMIT 1) v`
 
 // readAccounts reads the accounts that deposits are for, once nobody can change
 // them before the payments are there to be seen.
-func (w *pgWork) readAccounts(batch *pgx.Batch, round []*write) {
+func (w *pgDriver) readAccounts(batch *pgx.Batch, round []*Write) {
 	var customers []string
 	for _, op := range round {
-		if op.customer != "" {
-			customers = append(customers, database.Storable(op.customer))
+		if op.Customer != "" {
+			customers = append(customers, database.Storable(op.Customer))
 		}
 	}
 	if len(customers) == 0 {
 		return
 	}
-	w.accounts = make(map[string]*accountRow, len(customers))
+	w.accounts = make(map[string]*AccountRow, len(customers))
 	batch.Queue(pgAccountsSQL, customers).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
-			var row accountRow
-			if err := rows.Scan(row.places()...); err != nil {
+			var row AccountRow
+			if err := rows.Scan(row.Places()...); err != nil {
 				return err
 			}
-			w.accounts[row.customerID] = &row
+			w.accounts[row.CustomerID] = &row
 		}
 		return rows.Err()
 	})
 }
 
-func (w *pgWork) account(_ *wtx, customerID string) (*topup.Account, error) {
+func (w *pgDriver) account(customerID string) (*topup.Account, error) {
 	row := w.accounts[database.Storable(customerID)]
 	if row == nil {
 		return nil, nil
 	}
-	return row.value()
+	return row.Value()
 }
 
 // lockTimeout is how long the transaction of a round waits for a lock, as the
 // setting of that name.
-func (l *pgLane) lockTimeout(round []*write) string {
-	most := batchPatience
+func (l *pgLane) lockTimeout(round []*Write) string {
+	most := batchLockTimeout
 	switch {
 	case len(round) > 1:
-		most = sharedPatience
-	case round[0].hot != cold:
-		most = hotPatience
+		most = sharedLockTimeout
+	case round[0].Kind != Rare:
+		most = hotLockTimeout
 	}
-	return fmt.Sprintf("%dms", max(leastPatience, min(most, l.patience)).Milliseconds())
+	return fmt.Sprintf("%dms", max(minLockTimeout, min(most, l.lockTime)).Milliseconds())
 }
 
 var (
@@ -543,18 +561,18 @@ var (
 		WHERE NOT EXISTS (SELECT 1 FROM payments p
 			WHERE p.payment_id = u.reference AND p.provider = u.provider AND p.project = u.project AND p.customer_id <> '' AND p.recorded = 0)
 		ORDER BY 1) s`
-	pgIssuedSQL = `SELECT u.n, ` + paymentColumns + ` FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS u (reference, provider, project, n)
+	pgIssuedSQL = `SELECT u.n, ` + PaymentColumns + ` FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS u (reference, provider, project, n)
 		JOIN payments p ON p.payment_id = u.reference AND p.provider = u.provider AND p.project = u.project AND p.customer_id <> '' AND p.recorded = 0
 		ORDER BY p.payment_id FOR UPDATE OF p`
-	pgUnknownSQL = `SELECT u.n, ` + paymentColumns + ` FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS u (reference, provider, project, n)
+	pgUnknownSQL = `SELECT u.n, ` + PaymentColumns + ` FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS u (reference, provider, project, n)
 		JOIN payments p ON p.provider_reference = u.reference AND p.provider = u.provider AND p.project = u.project AND p.customer_id = ''
 		WHERE u.reference <> '' ORDER BY p.payment_id FOR UPDATE OF p`
-	pgRecordedSQL = `SELECT u.n, ` + paymentColumns + ` FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS u (reference, provider, project, n)
+	pgRecordedSQL = `SELECT u.n, ` + PaymentColumns + ` FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS u (reference, provider, project, n)
 		JOIN payments p ON p.provider_reference = u.reference AND p.provider_reference <> '' AND p.customer_id <> '' AND p.provider = u.provider AND p.project = u.project AND p.recorded <> 0
 		ORDER BY p.credit_reversed DESC, p.id FOR UPDATE OF p`
-	// pgMetSQL is asked once the locks are held, of a moment after that. LATERAL
+	// pgKnownSQL is asked once the locks are held, of a moment after that. LATERAL
 	// and the aggregate keep PostgreSQL from collecting all messages in memory.
-	pgMetSQL = `SELECT u.n, m.repeats,
+	pgKnownSQL = `SELECT u.n, m.repeats,
 		o.reference, o.sum_amount, o.sum_currency, o.initial_amount, o.initial_currency, o.entered
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[]) WITH ORDINALITY AS u (reference, provider, project, operation, fingerprint, n)
 		CROSS JOIN LATERAL (SELECT ` + repeatsSQL + ` AS repeats FROM messages s WHERE s.reference = u.reference AND s.fingerprint = u.fingerprint) m
@@ -562,7 +580,7 @@ var (
 )
 
 // readAhead locks and reads what the events meet.
-func (w *pgWork) readAhead(batch *pgx.Batch, events []*topup.Event) {
+func (w *pgDriver) readAhead(batch *pgx.Batch, events []*topup.Event) {
 	if len(events) == 0 {
 		return
 	}
@@ -582,7 +600,7 @@ func (w *pgWork) readAhead(batch *pgx.Batch, events []*topup.Event) {
 		w.known[e] = &states[i]
 	}
 	take := func(state func(i int) *topup.State) func(pgx.Rows) error {
-		return func(rows pgx.Rows) error { return scanHeld(rows, state) }
+		return func(rows pgx.Rows) error { return scanLocked(rows, state) }
 	}
 	at := func(i int) *topup.State { return &states[i] }
 	batch.Queue(lockReferencesSQL, database.LockReference, references, providers, projects, hashes)
@@ -599,28 +617,28 @@ func (w *pgWork) readAhead(batch *pgx.Batch, events []*topup.Event) {
 		}
 		return &states[i] // the last one counts
 	}))
-	batch.Queue(pgMetSQL, references, providers, projects, operations, fingerprints).Query(func(rows pgx.Rows) error {
-		return scanMet(rows, at)
+	batch.Queue(pgKnownSQL, references, providers, projects, operations, fingerprints).Query(func(rows pgx.Rows) error {
+		return scanKnown(rows, at)
 	})
 }
 
-// scanHeld reads payments into the states of the events that named them.
-func scanHeld(rows pgx.Rows, state func(i int) *topup.State) error {
+// scanLocked reads payments into the states of the events that named them.
+func scanLocked(rows pgx.Rows, state func(i int) *topup.State) error {
 	for rows.Next() {
 		var n int64
-		var row paymentRow
-		if err := rows.Scan(append([]any{&n}, row.places()...)...); err != nil {
+		var row PaymentRow
+		if err := rows.Scan(append([]any{&n}, row.Places()...)...); err != nil {
 			return err
 		}
 		if s := state(int(n - 1)); s != nil {
-			s.Payment = row.value()
+			s.Payment = row.Value()
 		}
 	}
 	return rows.Err()
 }
 
-// scanMet reads which events were met before, and what their operations posted.
-func scanMet(rows pgx.Rows, state func(i int) *topup.State) error {
+// scanKnown reads which events were met before, and what their operations posted.
+func scanKnown(rows pgx.Rows, state func(i int) *topup.State) error {
 	for rows.Next() {
 		var (
 			n, repeats                  int64
@@ -662,7 +680,7 @@ func hash32(parts ...string) uint32 {
 	return h.Sum32()
 }
 
-func (w *pgWork) state(_ *wtx, e *topup.Event) (topup.State, error) {
+func (w *pgDriver) state(e *topup.Event) (topup.State, error) {
 	known := w.known[e]
 	if known == nil {
 		return topup.State{}, errors.New("this event was not read ahead")
@@ -670,13 +688,13 @@ func (w *pgWork) state(_ *wtx, e *topup.Event) (topup.State, error) {
 	return *known, nil
 }
 
-func (w *pgWork) closedPeriod() (closedPeriod, error) { return w.closed, nil }
+func (w *pgDriver) closedPeriod() (ClosedPeriod, error) { return w.closed, nil }
 
-func (w *pgWork) takeSeq() (int64, error) { return w.take(&w.place) }
+func (w *pgDriver) takeSeq() (int64, error) { return w.take(&w.place) }
 
-func (w *pgWork) takeMessage() (int64, error) { return w.take(&w.message) }
+func (w *pgDriver) takeMessage() (int64, error) { return w.take(&w.message) }
 
-func (w *pgWork) take(number *int64) (int64, error) {
+func (w *pgDriver) take(number *int64) (int64, error) {
 	if *number == w.placesEnd {
 		return 0, errors.New("a transaction has no more than 256 places")
 	}
@@ -684,15 +702,14 @@ func (w *pgWork) take(number *int64) (int64, error) {
 	return *number - 1, nil
 }
 
-func (w *pgWork) addEntry(tx *wtx, seq int64, n int, key accountKey, amount int64) error {
-	tx.dirty = true
-	if err := w.lane.bulks.insertEntry.put(seq, n, key.name, key.currency, amount); err != nil {
+func (w *pgDriver) addEntry(seq int64, n int, key LedgerAccount, amount int64) error {
+	if err := w.lane.bulks.insertEntry.put(seq, n, key.Name, key.Currency, amount); err != nil {
 		return err
 	}
 	t := w.totals[key]
 	if t == nil {
 		if w.totals == nil {
-			w.totals = make(map[accountKey]*totals)
+			w.totals = make(map[LedgerAccount]*totals)
 		}
 		t = &totals{}
 		w.totals[key] = t
@@ -700,18 +717,27 @@ func (w *pgWork) addEntry(tx *wtx, seq int64, n int, key accountKey, amount int6
 	return t.add(amount)
 }
 
-func (w *pgWork) assertDurable(ctx context.Context) error {
+// forgetClosedPeriod does nothing: a transaction that changes it does nothing else.
+func (w *pgDriver) forgetClosedPeriod() {}
+
+func (w *pgDriver) lock(query string, args ...any) error {
+	return w.lane.orm.WithContext(w.ctx).Exec(query, args...).Error
+}
+
+func (w *pgDriver) body(raw []byte) any { return database.Storable(string(raw)) }
+
+func (w *pgDriver) assertDurable(ctx context.Context) error {
 	return database.AssertPostgres(ctx, w.lane.raw)
 }
 
 // sync sends what was put off.
-func (w *pgWork) sync() error {
+func (w *pgDriver) sync() error {
 	if w.failure != nil {
 		return w.failure
 	}
 	b := w.lane.bulks
 	for key, t := range w.totals {
-		w.failure = errors.Join(w.failure, b.ledgerAccounts.put(key.name, key.currency), b.addTotals.put(key.name, key.currency, t.debits, t.credits))
+		w.failure = errors.Join(w.failure, b.ledgerAccounts.put(key.Name, key.Currency), b.addTotals.put(key.Name, key.Currency, t.debits, t.credits))
 	}
 	clear(w.totals)
 	if w.failure == nil {
