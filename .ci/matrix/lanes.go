@@ -93,7 +93,7 @@ func quickLanes(s surroundings, packages []string) [][]pass {
 	rest := append(without(packages, append(shared[1:], "./pgtest")...), "./.ci/matrix")
 	sqlite := []pass{of(onSQLite, pure, rest)}
 	if s.gcc {
-		sqlite = append(sqlite, of(onSQLite, race, []string{shared[0], engine}, fewer("10")), of(onSQLite, race, shared[1:]))
+		sqlite = append(sqlite, of(onSQLite, race, shared[:1], fewer("10")), of(onSQLite, race, append([]string{engine}, shared[1:]...)))
 	} else {
 		sqlite = append(sqlite, of(onSQLite, pure, shared[1:]))
 	}
