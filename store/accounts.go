@@ -41,7 +41,7 @@ func (s *Store) Account(ctx context.Context, customerID string) (*topup.Account,
 // engine.AccountRow returns the record that counts for a customer, nil for none.
 func (s *Store) accountRow(ctx context.Context, customerID string) (*engine.AccountRow, error) {
 	var row engine.AccountRow
-	found, err := s.readOne(ctx, readAccount, row.Places(), customerID)
+	found, err := s.reader.One(ctx, engine.ReadAccount, row.Places(), customerID)
 	if err != nil || !found {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ type BackupReport = backup.Report
 // The copy is one SQLite file, for its owner only, that Open opens like any
 // other, whichever database it was copied from.
 func (s *Store) Backup(ctx context.Context, file string) (BackupReport, error) {
-	return backup.Source{Dialect: s.dialect, Level: ProgramLevel, Files: s.files, Read: s.read}.Backup(ctx, file)
+	return backup.Source{Dialect: s.dialect, Level: ProgramLevel, Files: s.files, Read: s.reader.ORM}.Backup(ctx, file)
 }
 
 // Backup is [Store.Backup] of a database that may have the schema of any older

@@ -49,7 +49,7 @@ func (s *Store) Balances(ctx context.Context, f BalanceFilter) (BalancePage, err
 	if !utf8.ValidString(f.Prefix) {
 		return page, topup.Invalid("prefix", "must be valid UTF-8")
 	}
-	q := s.read.WithContext(ctx).Table(balancesTable+" AS a").Select("a.name, a.currency, a.debits, a.credits").
+	q := s.reader.ORM.WithContext(ctx).Table(balancesTable+" AS a").Select("a.name, a.currency, a.debits, a.credits").
 		Where("a.name >= ?", f.Prefix).Order("a.name, a.currency").Limit(limit + 1)
 	if end := prefixEnd(f.Prefix); end != "" {
 		q = q.Where("a.name < ?", end)

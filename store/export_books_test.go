@@ -32,7 +32,7 @@ func (s *Store) ExplainOnPostgres(ctx context.Context, f PaymentFilter) (plan []
 		queries, args = append(queries, dry.Statement.SQL.String()), append(args, dry.Statement.Vars)
 	}
 	for i, query := range queries {
-		rows, err := s.readPool.QueryContext(ctx, "EXPLAIN "+query, args[i]...)
+		rows, err := s.reader.Pool.QueryContext(ctx, "EXPLAIN "+query, args[i]...)
 		if err != nil {
 			return nil, err
 		}
@@ -82,7 +82,7 @@ func countNumbers(way int) string {
 }
 
 func (s *Store) explain(ctx context.Context, query string, args ...any) (plan []string, err error) {
-	rows, err := s.readPool.QueryContext(ctx, "EXPLAIN QUERY PLAN "+query, args...)
+	rows, err := s.reader.Pool.QueryContext(ctx, "EXPLAIN QUERY PLAN "+query, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ func (s *Store) ProblemsAfter(ctx context.Context, damage ...string) (problems [
 // BrokenRules runs the rules of a check alone, without a look at the schema, which
 // takes longer than all of them on a small book.
 func (s *Store) BrokenRules(ctx context.Context) (problems []string, err error) {
-	err = database.Snapshot(ctx, s.dialect, s.read, func(db *gorm.DB) error {
+	err = database.Snapshot(ctx, s.dialect, s.reader.ORM, func(db *gorm.DB) error {
 		applying, err := check.RulesFor(s.dialect, db)
 		if err != nil {
 			return err

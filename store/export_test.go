@@ -39,7 +39,7 @@ func (s *Store) HoldWriter() (release func()) {
 }
 
 // ReadPool is the pool of the readers.
-func (s *Store) ReadPool() *sql.DB { return s.readPool }
+func (s *Store) ReadPool() *sql.DB { return s.reader.Pool }
 
 // AssertPragmas is the assertion of every connection.
 func AssertPragmas(conn *sql.Conn) error { return sqlite.AssertDurable(context.Background(), conn) }

@@ -21,12 +21,12 @@ func TestTheHotReadsArePlannedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	conn, err := s.readPool.Conn(ctx)
+	conn, err := s.reader.Pool.Conn(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	for _, query := range hotReadSQL {
+	for _, query := range engine.ReadSQL {
 		times, known, err := plannedAnew(ctx, conn, query)
 		if err != nil {
 			t.Fatal(err)

@@ -9,11 +9,6 @@ import (
 	"tolem/topup"
 )
 
-// offerSQL is the whole of verify: no text stands for an account that cannot be
-// topped up.
-const offerSQL = `SELECT a.additional_customer_id, a.currency,
-	CASE WHEN a.closed = 1 OR a.revision < c.closed_below THEN '' ELSE coalesce(a.offered, a.entities) END` + engine.VisibleFrom
-
 // Offer is what verify answers: who the customer is and what can be topped up.
 type Offer struct {
 	CustomerID           string // normalised
@@ -28,7 +23,7 @@ type Offer struct {
 // contract.
 func (s *Store) Offer(ctx context.Context, customerID string) (Offer, error) {
 	o := Offer{CustomerID: s.normalize.Apply(customerID)}
-	_, err := s.readOne(ctx, readOffer, []any{&o.AdditionalCustomerID, &o.Currency, (*[]byte)(&o.Entities)}, o.CustomerID)
+	_, err := s.reader.One(ctx, engine.ReadOffer, []any{&o.AdditionalCustomerID, &o.Currency, (*[]byte)(&o.Entities)}, o.CustomerID)
 	if err != nil {
 		return Offer{}, fmt.Errorf("read an account: %w", err)
 	}

@@ -22,7 +22,6 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
-	"gorm.io/gorm"
 
 	"tolem/store/internal/check"
 	"tolem/store/internal/database"
@@ -52,7 +51,7 @@ type CheckReport = check.Report
 // moment, while others may write. The problems are in the report; the error says
 // that the check itself could not be made. Memory does not grow with the journal.
 func (s *Store) Check(ctx context.Context) (CheckReport, error) {
-	return check.Database{Dialect: s.dialect, Server: s.postgres, Read: s.read}.Check(ctx)
+	return check.Database{Dialect: s.dialect, Server: s.postgres, Read: s.reader.ORM}.Check(ctx)
 }
 
 // Options are what a store needs from outside.
@@ -104,10 +103,8 @@ type Store struct {
 	readRaw   ReadMessage
 	dialect   *database.Dialect
 
-	readPool *sql.DB
-	read     *gorm.DB
-	readers  *sqlite.Readers
-	writer   *writer
+	reader *engine.Reader
+	writer *writer
 
 	// of SQLite
 	lock        *flock.Flock
@@ -164,26 +161,15 @@ func (s *Store) AssertDurable(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("write connection: %w", err)
 	}
-	if s.readers == nil {
-		return nil
-	}
-	if err := s.assertReaderDurable(ctx); err != nil {
+	if err := s.reader.AssertDurable(ctx); err != nil {
 		return fmt.Errorf("read connection: %w", err)
+	}
+	if s.checkpoints == nil {
+		return nil
 	}
 	// Nothing is lost while the WAL has it, but it grows, and a disk that takes no
 	// checkpoint is ill.
 	return s.checkpoints.Err()
-}
-
-// assertReaderDurable asks a hot reader: the others may all be busy with long
-// lists and exports, which is no reason to take a server for a broken one.
-func (s *Store) assertReaderDurable(ctx context.Context) error {
-	r, err := s.readers.Borrow(ctx)
-	if err != nil {
-		return database.Unavailable(err)
-	}
-	defer s.readers.Return(r)
-	return sqlite.AssertDurable(ctx, r.Conn)
 }
 
 // Intact looks whether the files of a SQLite database are those that are open.
@@ -225,11 +211,8 @@ func (s *Store) Close() error {
 	if s.checkpoints != nil {
 		errs = append(errs, s.checkpoints.Close(s.lock != nil))
 	}
-	if s.readers != nil {
-		errs = append(errs, s.readers.Close())
-	}
-	if s.readPool != nil {
-		errs = append(errs, s.readPool.Close())
+	if s.reader != nil {
+		errs = append(errs, s.reader.Close())
 	}
 	if s.writer != nil {
 		errs = append(errs, s.writer.Close())

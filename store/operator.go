@@ -439,7 +439,7 @@ func (tx *wtx) payment(paymentID string) (*topup.Payment, error) {
 		return nil, err
 	}
 	var row engine.PaymentRow
-	err := tx.raw(paymentSQL, paymentID).Row().Scan(row.Places()...)
+	err := tx.raw(engine.ReadSQL[engine.ReadPayment], paymentID).Row().Scan(row.Places()...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, topup.NotFound("payment does not exist")
 	}

@@ -88,7 +88,7 @@ func scanPayments(rows *sql.Rows) (found []*engine.PaymentRow, err error) {
 // word, those of the partial indexes, or SQLite would not use them. tooMany
 // tells that Q is the beginning of more contract numbers than are searched for.
 func (s *Store) paymentQuery(ctx context.Context, f PaymentFilter) (q *gorm.DB, tooMany bool, err error) {
-	q = s.read.WithContext(ctx).Table("payments AS p").Select(engine.PaymentColumns)
+	q = s.reader.ORM.WithContext(ctx).Table("payments AS p").Select(engine.PaymentColumns)
 	order := "p.created_at DESC, p.id DESC"
 	if f.Status != "" {
 		if _, err := topup.ParseStatus(string(f.Status)); err != nil {

@@ -11,8 +11,6 @@ import (
 	"tolem/topup"
 )
 
-var paymentSQL = `SELECT ` + engine.PaymentColumns + ` FROM payments p WHERE p.payment_id = ?`
-
 // paymentPrefix begins the ids of payments.
 const paymentPrefix = "p_"
 
@@ -110,7 +108,7 @@ func (tx *wtx) savePayment(p *topup.Payment) error {
 // Payment returns a payment; the error is of KindNotFound when there is none.
 func (s *Store) Payment(ctx context.Context, paymentID string) (*topup.Payment, error) {
 	var row engine.PaymentRow
-	found, err := s.readOne(ctx, readPayment, row.Places(), paymentID)
+	found, err := s.reader.One(ctx, engine.ReadPayment, row.Places(), paymentID)
 	if err != nil {
 		// Not the id: what was asked for may be anything, and a log must not tell it.
 		return nil, fmt.Errorf("read a payment: %w", err)

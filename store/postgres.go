@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"tolem/store/internal/database"
+	"tolem/store/internal/engine"
 	"tolem/store/migrations"
 )
 
@@ -24,7 +25,7 @@ func (s *Store) openPostgres(ctx context.Context, o Options) error {
 	if err := migrations.Postgres(ctx, s.postgres, o.Existing, o.OnMigrate); err != nil {
 		return errMigrate(o.Existing, err)
 	}
-	s.readPool, s.read, err = database.OpenPostgresPool(s.postgres.Session(database.ReadingSettings), pgReaders)
+	s.reader, err = engine.OpenPostgresReader(s.postgres, s.dialect, pgReaders)
 	if err != nil {
 		return err
 	}

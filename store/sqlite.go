@@ -78,10 +78,7 @@ func (s *Store) openSQLite(ctx context.Context, o Options) (err error) {
 		return errMigrate(o.Existing, err)
 	}
 	hotReaders := max(4, runtime.NumCPU())
-	if s.readPool, s.read, err = database.OpenPool(s.files, hotReaders+coldReaders, database.Reading); err != nil {
-		return err
-	}
-	if s.readers, err = sqlite.OpenReaders(ctx, s.readPool, hotReaders, hotReadSQL[:]); err != nil {
+	if s.reader, err = engine.OpenSQLiteReader(ctx, s.files, hotReaders, coldReaders); err != nil {
 		return err
 	}
 	s.writer = newWriter(o)
