@@ -39,6 +39,7 @@ type commandLine struct {
 	Messages    messagesCommands   `cmd:"" help:"Show the providers' stored messages; put their unposted money into suspense."`
 	Approvals   approvalsCommands  `cmd:"" help:"Approve or reject steps that need a second person."`
 	Audit       auditCommand       `cmd:"" help:"List who did what, when and why, and how it ended."`
+	Reconcile   reconcileCommand   `cmd:"" help:"Compare a platform's report with the payments."`
 	Ledger      ledgerCommands     `cmd:"" help:"Check, correct and export the books."`
 	Sign        signCommand        `cmd:"" help:"Sign a JetPay body."`
 	Verify      verifyCommand      `cmd:"" help:"Check the signature of a JetPay body."`
@@ -51,7 +52,7 @@ const about = `Takes account top-ups from payment platforms and keeps them in a 
 
 Every command reads the configuration (config.yaml unless --config or TOLEM_CONFIG name another); every key of it can be set by a variable too: TOLEM_ and the key in upper case, with __ between levels.
 
-Exit codes: 0 done; 1 the answer is no, or something differs; 2 wrong usage.`
+Exit codes: 0 done; 1 the answer is no, or something differs; 2 wrong usage, or a report that gives no verdict.`
 
 // Run runs the program once. args are without the program's name; env is in the
 // form of os.Environ. Run prints its errors before it returns; [ExitCode] turns
@@ -91,7 +92,8 @@ func Run(ctx context.Context, args, env []string, stdio Stdio) error {
 	return err
 }
 
-// ExitCode is 0 for no error, 2 for wrong usage, and 1 for everything else.
+// ExitCode is 0 for no error, 2 for wrong usage and for input that gives no
+// verdict, and 1 for everything else.
 func ExitCode(err error) int {
 	if err == nil {
 		return 0
@@ -99,7 +101,25 @@ func ExitCode(err error) int {
 	if usage := (*usageError)(nil); errors.As(err, &usage) {
 		return 2
 	}
+	if unreadable := (*noVerdictError)(nil); errors.As(err, &unreadable) {
+		return 2
+	}
 	return 1
+}
+
+// noVerdictError says that the question has no answer, because what it is about
+// cannot be read: neither yes nor no. It ends the program with exit code 2.
+type noVerdictError struct{ cause error }
+
+func (e *noVerdictError) Error() string { return e.cause.Error() }
+func (e *noVerdictError) Unwrap() error { return e.cause }
+
+// noVerdict makes a *noVerdictError of an error, nil of nil.
+func noVerdict(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &noVerdictError{err}
 }
 
 // usageError says that the command line itself is wrong.

@@ -1,0 +1,391 @@
+package commands
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"tolem/calendar"
+	"tolem/config"
+	"tolem/maps"
+	"tolem/reconcile"
+	"tolem/reportfile"
+	"tolem/sheet"
+)
+
+// reconcileCommand compares reports with the books.
+type reconcileCommand struct {
+	jsonFlag
+	Files    []string  `arg:"" optional:"" name:"file" help:"The platform's reports: CSV, XLSX or JSON, as the map says."`
+	Provider string    `enum:"jetpay,highhelp" default:"jetpay" placeholder:"P" help:"One of ${enum}. Default: ${default}."`
+	Project  condition `placeholder:"X" help:"The project's id. Default: all projects of the provider."`
+	Map      string    `placeholder:"MAP" help:"How the files are read: a YAML file, or the name of a map that tolem has, such as jetpay-csv."`
+	From     dayFlag   `placeholder:"D" help:"The first day, such as 2026-11-01, in the configured timezone. Default: the first of the report."`
+	To       dayFlag   `placeholder:"D" help:"The last day. Default: the last of the report."`
+	Out      condition `placeholder:"FILE" help:"Write the differences into this file: .csv or .xlsx. It appears when it is complete."`
+}
+
+// Help is shown by --help.
+func (reconcileCommand) Help() string {
+	return `Compares what the platform reports with the payments here, and says for each difference what to do next. Lines are matched by the platform's operation, else by the payment. The last line of the output counts them; exit code 0 if nothing differs, 1 if anything does, 2 if a report cannot be read or gives no verdict: then every line that is wrong is named.
+
+A line or a payment is missing only after a day on either side of the interval was looked at too. Days on which the report, in its own time zone, has nothing to say are told apart.
+
+Example:
+
+  tolem reconcile november.csv --map jetpay-csv --project 1234 --from 2026-11-01 --to 2026-11-30
+  tolem reconcile 29.csv 30.csv --map my-map.yaml --out differences.xlsx
+  tolem reconcile report.xlsx --map kaspi-pay-xlsx --json`
+}
+
+// shownDifferences bounds how many differences are printed for people.
+const shownDifferences = 1000
+
+// Run compares.
+func (c *reconcileCommand) Run(ctx context.Context, p *program) error {
+	job := &comparison{reconcileCommand: c, program: p}
+	if err := job.usage(); err != nil {
+		return err
+	}
+	return p.withBooks(ctx, func(b books) error { return job.run(ctx, b) }, job.check)
+}
+
+// comparison is one run of the command.
+type comparison struct {
+	*reconcileCommand
+	program  *program
+	reports  *reportfile.Map
+	from, to calendar.Day
+	zone     *time.Location // of the configuration
+
+	engine      *reconcile.Run
+	first, last calendar.Day // of the report's lines
+	lines       int
+	unlisted    map[string]int // lines of a type or status that the map does not list
+}
+
+func (c *comparison) usage() (err error) {
+	switch {
+	case len(c.Files) == 0:
+		return wrongUsage("name at least one FILE")
+	case c.Map == "":
+		return wrongUsage("--map must say how the report is read: a file, or one of the maps that tolem has: %s", strings.Join(maps.Names(), ", "))
+	}
+	if c.Out != "" {
+		if _, err := sheetFormat(string(c.Out)); err != nil {
+			return err
+		}
+	}
+	if c.reports, err = maps.Load(c.Map); err != nil {
+		return noVerdict(err)
+	}
+	return nil
+}
+
+// sheetFormat is the format that the ending of a file's name says.
+func sheetFormat(path string) (sheet.Format, error) {
+	switch format := sheet.Format(strings.TrimPrefix(strings.ToLower(filepath.Ext(path)), ".")); format {
+	case sheet.CSV, sheet.XLSX:
+		return format, nil
+	}
+	return "", wrongUsage("--out must end in .csv or .xlsx")
+}
+
+// check reads what needs only the configuration.
+func (c *comparison) check(cfg *config.Config) error {
+	c.zone = cfg.Location()
+	if c.Project != "" && !cfg.HasProject(c.Provider, string(c.Project)) {
+		return wrongUsage("project %s of %s is not configured", c.Project, c.Provider)
+	}
+	for _, day := range []struct {
+		flag string
+		text dayFlag
+		to   *calendar.Day
+	}{{"--from", c.From, &c.from}, {"--to", c.To, &c.to}} {
+		if day.text == "" {
+			continue
+		}
+		var err error
+		if *day.to, err = calendar.ParseDay(string(day.text)); err != nil {
+			return wrongUsage("%s must be a day such as 2026-11-29", day.flag)
+		}
+	}
+	if !c.from.IsZero() && !c.to.IsZero() && c.to.Before(c.from) {
+		return wrongUsage("--from must not be after --to")
+	}
+	return nil
+}
+
+func (c *comparison) run(ctx context.Context, b books) (err error) {
+	c.unlisted = map[string]int{}
+	c.engine = reconcile.New(reconcile.Options{Provider: c.Provider, ByPayment: c.Provider == "highhelp"})
+	defer func() { err = errors.Join(err, c.engine.Close()) }()
+	if err := c.readFiles(ctx); err != nil {
+		return err
+	}
+	asked, covered, err := c.spans()
+	if err != nil {
+		return err
+	}
+	if err := c.compare(ctx, b, asked, covered); err != nil {
+		return err
+	}
+	if err := c.print(); err != nil {
+		return err
+	}
+	if c.engine.Counts().Differ() {
+		return errAnswered
+	}
+	return nil
+}
+
+// readFiles reads all files. The error names every line that is wrong.
+func (c *comparison) readFiles(ctx context.Context) error {
+	progress, finish := c.program.bytesProgress(c.Files)
+	defer finish()
+	var refused error
+	for i, path := range c.Files {
+		if err := c.readFile(ctx, i, path, progress); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			refused = errors.Join(refused, inFile(path, err))
+		}
+	}
+	return noVerdict(refused)
+}
+
+// inFile names the file in front of each problem.
+func inFile(path string, err error) error {
+	lines := (*reportfile.LineErrors)(nil)
+	if !errors.As(err, &lines) {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return errors.New(path + ": " + strings.ReplaceAll(err.Error(), "\n", "\n"+path+": "))
+}
+
+func (c *comparison) readFile(ctx context.Context, n int, path string, progress func(int64)) (err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return errors.New("must be a regular file")
+	}
+	rows, err := reportfile.Open(file, info.Size(), c.reports)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	done := int64(0)
+	err = rows.Each(ctx, func(row *reportfile.Row) error {
+		if read := rows.Read(); read-done > 1<<20 {
+			progress(read - done)
+			done = read
+		}
+		return c.add(n, row)
+	})
+	progress(info.Size() - done)
+	return err
+}
+
+// add takes a line that is about a payment.
+func (c *comparison) add(file int, row *reportfile.Row) error {
+	switch row.Type {
+	case "":
+		c.unlisted["type "+row.TypeText]++
+		return nil
+	case reportfile.Payment, reportfile.Refund, reportfile.RefundReversal, reportfile.Chargeback:
+	default:
+		return nil
+	}
+	if row.Status == "" {
+		c.unlisted["status "+row.StatusText]++
+	}
+	if len(c.unlisted) > 1000 {
+		return errors.New("has more than 1000 words for types and statuses that the map does not list: are the right columns mapped?")
+	}
+	c.lines++
+	if !row.Date.IsZero() {
+		if c.first.IsZero() || row.Date.Before(c.first) {
+			c.first = row.Date
+		}
+		if c.last.IsZero() || row.Date.After(c.last) {
+			c.last = row.Date
+		}
+	}
+	return c.engine.Add(reconcile.LineOf(file, row))
+}
+
+// spans are the interval that is asked for, and the days that the report covers:
+// in its own zone those that are asked for, and all that it has lines of.
+func (c *comparison) spans() (asked, covered reconcile.Span, err error) {
+	first, last := c.first, c.last
+	if !first.IsZero() {
+		covered = days(first, last, c.reports.Zone())
+	}
+	asked = covered
+	if !c.from.IsZero() || !c.to.IsZero() {
+		from, to := c.from, c.to
+		if from.IsZero() {
+			from = first
+		}
+		if to.IsZero() {
+			to = last
+		}
+		if from.IsZero() || to.IsZero() || to.Before(from) {
+			return asked, covered, wrongUsage("the report has no times within the interval: give both --from and --to")
+		}
+		asked = days(from, to, c.zone)
+		covered = covered.Hull(days(from, to, c.reports.Zone()))
+	}
+	if asked.From.Equal(asked.To) {
+		return asked, covered, wrongUsage("the report has no times: give --from and --to")
+	}
+	return asked, covered, nil
+}
+
+func days(first, last calendar.Day, zone *time.Location) reconcile.Span {
+	return reconcile.Span{From: first.Start(zone), To: last.End(zone)}
+}
+
+// compare compares, and explains why a report gives no verdict.
+func (c *comparison) compare(ctx context.Context, b books, asked, covered reconcile.Span) error {
+	err := c.engine.Compare(ctx, b.ReportBooks(c.Provider, string(c.Project)), asked, covered)
+	conflict := (*reconcile.ConflictError)(nil)
+	switch {
+	case errors.As(err, &conflict):
+		for _, pair := range conflict.Conflicts {
+			fmt.Fprintf(c.program.stdio.Err, "tolem: %s: operation %s is there with other content than %s\n",
+				c.place(&pair.Second), pair.Second.Operation, c.place(&pair.First))
+		}
+		return noVerdict(err)
+	case errors.Is(err, reconcile.ErrScale):
+		return noVerdict(err)
+	}
+	return err
+}
+
+// place is where a line is.
+func (c *comparison) place(l *reconcile.Line) string {
+	if l == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%s line %d", printable(filepath.Base(c.Files[l.File])), l.Line)
+}
+
+// print prints the differences and what else there is to say, and the counts as
+// the last line.
+func (c *comparison) print() error {
+	if c.Out != "" {
+		if err := c.writeOut(); err != nil {
+			return err
+		}
+	}
+	if c.JSON {
+		return c.printJSON()
+	}
+	if c.Out == "" {
+		if err := c.printDifferences(); err != nil {
+			return err
+		}
+	}
+	for _, note := range c.notes() {
+		if err := c.program.println(note); err != nil {
+			return err
+		}
+	}
+	return c.program.println(c.engine.Counts().String())
+}
+
+// errEnough ends a list early.
+var errEnough = errors.New("enough")
+
+func (c *comparison) printDifferences() error {
+	t := c.program.table("DIFFERENCE", "LINE", "PAYMENT", "OPERATION", "THERE", "HERE", "NEXT")
+	n := 0
+	err := c.engine.Each(func(d reconcile.Difference) error {
+		if n++; n > shownDifferences {
+			return errEnough
+		}
+		r := c.record(&d)
+		t.row(r.Kind.Words(), cmp.Or(r.place, "-"), orDash(r.payment), orDash(r.operation), orDash(r.there), orDash(r.here), r.Next)
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return err
+	}
+	if n == 0 {
+		return nil
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	if n > shownDifferences {
+		return c.program.println(fmt.Sprintf("these are the first %d differences; --out FILE has all", shownDifferences))
+	}
+	return nil
+}
+
+// notes is what is said beside the differences.
+func (c *comparison) notes() (notes []string) {
+	for _, word := range sortedKeys(c.unlisted) {
+		notes = append(notes, fmt.Sprintf("%s not compared: the map does not list the %s", counted(int64(c.unlisted[word]), "line"), printable(word)))
+	}
+	if n := c.engine.Edge(); n > 0 {
+		notes = append(notes, fmt.Sprintf("%s of the interval not compared: days on which, in the time zone of the report (%s), it has no lines; add the report of the day before or after", counted(int64(n), "payment"), c.reports.Zone()))
+	}
+	return notes
+}
+
+func sortedKeys(m map[string]int) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// differenceRecord is a difference as it is printed.
+type differenceRecord struct {
+	reconcile.Difference
+	place                                      string
+	payment, paymentID, operation, there, here string
+	currency                                   string
+	thereAmount, hereAmount                    int64
+	at                                         time.Time
+}
+
+func (c *comparison) record(d *reconcile.Difference) differenceRecord {
+	r := differenceRecord{Difference: *d}
+	if l := d.Line; l != nil {
+		r.place, r.payment, r.operation = c.place(l), printable(l.Payment), printable(l.Operation)
+		r.there = strings.TrimSpace(fmt.Sprintf("%s %s", money(l.Amount, l.Currency), l.Status))
+		r.currency, r.thereAmount, r.at = l.Currency, l.Amount, l.At
+	}
+	if e := d.Entry; e != nil {
+		r.payment, r.operation = cmp.Or(r.payment, printable(e.Payment)), cmp.Or(r.operation, e.Operation)
+		r.paymentID, r.here = e.PaymentID, money(e.Amount, e.Currency)
+		r.currency, r.hereAmount = cmp.Or(r.currency, e.Currency), e.Amount
+		if r.at.IsZero() {
+			r.at = e.At
+		}
+	}
+	if k := d.Payment; k != nil {
+		r.paymentID, r.here = k.PaymentID, money(k.Amount, k.Currency)+" "+k.Status
+		r.hereAmount = k.Amount
+	}
+	return r
+}
