@@ -51,7 +51,7 @@ func TestReconcile(t *testing.T) {
 		if testing.Short() || storetest.OnPostgres() {
 			n = 5_000
 		}
-		s := newShop(t)
+		s := newShop(t, "timezone: UTC") // as the report's, so that its day is that of the books
 		report, how := s.plant(t, n)
 		out := filepath.Join(s.dir, "differences.csv")
 		got := s.tolem(t, "reconcile", report, "--map", how, "--project", "1234", "--from", planted.Day, "--to", planted.Day, "--out", out)

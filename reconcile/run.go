@@ -150,8 +150,9 @@ func (r *Run) put(to *spool, it item) error {
 // has named, or else that of the report; covered are the days of which the report
 // has, or should have, all lines.
 func (r *Run) Compare(ctx context.Context, books Books, asked, covered Span) error {
-	r.asked, r.covered, r.all = asked, covered, asked.Hull(covered)
-	window := Span{r.all.From.Add(-Margin), r.all.To.Add(Margin)}
+	r.asked, r.covered = asked, covered
+	window := asked.Hull(covered)
+	window = Span{window.From.Add(-Margin), window.To.Add(Margin)}
 	err := books.Entries(ctx, window, func(e Entry) error {
 		if r.o.ByPayment {
 			e.Operation = ""
@@ -262,9 +263,12 @@ func (r *Run) groups(ctx context.Context, s *spool, judge func(group) error) err
 	return flush()
 }
 
+// asks reports whether a line is in the interval; one without a time is.
+func (r *Run) asks(l *Line) bool { return l.At.IsZero() || r.asked.has(l.At) }
+
 // count counts, unless neither side is in the interval.
 func (r *Run) count(kind Kind, l *Line, e *Entry) bool {
-	in := l != nil && (l.At.IsZero() || r.all.has(l.At)) || e != nil && r.asked.has(e.At)
+	in := l != nil && r.asks(l) || e != nil && r.asked.has(e.At)
 	if in {
 		r.counts[kind]++
 	}
@@ -468,7 +472,7 @@ func (r *Run) cancel(g group, refunds []Line, back []Entry) ([]Line, []Entry, er
 		if i := slices.IndexFunc(g.paired, sameEntry); i >= 0 {
 			e := g.paired[i]
 			g.paired = slices.Delete(g.paired, i, i+1)
-			if r.asked.has(e.At) || r.all.has(l.At) {
+			if r.asked.has(e.At) || r.asks(&l) {
 				r.counts[Matched]-- // what was matched is none
 			}
 			if err := r.differ(Difference{Kind: RefundMissingThere, Line: &l, Entry: &e}); err != nil {
