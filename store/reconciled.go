@@ -144,4 +144,3 @@ func scanKnown(rows *sql.Rows, known map[string]reconcile.Payment) (err error) {
 }
 
 var _ reconcile.Books = ReportBooks{}
-
