@@ -41,6 +41,7 @@ type commandLine struct {
 	Audit       auditCommand       `cmd:"" help:"List who did what, when and why, and how it ended."`
 	Reconcile   reconcileCommand   `cmd:"" help:"Compare a platform's report with the payments."`
 	Ledger      ledgerCommands     `cmd:"" help:"Check, correct and export the books."`
+	Report      reportCommand      `cmd:"" help:"Report the turnover by day, month, contract, project or method."`
 	Sign        signCommand        `cmd:"" help:"Sign a JetPay body."`
 	Verify      verifyCommand      `cmd:"" help:"Check the signature of a JetPay body."`
 	Replay      replayCommand      `cmd:"" help:"Post recorded fixtures and compare the answers."`

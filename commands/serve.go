@@ -27,6 +27,8 @@ const (
 	// must be shown as one.
 	expireEvery = 20 * time.Second
 	pruneEvery  = time.Hour
+	// turnoverEvery keeps what a report has to read small.
+	turnoverEvery = time.Minute
 
 	// drainTime bounds how long a stop waits for requests in progress.
 	drainTime = 20 * time.Second
@@ -327,7 +329,7 @@ func (s *server) startSweeps() (stop func()) {
 
 // sweep does the background jobs, one step at a time.
 func (s *server) sweep(ctx context.Context) {
-	expire, prune := time.NewTicker(expireEvery), time.NewTicker(pruneEvery)
+	expire, prune, turnover := time.NewTicker(expireEvery), time.NewTicker(pruneEvery), time.NewTicker(turnoverEvery)
 	defer expire.Stop()
 	defer prune.Stop()
 	s.expire(ctx)
@@ -340,6 +342,8 @@ func (s *server) sweep(ctx context.Context) {
 			s.expire(ctx)
 		case <-prune.C:
 			s.prune(ctx)
+		case <-turnover.C:
+			s.sumTurnover(ctx)
 		}
 	}
 }
@@ -367,6 +371,15 @@ func (s *server) expire(ctx context.Context) {
 	}
 	n, err := s.store.ExpirePending(ctx)
 	s.swept(ctx, "expire pending payments", n, err)
+}
+
+// sumTurnover keeps the sums that reports are read from up to date.
+func (s *server) sumTurnover(ctx context.Context) {
+	if !s.isLeader(ctx) {
+		return
+	}
+	_, err := s.store.SumTurnover(ctx, s.cfg.Location())
+	s.swept(ctx, "sum the turnover", 0, err)
 }
 
 // prune deletes raw messages older than raw_retention, expired idempotency

@@ -49,6 +49,7 @@ func (s *Server) routeAdmin(e *echo.Echo) {
 	e.GET("/api/v1/ledger/balances", s.ledgerBalances)
 	e.GET("/api/v1/ledger/transactions", s.ledgerTransactions)
 	e.POST("/api/v1/ledger/transactions/:transaction_id/reverse", s.reverseTransaction)
+	e.GET("/api/v1/reports", s.reportTurnover)
 	s.routePayins(e)
 }
 
