@@ -31,8 +31,9 @@ import (
 // p11 and p12 are 4 to 10.
 type sample struct {
 	file     string
-	payments [13]string // p1 to p12
-	ids      [16]string
+	payments [14]string // p1 to p13
+	ids      [17]string
+	approval string // <a>
 }
 
 func newSample(t *testing.T) sample {
@@ -71,6 +72,13 @@ func newSample(t *testing.T) sample {
 	b.payments[11], b.payments[12] = mustIssue(t, s), mustIssue(t, s)
 	must(t)(s.SuspendMessage(ctx, unreadable(t, s, b.payments[11], "41"), readByEye(41), anna))
 	mustRecord(t, s, paid(b.payments[12], "42", func(e *topup.Event) { e.Outcome, e.Status = topup.OutcomeRefunded, "refunded" }))
+	underFourEyes(t, s, store.ActionCredit)
+	b.payments[13] = mustIssue(t, s)
+	_, err := s.CreditPayment(ctx, b.payments[13], store.By{Actor: "anna", Reason: "ticket 8"})
+	b.approval = proposed(t, err)
+	if _, err := s.Approve(ctx, b.approval, bearer("bolat")); err != nil {
+		t.Fatal(err)
+	}
 	for _, tr := range feed(t, s) {
 		b.ids[tr.Seq] = tr.ID
 	}
@@ -99,7 +107,7 @@ func (b sample) names(text string) string {
 	for n, id := range b.ids {
 		text = strings.ReplaceAll(text, fmt.Sprintf("<t%d>", n), id)
 	}
-	return text
+	return strings.ReplaceAll(text, "<a>", b.approval)
 }
 
 // corrupted is a copy of the sample in which somebody has worked around the
@@ -189,7 +197,7 @@ var breaches = []breach{
 		`UPDATE entries SET account_id = 99 WHERE seq = 1 AND n = 0`, `entry 0 of seq 1: its ledger account 99 does not exist`},
 	{"the running totals are the sums of the entries",
 		`UPDATE ledger_accounts SET debits = debits + 1, credits = credits + 1 WHERE name = '` + own + `'`,
-		`ledger account ` + own + ` KZT: its running totals are 10001 debits, 29001 credits; its entries sum to 10000 and 29000`},
+		`ledger account ` + own + ` KZT: its running totals are 10001 debits, 39001 credits; its entries sum to 10000 and 39000`},
 	{"the running totals are the sums of the entries",
 		`UPDATE entries SET amount = amount * 922337203685477 WHERE seq IN (1, 2, 3)`, doesNotFit},
 	{"all debits are all credits, in each currency",
@@ -436,6 +444,23 @@ var breaches = []breach{
 		`DELETE FROM messages WHERE id = 6`, `transaction <t11> (seq 11, manual_credit): the message`},
 	{"no message is missing",
 		`DELETE FROM messages WHERE id = 7`, `message 8: the message before it, 7, is missing`},
+
+	{"a transaction that needed a second person was approved by another than its proposer",
+		`UPDATE approval_decisions SET actor = 'anna'; UPDATE approved_transactions SET approved_by = 'anna'`, `transaction <t16> (seq 16): <a> is no approval by a second person`},
+	{"a transaction that needed a second person was approved by another than its proposer",
+		`UPDATE approvals SET os_user = 'bolat'`, `transaction <t16> (seq 16): <a> is no approval`},
+	{"a transaction that needed a second person was approved by another than its proposer",
+		`UPDATE approval_decisions SET decision = 'rejected'`, `transaction <t16> (seq 16): <a> is no approval`},
+	{"a transaction that needed a second person was approved by another than its proposer",
+		`UPDATE approved_transactions SET approved_by = 'dana'`, `transaction <t16> (seq 16): <a> is no approval`},
+	{"a transaction that needed a second person was approved by another than its proposer",
+		`UPDATE approvals SET reason = 'another'`, `transaction <t16> (seq 16): <a> is no approval`},
+	{"a transaction that needed a second person was approved by another than its proposer",
+		`UPDATE approved_transactions SET seq = 15`, `transaction <t15> (seq 15): <a> is no approval`},
+	{"a proposal is decided before it expires, and posts when it is approved",
+		`DELETE FROM approved_transactions`, `proposal <a>: it was approved by bolat and posted nothing`},
+	{"a proposal is decided before it expires, and posts when it is approved",
+		`UPDATE approvals SET expires_at = 1`, `proposal <a>: it was approved by bolat after it had expired`},
 
 	{"schema", `LEAVE OUT entries_no_update`, `trigger entries_no_update is missing`},
 	{"schema", `LEAVE OUT transactions_no_delete; CREATE TRIGGER transactions_no_delete BEFORE DELETE ON transactions BEGIN SELECT 1; END`,

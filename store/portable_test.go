@@ -101,7 +101,7 @@ func loadSample(t *testing.T, file string, s *store.Store) {
 	exec(`DELETE FROM catalogue`)
 	exec(`DELETE FROM meta`)
 	for _, table := range []string{"meta", "catalogue", "accounts", "payments", "messages", "message_bodies", "transactions", "ledger_accounts",
-		"entries", "operations", "freed_operations", "operator_steps", "open_messages", "suspense_items", "payins", "idempotency", "watch_marks", "status_answers"} {
+		"entries", "operations", "freed_operations", "operator_steps", "approvals", "approval_decisions", "approved_transactions", "audit", "open_messages", "suspense_items", "payins", "idempotency", "watch_marks", "status_answers"} {
 		rows, err := from.DB.QueryContext(ctx, `SELECT * FROM `+table)
 		if err != nil {
 			t.Fatal(err)

@@ -19,6 +19,7 @@ func TestAStepThatCannotBeWrittenWholeIsNotWritten(t *testing.T) {
 	for _, table := range []string{
 		"operator_steps", "open_messages", "freed_operations", "operations", "suspense_items", "message_bodies", "messages", "meta", "ledger_accounts",
 		"status_answers", "entries", "account_changes", "account_history", "payins", "idempotency", "catalogue", "accounts", "contract_numbers", "watch_marks",
+		"audit", "approvals", "approval_decisions", "approved_transactions",
 	} {
 		t.Run("Without "+table, func(t *testing.T) {
 			s := bookOf(t)
@@ -65,26 +66,28 @@ func TestAStepThatCannotBeWrittenWholeIsNotWritten(t *testing.T) {
 					_, _, err := s.Messages(ctx, store.MessageFilter{Open: true, From: time.Unix(1, 0)})
 					return err
 				},
-				"show":     func() error { _, _, err := s.Message(ctx, unread); return err },
-				"put":      func() error { _, err := s.PutAccountBy(ctx, changed, "anna"); return err },
-				"account":  func() error { _, err := s.Account(ctx, "7123456789"); return err },
-				"accounts": func() error { _, err := s.AccountsPage(ctx, "", 10); return err },
-				"history":  func() error { _, err := s.AccountHistory(ctx, "7123456789"); return err },
-				"imports":  func() error { _, err := s.AccountImports(ctx, 10); return err },
-				"suspense": func() error { _, err := s.SuspenseItems(ctx, store.SuspenseFilter{}); return err },
-				"payments": func() error { _, _, err := s.Payments(ctx, store.PaymentFilter{Q: "A-1"}); return err },
-				"balances": func() error { _, err := s.ContractBalances(ctx, "7123456789"); return err },
-				"projects": func() error { _, err := s.Projects(ctx); return err },
-				"pay-in":   func() error { _, err := s.Payin(ctx, waiting); return err },
-				"pay-ins":  func() error { _, err := s.DuePayins(ctx, nil, time.Unix(1, 0), 10); return err },
-				"open":     func() error { _, _, err := s.PayinStats(ctx); return err },
-				"keys":     func() error { _, err := s.SweepIdempotency(ctx); return err },
-				"answer":   func() error { _, err := s.StatusAnswer(ctx, waiting); return err },
-				"prune":    func() error { _, err := s.PruneRaw(ctx, time.Hour); return err },
-				"mark":     func() error { _, err := s.WatchMark(ctx, "w"); return err },
-				"journal":  func() error { return s.Journal(ctx, store.Period{}, func(topup.Transaction) error { return nil }) },
-				"feed":     func() error { _, err := s.Transactions(ctx, 0, 10); return err },
-				"check":    func() error { _, err := s.Check(ctx); return err },
+				"show":      func() error { _, _, err := s.Message(ctx, unread); return err },
+				"put":       func() error { _, err := s.PutAccountBy(ctx, changed, "anna"); return err },
+				"account":   func() error { _, err := s.Account(ctx, "7123456789"); return err },
+				"accounts":  func() error { _, err := s.AccountsPage(ctx, "", 10); return err },
+				"history":   func() error { _, err := s.AccountHistory(ctx, "7123456789"); return err },
+				"imports":   func() error { _, err := s.AccountImports(ctx, 10); return err },
+				"suspense":  func() error { _, err := s.SuspenseItems(ctx, store.SuspenseFilter{}); return err },
+				"payments":  func() error { _, _, err := s.Payments(ctx, store.PaymentFilter{Q: "A-1"}); return err },
+				"balances":  func() error { _, err := s.ContractBalances(ctx, "7123456789"); return err },
+				"projects":  func() error { _, err := s.Projects(ctx); return err },
+				"pay-in":    func() error { _, err := s.Payin(ctx, waiting); return err },
+				"pay-ins":   func() error { _, err := s.DuePayins(ctx, nil, time.Unix(1, 0), 10); return err },
+				"open":      func() error { _, _, err := s.PayinStats(ctx); return err },
+				"keys":      func() error { _, err := s.SweepIdempotency(ctx); return err },
+				"answer":    func() error { _, err := s.StatusAnswer(ctx, waiting); return err },
+				"prune":     func() error { _, err := s.PruneRaw(ctx, time.Hour); return err },
+				"mark":      func() error { _, err := s.WatchMark(ctx, "w"); return err },
+				"journal":   func() error { return s.Journal(ctx, store.Period{}, func(topup.Transaction) error { return nil }) },
+				"feed":      func() error { _, err := s.Transactions(ctx, 0, 10); return err },
+				"audit":     func() error { _, _, err := s.AuditEntries(ctx, store.AuditFilter{}); return err },
+				"approvals": func() error { _, _, err := s.Approvals(ctx, store.ApprovalFilter{}); return err },
+				"check":     func() error { _, err := s.Check(ctx); return err },
 				"note": func() error {
 					_, err := s.NoteStatusAnswer(ctx, waiting, store.StatusAnswer{At: time.Unix(5, 0), HTTPStatus: 400, Code: "1"}, false)
 					return err

@@ -15,7 +15,7 @@ import (
 func dump(t *testing.T, db rawDB) string {
 	t.Helper()
 	var all strings.Builder
-	for _, table := range []string{"transactions", "entries", "operations", "ledger_accounts", "freed_operations", "operator_steps"} {
+	for _, table := range []string{"transactions", "entries", "operations", "ledger_accounts", "freed_operations", "operator_steps", "approvals", "approval_decisions", "approved_transactions", "audit"} {
 		rows, err := db.Query(`SELECT * FROM ` + table)
 		if err != nil {
 			t.Fatal(err)
@@ -118,6 +118,9 @@ func TestEveryTableOfTheJournalIsGuardedAgainstUpdateDeleteAndReplace(t *testing
 	for _, table := range []string{"entries", "operations", "transactions"} {
 		want = append(want, table+"_no_delete", table+"_no_replace", table+"_no_update")
 	}
+	for _, table := range []string{"approvals", "approval_decisions", "approved_transactions", "audit"} {
+		want = append(want, table+"_no_delete", table+"_no_replace", table+"_no_update")
+	}
 	want = append(want, "freed_operations_no_delete", "freed_operations_no_replace", "freed_operations_no_update",
 		"operator_steps_no_delete", "operator_steps_no_replace", "operator_steps_no_update",
 		"ledger_accounts_identity", "ledger_accounts_no_delete", "ledger_accounts_no_replace")
@@ -159,6 +162,17 @@ func TestWhatOperatorsDidCannotBeChangedThroughARawConnection(t *testing.T) {
 	recorded := must(t)(s.RecordPayment(ctx, recordOf("40"), anna))
 	must(t)(s.RecordPayment(ctx, recordOf("41"), anna))
 	must(t)(s.Reverse(ctx, recorded.ID, anna)) // frees operation 40
+	underFourEyes(t, s, store.ActionRecord)
+	_, err := s.RecordPayment(ctx, recordOf("42"), bearer("anna"))
+	approved := proposed(t, err)
+	if _, err := s.Approve(ctx, approved, bearer("bolat")); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.RecordPayment(ctx, recordOf("43"), bearer("anna"))
+	waiting := proposed(t, err)
+	decide := func(id, actor string) string {
+		return fmt.Sprintf(`INSERT INTO approval_decisions (approval_id, at, decision, actor, os_user, role, reason, request_id) VALUES ('%s', 1, 'approved', '%s', '', '', '', '')`, id, actor)
+	}
 	raw := rawOpen(t, s)
 	seq := func(id string) int64 {
 		return queryInt(t, raw, `SELECT seq FROM transactions WHERE transaction_id = ?`, id)
@@ -186,6 +200,17 @@ func TestWhatOperatorsDidCannotBeChangedThroughARawConnection(t *testing.T) {
 		{`DELETE FROM freed_operations`, "insert-only"},
 		{`UPDATE operator_steps SET actor = 'x'`, "insert-only"},
 		{`DELETE FROM operator_steps`, "insert-only"},
+		{`UPDATE audit SET actor = 'x'`, "insert-only"},
+		{`DELETE FROM audit`, "insert-only"},
+		{`UPDATE approvals SET actor = 'x'`, "insert-only"},
+		{`DELETE FROM approvals`, "insert-only"},
+		{`UPDATE approval_decisions SET actor = 'x'`, "insert-only"},
+		{`DELETE FROM approval_decisions`, "insert-only"},
+		{`UPDATE approved_transactions SET approved_by = 'x'`, "insert-only"},
+		{`DELETE FROM approved_transactions`, "insert-only"},
+		{decide(waiting, "anna"), "another person than its proposer"},
+		{fmt.Sprintf(`INSERT INTO approved_transactions (seq, approval_id, approved_by) VALUES (%d, '%s', 'bolat')`, seq(manual.ID), waiting), "with its proposal"},
+		{fmt.Sprintf(`INSERT INTO approved_transactions (seq, approval_id, approved_by) VALUES (%d, '%s', 'dana')`, seq(manual.ID), approved), "with its proposal"},
 	} {
 		if _, err := raw.Exec(attack.statement); err == nil || !strings.Contains(err.Error(), attack.says) {
 			t.Errorf("%s: got %v, want %q", attack.statement, err, attack.says)
@@ -195,9 +220,13 @@ func TestWhatOperatorsDidCannotBeChangedThroughARawConnection(t *testing.T) {
 		}
 	}
 	attacks := []string{`REPLACE INTO operator_steps SELECT id, 0, action, payment_id, message_id, seq, operation, 'x', 'x' FROM operator_steps`,
+		`REPLACE INTO audit SELECT id, 0, 'x', '', '', '', '', '', 'done', '', '' FROM audit`,
+		`REPLACE INTO approval_decisions SELECT approval_id, 0, 'rejected', 'x', '', '', '', '' FROM approval_decisions`,
+		`REPLACE INTO approved_transactions SELECT seq, approval_id, 'x' FROM approved_transactions`,
+		`REPLACE INTO approvals SELECT id, 0, 0, step, action, object, params, preview, NULL, NULL, 'x', 0, '', '', '', '' FROM approvals`,
 		`REPLACE INTO freed_operations SELECT id, 'x', provider, project, seq, reference, 1, sum_currency, 1, initial_currency, 0, freed_by FROM freed_operations`}
 	if onPostgres {
-		attacks = []string{`TRUNCATE operator_steps`, `TRUNCATE freed_operations`, `TRUNCATE operations`}
+		attacks = []string{`TRUNCATE audit`, `TRUNCATE approvals CASCADE`, `TRUNCATE approval_decisions`, `TRUNCATE approved_transactions`, `TRUNCATE operator_steps`, `TRUNCATE freed_operations`, `TRUNCATE operations`}
 	}
 	for _, attack := range attacks {
 		if _, err := raw.Exec(attack); err == nil || strings.Contains(err.Error(), "columns but") {

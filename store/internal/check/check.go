@@ -321,6 +321,19 @@ var Everywhere = []Rule{
 			LEFT JOIN operations o ON m.seq IS NOT NULL AND o.operation = m.operation AND o.provider = m.provider AND o.project = m.project) x
 		WHERE no_payment OR wrong_payment OR not_of_payment OR wrong_effect OR wrong_operation`},
 
+	{"a transaction that needed a second person was approved by another than its proposer", `
+		SELECT format('transaction %s (seq %s): %s is no approval by a second person of a step of its actor', coalesce(t.transaction_id, '-'), x.seq, x.approval_id)
+		FROM approved_transactions x LEFT JOIN transactions t ON t.seq = x.seq
+		LEFT JOIN approvals a ON a.id = x.approval_id LEFT JOIN approval_decisions d ON d.approval_id = x.approval_id
+		WHERE d.decision IS DISTINCT FROM 'approved' OR d.actor IS DISTINCT FROM x.approved_by
+			OR d.actor IS NOT DISTINCT FROM a.actor OR d.actor IS NOT DISTINCT FROM a.os_user
+			OR a.actor IS DISTINCT FROM t.actor OR a.reason IS DISTINCT FROM t.reason`},
+	{"a proposal is decided before it expires, and posts when it is approved", `
+		SELECT format('proposal %s: it was %s by %s %s', d.approval_id, d.decision, d.actor,
+			CASE WHEN a.expires_at > d.at THEN 'and posted nothing' ELSE 'after it had expired' END)
+		FROM approval_decisions d LEFT JOIN approvals a ON a.id = d.approval_id
+		WHERE coalesce(a.expires_at, 0) <= d.at
+			OR (d.decision = 'approved' AND NOT EXISTS (SELECT 1 FROM approved_transactions x WHERE x.approval_id = d.approval_id))`},
 	{"a transaction takes the payment's credit or a place of its own", `
 		SELECT format('transaction %s (seq %s, %s): slot %s', t.transaction_id, t.seq, t.kind, t.slot)
 		FROM transactions t WHERE t.slot <> CASE WHEN t.kind IN {kinds.credit_own} OR (t.kind = {kind.assignment} AND t.slot = 0) THEN 0 ELSE t.seq END`},
