@@ -133,7 +133,11 @@ func newHledgerExporter(out io.Writer, b books, days accountingDays) (*hledgerEx
 
 func (e *hledgerExporter) transaction(t topup.Transaction) error {
 	var text strings.Builder
-	fmt.Fprintf(&text, "\n%s (%s) %s  ; payment:%s, seq:%d\n", e.days.day(t), t.ID, t.Kind, t.PaymentID, t.Seq)
+	fmt.Fprintf(&text, "\n%s (%s) %s  ; payment:%s, seq:%d", e.days.day(t), t.ID, t.Kind, t.PaymentID, t.Seq)
+	if t.ApprovedBy != "" {
+		text.WriteString(", approved_by:" + t.ApprovedBy)
+	}
+	text.WriteString("\n")
 	for _, posting := range t.Postings {
 		e.currencies[posting.Currency] = true
 		fmt.Fprintf(&text, "    %s  %s %s\n", posting.Account, major(posting.Amount, posting.Currency), posting.Currency)

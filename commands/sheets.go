@@ -125,6 +125,7 @@ func journalTable(zone *time.Location) sheet.Table[posting] {
 		sheet.TextColumn("reason", 40, func(p posting) string { return p.of.Reason }),
 		sheet.TextColumn("reverses", 30, func(p posting) string { return p.of.Reverses }),
 		sheet.TextColumn("resolves", 30, func(p posting) string { return p.of.Resolves }),
+		sheet.TextColumn("approved_by", 14, func(p posting) string { return p.of.ApprovedBy }),
 	}}
 }
 

@@ -148,6 +148,10 @@ const approvalsSQL = `SELECT a.id, a.at, a.expires_at, a.step, a.action, a.objec
 	FROM approvals a LEFT JOIN approval_decisions d ON d.approval_id = a.id
 	WHERE %s ORDER BY a.id DESC LIMIT ?`
 
+// openApprovals is the condition of those that can still be approved. Ids begin
+// with the time of the proposal, so that only those of the last days are read.
+const openApprovals = ` AND a.id >= ? AND a.expires_at > ? AND d.approval_id IS NULL`
+
 // ApprovalFilter selects proposals. The zero value selects all.
 type ApprovalFilter struct {
 	Open   bool   // those that can still be approved
@@ -164,7 +168,8 @@ func (s *Store) Approvals(ctx context.Context, f ApprovalFilter) (page []Approva
 	}
 	where, args := "1 = 1", []any(nil)
 	if f.Open {
-		where, args = where+" AND d.approval_id IS NULL AND a.expires_at > ?", append(args, micros(s.now()))
+		now := s.now()
+		where, args = where+openApprovals, append(args, firstID(approvalPrefix, now.Add(-ApprovalExpiry)), micros(now))
 	}
 	if f.Cursor != "" {
 		parts, err := decodeCursor(f.Cursor, 1)

@@ -192,7 +192,7 @@ func (f AuditFilter) query(most int) (string, []any, error) {
 	}
 	// Each half reads its own index.
 	query := `SELECT ` + auditColumns + ` FROM (SELECT * FROM (` + newest("actor = ? AND ") + `) x
-		UNION ALL SELECT * FROM (` + newest("acting_as = ? AND acting_as <> '' AND ") + `) y) e ORDER BY at DESC, id DESC LIMIT ?`
+		UNION ALL SELECT * FROM (` + newest("acting_as = ? AND acting_as <> '' AND ") + `) found) e ORDER BY at DESC, id DESC LIMIT ?`
 	half := append([]any{f.Actor}, with...)
 	return query, append(append(append([]any{}, half...), half...), most), nil
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 	"tolem/store/internal/check"
 
 	"gorm.io/gorm"
@@ -50,13 +51,23 @@ func (s *Store) ExplainOnPostgres(ctx context.Context, f PaymentFilter) (plan []
 	return plan, nil
 }
 
+type explained struct {
+	sql  string
+	args []any
+}
+
+func auditQuery(f AuditFilter) explained {
+	sql, args, err := f.query(50)
+	if err != nil {
+		panic(err)
+	}
+	return explained{sql, args}
+}
+
 // ExplainReads is how SQLite would run the other reads, by their names.
 func (s *Store) ExplainReads(ctx context.Context) (map[string][]string, error) {
 	plans := map[string][]string{}
-	for name, q := range map[string]struct {
-		sql  string
-		args []any
-	}{
+	for name, q := range map[string]explained{
 		"contract numbers":             {countNumbers(0), []any{"1", "2", "2", 1000}},
 		"contract numbers with blanks": {countNumbers(1), []any{"1", "2", "2", 1000}},
 		"feed":                         {fmt.Sprintf(transactionsSQL, `t.seq > ?`), []any{1, 100}},
@@ -66,6 +77,9 @@ func (s *Store) ExplainReads(ctx context.Context) (map[string][]string, error) {
 		"open items":                   {fmt.Sprintf(suspenseSQL, `i.state = 'open'`), []any{0, 100}},
 		"payment's items":              {fmt.Sprintf(suspenseSQL, `1 = 1 AND i.payment_id = ?`), []any{0, "p", 100}},
 		"due payments":                 {dueSQL, []any{1, "jetpay", 100}},
+		"audit":                        auditQuery(AuditFilter{From: time.Unix(1, 0), Cursor: encodeCursor("1", "1")}),
+		"audit of an actor":            auditQuery(AuditFilter{Actor: "anna", To: time.Unix(1, 0)}),
+		"open proposals":               {fmt.Sprintf(approvalsSQL, "1 = 1"+openApprovals), []any{"ap_", 1, 50}},
 	} {
 		plan, err := s.explain(ctx, q.sql, q.args...)
 		if err != nil {

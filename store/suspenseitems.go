@@ -92,19 +92,21 @@ type Resolution struct {
 	Kind          topup.TransactionKind
 	Actor         string
 	Reason        string
+	ApprovedBy    string // the second person, where one was needed
 	At            time.Time
 }
 
 const suspenseSQL = `SELECT t.transaction_id, t.seq, t.payment_id, p.provider, p.project, p.customer_id, p.entity_id,
 	-e.amount, a.currency, p.flags, ` + referenceSQL + `,
 	coalesce(` + operationOfSQL + `, ''), coalesce(` + receiptOfSQL + `, ''), i.state, t.effective_at, t.recorded_at,
-	r.transaction_id, r.kind, r.actor, r.reason, r.recorded_at
+	r.transaction_id, r.kind, r.actor, r.reason, r.recorded_at, y.approved_by
 	FROM suspense_items i
 	JOIN transactions t ON t.seq = i.seq
 	JOIN payments p ON p.payment_id = i.payment_id
 	JOIN entries e ON e.seq = i.seq AND e.amount < 0
 	JOIN ledger_accounts a ON a.id = e.account_id
 	LEFT JOIN transactions r ON r.seq = i.resolved_by
+	LEFT JOIN approved_transactions y ON y.seq = i.resolved_by
 	WHERE i.seq > ? AND %s ORDER BY i.seq LIMIT ?`
 
 // SuspenseItems lists suspense items, the oldest first.
@@ -136,11 +138,12 @@ func scanItems(rows *sql.Rows) (items []SuspenseItem, err error) {
 			i                       SuspenseItem
 			effective, recorded     int64
 			by, kind, actor, reason sql.NullString
+			approver                sql.NullString
 			at                      sql.NullInt64
 		)
 		err := rows.Scan(&i.ID, &i.Seq, &i.PaymentID, &i.Provider, &i.Project, &i.CustomerID, &i.ContractID,
 			&i.Money.Amount, &i.Money.Currency, (*uint32)(&i.Flags), &i.ProviderReference, &i.Operation, &i.Receipt, &i.State, &effective, &recorded,
-			&by, &kind, &actor, &reason, &at)
+			&by, &kind, &actor, &reason, &at, &approver)
 		if err != nil {
 			return nil, err
 		}
@@ -148,7 +151,7 @@ func scanItems(rows *sql.Rows) (items []SuspenseItem, err error) {
 		if by.Valid {
 			i.Resolution = &Resolution{
 				TransactionID: by.String, Kind: topup.TransactionKind(kind.String),
-				Actor: actor.String, Reason: reason.String, At: fromMicros(at.Int64),
+				Actor: actor.String, Reason: reason.String, ApprovedBy: approver.String, At: fromMicros(at.Int64),
 			}
 		}
 		items = append(items, i)

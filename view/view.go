@@ -339,6 +339,7 @@ type Resolution struct {
 	Kind          topup.TransactionKind `json:"kind"`
 	Actor         string                `json:"actor"`
 	Reason        string                `json:"reason"`
+	ApprovedBy    string                `json:"approved_by,omitempty"`
 	At            string                `json:"at"`
 }
 
@@ -352,7 +353,7 @@ func SuspenseItemOf(item *store.SuspenseItem) SuspenseItem {
 		ProviderPaymentID: item.Receipt, EffectiveAt: Time(item.EffectiveAt), RecordedAt: Time(item.RecordedAt),
 	}
 	if s := item.Resolution; s != nil {
-		r.Resolution = &Resolution{s.TransactionID, s.Kind, s.Actor, s.Reason, Time(s.At)}
+		r.Resolution = &Resolution{s.TransactionID, s.Kind, s.Actor, s.Reason, s.ApprovedBy, Time(s.At)}
 	}
 	return r
 }

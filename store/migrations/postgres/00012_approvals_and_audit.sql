@@ -41,7 +41,6 @@ CREATE TABLE approvals (
     reason          TEXT COLLATE "C" NOT NULL,
     request_id      TEXT COLLATE "C" NOT NULL
 );
-CREATE INDEX approvals_expires ON approvals (expires_at, id);
 
 -- What became of a proposal; one without a row waits, or has expired.
 CREATE TABLE approval_decisions (

@@ -41,7 +41,6 @@ CREATE TABLE approvals (
     reason          TEXT    NOT NULL,
     request_id      TEXT    NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX approvals_expires ON approvals (expires_at, id);
 
 -- What became of a proposal; one without a row waits, or has expired.
 CREATE TABLE approval_decisions (
