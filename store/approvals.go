@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"tolem/store/internal/engine"
 	"tolem/topup"
 )
 
@@ -169,7 +170,7 @@ func (s *Store) Approvals(ctx context.Context, f ApprovalFilter) (page []Approva
 	where, args := "1 = 1", []any(nil)
 	if f.Open {
 		now := s.now()
-		where, args = where+openApprovals, append(args, firstID(approvalPrefix, now.Add(-ApprovalExpiry)), micros(now))
+		where, args = where+openApprovals, append(args, engine.FirstID(approvalPrefix, now.Add(-ApprovalExpiry)), micros(now))
 	}
 	if f.Cursor != "" {
 		parts, err := decodeCursor(f.Cursor, 1)

@@ -25,8 +25,8 @@ func NewID(prefix string, now time.Time, entropy io.Reader) (string, error) {
 	return prefix + id.String(), nil
 }
 
-// firstID is below every id of that prefix that is made from then on.
-func firstID(prefix string, from time.Time) string {
+// FirstID is below every id of that prefix that is made from then on.
+func FirstID(prefix string, from time.Time) string {
 	var id ulid.ULID
 	if err := id.SetTime(ulid.Timestamp(from)); err != nil {
 		return prefix // years beyond all of ours
