@@ -2,102 +2,101 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 
+	"tolem/store/internal/accounts"
 	"tolem/store/internal/engine"
-	"tolem/topup"
 )
 
-// Accounts are kept as revisions: a record is written anew, under the next
-// revision, whenever it changes. What counts for a customer is the record with
-// the highest revision, except that of an import which is still staging
-// (catalogue.staging); and a record below catalogue.closed_below counts as
-// closed, with all its contracts, because an import that replaced everything
-// did not have it. So an import of any size becomes visible by one small write.
+// The accounts of the database are [accounts.Catalogue], which a Store embeds.
+type (
+	// Offer is what verify answers.
+	Offer = accounts.Offer
 
+	// ImportOptions say how accounts are imported.
+	ImportOptions = accounts.ImportOptions
+	// ImportReport is what an import did or, on a dry run, would do.
+	ImportReport = accounts.ImportReport
+	// ImportPhase is a part of an import.
+	ImportPhase = accounts.ImportPhase
+	// ImportProgress is how far a phase is.
+	ImportProgress = accounts.ImportProgress
+	// CloseLimit says how many open accounts a Replace may close.
+	CloseLimit = accounts.CloseLimit
+	// TooManyClosedError says that a Replace would close too many accounts.
+	TooManyClosedError = accounts.TooManyClosedError
+
+	// AccountImport is an import that was made visible.
+	AccountImport = accounts.AccountImport
+	// AccountExport is what an export wrote.
+	AccountExport = accounts.AccountExport
+	// AccountChange is something that happened to an account, and who did it.
+	AccountChange = accounts.AccountChange
+	// AccountHistory is what is known of how an account became what it is.
+	AccountHistory = accounts.AccountHistory
+)
+
+// The phases of an import, in order.
 const (
-	accountsPageSQL = `SELECT ` + engine.AccountColumns + ` FROM catalogue c CROSS JOIN accounts a
-		WHERE c.id = 1 AND a.customer_id > ? AND a.revision IS DISTINCT FROM c.staging AND NOT EXISTS (
-			SELECT 1 FROM accounts n WHERE n.customer_id = a.customer_id AND n.revision > a.revision AND n.revision IS DISTINCT FROM c.staging)
-		ORDER BY a.customer_id LIMIT ?`
+	PhaseClear = accounts.PhaseClear
+	PhaseCheck = accounts.PhaseCheck
+	PhaseStage = accounts.PhaseStage
+	PhaseSweep = accounts.PhaseSweep
 )
 
-// Account returns a customer's account with all its contracts, closed ones
-// included. The id is normalised first. The error is of KindNotFound when
-// there is none.
-func (s *Store) Account(ctx context.Context, customerID string) (*topup.Account, error) {
-	row, err := s.accountRow(ctx, s.normalize.Apply(customerID))
-	if err != nil {
-		return nil, fmt.Errorf("read an account: %w", err)
-	}
-	if row == nil {
-		return nil, topup.NotFound("account does not exist")
-	}
-	return row.Value()
+// What happened to an account.
+const (
+	AccountCreated        = accounts.AccountCreated
+	AccountChanged        = accounts.AccountChanged
+	AccountClosed         = accounts.AccountClosed
+	AccountReopened       = accounts.AccountReopened
+	AccountCurrency       = accounts.AccountCurrency
+	AccountAdditionalID   = accounts.AccountAdditionalID
+	AccountContractAdded  = accounts.AccountContractAdded
+	AccountContractClosed = accounts.AccountContractClosed
+	AccountContractOpened = accounts.AccountContractOpened
+	AccountContractNumber = accounts.AccountContractNumber
+)
+
+// Sources of changes of accounts.
+const (
+	SourceImport  = accounts.SourceImport
+	SourcePut     = accounts.SourcePut
+	SourceDemo    = accounts.SourceDemo
+	SourceBilling = accounts.SourceBilling
+)
+
+// ActionImport is an import of accounts, in the audit.
+const ActionImport Action = "import"
+
+// openAccounts opens the accounts of the database.
+func (s *Store) openAccounts() {
+	s.Catalogue = accounts.New(accounts.Options{
+		Reader: s.reader, Writer: s.writer.Writer, Now: s.now, Normalize: s.normalize,
+		Imported: func(tx *engine.Tx, i accounts.Imported) error {
+			return in(tx).audit(importer(i), Audited{ActionImport, i.File, ResultDone, importDetail(i)})
+		},
+		Refused: func(ctx context.Context, i accounts.Imported, refusal error) error {
+			return s.auditRefusal(ctx, importer(i), ActionImport, i.File, refusal)
+		},
+	})
 }
 
-// engine.AccountRow returns the record that counts for a customer, nil for none.
-func (s *Store) accountRow(ctx context.Context, customerID string) (*engine.AccountRow, error) {
-	var row engine.AccountRow
-	found, err := s.reader.One(ctx, engine.ReadAccount, row.Places(), customerID)
-	if err != nil || !found {
-		return nil, err
+// importer is who imports, for the audit.
+func importer(i accounts.Imported) By {
+	by := By{Actor: i.Actor, OSUser: i.OSUser}
+	if by.OSUser != "" {
+		by.Role = RoleCommand
 	}
-	return &row, nil
+	return by
 }
 
-// AccountsPage returns up to limit accounts, closed ones included, whose
-// customer ids come after the given one, in byte order; "" starts.
-func (s *Store) AccountsPage(ctx context.Context, after string, limit int) (_ []*topup.Account, err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("list accounts: %w", err)
-		}
-	}()
-	rows, err := s.raw(ctx, accountsPageSQL, after, limit).Rows()
-	if err != nil {
-		return nil, err
+// importDetail is what the audit has of an import.
+func importDetail(i accounts.Imported) string {
+	r := i.Report
+	detail := fmt.Sprintf("sha256 %s, %d accounts: %d created, %d changed, %d unchanged, %d closed", r.SHA256, r.Accounts, r.Created, r.Changed, r.Unchanged, r.Closed)
+	if i.Replace {
+		detail = "replace, " + detail
 	}
-	defer rows.Close()
-	var page []*topup.Account
-	for rows.Next() {
-		var row engine.AccountRow
-		if err := rows.Scan(row.Places()...); err != nil {
-			return nil, err
-		}
-		account, err := row.Value()
-		if err != nil {
-			return nil, err
-		}
-		page = append(page, account)
-	}
-	return page, rows.Err()
-}
-
-// visibleAccount returns the record that counts for a customer, nil for none.
-func (tx *wtx) visibleAccount(customerID string) (*engine.AccountRow, error) {
-	var row engine.AccountRow
-	err := tx.raw(engine.AccountSQL, customerID).Row().Scan(row.Places()...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the account: %w", err)
-	}
-	return &row, nil
-}
-
-// customer returns a customer's account inside a write; the error is of
-// KindNotFound when there is none.
-func (tx *wtx) customer(customerID string) (*topup.Account, error) {
-	row, err := tx.visibleAccount(customerID)
-	if err != nil {
-		return nil, err
-	}
-	if row == nil {
-		return nil, topup.NotFound("account does not exist")
-	}
-	return row.Value()
+	return detail
 }

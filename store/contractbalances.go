@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"tolem/store/internal/accounts"
 	"tolem/store/internal/engine"
-	"tolem/topup"
 )
 
 // contractBalancesSQL reads what was credited to a customer's contracts.
@@ -24,7 +24,7 @@ func (s *Store) ContractBalances(ctx context.Context, customerID string) (_ map[
 		}
 	}()
 	customerID = s.normalize.Apply(customerID)
-	from, to := ledgerRange(customerID)
+	from, to := accounts.LedgerRange(customerID)
 	rows, err := s.raw(ctx, contractBalancesSQL, from, to, customerID).Rows()
 	if err != nil {
 		return nil, err
@@ -40,11 +40,4 @@ func (s *Store) ContractBalances(ctx context.Context, customerID string) (_ map[
 		balances[strings.TrimPrefix(name, from)] = balance
 	}
 	return balances, rows.Err()
-}
-
-// ledgerRange returns between which names a customer's ledger accounts lie: at
-// or after the first and before the second. Ids have no ':', and ';' follows it.
-func ledgerRange(customerID string) (from, to string) {
-	from = topup.CustomerAccount(customerID, "")
-	return from, from[:len(from)-1] + ";"
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"tolem/accountfile"
+	"tolem/store/internal/accounts"
 	"tolem/topup"
 )
 
@@ -40,9 +41,9 @@ type demoPayment struct {
 // never do. It reports false,
 // having done nothing, when the database has accounts or payments. Either
 // reader may be nil.
-func (s *Store) SeedDemo(ctx context.Context, accounts, payments io.Reader, expiresAfter time.Duration) (seeded bool, err error) {
+func (s *Store) SeedDemo(ctx context.Context, customers, payments io.Reader, expiresAfter time.Duration) (seeded bool, err error) {
 	demo := demoData{normalize: s.normalize, byCustomer: make(map[string]*topup.Account)}
-	if err := demo.readAccounts(accounts); err != nil {
+	if err := demo.readAccounts(customers); err != nil {
 		return false, fmt.Errorf("demo accounts: %w", err)
 	}
 	if err := demo.readPayments(payments); err != nil {
@@ -194,15 +195,15 @@ func (tx *wtx) seed(d demoData, n topup.Normalizer, expiresAfter time.Duration) 
 	if err := tx.lockCatalogue(); err != nil {
 		return false, err
 	}
-	if err := tx.checkNormalizer(n); err != nil {
+	if err := accounts.CheckNormalizer(tx.Tx, n); err != nil {
 		return false, err
 	}
-	_, filled, err := tx.settledNormalizer()
+	_, filled, err := accounts.SettledNormalizer(tx.Tx)
 	if err != nil || filled {
 		return false, err
 	}
 	for _, account := range d.accounts {
-		if _, err := tx.putAccount(account, n, origin{source: SourceDemo}); err != nil {
+		if _, err := accounts.Put(tx.Tx, account, n, accounts.SourceDemo); err != nil {
 			return false, err
 		}
 	}

@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 	"time"
-	"tolem/store/internal/check"
 
 	"gorm.io/gorm"
+
+	"tolem/store/internal/check"
 )
 
 // ExplainPayments is how SQLite would run the query of a filter, a line a step.

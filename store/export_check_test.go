@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"tolem/store/internal/check"
-	"tolem/store/internal/database"
 
 	"gorm.io/gorm"
+
+	"tolem/store/internal/check"
+	"tolem/store/internal/database"
 )
 
 // ProblemsAfter runs the rules of a check on a PostgreSQL database that is

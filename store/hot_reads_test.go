@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"testing"
+
 	"tolem/store/internal/engine"
 )
 

@@ -23,6 +23,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"tolem/store/internal/accounts"
 	"tolem/store/internal/check"
 	"tolem/store/internal/database"
 	"tolem/store/internal/engine"
@@ -96,6 +97,8 @@ type Options struct {
 
 // Store is an open database.
 type Store struct {
+	*accounts.Catalogue
+
 	path      string
 	now       func() time.Time
 	entropy   io.Reader
@@ -148,10 +151,11 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 	if err != nil {
 		return s, err
 	}
+	s.openAccounts()
 	if err = s.AssertDurable(ctx); err != nil {
 		return s, err
 	}
-	return s, s.settleNormalizer(ctx)
+	return s, s.SettleNormalizer(ctx)
 }
 
 // AssertDurable asks the connections how durable they are. It is called at

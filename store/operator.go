@@ -5,17 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
+	"tolem/store/internal/accounts"
 	"tolem/store/internal/engine"
 	"tolem/topup"
 )
 
 const (
-	maxActorBytes  = 255
+	maxActorBytes  = topup.MaxActorBytes
 	maxReasonBytes = 500
 	// maxBook bounds the ledger transactions of a payment that are read for an
 	// operator's step. Every movement under an id that was not issued is one.
@@ -64,21 +62,7 @@ func (b By) check() error {
 	return checkNote("reason", b.Reason, maxReasonBytes)
 }
 
-func checkNote(field, text string, most int) error {
-	if strings.TrimSpace(text) == "" {
-		return topup.Invalid(field, "must be given")
-	}
-	if len(text) > most {
-		return topup.Invalid(field, "must be at most %d bytes long", most)
-	}
-	if !utf8.ValidString(text) {
-		return topup.Invalid(field, "must be valid UTF-8")
-	}
-	if strings.ContainsFunc(text, unicode.IsControl) {
-		return topup.Invalid(field, "must not contain control characters")
-	}
-	return nil
-}
+func checkNote(field, text string, most int) error { return topup.CheckNote(field, text, most) }
 
 // effectiveAt is when a step counts: see [topup.StepDate].
 func (tx *wtx) effectiveAt(by By, earliest time.Time) (time.Time, error) {
@@ -152,7 +136,7 @@ func (tx *wtx) assign(a Assignment, normalize topup.Normalizer, by By) (posted, 
 	if err != nil {
 		return posted{}, err
 	}
-	account, err := tx.customer(normalize.Apply(a.CustomerID))
+	account, err := accounts.Customer(tx.Tx, normalize.Apply(a.CustomerID))
 	if err != nil && kindOfRefusal(err) != topup.KindNotFound {
 		return posted{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"tolem/store/internal/accounts"
 	"tolem/store/internal/engine"
 	"tolem/topup"
 )
@@ -90,7 +91,7 @@ func (s *Store) OpenPayin(ctx context.Context, customerID string, key Idempotenc
 		if err := tx.shareCatalogue(); err != nil {
 			return err
 		}
-		account, err := tx.customer(customerID)
+		account, err := accounts.Customer(tx.Tx, customerID)
 		if err != nil {
 			return err
 		}

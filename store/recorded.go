@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"tolem/store/internal/accounts"
 	"tolem/topup"
 )
 
@@ -51,7 +52,7 @@ func (tx *wtx) recordState(r topup.RecordRequest, about *topup.Event) (topup.Rec
 	if err := tx.lockCatalogue(); err != nil {
 		return state, err
 	}
-	account, err := tx.customer(r.CustomerID)
+	account, err := accounts.Customer(tx.Tx, r.CustomerID)
 	switch {
 	case err == nil:
 		state.Account = account

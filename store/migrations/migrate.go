@@ -12,13 +12,14 @@ import (
 	"math"
 	"path/filepath"
 	"time"
-	"tolem/store/internal/database"
-	"tolem/store/internal/sqlite"
 
 	"github.com/gofrs/flock"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
+
+	"tolem/store/internal/database"
+	"tolem/store/internal/sqlite"
 )
 
 // Files are the migrations of both databases, in folders sqlite and postgres.

@@ -8,12 +8,13 @@ import (
 	"net/url"
 	"os"
 	"strings"
+
+	"gorm.io/gorm"
+
 	"tolem/store/internal/check"
 	"tolem/store/internal/database"
 	"tolem/store/internal/sqlite"
 	"tolem/store/migrations"
-
-	"gorm.io/gorm"
 )
 
 // A PostgreSQL database is copied into a SQLite file: the tables and columns

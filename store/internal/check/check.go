@@ -9,13 +9,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"tolem/store/internal/database"
-	"tolem/store/internal/sqlite"
-	"tolem/store/migrations"
 	"unicode"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/gorm"
+
+	"tolem/store/internal/database"
+	"tolem/store/internal/sqlite"
+	"tolem/store/migrations"
 )
 
 // maxProblems bounds what each rule reports: a broken book can break one rule

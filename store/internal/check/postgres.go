@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"tolem/store/internal/database"
-	"tolem/store/migrations"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"tolem/store/internal/database"
+	"tolem/store/migrations"
 )
 
 // pgGuardsSQL lists what the promises rest on in the schema $1: columns, keys

@@ -8,10 +8,11 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
-	"tolem/store/internal/database"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"tolem/store/internal/database"
 )
 
 // A bulk statement puts its rows off and carries all of them out at once, as

@@ -1,10 +1,11 @@
-package store
+package accounts
 
 import (
 	"context"
 	"errors"
 	"time"
 
+	"tolem/store/internal/engine"
 	"tolem/topup"
 )
 
@@ -28,21 +29,21 @@ const (
 // longer than it has taken it. A write that has begun is not given up when ctx
 // ends. One of which nobody can tell whether it was committed is tried again: fn
 // must know its own work when it meets that.
-func (im *importer) write(ctx context.Context, fn func(*wtx) error) error {
+func (im *importer) write(ctx context.Context, fn func(*engine.Tx) error) error {
 	for attempt := 1; ; attempt++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		var started time.Time
-		err := im.s.writer.do(context.WithoutCancel(ctx), func(tx *wtx) error {
-			started = im.s.now()
-			if err := tx.lockCatalogue(); err != nil {
+		err := im.c.writer.Do(context.WithoutCancel(ctx), func(tx *engine.Tx) error {
+			started = im.c.now()
+			if err := tx.LockCatalogue(); err != nil {
 				return err
 			}
 			return fn(tx)
 		})
 		if err == nil {
-			took := im.s.now().Sub(started)
+			took := im.c.now().Sub(started)
 			im.pace(took)
 			_ = pause(ctx, yieldFactor*took) // the write is done, whether ctx has ended or not
 			return nil

@@ -1,4 +1,4 @@
-package store
+package accounts
 
 import (
 	"context"
@@ -96,11 +96,11 @@ var (
 // file is still checked, wins over the file: the later write wins. One import
 // runs at a time; a second is refused with KindConflict. A dry run takes nothing
 // and is never refused.
-func (s *Store) ImportAccounts(ctx context.Context, o ImportOptions, file accountfile.File) (ImportReport, error) {
+func (c *Catalogue) ImportAccounts(ctx context.Context, o ImportOptions, file accountfile.File) (ImportReport, error) {
 	if o.Progress == nil {
 		o.Progress = func(ImportProgress) {}
 	}
-	im := &importer{s: s, o: o, file: file, rows: firstRows, by: origin{SourceImport, o.Actor, shownFile(file.Name), ""}}
+	im := &importer{c: c, o: o, file: file, rows: firstRows, by: origin{SourceImport, o.Actor, shownFile(file.Name), ""}}
 	if err := im.by.check(); err != nil {
 		return im.report, wrapImport(err)
 	}
@@ -109,7 +109,7 @@ func (s *Store) ImportAccounts(ctx context.Context, o ImportOptions, file accoun
 		return im.report, wrapImport(err)
 	}
 	if err := im.run(ctx); err != nil {
-		err = s.auditRefusal(ctx, im.operator(), ActionImport, im.by.file, err)
+		err = c.refused(ctx, im.about(), err)
 		return im.report, wrapImport(errors.Join(err, im.release(ctx)))
 	}
 	im.report.Leftover = im.sweep(ctx, PhaseSweep, supersededSQL)
@@ -141,26 +141,9 @@ func (im *importer) run(ctx context.Context) error {
 	return im.publish(ctx)
 }
 
-// ActionImport is an import of accounts, in the audit.
-const ActionImport Action = "import"
-
-// operator is who imports, for the audit.
-func (im *importer) operator() By {
-	by := By{Actor: im.o.Actor, OSUser: im.o.OSUser}
-	if by.OSUser != "" {
-		by.Role = RoleCommand
-	}
-	return by
-}
-
-// audited is what the audit has of the import.
-func (im *importer) audited() Audited {
-	r := im.report
-	detail := fmt.Sprintf("sha256 %s, %d accounts: %d created, %d changed, %d unchanged, %d closed", im.by.sha256, r.Accounts, r.Created, r.Changed, r.Unchanged, r.Closed)
-	if im.o.Replace {
-		detail = "replace, " + detail
-	}
-	return Audited{ActionImport, im.by.file, ResultDone, detail}
+// about is what the audit has of the import.
+func (im *importer) about() Imported {
+	return Imported{Actor: im.o.Actor, OSUser: im.o.OSUser, File: im.by.file, Replace: im.o.Replace, Report: im.report}
 }
 
 func wrapImport(err error) error {
@@ -172,7 +155,7 @@ func wrapImport(err error) error {
 
 // importer is one import.
 type importer struct {
-	s      *Store
+	c      *Catalogue
 	o      ImportOptions
 	file   accountfile.File
 	report ImportReport

@@ -1,4 +1,4 @@
-package store
+package accounts
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"tolem/store/internal/database"
 	"tolem/store/internal/engine"
 	"tolem/topup"
 )
@@ -16,7 +17,7 @@ const SourceBilling = "billing"
 
 // accountConfirmedSQL finds the account's record and when it was last known to be
 // right: when billing last answered, 0 if it said then that it does not know the
-// customer; else when the record was written.
+// Customer; else when the record was written.
 const (
 	confirmedAtSQL       = `SELECT confirmed_at FROM account_confirmations WHERE customer_id = ?`
 	revisionAtSQL        = `SELECT coalesce(max(at), 0) FROM account_changes WHERE revision = ?`
@@ -27,26 +28,26 @@ const (
 // AccountConfirmedAt is when the record of a customer was last known to be right:
 // when billing last answered with it, or when it was written. It is zero if there
 // is no record, or billing has said since that it does not know the customer.
-func (s *Store) AccountConfirmedAt(ctx context.Context, customerID string) (time.Time, error) {
-	customerID = s.normalize.Apply(customerID)
-	row, err := s.accountRow(ctx, customerID)
+func (c *Catalogue) AccountConfirmedAt(ctx context.Context, customerID string) (time.Time, error) {
+	customerID = c.normalize.Apply(customerID)
+	row, err := c.accountRow(ctx, customerID)
 	if err != nil || row == nil {
 		return time.Time{}, err
 	}
-	at, err := s.confirmedAt(ctx, row)
+	at, err := c.confirmedAt(ctx, row)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read when an account was confirmed: %w", err)
 	}
 	if at == 0 {
 		return time.Time{}, nil
 	}
-	return fromMicros(at), nil
+	return database.FromMicros(at), nil
 }
 
-func (s *Store) confirmedAt(ctx context.Context, row *engine.AccountRow) (at int64, err error) {
-	err = s.raw(ctx, confirmedAtSQL, row.CustomerID).Row().Scan(&at)
+func (c *Catalogue) confirmedAt(ctx context.Context, row *engine.AccountRow) (at int64, err error) {
+	err = c.reader.Raw(ctx, confirmedAtSQL, row.CustomerID).Row().Scan(&at)
 	if errors.Is(err, sql.ErrNoRows) {
-		err = s.raw(ctx, revisionAtSQL, row.Revision).Row().Scan(&at)
+		err = c.reader.Raw(ctx, revisionAtSQL, row.Revision).Row().Scan(&at)
 	}
 	return at, err
 }
@@ -57,35 +58,35 @@ func (s *Store) confirmedAt(ctx context.Context, row *engine.AccountRow) (at int
 //
 // The error is of KindInvalid for a record that breaks a rule, and for another
 // currency than the one in which the account has payments.
-func (s *Store) ConfirmAccount(ctx context.Context, account *topup.Account, at time.Time, slack time.Duration) error {
-	put, err := s.clean(account)
+func (c *Catalogue) ConfirmAccount(ctx context.Context, account *topup.Account, at time.Time, slack time.Duration) error {
+	clean, err := c.clean(account)
 	if err != nil {
 		return err
 	}
-	row, err := s.accountRow(ctx, put.CustomerID)
+	row, err := c.accountRow(ctx, clean.CustomerID)
 	if err != nil {
 		return fmt.Errorf("confirm an account: %w", err)
 	}
 	same := false
 	if row != nil {
-		if same, err = isRecord(row, put); err != nil {
+		if same, err = isRecord(row, clean); err != nil {
 			return fmt.Errorf("confirm an account: %w", err)
 		}
-		confirmed, err := s.confirmedAt(ctx, row)
+		confirmed, err := c.confirmedAt(ctx, row)
 		if err != nil {
 			return fmt.Errorf("confirm an account: %w", err)
 		}
-		if same && confirmed > 0 && at.Sub(fromMicros(confirmed)) <= slack {
+		if same && confirmed > 0 && at.Sub(database.FromMicros(confirmed)) <= slack {
 			return nil
 		}
 	}
-	err = s.writer.do(ctx, func(tx *wtx) error {
+	err = c.writer.Do(ctx, func(tx *engine.Tx) error {
 		if !same {
-			if _, err := tx.putAccount(put, s.normalize, origin{source: SourceBilling}); err != nil {
+			if _, err := put(tx, clean, c.normalize, origin{source: SourceBilling}); err != nil {
 				return err
 			}
 		}
-		return tx.gorm().Exec(upsertConfirmedAtSQL, put.CustomerID, micros(at)).Error
+		return tx.Gorm().Exec(upsertConfirmedAtSQL, clean.CustomerID, database.Micros(at)).Error
 	})
 	if err != nil {
 		return fmt.Errorf("confirm an account: %w", err)
@@ -95,19 +96,19 @@ func (s *Store) ConfirmAccount(ctx context.Context, account *topup.Account, at t
 
 // ForgetConfirmation notes that billing does not know a customer: the record, if
 // there is one, is no longer used in its place.
-func (s *Store) ForgetConfirmation(ctx context.Context, customerID string) error {
-	customerID = s.normalize.Apply(customerID)
-	row, err := s.accountRow(ctx, customerID)
+func (c *Catalogue) ForgetConfirmation(ctx context.Context, customerID string) error {
+	customerID = c.normalize.Apply(customerID)
+	row, err := c.accountRow(ctx, customerID)
 	if err != nil {
 		return fmt.Errorf("note an unknown account: %w", err)
 	}
 	if row == nil {
 		return nil
 	}
-	at, err := s.confirmedAt(ctx, row)
+	at, err := c.confirmedAt(ctx, row)
 	if err == nil && at != 0 {
-		err = s.writer.do(ctx, func(tx *wtx) error {
-			return tx.gorm().Exec(upsertConfirmedAtSQL, customerID, 0).Error
+		err = c.writer.Do(ctx, func(tx *engine.Tx) error {
+			return tx.Gorm().Exec(upsertConfirmedAtSQL, customerID, 0).Error
 		})
 	}
 	if err != nil {

@@ -1,4 +1,4 @@
-package store
+package accounts
 
 import (
 	"context"
@@ -23,8 +23,8 @@ const (
 )
 
 // PutAccount is PutAccountBy of somebody who is not known.
-func (s *Store) PutAccount(ctx context.Context, account *topup.Account) (created bool, err error) {
-	return s.PutAccountBy(ctx, account, "")
+func (c *Catalogue) PutAccount(ctx context.Context, account *topup.Account) (created bool, err error) {
+	return c.PutAccountBy(ctx, account, "")
 }
 
 // PutAccountBy creates an account (true) or replaces it. The id is normalised
@@ -35,15 +35,15 @@ func (s *Store) PutAccount(ctx context.Context, account *topup.Account) (created
 //
 // The error is of KindInvalid for a record that breaks a rule, several joined,
 // and for another currency than the one in which the account has payments.
-func (s *Store) PutAccountBy(ctx context.Context, account *topup.Account, actor string) (created bool, err error) {
+func (c *Catalogue) PutAccountBy(ctx context.Context, account *topup.Account, actor string) (created bool, err error) {
 	by := origin{source: SourcePut, actor: actor}
-	put, err := s.clean(account)
+	clean, err := c.clean(account)
 	if err := errors.Join(by.check(), err); err != nil {
 		return false, err
 	}
 	var isNew bool
-	err = s.writer.do(ctx, func(tx *wtx) (err error) {
-		isNew, err = tx.putAccount(put, s.normalize, by)
+	err = c.writer.Do(ctx, func(tx *engine.Tx) (err error) {
+		isNew, err = put(tx, clean, c.normalize, by)
 		return err
 	})
 	if err != nil {
@@ -53,9 +53,9 @@ func (s *Store) PutAccountBy(ctx context.Context, account *topup.Account, actor 
 }
 
 // clean returns a checked copy of a record, normalised and compacted.
-func (s *Store) clean(account *topup.Account) (*topup.Account, error) {
+func (c *Catalogue) clean(account *topup.Account) (*topup.Account, error) {
 	put := *account
-	put.CustomerID = s.normalize.Apply(account.CustomerID)
+	put.CustomerID = c.normalize.Apply(account.CustomerID)
 	put.Contracts = slices.Clone(account.Contracts)
 	problems := put.Check()
 	for i := range put.Contracts {
@@ -76,19 +76,25 @@ func (s *Store) clean(account *topup.Account) (*topup.Account, error) {
 	return &put, nil
 }
 
-func (tx *wtx) putAccount(put *topup.Account, n topup.Normalizer, by origin) (created bool, err error) {
-	if err := tx.lockCatalogue(); err != nil {
+// Put creates a checked account (true) or replaces it, as part of a larger write; a
+// source is one of the constants.
+func Put(tx *engine.Tx, account *topup.Account, n topup.Normalizer, source string) (created bool, err error) {
+	return put(tx, account, n, origin{source: source})
+}
+
+func put(tx *engine.Tx, put *topup.Account, n topup.Normalizer, by origin) (created bool, err error) {
+	if err := tx.LockCatalogue(); err != nil {
 		return false, err
 	}
-	if err := tx.checkNormalizer(n); err != nil {
+	if err := CheckNormalizer(tx, n); err != nil {
 		return false, err
 	}
-	before, err := tx.visibleAccount(put.CustomerID)
+	before, err := visibleAccount(tx, put.CustomerID)
 	if err != nil {
 		return false, err
 	}
 	record := put
-	if err := checkCurrencyChange(tx.raw, before, put); err != nil {
+	if err := checkCurrencyChange(tx.Raw, before, put); err != nil {
 		return false, err
 	}
 	if before != nil {
@@ -98,30 +104,30 @@ func (tx *wtx) putAccount(put *topup.Account, n topup.Normalizer, by origin) (cr
 	}
 	var revision int64
 	var importing bool
-	err = tx.raw(`SELECT last_revision + 1, staging IS NOT NULL FROM catalogue WHERE id = 1`).Row().Scan(&revision, &importing)
+	err = tx.Raw(`SELECT last_revision + 1, staging IS NOT NULL FROM catalogue WHERE id = 1`).Row().Scan(&revision, &importing)
 	if err != nil {
 		return false, fmt.Errorf("read the last revision: %w", err)
 	}
-	if err := tx.gorm().Exec(`UPDATE catalogue SET last_revision = ? WHERE id = 1`, revision).Error; err != nil {
+	if err := tx.Gorm().Exec(`UPDATE catalogue SET last_revision = ? WHERE id = 1`, revision).Error; err != nil {
 		return false, fmt.Errorf("take a revision: %w", err)
 	}
-	w, err := revised(before, record, revision, func(at int64) (int64, error) { return closingRevision(tx.raw, at) })
+	w, err := revised(before, record, revision, func(at int64) (int64, error) { return closingRevision(tx.Raw, at) })
 	if err != nil {
 		return false, err
 	}
 	if err := tx.Put(tx.Statements.InsertAccount, encodeAccount(w, revision).values()...); err != nil {
 		return false, fmt.Errorf("insert: %w", err)
 	}
-	if err := tx.gorm().Exec(deleteOlderSQL, put.CustomerID, revision).Error; err != nil {
+	if err := tx.Gorm().Exec(deleteOlderSQL, put.CustomerID, revision).Error; err != nil {
 		return false, fmt.Errorf("delete the older record: %w", err)
 	}
-	if err := tx.insertHistory(w.history); err != nil {
+	if err := insertHistory(tx, w.history); err != nil {
 		return false, err
 	}
 	// One that wins over an import must be known even if it changes nothing: the
 	// import may have staged events that never were.
 	if w.changed == revision || importing {
-		if err := tx.insertChange(revision, by, put.CustomerID, false, ImportReport{}); err != nil {
+		if err := insertChange(tx, revision, by, put.CustomerID, false, ImportReport{}); err != nil {
 			return false, err
 		}
 	}
@@ -131,14 +137,14 @@ func (tx *wtx) putAccount(put *topup.Account, n topup.Normalizer, by origin) (cr
 // checkCurrencyChange refuses another currency for an account with payments:
 // its balances would no longer be those of its payments. An account, nil for
 // none, keeps a currency that has ended, but none gets one.
-func checkCurrencyChange(ask query, before *engine.AccountRow, record *topup.Account) error {
+func checkCurrencyChange(ask engine.Query, before *engine.AccountRow, record *topup.Account) error {
 	if before != nil && before.Currency == record.Currency {
 		return nil
 	}
 	if err := record.CheckCurrency(); err != nil || before == nil {
 		return err
 	}
-	from, to := ledgerRange(before.CustomerID)
+	from, to := LedgerRange(before.CustomerID)
 	var has bool
 	if err := ask(hasMoneySQL, before.CustomerID, from, to).Row().Scan(&has); err != nil {
 		return fmt.Errorf("look for payments: %w", err)
@@ -174,4 +180,11 @@ func merged(before *engine.AccountRow, record *topup.Account, closeAbsent bool) 
 		result.Contracts = append(result.Contracts, c)
 	}
 	return &result, nil
+}
+
+// LedgerRange returns between which names a customer's ledger accounts lie: at
+// or after the first and before the second. Ids have no ':', and ';' follows it.
+func LedgerRange(customerID string) (from, to string) {
+	from = topup.CustomerAccount(customerID, "")
+	return from, from[:len(from)-1] + ";"
 }

@@ -1,4 +1,4 @@
-package store
+package accounts
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"tolem/store/internal/database"
+	"tolem/store/internal/engine"
 	"tolem/topup"
 )
 
@@ -50,31 +52,31 @@ type AccountHistory struct {
 // AccountHistory returns what is known of how a customer's account became what
 // it is, the oldest event first. The id is normalised first. The error is of
 // KindNotFound when there is no account.
-func (s *Store) AccountHistory(ctx context.Context, customerID string) (h AccountHistory, err error) {
+func (c *Catalogue) AccountHistory(ctx context.Context, customerID string) (h AccountHistory, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("read the history of an account: %w", err)
 		}
 	}()
-	customerID = s.normalize.Apply(customerID)
-	row, err := s.accountRow(ctx, customerID)
+	customerID = c.normalize.Apply(customerID)
+	row, err := c.accountRow(ctx, customerID)
 	if err != nil {
 		return h, err
 	}
 	if row == nil {
 		return h, topup.NotFound("account does not exist")
 	}
-	if h.Events, err = s.accountChanges(ctx, historySQL, customerID); err != nil {
+	if h.Events, err = c.accountChanges(ctx, historySQL, customerID); err != nil {
 		return h, err
 	}
-	puts, err := s.accountChanges(ctx, putsSQL, customerID)
+	puts, err := c.accountChanges(ctx, putsSQL, customerID)
 	if err != nil {
 		return h, err
 	}
 	h.Events = withPuts(h.Events, puts, row.Created)
 	var closedBy int64
 	if row.Replaced && !row.Closed {
-		if closedBy, err = closingRevision(s.outside(ctx), row.Revision); err != nil {
+		if closedBy, err = closingRevision(c.reader.Query(ctx), row.Revision); err != nil {
 			return h, err
 		}
 	}
@@ -82,7 +84,7 @@ func (s *Store) AccountHistory(ctx context.Context, customerID string) (h Accoun
 	if lastChange == 0 {
 		lastChange = row.Revision // written by an older program, or before histories were kept
 	}
-	marks, err := s.accountChanges(ctx, changesSQL, []int64{row.Created, lastChange, closedBy})
+	marks, err := c.accountChanges(ctx, changesSQL, []int64{row.Created, lastChange, closedBy})
 	if err != nil {
 		return h, err
 	}
@@ -124,8 +126,8 @@ func withPuts(events, puts []AccountChange, created int64) []AccountChange {
 	return events
 }
 
-func (s *Store) accountChanges(ctx context.Context, query string, args ...any) (changes []AccountChange, err error) {
-	rows, err := s.raw(ctx, query, args...).Rows()
+func (c *Catalogue) accountChanges(ctx context.Context, query string, args ...any) (changes []AccountChange, err error) {
+	rows, err := c.reader.Raw(ctx, query, args...).Rows()
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +140,7 @@ func (s *Store) accountChanges(ctx context.Context, query string, args ...any) (
 			return nil, err
 		}
 		if at.Valid {
-			c.At = fromMicros(at.Int64)
+			c.At = database.FromMicros(at.Int64)
 		}
 		var events []event
 		if text == "" {
@@ -156,7 +158,7 @@ func (s *Store) accountChanges(ctx context.Context, query string, args ...any) (
 
 // closingRevision returns which import closed what was last written at a
 // revision, because it did not have it; 0 if that is not known.
-func closingRevision(ask query, revision int64) (by int64, err error) {
+func closingRevision(ask engine.Query, revision int64) (by int64, err error) {
 	if err := ask(closingRevisionSQL, revision).Row().Scan(&by); err != nil {
 		return 0, fmt.Errorf("look for the import that closed the account: %w", err)
 	}

@@ -1,4 +1,4 @@
-package store
+package accounts
 
 import (
 	"context"
@@ -18,11 +18,11 @@ func (im *importer) check(ctx context.Context) (sum accountfile.Checksum, err er
 	if err != nil {
 		return sum, err
 	}
-	verdict, err := im.file.Check(ctx, im.s.normalize, func(r *accountfile.Record, read int64) error {
+	verdict, err := im.file.Check(ctx, im.c.normalize, func(r *accountfile.Record, read int64) error {
 		if err := im.renewIfDue(ctx); err != nil {
 			return err
 		}
-		if !im.s.normalize.Fits(r.Account.CustomerID) {
+		if !im.c.normalize.Fits(r.Account.CustomerID) {
 			im.report.Unfit++
 		}
 		if topup.KnownCurrency(r.Account.Currency) {
@@ -80,7 +80,7 @@ func (im *importer) countContracts(before *engine.AccountRow, record *topup.Acco
 // filled reports whether there are accounts to compare the file with.
 func (im *importer) filled(ctx context.Context) (bool, error) {
 	var filled bool
-	err := im.s.raw(ctx, `SELECT EXISTS (SELECT 1 FROM accounts)`).Row().Scan(&filled)
+	err := im.c.reader.Raw(ctx, `SELECT EXISTS (SELECT 1 FROM accounts)`).Row().Scan(&filled)
 	if err != nil {
 		return false, fmt.Errorf("look for accounts: %w", err)
 	}
@@ -94,11 +94,11 @@ func (im *importer) compare(ctx context.Context, r *accountfile.Record, filled b
 	// between the records the caller looks at its own.
 	ctx = context.WithoutCancel(ctx)
 	if filled {
-		if before, err = im.s.accountRow(ctx, r.Account.CustomerID); err != nil {
+		if before, err = im.c.accountRow(ctx, r.Account.CustomerID); err != nil {
 			return nil, fmt.Errorf("line %d: read the account: %w", r.Line, err)
 		}
 	}
-	err = checkCurrencyChange(im.s.outside(ctx), before, &r.Account)
+	err = checkCurrencyChange(im.c.reader.Query(ctx), before, &r.Account)
 	if refusal := (*topup.Error)(nil); errors.As(err, &refusal) {
 		r.AddProblem(refusal)
 		return before, nil
@@ -123,7 +123,7 @@ const (
 
 // countAccounts returns how many accounts the query counts.
 func (im *importer) countAccounts(ctx context.Context, query string) (n int64, err error) {
-	if err := im.s.raw(ctx, query).Row().Scan(&n); err != nil {
+	if err := im.c.reader.Raw(ctx, query).Row().Scan(&n); err != nil {
 		return 0, fmt.Errorf("count open accounts: %w", err)
 	}
 	return n, nil

@@ -1,8 +1,10 @@
-package store
+package accounts
 
 import (
 	"context"
 	"fmt"
+
+	"tolem/store/internal/engine"
 )
 
 // sweepWindow is how many account rows are looked at in one read.
@@ -22,7 +24,7 @@ const (
 // and looks for them outside of these.
 func (im *importer) sweep(ctx context.Context, phase ImportPhase, condition string) error {
 	var last, done int64
-	if err := im.s.raw(ctx, `SELECT coalesce(max(id), 0) FROM accounts`).Row().Scan(&last); err != nil {
+	if err := im.c.reader.Raw(ctx, `SELECT coalesce(max(id), 0) FROM accounts`).Row().Scan(&last); err != nil {
 		return fmt.Errorf("look for older records: %w", err)
 	}
 	for after := int64(0); after < last; after += sweepWindow {
@@ -44,7 +46,7 @@ func (im *importer) sweep(ctx context.Context, phase ImportPhase, condition stri
 }
 
 func (im *importer) matching(ctx context.Context, condition string, after int64) ([]int64, error) {
-	rows, err := im.s.raw(ctx, `SELECT a.id FROM accounts a WHERE a.id > ? AND a.id <= ? AND `+condition, after, after+sweepWindow).Rows()
+	rows, err := im.c.reader.Raw(ctx, `SELECT a.id FROM accounts a WHERE a.id > ? AND a.id <= ? AND `+condition, after, after+sweepWindow).Rows()
 	if err != nil {
 		return nil, err
 	}
@@ -63,12 +65,12 @@ func (im *importer) matching(ctx context.Context, condition string, after int64)
 // delete removes records by id. The condition is asked again: an id may be a
 // newer record's by now.
 func (im *importer) delete(ctx context.Context, phase ImportPhase, condition string, ids []int64) error {
-	return im.write(ctx, func(tx *wtx) error {
+	return im.write(ctx, func(tx *engine.Tx) error {
 		if phase == PhaseClear {
 			if _, err := im.renew(tx); err != nil {
 				return err
 			}
 		}
-		return tx.gorm().Exec(`DELETE FROM accounts AS a WHERE a.id IN ? AND `+condition, ids).Error
+		return tx.Gorm().Exec(`DELETE FROM accounts AS a WHERE a.id IN ? AND `+condition, ids).Error
 	})
 }

@@ -1,10 +1,11 @@
-package store
+package accounts
 
 import (
 	"context"
 	"fmt"
 
 	"tolem/accountfile"
+	"tolem/store/internal/engine"
 )
 
 // maxStageBytes bounds what is held for one transaction.
@@ -20,7 +21,7 @@ func (im *importer) stageAll(ctx context.Context, sum accountfile.Checksum) erro
 	chunk := &stageChunk{}
 	im.rows = firstRows // renewals do not show how long rows take
 	again, err := im.file.Each(ctx, func(r *accountfile.Record, _ int64) error {
-		if r.Verify(im.s.normalize); len(r.Problems) > 0 {
+		if r.Verify(im.c.normalize); len(r.Problems) > 0 {
 			return errFileChanged
 		}
 		record, err := im.settle(ctx, r)
@@ -31,7 +32,7 @@ func (im *importer) stageAll(ctx context.Context, sum accountfile.Checksum) erro
 			chunk.add(*record, im.revision)
 		}
 		done++
-		if !chunk.full(im.rows) && im.s.now().Sub(im.renewed) < renewEvery {
+		if !chunk.full(im.rows) && im.c.now().Sub(im.renewed) < renewEvery {
 			return nil
 		}
 		if err := im.stage(ctx, chunk); err != nil {
@@ -76,21 +77,21 @@ func (c *stageChunk) full(rows int) bool { return len(c.rows) >= rows || c.bytes
 func (im *importer) stage(ctx context.Context, chunk *stageChunk) error {
 	tried := false
 	im.staged = true
-	err := im.write(ctx, func(tx *wtx) error {
+	err := im.write(ctx, func(tx *engine.Tx) error {
 		if _, err := im.renew(tx); err != nil {
 			return err
 		}
 		if tried && len(chunk.rows) > 0 {
-			done, err := tx.isStaged(chunk.rows[0])
+			done, err := isStaged(tx, chunk.rows[0])
 			if err != nil || done {
 				return err // an earlier try was committed, and its answer lost
 			}
 		}
 		tried = true
-		if err := tx.insertAccounts(chunk.rows); err != nil {
+		if err := insertAccounts(tx, chunk.rows); err != nil {
 			return err
 		}
-		return tx.insertHistory(chunk.history)
+		return insertHistory(tx, chunk.history)
 	})
 	if err != nil {
 		return err
@@ -98,21 +99,21 @@ func (im *importer) stage(ctx context.Context, chunk *stageChunk) error {
 	clear(chunk.rows)
 	clear(chunk.history)
 	chunk.history = chunk.history[:0]
-	chunk.rows, chunk.bytes, im.renewed = chunk.rows[:0], 0, im.s.now()
+	chunk.rows, chunk.bytes, im.renewed = chunk.rows[:0], 0, im.c.now()
 	return nil
 }
 
 // isStaged reports whether an account's record is there: a chunk is staged whole
 // or not at all.
-func (tx *wtx) isStaged(row *encodedAccount) (is bool, err error) {
-	err = tx.raw(`SELECT EXISTS (SELECT 1 FROM accounts WHERE customer_id = ? AND revision = ?)`, row.customerID, row.revision).Row().Scan(&is)
+func isStaged(tx *engine.Tx, row *encodedAccount) (is bool, err error) {
+	err = tx.Raw(`SELECT EXISTS (SELECT 1 FROM accounts WHERE customer_id = ? AND revision = ?)`, row.customerID, row.revision).Row().Scan(&is)
 	if err != nil {
 		return false, fmt.Errorf("look for staged accounts: %w", err)
 	}
 	return is, nil
 }
 
-func (tx *wtx) insertAccounts(rows []*encodedAccount) error {
+func insertAccounts(tx *engine.Tx, rows []*encodedAccount) error {
 	for _, row := range rows {
 		if err := tx.Put(tx.Statements.InsertAccount, row.values()...); err != nil {
 			return fmt.Errorf("stage an account: %w", err)
@@ -164,7 +165,7 @@ func (im *importer) closing(ctx context.Context) func(int64) (int64, error) {
 		if im.closedAt == at {
 			return im.closedBy, nil
 		}
-		by, err := closingRevision(im.s.outside(ctx), at)
+		by, err := closingRevision(im.c.reader.Query(ctx), at)
 		if err == nil {
 			im.closedAt, im.closedBy = at, by
 		}

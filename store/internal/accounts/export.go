@@ -1,4 +1,4 @@
-package store
+package accounts
 
 import (
 	"context"
@@ -25,7 +25,7 @@ type AccountExport struct {
 // import takes and that change nothing there. Texts, info included, are as they
 // were imported. Each account is as it was when it was read; accounts that are
 // changed meanwhile may be before or after their change.
-func (s *Store) ExportAccounts(ctx context.Context, format accountfile.Format, file io.Writer) (report AccountExport, err error) {
+func (c *Catalogue) ExportAccounts(ctx context.Context, format accountfile.Format, file io.Writer) (report AccountExport, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("export accounts: %w", err)
@@ -36,7 +36,7 @@ func (s *Store) ExportAccounts(ctx context.Context, format accountfile.Format, f
 		return report, err
 	}
 	for after, last := "", false; !last; {
-		page, err := s.AccountsPage(ctx, after, exportPage)
+		page, err := c.AccountsPage(ctx, after, exportPage)
 		if err != nil {
 			return report, err
 		}

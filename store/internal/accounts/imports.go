@@ -1,9 +1,11 @@
-package store
+package accounts
 
 import (
 	"context"
 	"database/sql"
 	"fmt"
+
+	"tolem/store/internal/database"
 )
 
 const importsSQL = `SELECT ` + changeColumns + `, '', c.replaces = 1, c.accounts, c.contracts, c.created, c.changed, c.unchanged, c.overtaken, c.closed
@@ -18,13 +20,13 @@ type AccountImport struct {
 
 // AccountImports returns the last imports that were made visible, the newest
 // first.
-func (s *Store) AccountImports(ctx context.Context, limit int) (imports []AccountImport, err error) {
+func (c *Catalogue) AccountImports(ctx context.Context, limit int) (imports []AccountImport, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("list imports of accounts: %w", err)
 		}
 	}()
-	rows, err := s.raw(ctx, importsSQL, limit).Rows()
+	rows, err := c.reader.Raw(ctx, importsSQL, limit).Rows()
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +40,7 @@ func (s *Store) AccountImports(ctx context.Context, limit int) (imports []Accoun
 		if err != nil {
 			return nil, err
 		}
-		i.At = fromMicros(at.Int64)
+		i.At = database.FromMicros(at.Int64)
 		imports = append(imports, i)
 	}
 	return imports, rows.Err()

@@ -1,4 +1,4 @@
-package store
+package accounts
 
 import (
 	"context"
@@ -21,9 +21,9 @@ type Offer struct {
 // Offer returns what a payer may top up. The id is normalised first. The error
 // is of KindNotFound when the account is unknown, closed or without an open
 // contract.
-func (s *Store) Offer(ctx context.Context, customerID string) (Offer, error) {
-	o := Offer{CustomerID: s.normalize.Apply(customerID)}
-	_, err := s.reader.One(ctx, engine.ReadOffer, []any{&o.AdditionalCustomerID, &o.Currency, (*[]byte)(&o.Entities)}, o.CustomerID)
+func (c *Catalogue) Offer(ctx context.Context, customerID string) (Offer, error) {
+	o := Offer{CustomerID: c.normalize.Apply(customerID)}
+	_, err := c.reader.One(ctx, engine.ReadOffer, []any{&o.AdditionalCustomerID, &o.Currency, (*[]byte)(&o.Entities)}, o.CustomerID)
 	if err != nil {
 		return Offer{}, fmt.Errorf("read an account: %w", err)
 	}

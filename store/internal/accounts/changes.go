@@ -1,8 +1,12 @@
-package store
+package accounts
 
 import (
 	"fmt"
 	"strings"
+
+	"tolem/store/internal/database"
+	"tolem/store/internal/engine"
+	"tolem/topup"
 )
 
 // Sources of changes of accounts.
@@ -22,7 +26,7 @@ func (o origin) check() error {
 	if o.actor == "" {
 		return nil
 	}
-	return checkNote("actor", o.actor, maxActorBytes)
+	return topup.CheckNote("actor", o.actor, topup.MaxActorBytes)
 }
 
 // shownFile is a file's name as the history keeps it.
@@ -39,12 +43,12 @@ const insertChangeSQL = `INSERT INTO account_changes (revision, at, source, acto
 	accounts, contracts, created, changed, unchanged, overtaken, closed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 // insertChange writes who wrote a revision; customerID is that of a PUT.
-func (tx *wtx) insertChange(revision int64, by origin, customerID string, replaces bool, r ImportReport) error {
+func insertChange(tx *engine.Tx, revision int64, by origin, customerID string, replaces bool, r ImportReport) error {
 	replacing := int64(0)
 	if replaces {
 		replacing = 1
 	}
-	err := tx.gorm().Exec(insertChangeSQL, revision, micros(tx.now()), by.source, by.actor, by.file, by.sha256, replacing, customerID,
+	err := tx.Gorm().Exec(insertChangeSQL, revision, database.Micros(tx.Now()), by.source, by.actor, by.file, by.sha256, replacing, customerID,
 		r.Accounts, r.Contracts, r.Created, r.Changed, r.Unchanged, r.Overtaken, r.Closed).Error
 	if err != nil {
 		return fmt.Errorf("write who changed accounts: %w", err)

@@ -1,4 +1,4 @@
-package store
+package accounts
 
 import (
 	"encoding/json"
@@ -41,7 +41,7 @@ func newHistoryRow(customerID string, revision int64, events []event) (historyRo
 }
 
 // insertHistory writes what revisions made of accounts.
-func (tx *wtx) insertHistory(rows []historyRow) error {
+func insertHistory(tx *engine.Tx, rows []historyRow) error {
 	for _, row := range rows {
 		if err := tx.Put(tx.Statements.InsertHistory, row.customerID, row.revision, row.events); err != nil {
 			return fmt.Errorf("write the history of accounts: %w", err)

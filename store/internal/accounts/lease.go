@@ -1,4 +1,4 @@
-package store
+package accounts
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"io"
 	"time"
 
+	"tolem/store/internal/database"
+	"tolem/store/internal/engine"
 	"tolem/topup"
 )
 
@@ -28,8 +30,8 @@ type catalogue struct {
 	heartbeat    sql.NullInt64
 }
 
-func (tx *wtx) catalogue() (c catalogue, err error) {
-	err = tx.raw(`SELECT last_revision, staging, claim, heartbeat_at FROM catalogue WHERE id = 1`).
+func readCatalogue(tx *engine.Tx) (c catalogue, err error) {
+	err = tx.Raw(`SELECT last_revision, staging, claim, heartbeat_at FROM catalogue WHERE id = 1`).
 		Row().Scan(&c.lastRevision, &c.staging, &c.claim, &c.heartbeat)
 	if err != nil {
 		return c, fmt.Errorf("read the catalogue: %w", err)
@@ -41,9 +43,9 @@ func (tx *wtx) catalogue() (c catalogue, err error) {
 // and from an import whose heartbeat has stopped, once what that one has staged is
 // cleared away.
 func (im *importer) begin(ctx context.Context) error {
-	im.renewed = im.s.now()
+	im.renewed = im.c.now()
 	dead := false
-	err := im.write(ctx, func(tx *wtx) (err error) {
+	err := im.write(ctx, func(tx *engine.Tx) (err error) {
 		dead, err = im.acquire(tx)
 		return err
 	})
@@ -58,27 +60,27 @@ func (im *importer) begin(ctx context.Context) error {
 
 // acquire takes the lease on the staging. It reports true when there is something
 // to clear first; until that is done, it stays hidden as what is being staged.
-func (im *importer) acquire(tx *wtx) (dead bool, err error) {
-	if err := tx.checkNormalizer(im.s.normalize); err != nil {
+func (im *importer) acquire(tx *engine.Tx) (dead bool, err error) {
+	if err := CheckNormalizer(tx, im.c.normalize); err != nil {
 		return false, err
 	}
-	c, err := tx.catalogue()
+	c, err := readCatalogue(tx)
 	if err != nil {
 		return false, err
 	}
 	if im.claim != 0 && c.claim == im.claim { // an earlier try was committed, and its answer lost
 		return c.staging.Int64 != im.revision, nil
 	}
-	if age := im.s.now().Sub(fromMicros(c.heartbeat.Int64)).Abs(); c.staging.Valid && age < leaseTimeout {
+	if age := im.c.now().Sub(database.FromMicros(c.heartbeat.Int64)).Abs(); c.staging.Valid && age < leaseTimeout {
 		return false, topup.Conflict("another import is under way, it was active %d s ago: wait for it", int(age.Seconds()))
 	}
 	// A step of any length makes it a number that no other import has.
 	var step [4]byte
-	if _, err := io.ReadFull(tx.entropy, step[:]); err != nil {
+	if _, err := io.ReadFull(tx.Entropy, step[:]); err != nil {
 		return false, fmt.Errorf("take the staging: %w", err)
 	}
 	im.claim, im.revision = c.claim+1+int64(binary.BigEndian.Uint32(step[:])), 0
-	err = tx.gorm().Exec(`UPDATE catalogue SET claim = ?, heartbeat_at = ? WHERE id = 1`, im.claim, micros(im.s.now())).Error
+	err = tx.Gorm().Exec(`UPDATE catalogue SET claim = ?, heartbeat_at = ? WHERE id = 1`, im.claim, database.Micros(im.c.now())).Error
 	if err != nil {
 		return false, fmt.Errorf("take the staging: %w", err)
 	}
@@ -90,19 +92,19 @@ func (im *importer) acquire(tx *wtx) (dead bool, err error) {
 
 // startRevision takes a new revision to stage under. It is higher than that of
 // every account that was put until now.
-func (im *importer) startRevision(tx *wtx) error {
+func (im *importer) startRevision(tx *engine.Tx) error {
 	im.revision = 0
 	c, err := im.renew(tx)
 	if err != nil {
 		return err
 	}
-	err = tx.raw(`SELECT coalesce((SELECT max(id) FROM payments), 0), coalesce((SELECT max(id) FROM ledger_accounts), 0)`).
+	err = tx.Raw(`SELECT coalesce((SELECT max(id) FROM payments), 0), coalesce((SELECT max(id) FROM ledger_accounts), 0)`).
 		Row().Scan(&im.payments, &im.ledgerAccounts)
 	if err != nil {
 		return fmt.Errorf("read the last payment: %w", err)
 	}
 	im.revision = c.lastRevision + 1
-	err = tx.gorm().Exec(`UPDATE catalogue SET last_revision = ?, staging = ? WHERE id = 1`, im.revision, im.revision).Error
+	err = tx.Gorm().Exec(`UPDATE catalogue SET last_revision = ?, staging = ? WHERE id = 1`, im.revision, im.revision).Error
 	if err != nil {
 		return fmt.Errorf("take a revision: %w", err)
 	}
@@ -111,15 +113,15 @@ func (im *importer) startRevision(tx *wtx) error {
 
 // renew refuses to go on when another import has taken the lease, and writes the
 // heartbeat otherwise.
-func (im *importer) renew(tx *wtx) (catalogue, error) {
-	c, err := tx.catalogue()
+func (im *importer) renew(tx *engine.Tx) (catalogue, error) {
+	c, err := readCatalogue(tx)
 	if err != nil {
 		return c, err
 	}
 	if c.claim != im.claim || (im.revision != 0 && c.staging.Int64 != im.revision) {
 		return c, errTakenOver
 	}
-	err = tx.gorm().Exec(`UPDATE catalogue SET heartbeat_at = ? WHERE id = 1`, micros(im.s.now())).Error
+	err = tx.Gorm().Exec(`UPDATE catalogue SET heartbeat_at = ? WHERE id = 1`, database.Micros(im.c.now())).Error
 	if err != nil {
 		return c, fmt.Errorf("give a sign of life: %w", err)
 	}
@@ -128,14 +130,14 @@ func (im *importer) renew(tx *wtx) (catalogue, error) {
 
 // renewIfDue renews the lease, if the import has one and it is time.
 func (im *importer) renewIfDue(ctx context.Context) error {
-	if im.claim == 0 || im.s.now().Sub(im.renewed) < renewEvery {
+	if im.claim == 0 || im.c.now().Sub(im.renewed) < renewEvery {
 		return nil
 	}
-	err := im.write(ctx, func(tx *wtx) error {
+	err := im.write(ctx, func(tx *engine.Tx) error {
 		_, err := im.renew(tx)
 		return err
 	})
-	im.renewed = im.s.now()
+	im.renewed = im.c.now()
 	return err
 }
 
@@ -150,11 +152,11 @@ func (im *importer) release(ctx context.Context) error {
 	if im.staged {
 		unused = 0 // no revision
 	}
-	return im.s.writer.do(context.WithoutCancel(ctx), func(tx *wtx) error {
-		if err := tx.lockCatalogue(); err != nil {
+	return im.c.writer.Do(context.WithoutCancel(ctx), func(tx *engine.Tx) error {
+		if err := tx.LockCatalogue(); err != nil {
 			return err
 		}
-		return tx.gorm().Exec(`UPDATE catalogue SET heartbeat_at = 0, staging = nullif(staging, ?)
+		return tx.Gorm().Exec(`UPDATE catalogue SET heartbeat_at = 0, staging = nullif(staging, ?)
 			WHERE id = 1 AND claim = ? AND staging IS NOT NULL`, unused, im.claim).Error
 	})
 }

@@ -1,9 +1,10 @@
-package store
+package accounts
 
 import (
 	"context"
 	"fmt"
 
+	"tolem/store/internal/engine"
 	"tolem/topup"
 )
 
@@ -23,12 +24,12 @@ const currencyTakenSQL = `SELECT EXISTS (SELECT 1 FROM (
 // import began are looked at before, so that in the write itself there are
 // next to none left to look at.
 func (im *importer) publish(ctx context.Context) error {
-	if err := im.checkTaken(im.s.outside(ctx)); err != nil {
+	if err := im.checkTaken(im.c.reader.Query(ctx)); err != nil {
 		return err
 	}
 	tried := false
-	return im.write(ctx, func(tx *wtx) error {
-		c, err := tx.catalogue()
+	return im.write(ctx, func(tx *engine.Tx) error {
+		c, err := readCatalogue(tx)
 		if err != nil {
 			return err
 		}
@@ -39,29 +40,29 @@ func (im *importer) publish(ctx context.Context) error {
 		if c.claim != im.claim || c.staging.Int64 != im.revision {
 			return errTakenOver
 		}
-		if err := im.checkTaken(tx.raw); err != nil {
+		if err := im.checkTaken(tx.Raw); err != nil {
 			return err
 		}
 		// Before the catalogue: a trigger adds the row of a program that does not
 		// know of it.
-		if err := tx.insertChange(im.revision, im.by, "", im.o.Replace, im.report); err != nil {
+		if err := insertChange(tx, im.revision, im.by, "", im.o.Replace, im.report); err != nil {
 			return err
 		}
-		err = tx.gorm().Exec(`UPDATE catalogue SET staging = NULL, heartbeat_at = NULL,
+		err = tx.Gorm().Exec(`UPDATE catalogue SET staging = NULL, heartbeat_at = NULL,
 			closed_below = CASE WHEN ? THEN staging ELSE closed_below END WHERE id = 1`, im.o.Replace).Error
 		if err != nil {
 			return fmt.Errorf("make the import visible: %w", err)
 		}
-		return tx.audit(im.operator(), im.audited())
+		return im.c.imported(tx, im.about())
 	})
 }
 
 // checkTaken refuses to change the currency of an account that has got a
 // payment since the import began, and moves that mark on.
-func (im *importer) checkTaken(ask query) error {
+func (im *importer) checkTaken(ask engine.Query) error {
 	var taken bool
 	var payments, ledgerAccounts int64
-	err := ask(fmt.Sprintf(currencyTakenSQL, im.s.dialect.Position),
+	err := ask(fmt.Sprintf(currencyTakenSQL, im.c.reader.Dialect.Position),
 		im.payments, im.ledgerAccounts, im.revision, im.revision, im.revision).Row().Scan(&taken, &payments, &ledgerAccounts)
 	if err != nil {
 		return fmt.Errorf("look for payments issued meanwhile: %w", err)
