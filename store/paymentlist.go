@@ -66,7 +66,7 @@ func (s *Store) Payments(ctx context.Context, f PaymentFilter) (page []*topup.Pa
 	for i, row := range found {
 		page[i] = row.Value()
 	}
-	if err := s.readCredited(ctx, page...); err != nil {
+	if err := errors.Join(s.readCredited(ctx, page...), s.namePayouts(ctx, page...)); err != nil {
 		return nil, "", fmt.Errorf("list payments: %w", err)
 	}
 	return page, next, nil

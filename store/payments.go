@@ -120,7 +120,7 @@ func (s *Store) Payment(ctx context.Context, paymentID string) (*topup.Payment, 
 	if err := s.readCredited(ctx, p); err != nil {
 		return nil, err
 	}
-	return p, nil
+	return p, s.namePayouts(ctx, p)
 }
 
 // readCredited reads, of those payments that need it, what stands of their money

@@ -29,6 +29,9 @@ const (
 const (
 	ActionClose   Action = "close"
 	ActionDismiss Action = "dismiss"
+
+	ActionPayoutAdd     Action = "payout_add"
+	ActionPayoutDiscard Action = "payout_discard"
 )
 
 // Step is an operator's step as data: what is to be done, without who, why and
@@ -80,6 +83,7 @@ var stepKinds = map[string]func(params []byte) (Step, error){
 	"return":      decodeStep[ReturnStep],
 	"reverse":     decodeStep[ReverseStep],
 	"suspend":     decodeStep[SuspendStep],
+	"payout":      decodeStep[PostPayoutStep],
 }
 
 func decodeStep[S Step](params []byte) (Step, error) {

@@ -219,7 +219,8 @@ func (s *Store) ReturnSuspense(ctx context.Context, item string, by By) (topup.T
 
 // ReverseStep posts the mirror of an operator's ledger transaction, once, and
 // undoes what it did to its payment; reversing a reversal does all of that
-// again. The rules are those of [topup.DecideReverse].
+// again. The rules are those of [topup.DecideReverse] and
+// [topup.DecideReversePayout].
 //
 // Errors: KindNotFound when there is no such transaction; KindConflict when a
 // provider's message made it, when it has been reversed, and when something
@@ -236,6 +237,9 @@ func (s ReverseStep) run(r stepRun) ([]posted, error) {
 	target, err := r.transaction(`t.transaction_id = ?`, s.TransactionID)
 	if err != nil {
 		return nil, err
+	}
+	if target.PayoutID != "" {
+		return one(r.reversePayout(target, r.by))
 	}
 	book, err := r.book(target.PaymentID)
 	if err != nil {

@@ -15,7 +15,8 @@ import (
 // posting, in feed order. The journal itself does not name the provider's
 // operation: it stands on the message that made the transaction.
 const transactionsSQL = `SELECT x.seq, x.transaction_id, x.kind, x.payment_id, x.actor, x.reason, x.effective_at, x.recorded_at,
-	coalesce(x.operation, ''), coalesce(r.transaction_id, ''), coalesce(v.transaction_id, ''), coalesce(k.transaction_id, ''), coalesce(y.approved_by, ''), e.amount, a.name, a.currency
+	coalesce(x.operation, ''), coalesce(r.transaction_id, ''), coalesce(v.transaction_id, ''), coalesce(k.transaction_id, ''), coalesce(y.approved_by, ''),
+	coalesce(CASE WHEN x.payment_id = '' THEN (SELECT o.payout_id FROM payout_steps s JOIN payouts o ON o.id = s.payout WHERE s.seq = x.seq) END, ''), e.amount, a.name, a.currency
 	FROM (SELECT t.*, ` + operationOfSQL + ` AS operation FROM transactions t WHERE %s ORDER BY t.seq LIMIT ?) x
 	LEFT JOIN transactions r ON r.seq = x.reverses
 	LEFT JOIN transactions v ON v.seq = x.resolves
@@ -53,7 +54,7 @@ func scanTransactions(rows *sql.Rows) (list []topup.Transaction, err error) {
 			account, currency   sql.NullString
 		)
 		err := rows.Scan(&t.Seq, &t.ID, (*string)(&t.Kind), &t.PaymentID, &t.Actor, &t.Reason, &effective, &recorded,
-			&t.Operation, &t.Reverses, &t.Resolves, &t.Takes, &t.ApprovedBy, &amount, &account, &currency)
+			&t.Operation, &t.Reverses, &t.Resolves, &t.Takes, &t.ApprovedBy, &t.PayoutID, &amount, &account, &currency)
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package topup
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -140,6 +141,33 @@ func (b Book) Standing() []Standing {
 	}
 	slices.Reverse(list)
 	return list
+}
+
+// OfPlatform is what was received for the payment and what went back through the
+// platform, reversals counted. With an operation that brought money of it, only
+// what that brought is received. The currency is that of what was received first.
+func (b Book) OfPlatform(operation string) (received int64, currency string, refunded int64) {
+	byOperation := false
+	for i := range b.Transactions {
+		t := &b.Transactions[i]
+		rule := t.Kind.rule()
+		if (!rule.FromSettlement && !rule.ToSettlement) || b.undone(t) {
+			continue
+		}
+		for _, p := range t.Postings {
+			switch {
+			case rule.ToSettlement && p.Amount < 0 && strings.HasPrefix(p.Account, "settlement:"):
+				refunded -= p.Amount
+			case !rule.FromSettlement || p.Amount < 0:
+			case operation != "" && t.Operation == operation && !byOperation:
+				byOperation, received, currency = true, p.Amount, p.Currency
+			case byOperation && t.Operation != operation:
+			case currency == "" || currency == p.Currency:
+				received, currency = received+p.Amount, p.Currency
+			}
+		}
+	}
+	return received, currency, refunded
 }
 
 // own reports whether an account is the contract's that the payment was issued

@@ -18,6 +18,8 @@ type kindRule struct {
 	Resolved            ItemState
 	// FromSettlement and ToSettlement: the platform owes the money more, or less.
 	FromSettlement, ToSettlement bool
+	// OfPayout: it belongs to a payout and to no payment.
+	OfPayout bool
 	// Takes: it takes from an earlier credit. Reverses: it mirrors another.
 	Takes, Reverses bool
 }
@@ -29,6 +31,7 @@ var kindRules = []kindRule{
 	{Kind: KindAssignment, Credits: true, Resolves: true, Resolved: ItemAssigned},
 	{Kind: KindReturn, Resolves: true, Resolved: ItemReturned, ToSettlement: true},
 	{Kind: KindRecall, OpensItem: true, Takes: true},
+	{Kind: KindPayout, OfPayout: true},
 	{Kind: KindReversal, Reverses: true},
 }
 
@@ -65,6 +68,7 @@ var (
 	KindsThatResolve    = kindsThat(func(r kindRule) bool { return r.Resolves })
 	KindsFromSettlement = kindsThat(func(r kindRule) bool { return r.FromSettlement })
 	KindsToSettlement   = kindsThat(func(r kindRule) bool { return r.ToSettlement })
+	KindsOfPayouts      = kindsThat(func(r kindRule) bool { return r.OfPayout })
 	KindsThatTake       = kindsThat(func(r kindRule) bool { return r.Takes })
 	KindsThatReverse    = kindsThat(func(r kindRule) bool { return r.Reverses })
 )

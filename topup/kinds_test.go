@@ -21,6 +21,7 @@ func TestKinds(t *testing.T) {
 		"Resolve":        {topup.KindsThatResolve, kinds{"assignment", "return"}},
 		"FromSettlement": {topup.KindsFromSettlement, kinds{"credit", "suspense", "manual_credit"}},
 		"ToSettlement":   {topup.KindsToSettlement, kinds{"return"}},
+		"OfPayout":       {topup.KindsOfPayouts, kinds{"payout"}},
 		"Take":           {topup.KindsThatTake, kinds{"recall"}},
 		"Reverse":        {topup.KindsThatReverse, kinds{"reversal"}},
 	} {

@@ -15,6 +15,7 @@ const (
 	KindAssignment   TransactionKind = "assignment"    // an operator gave suspended money to a contract
 	KindReturn       TransactionKind = "return"        // an operator sent suspended money back
 	KindRecall       TransactionKind = "recall"        // an operator took a credit back into suspense
+	KindPayout       TransactionKind = "payout"        // an operator booked what a platform paid to a bank account
 	KindReversal     TransactionKind = "reversal"      // an operator mirrored another transaction
 )
 
@@ -33,7 +34,8 @@ type Transaction struct {
 	Seq         int64 // place in the feed, rising in commit order
 	ID          string
 	Kind        TransactionKind
-	PaymentID   string
+	PaymentID   string // empty for that of a payout
+	PayoutID    string // of the payout's posting and the reversals behind it, else empty
 	Operation   string // the provider's operation, empty for an operator's
 	Reverses    string // the transaction that this one mirrors
 	Resolves    string // the suspense item that this one resolves

@@ -126,6 +126,9 @@ type Payment struct {
 	// Moved is set when an operator has recalled or suspended money of it, so that
 	// Credit does not tell what its contract has.
 	Moved bool
+	// PayoutID is the payout that names the payment, empty for none. It is read
+	// with the payment for people and billing, never for a decision.
+	PayoutID string
 	// InSuspense is the number of suspense items of the payment that nobody
 	// has resolved.
 	InSuspense int

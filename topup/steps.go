@@ -163,11 +163,8 @@ func DecideReverse(b Book, transaction string) (Step, error) {
 	if t == nil {
 		return Step{}, NotFound("ledger transaction does not exist")
 	}
-	if last := b.reversalOf(t); last != nil {
-		for next := last; next != nil; next = b.reversalOf(next) {
-			last = next
-		}
-		return Step{}, Conflict("this transaction has been reversed; the last reversal is %s: reverse that one to change it back", last.ID)
+	if err := b.refuseReversed(t); err != nil {
+		return Step{}, err
 	}
 	root, undoes := b.root(t)
 	s := Step{Kind: KindReversal, Reverses: t.ID, Postings: Mirror(t.Postings), Earliest: t.EffectiveAt}
@@ -178,6 +175,18 @@ func DecideReverse(b Book, transaction string) (Step, error) {
 		err = b.redo(root, t, &s)
 	}
 	return s, err
+}
+
+// refuseReversed refuses a second mirror of a transaction.
+func (b Book) refuseReversed(t *Transaction) error {
+	last := b.reversalOf(t)
+	if last == nil {
+		return nil
+	}
+	for next := last; next != nil; next = b.reversalOf(next) {
+		last = next
+	}
+	return Conflict("this transaction has been reversed; the last reversal is %s: reverse that one to change it back", last.ID)
 }
 
 func (b Book) undo(root *Transaction, s *Step) error {

@@ -214,7 +214,9 @@ const creditedSQL = `(SELECT coalesce(sum(-e.amount - coalesce(k.amount, 0)), 0)
 		WHERE t.payment_id = p.payment_id AND t.kind IN {kinds.credit} AND t.seq NOT IN (SELECT u.seq FROM undone u))`
 
 // Everywhere are the rules for both databases.
-var Everywhere = []Rule{
+var Everywhere = slices.Concat(bookRules, payoutRules)
+
+var bookRules = []Rule{
 	{"every transaction has at least two entries", `
 		SELECT format('transaction %s (seq %s) has %s entries, it needs at least two', t.transaction_id, t.seq, count(e.n))
 		FROM transactions t LEFT JOIN entries e ON e.seq = t.seq GROUP BY t.seq HAVING count(e.n) < 2`},
@@ -242,7 +244,7 @@ var Everywhere = []Rule{
 		FROM ` + migrations.BalancesTable + ` GROUP BY currency HAVING sum(debits - credits) <> 0`},
 	{"every transaction belongs to a payment", `
 		SELECT format('transaction %s (seq %s): its payment %s does not exist', t.transaction_id, t.seq, t.payment_id)
-		FROM transactions t WHERE NOT EXISTS (SELECT 1 FROM payments p WHERE p.payment_id = t.payment_id)`},
+		FROM transactions t WHERE t.payment_id <> '' AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.payment_id = t.payment_id)`},
 
 	{"what an operation posted is on record, unless an operator's posting was reversed", undoneSQL + `
 		SELECT format('transaction %s (seq %s, %s): the operation that made it is not on record', t.transaction_id, t.seq, t.kind)

@@ -22,6 +22,7 @@ var domainWords = map[string]string{
 	"kinds.resolve":         sqlList(topup.KindsThatResolve),
 	"kinds.from_settlement": sqlList(topup.KindsFromSettlement),
 	"kinds.to_settlement":   sqlList(topup.KindsToSettlement),
+	"kinds.of_payouts":      sqlList(topup.KindsOfPayouts),
 	"kinds.take":            sqlList(topup.KindsThatTake),
 	"kinds.reverse":         sqlList(topup.KindsThatReverse),
 

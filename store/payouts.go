@@ -1,0 +1,345 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"tolem/store/migrations"
+	"tolem/topup"
+)
+
+// Payout is a stored payout.
+type Payout struct {
+	topup.Payout
+	Row       int64 // its key in the database
+	Day       Day   // the day of the payout
+	Lines     int64 // how many it has
+	File      string
+	SHA256    string // of the file, hexadecimal
+	CreatedAt time.Time
+	Steps     []PayoutStep // how it came into its state, the oldest first; of one payout alone
+}
+
+// PayoutStep is something that was done to a payout.
+type PayoutStep struct {
+	At            time.Time
+	State         topup.PayoutState // in which it left the payout
+	TransactionID string            // the ledger transaction that it made, empty for none
+	Actor, Reason string
+}
+
+// Posting is the ledger transaction that booked the payout, empty for none.
+func (p *Payout) Posting() string {
+	for _, s := range p.Steps {
+		if s.State == topup.PayoutPosted {
+			return s.TransactionID
+		}
+	}
+	return ""
+}
+
+// PayoutRef names a payout. Provider and project are needed only where the id is
+// ambiguous.
+type PayoutRef struct {
+	ID       string `json:"payout_id"`
+	Provider string `json:"provider,omitempty"`
+	Project  string `json:"project_id,omitempty"`
+}
+
+const payoutColumns = `o.id, o.payout_id, o.provider, o.project, o.bank, o.date, o.day_start, o.day_end, o.currency,
+	o.gross, o.refunds, o.fees, o.reserve, o.adjustments, o.net, o.lines, o.file, o.sha256, o.created_at, o.state`
+
+const heldSQL = migrations.HeldPayoutSQL
+
+func scanPayout(rows *sql.Rows) (p Payout, err error) {
+	var start, end, created int64
+	err = rows.Scan(&p.Row, &p.ID, &p.Provider, &p.Project, &p.Bank, &p.Date, &start, &end, &p.Currency,
+		&p.Gross, &p.Refunds, &p.Fees, &p.Reserve, &p.Adjustments, &p.Net, &p.Lines, &p.File, &p.SHA256, &created, (*string)(&p.State))
+	p.Day, p.CreatedAt = Day{fromMicros(start), fromMicros(end)}, fromMicros(created)
+	return p, err
+}
+
+func readPayouts(q query, condition string, args ...any) (list []Payout, err error) {
+	rows, err := q(`SELECT `+payoutColumns+` FROM payouts o WHERE `+condition, args...).Rows()
+	if err != nil {
+		return nil, fmt.Errorf("read payouts: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		p, err := scanPayout(rows)
+		if err != nil {
+			return nil, fmt.Errorf("read payouts: %w", err)
+		}
+		list = append(list, p)
+	}
+	return list, rows.Err()
+}
+
+// findPayout returns the payout that is named: the one that holds the id, else the
+// newest.
+func findPayout(q query, ref PayoutRef) (*Payout, error) {
+	condition, args := `o.payout_id = ? AND o.state <> 'staged'`, []any{ref.ID}
+	if ref.Provider != "" {
+		condition, args = condition+` AND o.provider = ?`, append(args, ref.Provider)
+	}
+	if ref.Project != "" {
+		condition, args = condition+` AND o.project = ?`, append(args, ref.Project)
+	}
+	list, err := readPayouts(q, condition+` ORDER BY CASE WHEN `+heldSQL+` THEN 0 ELSE 1 END, o.id DESC LIMIT 1000`, args...)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, topup.NotFound("payout does not exist")
+	}
+	for _, p := range list {
+		if p.Provider != list[0].Provider || p.Project != list[0].Project {
+			return nil, topup.Invalid("id", "is that of payouts of several projects: name the provider and the project")
+		}
+	}
+	return &list[0], nil
+}
+
+// Payout returns a payout with its steps. When its id was given up and entered
+// again it is the one that holds it.
+//
+// Errors: KindNotFound when there is none; KindInvalid when the id is ambiguous.
+func (s *Store) Payout(ctx context.Context, ref PayoutRef) (*Payout, error) {
+	p, err := findPayout(s.outside(ctx), ref)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.raw(ctx, `SELECT s.at, s.state, coalesce(t.transaction_id, ''), s.actor, s.reason
+		FROM payout_steps s LEFT JOIN transactions t ON t.seq = s.seq WHERE s.payout = ? ORDER BY s.id`, p.Row).Rows()
+	if err != nil {
+		return nil, fmt.Errorf("read the steps of a payout: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var step PayoutStep
+		var at int64
+		if err := rows.Scan(&at, (*string)(&step.State), &step.TransactionID, &step.Actor, &step.Reason); err != nil {
+			return nil, fmt.Errorf("read the steps of a payout: %w", err)
+		}
+		step.At = fromMicros(at)
+		p.Steps = append(p.Steps, step)
+	}
+	return p, rows.Err()
+}
+
+// PayoutFilter selects payouts. Zero members select everything.
+type PayoutFilter struct {
+	State             topup.PayoutState
+	Provider, Project string
+	Bank              string
+	Limit             int    // 1 to 500, 50 if zero
+	Cursor            string // what the page before returned as next
+}
+
+// Payouts returns a page of payouts, those entered last first, and the cursor of
+// the next page, empty when this is the last.
+func (s *Store) Payouts(ctx context.Context, f PayoutFilter) (page []Payout, next string, err error) {
+	limit, err := pageSize(f.Limit, defaultPage, maxPage)
+	if err != nil {
+		return nil, "", err
+	}
+	condition, args := `o.state <> 'staged'`, []any(nil)
+	and := func(more string, with any) { condition, args = condition+` AND `+more, append(args, with) }
+	if f.State != "" {
+		if _, err := topup.ParsePayoutState(string(f.State)); err != nil {
+			return nil, "", err
+		}
+		condition, args = `o.state = ?`, []any{string(f.State)}
+	}
+	if f.Provider != "" {
+		and(`o.provider = ?`, f.Provider)
+	}
+	if f.Project != "" {
+		and(`o.project = ?`, f.Project)
+	}
+	if f.Bank != "" {
+		and(`o.bank = ?`, f.Bank)
+	}
+	if f.Cursor != "" {
+		parts, err := decodeCursor(f.Cursor, 1)
+		if err != nil {
+			return nil, "", err
+		}
+		row, err := strconv.ParseInt(parts[0], 10, 64)
+		if err != nil {
+			return nil, "", errCursor()
+		}
+		and(`o.id < ?`, row)
+	}
+	page, err = readPayouts(s.outside(ctx), condition+` ORDER BY o.id DESC LIMIT ?`, append(args, limit+1)...)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(page) > limit {
+		page = page[:limit]
+		next = encodeCursor(strconv.FormatInt(page[limit-1].Row, 10))
+	}
+	return page, next, nil
+}
+
+// PayoutLine is a stored line of a payout, compared with what we have.
+type PayoutLine struct {
+	topup.PayoutLine
+	N          int64  // its place in the payout, from 1
+	PaymentID  string // our payment that it names, empty if we know none
+	Difference topup.LineDifference
+	// What was received for a payment line, where it differs.
+	Received topup.Money
+}
+
+const payoutLineColumns = `l.n, l.line, l.type, l.payment, l.operation, l.amount, l.fee, l.reserve, l.adjustment, l.at, coalesce(l.payment_id, '')`
+
+// PayoutLines returns the lines of a payout that follow place after, at most limit
+// of them (1 to 500, 50 if zero), each compared with the payment that it names.
+func (s *Store) PayoutLines(ctx context.Context, p *Payout, after int64, limit int) ([]PayoutLine, error) {
+	limit, err := pageSize(limit, defaultPage, maxPage)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.storedLines(ctx, p.Row, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	return list, s.compareLines(ctx, p.Currency, list)
+}
+
+func (s *Store) storedLines(ctx context.Context, row, after int64, limit int) (list []PayoutLine, err error) {
+	rows, err := s.raw(ctx, `SELECT `+payoutLineColumns+` FROM payout_lines l WHERE l.payout = ? AND l.n > ? ORDER BY l.n LIMIT ?`, row, after, limit).Rows()
+	if err != nil {
+		return nil, fmt.Errorf("read the lines of a payout: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var l PayoutLine
+		var at sql.NullInt64
+		err := rows.Scan(&l.N, &l.Line, (*string)(&l.Type), &l.Payment, &l.Operation, &l.Amount, &l.Fee, &l.Reserve, &l.Adjustment, &at, &l.PaymentID)
+		if err != nil {
+			return nil, fmt.Errorf("read the lines of a payout: %w", err)
+		}
+		l.At = fromMicros(at.Int64)
+		list = append(list, l)
+	}
+	return list, rows.Err()
+}
+
+// compareLines says of each line what differs from what we have.
+func (s *Store) compareLines(ctx context.Context, currency string, lines []PayoutLine) error {
+	books := make(map[string]*topup.Book)
+	var ids []string
+	for _, l := range lines {
+		if l.PaymentID != "" && books[l.PaymentID] == nil {
+			books[l.PaymentID], ids = &topup.Book{}, append(ids, l.PaymentID)
+		}
+	}
+	listed := make(map[string]int64)
+	if len(ids) > 0 {
+		transactions, err := s.transactions(ctx, maxBook, `t.payment_id IN ?`, ids)
+		if err != nil {
+			return err
+		}
+		for _, t := range transactions {
+			books[t.PaymentID].Transactions = append(books[t.PaymentID].Transactions, t)
+		}
+		if listed, err = s.listedRefunds(ctx, ids); err != nil {
+			return err
+		}
+	}
+	for i := range lines {
+		l := &lines[i]
+		state := topup.LineState{Known: l.PaymentID != "", Listed: listed[l.PaymentID]}
+		if state.Known {
+			state.Received, state.Currency, state.Refunded = books[l.PaymentID].OfPlatform(l.Operation)
+		}
+		if l.Difference = l.PayoutLine.Difference(currency, state); l.OfPayment() && l.Difference != "" && state.Currency != "" {
+			l.Received = topup.Money{Amount: state.Received, Currency: state.Currency}
+		}
+	}
+	return nil
+}
+
+// listedRefunds sums what the payouts that count say went back of each payment.
+func (s *Store) listedRefunds(ctx context.Context, ids []string) (_ map[string]int64, err error) {
+	rows, err := s.raw(ctx, `SELECT l.payment_id, sum(CASE l.type WHEN 'refund_reversal' THEN -l.amount ELSE l.amount END)
+		FROM payout_lines l JOIN payouts o ON o.id = l.payout AND `+heldSQL+`
+		WHERE l.payment_id IN ? AND l.type IN ('refund', 'refund_reversal', 'chargeback') GROUP BY l.payment_id`, ids).Rows()
+	if err != nil {
+		return nil, fmt.Errorf("read the refunds that payouts list: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	listed := make(map[string]int64)
+	for rows.Next() {
+		var id string
+		var amount int64
+		if err := rows.Scan(&id, &amount); err != nil {
+			return nil, fmt.Errorf("read the refunds that payouts list: %w", err)
+		}
+		listed[id] = amount
+	}
+	return listed, rows.Err()
+}
+
+// maxDifferences bounds the differing lines of a payout that are returned.
+const maxDifferences = 1000
+
+// PayoutDifferences returns the lines of a payout that differ from what we have,
+// the first 1000 of them, and how many differ in all. It reads all lines.
+func (s *Store) PayoutDifferences(ctx context.Context, p *Payout) (list []PayoutLine, total int, err error) {
+	for after := int64(0); ; {
+		page, err := s.PayoutLines(ctx, p, after, maxPage)
+		if err != nil {
+			return nil, 0, err
+		}
+		for _, l := range page {
+			if l.Difference == "" {
+				continue
+			}
+			if total++; len(list) < maxDifferences {
+				list = append(list, l)
+			}
+		}
+		if len(page) < maxPage {
+			return list, total, nil
+		}
+		after = page[len(page)-1].N
+	}
+}
+
+// namePayouts reads which payout names each payment.
+func (s *Store) namePayouts(ctx context.Context, payments ...*topup.Payment) (err error) {
+	if len(payments) == 0 {
+		return nil
+	}
+	ids := make([]string, len(payments))
+	for i, p := range payments {
+		ids[i] = p.ID
+	}
+	rows, err := s.raw(ctx, `SELECT l.payment_id, o.payout_id FROM payout_lines l JOIN payouts o ON o.id = l.payout AND `+heldSQL+`
+		WHERE l.payment_id IN ? ORDER BY CASE l.type WHEN 'payment' THEN 0 ELSE 1 END, o.id`, ids).Rows()
+	if err != nil {
+		return fmt.Errorf("read the payouts of payments: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	named := make(map[string]string)
+	for rows.Next() {
+		var payment, payout string
+		if err := rows.Scan(&payment, &payout); err != nil {
+			return fmt.Errorf("read the payouts of payments: %w", err)
+		}
+		if named[payment] == "" {
+			named[payment] = payout
+		}
+	}
+	for _, p := range payments {
+		p.PayoutID = named[p.ID]
+	}
+	return rows.Err()
+}

@@ -1,0 +1,800 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"tolem/calendar"
+	"tolem/store"
+	"tolem/topup"
+)
+
+// paidBook is a book in which payments were credited with 10 000 each, under the
+// operations 1, 2, ….
+func paidBook(t testing.TB, n int, change ...func(*store.Options)) (*store.Store, []string) {
+	t.Helper()
+	s := bookOf(t, change...)
+	var ids []string
+	for i := range n {
+		id := mustIssue(t, s)
+		mustRecord(t, s, paid(id, fmt.Sprint(i+1)))
+		ids = append(ids, id)
+	}
+	return s, ids
+}
+
+func mustPayout(t testing.TB, s *store.Store, id string) *store.Payout {
+	t.Helper()
+	p, err := s.Payout(ctx, ref(id))
+	if err != nil {
+		t.Fatalf("payout %s: %v", id, err)
+	}
+	return p
+}
+
+func wantRefusal(t *testing.T, err error, kind topup.Kind, says string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), says) || (kind != "" && kindOf(err) != kind) {
+		t.Errorf("got %v (%s), want %s %q", err, kindOf(err), kind, says)
+	}
+}
+
+func TestPayout(t *testing.T) {
+	t.Parallel()
+	t.Run("IsADraftUntilItIsPosted", func(t *testing.T) {
+		s, ids := paidBook(t, 2)
+		mustAdd(t, s, newPayout("po-1", withLines(saleLine(2, ids[0], "1", 10000, 300), saleLine(3, ids[1], "2", 10000, 200))))
+		if got := mustPayout(t, s, "po-1"); got.State != topup.PayoutDraft || got.Lines != 2 || got.Net != 19500 || len(feed(t, s)) != 2 {
+			t.Fatalf("got %+v, %d transactions", got, len(feed(t, s)))
+		}
+		made := mustPost(t, s, "po-1")
+		want := []topup.Posting{{Account: bankHalyk, Amount: 19500, Currency: "KZT"}, {Account: feesAccount, Amount: 500, Currency: "KZT"}, {Account: settlement, Amount: -20000, Currency: "KZT"}}
+		if made.Kind != topup.KindPayout || made.PaymentID != "" || made.PayoutID != "po-1" || !slices.Equal(made.Postings, want) || made.Actor != anna.Actor {
+			t.Errorf("got %+v, want the postings %v", made, want)
+		}
+		if got := feed(t, s)[2]; got.ID != made.ID || got.PayoutID != "po-1" || got.PaymentID != "" {
+			t.Errorf("the feed has %+v", got)
+		}
+		p := mustPayout(t, s, "po-1")
+		if p.State != topup.PayoutPosted || p.Posting() != made.ID || len(p.Steps) != 2 || p.Steps[1].Reason != anna.Reason {
+			t.Errorf("got %+v", p)
+		}
+		if got := mustPayment(t, s, ids[1]); got.PayoutID != "po-1" {
+			t.Errorf("payment: got payout %q", got.PayoutID)
+		}
+		checked(t, s)
+	})
+	t.Run("IsPostedOnce", func(t *testing.T) {
+		s, _ := paidBook(t, 1)
+		mustAdd(t, s, newPayout("po-1"))
+		mustPost(t, s, "po-1")
+		_, err := s.PostPayout(ctx, ref("po-1"), anna)
+		wantRefusal(t, err, topup.KindConflict, "the payout has been posted")
+		wantRefusal(t, s.DiscardPayout(ctx, ref("po-1"), anna), topup.KindConflict, "use ledger reverse on its transaction")
+		checked(t, s)
+	})
+	t.Run("CountsOnItsDay", func(t *testing.T) {
+		s, _ := paidBook(t, 1, at(newClock()))
+		mustAdd(t, s, newPayout("po-1"))
+		if got := mustPost(t, s, "po-1").EffectiveAt; !got.Equal(time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)) {
+			t.Errorf("got %v", got)
+		}
+	})
+	t.Run("OfAClosedDayCountsOnTheFirstOpenOne", func(t *testing.T) {
+		s, _ := paidBook(t, 1, at(newClock()))
+		open := time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)
+		if _, err := s.SetClosedPeriod(ctx, "2026-11-20", open); err != nil {
+			t.Fatal(err)
+		}
+		mustAdd(t, s, newPayout("po-1"))
+		if got := mustPost(t, s, "po-1").EffectiveAt; !got.Equal(open) {
+			t.Errorf("got %v, want %v", got, open)
+		}
+		mustAdd(t, s, newPayout("po-2"))
+		by := anna
+		by.Effective = store.Day{Start: open.AddDate(0, 0, -1), End: open}
+		_, err := s.PostPayout(ctx, ref("po-2"), by)
+		wantRefusal(t, err, topup.KindConflict, "the books are closed to 2026-11-20")
+	})
+	t.Run("DiscardedFreesItsIDAndLines", func(t *testing.T) {
+		s, ids := paidBook(t, 1)
+		line := withLines(saleLine(2, ids[0], "1", 10000, 0))
+		mustAdd(t, s, newPayout("po-1", line))
+		if err := s.DiscardPayout(ctx, ref("po-1"), anna); err != nil {
+			t.Fatal(err)
+		}
+		if got := mustPayment(t, s, ids[0]); got.PayoutID != "" {
+			t.Errorf("the payment is still named by %q", got.PayoutID)
+		}
+		wantRefusal(t, s.DiscardPayout(ctx, ref("po-1"), anna), topup.KindConflict, "already discarded")
+		mustAdd(t, s, newPayout("po-1", line, func(p *store.NewPayout) { p.Date = "2026-11-21" }))
+		if got := mustPayout(t, s, "po-1"); got.State != topup.PayoutDraft || got.Date != "2026-11-21" {
+			t.Errorf("got %+v, want the new draft", got)
+		}
+		checked(t, s)
+	})
+	t.Run("ReversedFreesItsIDAndLines", func(t *testing.T) {
+		s, ids := paidBook(t, 1)
+		line := withLines(saleLine(2, ids[0], "1", 10000, 0))
+		mustAdd(t, s, newPayout("po-1", line))
+		reversal := must(t)(s.Reverse(ctx, mustPost(t, s, "po-1").ID, anna))
+		if reversal.PayoutID != "po-1" || reversal.Kind != topup.KindReversal || mustPayout(t, s, "po-1").State != topup.PayoutReversed {
+			t.Errorf("got %+v", reversal)
+		}
+		again := must(t)(s.Reverse(ctx, reversal.ID, anna)) // nothing is taken: it counts again
+		if mustPayout(t, s, "po-1").State != topup.PayoutPosted {
+			t.Error("the payout is not posted again")
+		}
+		reversal = must(t)(s.Reverse(ctx, again.ID, anna))
+		mustAdd(t, s, newPayout("po-2", line))
+		_, err := s.Reverse(ctx, reversal.ID, anna)
+		wantRefusal(t, err, topup.KindConflict, "lines of it are in payout po-2 since the payout was reversed")
+		if err := s.DiscardPayout(ctx, ref("po-2"), anna); err != nil {
+			t.Fatal(err)
+		}
+		mustAdd(t, s, newPayout("po-1"))
+		_, err = s.Reverse(ctx, reversal.ID, anna)
+		wantRefusal(t, err, topup.KindConflict, "payout po-1 has been entered again since")
+		checked(t, s)
+	})
+	t.Run("OfSeveralProjectsIsAskedFor", func(t *testing.T) {
+		s, _ := paidBook(t, 1)
+		mustAdd(t, s, newPayout("po-1"))
+		mustAdd(t, s, newPayout("po-1", func(p *store.NewPayout) { p.Project = "9" }))
+		_, err := s.Payout(ctx, ref("po-1"))
+		wantRefusal(t, err, topup.KindInvalid, "name the provider and the project")
+		_, err = s.PostPayout(ctx, ref("po-1"), anna)
+		wantRefusal(t, err, topup.KindInvalid, "name the provider and the project")
+		if made := must(t)(s.PostPayout(ctx, store.PayoutRef{ID: "po-1", Provider: "jetpay", Project: "9"}, anna)); made.Postings[0].Account != bankHalyk || made.Postings[2].Account != "settlement:jetpay:9" {
+			t.Errorf("got %+v", made.Postings)
+		}
+		_, err = s.Payout(ctx, ref("po-none"))
+		wantRefusal(t, err, topup.KindNotFound, "payout does not exist")
+		checked(t, s)
+	})
+	t.Run("IsListed", func(t *testing.T) {
+		s, _ := paidBook(t, 1)
+		for i := range 5 {
+			mustAdd(t, s, newPayout(fmt.Sprintf("po-%d", i)))
+		}
+		mustPost(t, s, "po-1")
+		var got []string
+		for cursor := ""; ; {
+			page, next, err := s.Payouts(ctx, store.PayoutFilter{State: topup.PayoutDraft, Limit: 2, Cursor: cursor})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range page {
+				got = append(got, p.ID)
+			}
+			if cursor = next; next == "" {
+				break
+			}
+		}
+		if want := []string{"po-4", "po-3", "po-2", "po-0"}; !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+		_, _, err := s.Payouts(ctx, store.PayoutFilter{State: "gone"})
+		wantRefusal(t, err, topup.KindInvalid, "status must be one of")
+	})
+	t.Run("NeedsAnActorAndAReason", func(t *testing.T) {
+		s, _ := paidBook(t, 1)
+		_, err := s.AddPayout(ctx, newPayout("po-1"), store.By{})
+		wantRefusal(t, err, topup.KindInvalid, "actor must be given")
+		mustAdd(t, s, newPayout("po-1"))
+		_, err = s.PostPayout(ctx, ref("po-1"), store.By{Actor: "anna"})
+		wantRefusal(t, err, topup.KindInvalid, "reason must be given")
+	})
+}
+
+func TestPayoutImport(t *testing.T) {
+	t.Parallel()
+	t.Run("OfTheSameChangesNothing", func(t *testing.T) {
+		s, ids := paidBook(t, 2)
+		register := []store.NewPayout{
+			newPayout("po-1", withLines(saleLine(2, ids[0], "1", 10000, 300))),
+			newPayout("po-2", withLines(saleLine(3, ids[1], "2", 10000, 300))),
+		}
+		for n, want := range []int{2, 0} {
+			got, err := s.ImportPayouts(ctx, register, anna, false)
+			if err != nil || len(got.Created) != want || len(got.Unchanged) != 2-want {
+				t.Fatalf("import %d: got %+v, %v", n, got, err)
+			}
+		}
+		mustPost(t, s, "po-1")
+		if got, err := s.ImportPayouts(ctx, register, anna, false); err != nil || len(got.Unchanged) != 2 {
+			t.Fatalf("after it was posted: got %+v, %v", got, err)
+		}
+		checked(t, s)
+	})
+	t.Run("OfOtherContentIsRefused", func(t *testing.T) {
+		s, ids := paidBook(t, 2)
+		mustAdd(t, s, newPayout("po-1", withLines(saleLine(2, ids[0], "1", 10000, 300))))
+		for _, tt := range []struct {
+			change func(*store.NewPayout)
+			says   string
+		}{
+			{withLines(saleLine(2, ids[0], "1", 10000, 400)), "it is there, draft, with other content: fees is 4.00 KZT, and was 3.00 KZT; net is 96.00 KZT, and was 97.00 KZT"},
+			{func(p *store.NewPayout) { p.Date = "2026-11-21" }, "date is 2026-11-21, and was 2026-11-20"},
+			{withLines(saleLine(2, ids[1], "2", 10000, 300)), "line 2 (payment, " + ids[1] + ", operation 2) is another one than line 2 was (payment, " + ids[0] + ", operation 1)"},
+			{withLines(), "it has 0 lines, and had 1"},
+		} {
+			_, err := s.AddPayout(ctx, newPayout("po-1", withLines(saleLine(2, ids[0], "1", 10000, 300)), tt.change), anna)
+			wantRefusal(t, err, topup.KindConflict, tt.says)
+			wantRefusal(t, err, topup.KindConflict, "use payouts discard")
+		}
+		mustPost(t, s, "po-1")
+		_, err := s.AddPayout(ctx, newPayout("po-1"), anna)
+		wantRefusal(t, err, topup.KindConflict, "if the register is right, use ledger reverse on its transaction, and import it again")
+		checked(t, s)
+	})
+	t.Run("NamesEveryBadLineAndChangesNothing", func(t *testing.T) {
+		s, ids := paidBook(t, 2)
+		mustAdd(t, s, newPayout("po-1", withLines(saleLine(2, ids[0], "1", 10000, 300))))
+		_, err := s.ImportPayouts(ctx, []store.NewPayout{
+			newPayout("po-2", withLines(saleLine(2, ids[1], "2", 10000, 0))),
+			newPayout("po-3", withLines(saleLine(3, ids[0], "1", 10000, 0), saleLine(4, "", "9", 5, 0), saleLine(5, "", "9", 6, 0))),
+		}, anna, false)
+		wantRefusal(t, err, "", "line 5, payout po-3: payment, operation 9 is in line 4, of payout po-3, too")
+		_, err = s.ImportPayouts(ctx, []store.NewPayout{
+			newPayout("po-2", withLines(saleLine(2, ids[1], "2", 10000, 0))),
+			newPayout("po-3", withLines(saleLine(3, ids[0], "1", 10000, 0), saleLine(4, "", "9", 5, 0))),
+			newPayout("po-4", func(p *store.NewPayout) { p.Currency = "KGS" }),
+		}, anna, false)
+		wantRefusal(t, err, "", "payout po-4: currency of the payout is KGS; the bank account halyk is in KZT")
+		_, err = s.ImportPayouts(ctx, []store.NewPayout{
+			newPayout("po-2", withLines(saleLine(2, ids[1], "2", 10000, 0))),
+			newPayout("po-3", withLines(saleLine(3, ids[0], "1", 10000, 0), saleLine(4, "", "9", 5, 0))),
+		}, anna, false)
+		wantRefusal(t, err, "", "line 3, payout po-3: payment, "+ids[0]+", operation 1 is in payout po-1: a line is in one payout at most")
+		if page, _, err := s.Payouts(ctx, store.PayoutFilter{}); err != nil || len(page) != 1 {
+			t.Errorf("got %d payouts, %v; want the one of before", len(page), err)
+		}
+		if got := queryInt(t, rawOpen(t, s), `SELECT count(*) FROM payouts`); got != 1 {
+			t.Errorf("%d payouts are stored", got)
+		}
+		checked(t, s)
+	})
+	t.Run("FiguresMustBeTheSumsOfTheLines", func(t *testing.T) {
+		s, ids := paidBook(t, 1)
+		_, err := s.AddPayout(ctx, newPayout("po-1", withLines(saleLine(2, ids[0], "1", 10000, 300)), func(p *store.NewPayout) { p.Gross, p.Net = 10100, 9800 }), anna)
+		wantRefusal(t, err, topup.KindInvalid, "figures must be the sums of its lines: gross is 100.00 KZT, and was 101.00 KZT")
+	})
+	t.Run("DryRunWritesNothing", func(t *testing.T) {
+		s, _ := paidBook(t, 1)
+		got, err := s.ImportPayouts(ctx, []store.NewPayout{newPayout("po-1")}, anna, true)
+		if err != nil || len(got.Created) != 1 {
+			t.Fatalf("got %+v, %v", got, err)
+		}
+		if page, _, _ := s.Payouts(ctx, store.PayoutFilter{}); len(page) != 0 {
+			t.Errorf("got %d payouts", len(page))
+		}
+	})
+	t.Run("OfManyLines", func(t *testing.T) {
+		s, ids := paidBook(t, 3)
+		var lines []topup.PayoutLine
+		for n := range 1100 {
+			lines = append(lines, saleLine(n+2, ids[n%3], fmt.Sprint(n+1), 10000, int64(n)))
+		}
+		mustAdd(t, s, newPayout("po-1", withLines(lines...)))
+		list, total, err := s.PayoutDifferences(ctx, mustPayout(t, s, "po-1"))
+		if err != nil || total != 0 && len(list) != total {
+			t.Fatalf("got %d differences, %v", total, err)
+		}
+		page, err := s.PayoutLines(ctx, mustPayout(t, s, "po-1"), 1000, 500)
+		if err != nil || len(page) != 100 || page[0].N != 1001 {
+			t.Fatalf("got %d lines, %v", len(page), err)
+		}
+		checked(t, s)
+	})
+	t.Run("WhatACrashLeftIsSwept", func(t *testing.T) {
+		c := newClock()
+		s, ids := paidBook(t, 1, at(c))
+		raw := rawOpen(t, s)
+		if _, err := raw.Exec(`INSERT INTO payouts (payout_id, provider, project, bank, date, day_start, day_end, currency, gross, refunds, fees, reserve, adjustments, net, lines, file, sha256, created_at, state)
+			VALUES ('po-1', 'jetpay', '1234', 'halyk', '2026-11-20', 0, 0, 'KZT', 0, 0, 0, 0, 0, 0, 1, '', '', ?, 'staged')`, c.Now().UnixMicro()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := raw.Exec(`INSERT INTO payout_lines SELECT id, 1, 1, 'payment', '', '1', 1, 0, 0, 0, NULL, 'payment 1', NULL FROM payouts`); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Payout(ctx, ref("po-1")); kindOf(err) != topup.KindNotFound {
+			t.Errorf("a staged payout is seen: %v", err)
+		}
+		c.Add(2 * time.Hour)
+		mustAdd(t, s, newPayout("po-1", withLines(saleLine(2, ids[0], "1", 10000, 0))))
+		if got := queryInt(t, raw, `SELECT count(*) FROM payouts`); got != 1 {
+			t.Errorf("%d payouts are stored", got)
+		}
+		checked(t, s)
+	})
+}
+
+func TestPayoutDifferences(t *testing.T) {
+	t.Parallel()
+	s, ids := paidBook(t, 3)
+	unknown, item := suspendedItem(t, s, paid("their-id", "30"))
+	pending := mustIssue(t, s)
+	must(t)(s.ReturnSuspense(ctx, item, anna))
+	refund := func(line int, payment, operation string, amount int64) topup.PayoutLine {
+		return topup.PayoutLine{Line: line, Type: topup.LineRefund, Payment: payment, Operation: operation, Amount: amount}
+	}
+	mustAdd(t, s, newPayout("po-1", withLines(
+		saleLine(2, ids[0], "1", 10000, 0),
+		saleLine(3, ids[1], "", 9999, 0),
+		saleLine(4, "", "3", 10000, 0),
+		saleLine(5, "p_nobody", "77", 500, 0),
+		saleLine(6, pending, "", 10000, 0),
+		saleLine(7, "their-id", "", 10000, 0),
+		refund(8, "their-id", "90", 10000),
+		refund(9, ids[0], "91", 10),
+		topup.PayoutLine{Line: 10, Type: topup.LineFee, Amount: 7},
+	)))
+	list, total, err := s.PayoutDifferences(ctx, mustPayout(t, s, "po-1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, l := range list {
+		got = append(got, fmt.Sprintf("%d %s %v", l.Line, l.Difference, l.Received.Amount))
+	}
+	want := []string{"3 amount_differs 10000", "5 payment_unknown 0", "6 not_received 0", "9 refund_not_booked 0"}
+	if !slices.Equal(got, want) || total != len(want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	mustPost(t, s, "po-1") // where the figures say, whatever differs
+	if got := mustPayment(t, s, unknown); got.PayoutID != "po-1" {
+		t.Errorf("the platform's own id: got %q", got.PayoutID)
+	}
+	if page, _, err := s.Payments(ctx, store.PaymentFilter{}); err != nil || !slices.ContainsFunc(page, func(p *topup.Payment) bool { return p.ID == ids[2] && p.PayoutID == "po-1" }) {
+		t.Errorf("the list of payments does not name the payout, %v", err)
+	}
+	checked(t, s)
+}
+
+// at sets a store's clock.
+func at(c *clock) func(*store.Options) { return func(o *store.Options) { o.Now = c.Now } }
+
+func TestPayoutsAreGuardedByTheDatabase(t *testing.T) {
+	t.Parallel()
+	s, ids := paidBook(t, 1)
+	mustAdd(t, s, newPayout("po-1", withLines(saleLine(2, ids[0], "1", 10000, 0))))
+	mustPost(t, s, "po-1")
+	raw := rawOpen(t, s)
+	for _, attack := range []string{
+		`UPDATE payouts SET net = net + 1, gross = gross + 1`,
+		`UPDATE payouts SET state = 'draft'`,
+		`UPDATE payouts SET state = 'discarded'`,
+		`UPDATE payouts SET project = '9'`,
+		`DELETE FROM payouts`,
+		`INSERT INTO payouts (payout_id, provider, project, bank, date, day_start, day_end, currency, gross, refunds, fees, reserve, adjustments, net, lines, file, sha256, created_at, state)
+			SELECT 'po-2', provider, project, bank, date, day_start, day_end, currency, gross, refunds, fees, reserve, adjustments, net, lines, file, sha256, created_at, 'posted' FROM payouts`,
+		`UPDATE payout_lines SET amount = 1`,
+		`DELETE FROM payout_lines`,
+		`INSERT INTO payout_lines SELECT payout, n + 1, line, type, payment, operation, amount, fee, reserve, adjustment, at, '', payment_id FROM payout_lines`,
+		`UPDATE payout_steps SET reason = 'x'`,
+		`DELETE FROM payout_steps`,
+	} {
+		if _, err := raw.Exec(attack); err == nil {
+			t.Errorf("%s: done", attack)
+		}
+	}
+	checked(t, s)
+}
+
+// settled is the settlement of the test's project in tenge.
+func settled(t testing.TB, s *store.Store, day string) store.Settlement {
+	t.Helper()
+	var d calendar.Day
+	if day != "" {
+		var err error
+		if d, err = calendar.ParseDay(day); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := s.Settlement(ctx, d, time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range list {
+		if l.Provider == "jetpay" && l.Project == "1234" && l.Currency == "KZT" {
+			return l
+		}
+	}
+	return store.Settlement{}
+}
+
+func TestSettlement(t *testing.T) {
+	t.Parallel()
+	t.Run("Figures", func(t *testing.T) {
+		s, ids := paidBook(t, 3, at(newClock()))
+		suspendedItem(t, s, paid("their-id", "30", sum(4000)))
+		_, item := suspendedItem(t, s, paid("another", "31", sum(1000)))
+		must(t)(s.ReturnSuspense(ctx, item, anna))
+		mustAdd(t, s, newPayout("po-1", withLines(saleLine(2, ids[0], "1", 10000, 300), saleLine(3, ids[1], "2", 10000, 200),
+			topup.PayoutLine{Line: 4, Type: topup.LineReserve, Amount: 1000}, topup.PayoutLine{Line: 5, Type: topup.LineAdjustment, Amount: -50})))
+		mustPost(t, s, "po-1")
+		got := settled(t, s, "")
+		want := store.Settlement{Provider: "jetpay", Project: "1234", Currency: "KZT", Credited: 35000, Refunded: 1000, PaidOut: 18550, Fees: 500, Reserve: 1000,
+			Adjustments: -50, Owed: 14000, Suspense: 4000}
+		want.Unpaid[0] = store.Unpaid{Count: 3, Sum: 15000}
+		if got != want {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+		if got.Owed != got.Credited-got.Refunded-got.PaidOut-got.Fees-got.Reserve-got.Adjustments {
+			t.Error("the figures do not add up")
+		}
+		checked(t, s)
+	})
+	t.Run("Ages", func(t *testing.T) {
+		c := newClock() // 2026-11-21
+		s := bookOf(t, at(c))
+		var ids []string
+		for i, day := range []int{21, 20, 19, 18, 17, 14, 13, -19, -30} {
+			id := mustIssue(t, s)
+			mustRecord(t, s, paid(id, fmt.Sprint(i+1), func(e *topup.Event) { e.EffectiveAt = time.Date(2026, 11, day, 8, 0, 0, 0, time.UTC) }))
+			ids = append(ids, id)
+		}
+		unpaid := func(day string) (counts [5]int64) {
+			for i, u := range settled(t, s, day).Unpaid {
+				counts[i] = u.Count
+			}
+			return counts
+		}
+		// 21 and 20 · 19 and 18 · 17 and 14 · 13 and 12 October, 40 days ago · 1 October
+		if got, want := unpaid(""), [5]int64{2, 2, 2, 2, 1}; got != want {
+			t.Errorf("got %v, want %v", got, want)
+		}
+		mustAdd(t, s, newPayout("po-1", withLines(saleLine(2, ids[8], "9", 10000, 0), saleLine(3, ids[0], "1", 10000, 0))))
+		if got, want := unpaid(""), [5]int64{1, 2, 2, 2, 0}; got != want {
+			t.Errorf("with a payout: got %v, want %v", got, want)
+		}
+		if got, want := unpaid("2026-11-19"), [5]int64{2, 1, 2, 1, 1}; got != want { // the payout is of the 20th
+			t.Errorf("before the payout: got %v, want %v", got, want)
+		}
+		if err := s.DiscardPayout(ctx, ref("po-1"), anna); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := unpaid(""), [5]int64{2, 2, 2, 2, 1}; got != want {
+			t.Errorf("discarded: got %v, want %v", got, want)
+		}
+		checked(t, s)
+	})
+	t.Run("AtADay", func(t *testing.T) {
+		s, _ := paidBook(t, 1, at(newClock())) // credited on the 20th
+		mustAdd(t, s, newPayout("po-1", func(p *store.NewPayout) { p.PayoutFigures = topup.PayoutFigures{Gross: 10000, Net: 10000} }))
+		mustPost(t, s, "po-1")
+		if got := settled(t, s, "2026-11-19"); got != (store.Settlement{}) {
+			t.Errorf("the day before: got %+v", got)
+		}
+		if got := settled(t, s, "2026-11-20"); got.Owed != 0 || got.PaidOut != 10000 {
+			t.Errorf("on the day: got %+v", got)
+		}
+	})
+	t.Run("MoneyThatComesAfterItsPayout", func(t *testing.T) {
+		s := bookOf(t, at(newClock()))
+		id := mustIssue(t, s)
+		mustAdd(t, s, newPayout("po-1", withLines(saleLine(2, id, "1", 10000, 0))))
+		if got := settled(t, s, ""); got.Unpaid != [5]store.Unpaid{} {
+			t.Errorf("got %+v", got)
+		}
+		mustRecord(t, s, paid(id, "1"))
+		if got := settled(t, s, ""); got.Credited != 10000 || got.Unpaid != [5]store.Unpaid{} {
+			t.Errorf("got %+v", got)
+		}
+		checked(t, s)
+	})
+	t.Run("AReversedCreditIsNotWaitedFor", func(t *testing.T) {
+		s := bookOf(t, at(newClock()))
+		named, other := mustIssue(t, s), mustIssue(t, s)
+		credit := must(t)(s.CreditPayment(ctx, named, anna))
+		otherCredit := must(t)(s.CreditPayment(ctx, other, anna))
+		mustAdd(t, s, newPayout("po-1", withLines(saleLine(2, named, "", 10000, 0))))
+		waited := func() int64 { return settled(t, s, "").Unpaid[0].Count }
+		if got := waited(); got != 1 {
+			t.Errorf("got %d", got)
+		}
+		reversal := must(t)(s.Reverse(ctx, credit.ID, anna))
+		must(t)(s.Reverse(ctx, otherCredit.ID, anna))
+		if got := waited(); got != 0 {
+			t.Errorf("reversed: got %d", got)
+		}
+		must(t)(s.Reverse(ctx, reversal.ID, anna))
+		if got := waited(); got != 0 {
+			t.Errorf("reversed again: got %d", got)
+		}
+		if err := s.DiscardPayout(ctx, ref("po-1"), anna); err != nil {
+			t.Fatal(err)
+		}
+		if got := waited(); got != 1 {
+			t.Errorf("without the payout: got %d", got)
+		}
+		checked(t, s)
+	})
+}
+
+// TestPayoutsAgainstAModel enters, posts, discards and reverses payouts at random,
+// beside credits and their reversals, and compares what the books say with a model
+// that knows nothing of postings.
+func TestPayoutsAgainstAModel(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(r *rapid.T) {
+		c := newClock()
+		o := newDatabase(t)
+		o.Now = c.Now
+		s, err := store.Open(ctx, o)
+		if err != nil {
+			r.Fatal(err)
+		}
+		defer func() {
+			if err := s.Close(); err != nil {
+				r.Fatal(err)
+			}
+		}()
+		mustAccounts(t, s)
+		m := &payoutModel{t: r, s: s, payments: map[string]*modelPayment{}}
+		r.Repeat(map[string]func(*rapid.T){
+			"pay":     m.pay,
+			"credit":  m.credit,
+			"add":     m.add,
+			"post":    m.post,
+			"discard": m.discard,
+			"reverse": m.reverse,
+			"look":    func(*rapid.T) { m.compare() },
+			"wait":    func(*rapid.T) { c.Add(20 * time.Hour) },
+			"":        func(*rapid.T) {},
+		})
+		m.compare()
+		problems, err := s.BrokenRules(ctx)
+		if err != nil || len(problems) > 0 {
+			r.Fatalf("the book is not sound: %v, %q", err, problems)
+		}
+	})
+}
+
+type modelPayment struct {
+	id, operation string
+	received      bool
+	credit        string // the last transaction of the chain of an operator's credit
+}
+
+type modelPayout struct {
+	id      string
+	lines   []string // operations, or payments without
+	named   []string // payments
+	figures topup.PayoutFigures
+	state   topup.PayoutState
+	last    string // the last transaction of its chain
+}
+
+type payoutModel struct {
+	t        *rapid.T
+	s        *store.Store
+	payments map[string]*modelPayment
+	order    []string
+	payouts  []*modelPayout
+}
+
+func (m *payoutModel) issue() string {
+	id, err := m.s.Issue(ctx, store.NewPayment{Provider: "jetpay", Project: "1234", CustomerID: "7123456789", ContractID: "12345", Money: hundred})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.order = append(m.order, id)
+	m.payments[id] = &modelPayment{id: id}
+	return id
+}
+
+func (m *payoutModel) pay(*rapid.T) {
+	p := m.payments[m.issue()]
+	p.operation = fmt.Sprint(len(m.order))
+	if _, err := m.s.Record(ctx, paid(p.id, p.operation), []byte("{}")); err != nil {
+		m.t.Fatal(err)
+	}
+	p.received = true
+}
+
+func (m *payoutModel) credit(*rapid.T) {
+	p := m.payments[m.issue()]
+	made, err := m.s.CreditPayment(ctx, p.id, anna)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	p.received, p.credit = true, made.ID
+}
+
+// held reports whether a payout that counts has the id or one of the lines.
+func (m *payoutModel) held(id string, lines []string, but *modelPayout) bool {
+	return slices.ContainsFunc(m.payouts, func(p *modelPayout) bool {
+		return p != but && p.state.Holds() && (p.id == id || slices.ContainsFunc(lines, func(l string) bool { return slices.Contains(p.lines, l) }))
+	})
+}
+
+func (m *payoutModel) add(r *rapid.T) {
+	p := &modelPayout{id: fmt.Sprintf("po-%d", rapid.IntRange(1, 4).Draw(r, "id")), state: topup.PayoutDraft}
+	var lines []topup.PayoutLine
+	if len(m.order) > 0 {
+		for _, id := range rapid.SliceOfNDistinct(rapid.SampledFrom(m.order), 0, min(3, len(m.order)), rapid.ID[string]).Draw(r, "payments") {
+			payment := m.payments[id]
+			l := saleLine(len(lines)+2, id, payment.operation, 10000, rapid.Int64Range(-50, 300).Draw(r, "fee"))
+			lines, p.lines, p.named = append(lines, l), append(p.lines, l.Key()), append(p.named, id)
+		}
+	}
+	n := newPayout(p.id, withLines(lines...))
+	if len(lines) == 0 {
+		amount := rapid.Int64Range(-300, 300)
+		f := topup.PayoutFigures{Gross: amount.Draw(r, "gross"), Refunds: amount.Draw(r, "refunds"), Fees: amount.Draw(r, "fees"), Reserve: amount.Draw(r, "reserve"), Adjustments: amount.Draw(r, "adjustments")}
+		f.Net = f.Gross - f.Refunds - f.Fees - f.Reserve - f.Adjustments
+		n.PayoutFigures = f
+	}
+	p.figures = n.PayoutFigures
+	got, err := m.s.AddPayout(ctx, n, anna)
+	switch held := m.held(p.id, p.lines, nil); {
+	case err == nil && len(got.Created) == 1 && !held:
+		m.payouts = append(m.payouts, p)
+	case err == nil && len(got.Unchanged) == 1 && held:
+	case err != nil && held && errors.As(err, new(*store.PayoutError)):
+	default:
+		r.Fatalf("add %+v, held %t: got %+v, %v", p, held, got, err)
+	}
+}
+
+// pick is the payout that the store finds under one of the ids.
+func (m *payoutModel) pick(r *rapid.T) *modelPayout {
+	id := fmt.Sprintf("po-%d", rapid.IntRange(1, 4).Draw(r, "id"))
+	var found *modelPayout
+	for _, p := range m.payouts {
+		if p.id == id && (found == nil || !found.state.Holds()) {
+			found = p
+		}
+	}
+	return found
+}
+
+func (m *payoutModel) post(r *rapid.T) {
+	p := m.pick(r)
+	if p == nil {
+		return
+	}
+	made, err := m.s.PostPayout(ctx, ref(p.id), anna)
+	f := p.figures
+	f.Net = 0
+	if can := p.state == topup.PayoutDraft && (f != topup.PayoutFigures{} || p.figures.Net != 0); can != (err == nil) {
+		r.Fatalf("post %+v: got %v", p, err)
+	}
+	if err == nil {
+		p.state, p.last = topup.PayoutPosted, made.ID
+	}
+}
+
+func (m *payoutModel) discard(r *rapid.T) {
+	p := m.pick(r)
+	if p == nil {
+		return
+	}
+	err := m.s.DiscardPayout(ctx, ref(p.id), anna)
+	if (p.state == topup.PayoutDraft) != (err == nil) {
+		r.Fatalf("discard %+v: got %v", p, err)
+	}
+	if err == nil {
+		p.state = topup.PayoutDiscarded
+	}
+}
+
+// reverse mirrors the last transaction of a payout or of an operator's credit.
+func (m *payoutModel) reverse(r *rapid.T) {
+	var can []func()
+	for _, p := range m.payouts {
+		if p.last == "" {
+			continue
+		}
+		can = append(can, func() {
+			made, err := m.s.Reverse(ctx, p.last, anna)
+			back := p.state == topup.PayoutReversed
+			if refused := back && m.held(p.id, p.lines, p); refused != (err != nil) {
+				r.Fatalf("reverse %+v: got %v", p, err)
+			}
+			if err == nil {
+				p.last, p.state = made.ID, topup.PayoutReversed
+				if back {
+					p.state = topup.PayoutPosted
+				}
+			}
+		})
+	}
+	for _, id := range m.order {
+		if p := m.payments[id]; p.credit != "" {
+			can = append(can, func() {
+				made, err := m.s.Reverse(ctx, p.credit, anna)
+				if err != nil {
+					r.Fatalf("reverse the credit of %+v: %v", p, err)
+				}
+				p.credit, p.received = made.ID, !p.received
+			})
+		}
+	}
+	if len(can) > 0 {
+		can[rapid.IntRange(0, len(can)-1).Draw(r, "which")]()
+	}
+}
+
+// compare adds up the model and compares it with the store.
+func (m *payoutModel) compare() {
+	var want store.Settlement
+	named := map[string]string{}
+	for _, p := range m.payouts {
+		if p.state.Holds() {
+			for _, id := range p.named {
+				named[id] = p.id
+			}
+		}
+		if p.state == topup.PayoutPosted {
+			want.PaidOut += p.figures.Net
+			want.Fees += p.figures.Fees
+			want.Reserve += p.figures.Reserve
+			want.Adjustments += p.figures.Adjustments
+			want.Owed -= p.figures.Gross - p.figures.Refunds
+		}
+	}
+	var count, sum int64
+	for _, id := range m.order {
+		p := m.payments[id]
+		if p.received {
+			want.Credited += 10000
+			if named[id] == "" {
+				count, sum = count+1, sum+10000
+			}
+		}
+		if got, err := m.s.Payment(ctx, id); err != nil || got.PayoutID != named[id] {
+			m.t.Fatalf("payment %s: got payout %q, %v; want %q", id, got.PayoutID, err, named[id])
+		}
+	}
+	want.Owed += want.Credited
+	list, err := m.s.Settlement(ctx, calendar.Day{}, time.UTC)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	var got store.Settlement
+	if len(list) > 0 {
+		got = list[0]
+	}
+	var unpaid store.Unpaid
+	for _, u := range got.Unpaid {
+		unpaid.Count, unpaid.Sum = unpaid.Count+u.Count, unpaid.Sum+u.Sum
+	}
+	got.Unpaid, got.Provider, got.Project, got.Currency = want.Unpaid, "", "", ""
+	if got != want || unpaid != (store.Unpaid{Count: count, Sum: sum}) {
+		m.t.Fatalf("got  %+v, unpaid %+v\nwant %+v, unpaid %d %d", got, unpaid, want, count, sum)
+	}
+	for _, p := range m.payouts {
+		if !p.state.Holds() {
+			continue
+		}
+		if got, err := m.s.Payout(ctx, ref(p.id)); err != nil || got.State != p.state || got.PayoutFigures != p.figures {
+			m.t.Fatalf("payout %s: got %+v, %v; want %+v", p.id, got, err, p)
+		}
+	}
+}
+
+// A cancelled context ends an import, and leaves nothing that anybody sees.
+func TestPayoutImport_EndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	s, ids := paidBook(t, 1)
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := s.ImportPayouts(ended, []store.NewPayout{newPayout("po-1", withLines(saleLine(2, ids[0], "1", 10000, 0)))}, anna, false); err == nil {
+		t.Fatal("done")
+	}
+	if page, _, err := s.Payouts(ctx, store.PayoutFilter{}); err != nil || len(page) > 0 {
+		t.Errorf("got %d payouts, %v", len(page), err)
+	}
+	mustAdd(t, s, newPayout("po-1", withLines(saleLine(2, ids[0], "1", 10000, 0))))
+	checked(t, s)
+}
