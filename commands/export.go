@@ -133,7 +133,11 @@ func newHledgerExporter(out io.Writer, b books, days accountingDays) (*hledgerEx
 
 func (e *hledgerExporter) transaction(t topup.Transaction) error {
 	var text strings.Builder
-	fmt.Fprintf(&text, "\n%s (%s) %s  ; payment:%s, seq:%d", e.days.day(t), t.ID, t.Kind, t.PaymentID, t.Seq)
+	belongsTo := "payment:" + t.PaymentID
+	if t.PayoutID != "" {
+		belongsTo = "payout:" + t.PayoutID
+	}
+	fmt.Fprintf(&text, "\n%s (%s) %s  ; %s, seq:%d", e.days.day(t), t.ID, t.Kind, belongsTo, t.Seq)
 	if t.ApprovedBy != "" {
 		text.WriteString(", approved_by:" + t.ApprovedBy)
 	}

@@ -58,7 +58,8 @@ func (p *program) printTransaction(b books, made topup.Transaction) error {
 	t := p.table()
 	t.row("transaction", made.ID)
 	t.row("kind", string(made.Kind))
-	t.row("payment", made.PaymentID)
+	t.rowIf("payment", made.PaymentID)
+	t.rowIf("payout", made.PayoutID)
 	if made.Actor != "" {
 		t.row("by", made.Actor+": "+made.Reason)
 	}

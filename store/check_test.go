@@ -35,7 +35,7 @@ type sample struct {
 	file     string
 	payments [14]string // p1 to p13
 	ids      [20]string
-	approval string // <a>
+	approval string              // <a>
 	payouts  []topup.Transaction // of payouts: posting, posting, reversal
 }
 

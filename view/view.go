@@ -134,6 +134,7 @@ type Payment struct {
 	ExpiresAt         string          `json:"expires_at,omitempty"`
 	ProviderCode      string          `json:"provider_code,omitempty"`
 	ProviderMessage   string          `json:"provider_message,omitempty"`
+	PayoutID          string          `json:"payout_id,omitempty"` // the payout that names it
 }
 
 // Credit is what was credited for a payment.
@@ -167,6 +168,7 @@ func PaymentOf(p *topup.Payment) Payment {
 		ExpiresAt:         Time(p.ExpiresAt),
 		ProviderCode:      p.ProviderCode,
 		ProviderMessage:   p.ProviderMessage,
+		PayoutID:          p.PayoutID,
 	}
 	if c := p.Credited; c != nil {
 		out.Credited = &Credit{c.Money.Amount, c.Money.Currency, c.TransactionID, Time(c.At)}
@@ -209,7 +211,8 @@ func WholePaymentOf(p *topup.Payment, timeline []store.TimelineEntry) WholePayme
 type Transaction struct {
 	Seq           int64                 `json:"seq"`
 	TransactionID string                `json:"transaction_id"`
-	PaymentID     string                `json:"payment_id"`
+	PaymentID     string                `json:"payment_id,omitempty"` // absent of a payout's
+	PayoutID      string                `json:"payout_id,omitempty"`  // of a payout's alone
 	Kind          topup.TransactionKind `json:"kind"`
 	Postings      []topup.Posting       `json:"postings"`
 	EffectiveAt   string                `json:"effective_at"`
@@ -226,7 +229,7 @@ type Transaction struct {
 // TransactionOf shows a ledger transaction.
 func TransactionOf(t topup.Transaction) Transaction {
 	return Transaction{
-		Seq: t.Seq, TransactionID: t.ID, PaymentID: t.PaymentID, Kind: t.Kind, Postings: t.Postings,
+		Seq: t.Seq, TransactionID: t.ID, PaymentID: t.PaymentID, PayoutID: t.PayoutID, Kind: t.Kind, Postings: t.Postings,
 		EffectiveAt: Time(t.EffectiveAt), RecordedAt: Time(t.RecordedAt),
 		OperationID: t.Operation, Actor: t.Actor, Reason: t.Reason, ApprovedBy: t.ApprovedBy, Reverses: t.Reverses, Resolves: t.Resolves, Takes: t.Takes,
 	}
