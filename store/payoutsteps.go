@@ -91,7 +91,7 @@ func (tx *wtx) dateOfPayout(by By, day Day) (time.Time, error) {
 		return time.Time{}, err
 	}
 	return topup.StepDate{
-		Now: tx.now(), DayStart: by.Effective.Start, DayEnd: by.Effective.End, ClosedDay: closed.day, ClosedUntil: closed.until,
+		Now: tx.now(), DayStart: by.Effective.Start, DayEnd: by.Effective.End, ClosedDay: closed.Day, ClosedUntil: closed.Until,
 	}.OfPayout(day.Start, day.End)
 }
 
