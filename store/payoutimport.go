@@ -353,7 +353,7 @@ func (i *payoutImport) publish(ctx context.Context, at progress, rows []int64, a
 			return nil, err
 		}
 		if now != at {
-			return nil, errOvertaken
+			return nil, errPayoutsChanged
 		}
 		for _, row := range rows {
 			if err := tx.gorm().Exec(`UPDATE payouts SET state = 'draft' WHERE id = ? AND state = 'staged'`, row).Error; err != nil {
@@ -374,15 +374,15 @@ func (i *payoutImport) publish(ctx context.Context, at progress, rows []int64, a
 		done = true
 		return i.report(), tx.raiseSettlementVersion()
 	})
-	if errors.Is(err, errOvertaken) {
+	if errors.Is(err, errPayoutsChanged) {
 		return false, nil
 	}
 	return done, err
 }
 
-// errOvertaken says that what an import was checked against has changed. It is a
+// errPayoutsChanged says that what an import was checked against has changed. It is a
 // refusal, so that the write ends without having done anything.
-var errOvertaken error = topup.Conflict("payouts have changed meanwhile: try again")
+var errPayoutsChanged error = topup.Conflict("payouts have changed meanwhile: try again")
 
 // stage writes a payout with its lines where nobody sees it.
 func (i *payoutImport) stage(ctx context.Context, p *NewPayout) (int64, error) {

@@ -2,7 +2,7 @@
 
 -- A program of level 1 can live with this: a payout's transaction has an empty
 -- payment_id, which it prints in the feed, and which no payment has.
-INSERT INTO schema_levels (migration, oldest_program) VALUES (13, 1);
+INSERT INTO schema_levels (migration, oldest_program) VALUES (14, 1);
 
 -- What a platform pays out is booked. As in migration 3, only the text of the
 -- check is exchanged; what follows makes everybody read it anew.
