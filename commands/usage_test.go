@@ -12,6 +12,7 @@ var leaves = []string{
 	"accounts import", "accounts export", "accounts imports", "accounts list", "accounts show",
 	"payments list", "payments show", "payments credit",
 	"suspense list", "suspense assign", "suspense return",
+	"approvals list", "approvals show", "approvals approve", "approvals reject", "audit",
 	"ledger reverse", "ledger check", "ledger balances", "ledger export",
 	"sign", "verify", "replay", "simulate kaspi",
 }
@@ -64,7 +65,7 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 		}
 		contains(t, command, got.out, "Usage: tolem "+command, "Example:", "tolem "+command, "--config=FILE")
 		for _, id := range regexp.MustCompile(`\b[a-z]+_[0-9A-Z]{26}\b`).FindAllString(got.out, -1) {
-			if !strings.HasPrefix(id, "p_") && !strings.HasPrefix(id, "t_") {
+			if !strings.HasPrefix(id, "p_") && !strings.HasPrefix(id, "t_") && !strings.HasPrefix(id, "ap_") {
 				t.Errorf("%s: the example %s is no id of a payment or a ledger transaction", command, id)
 			}
 		}

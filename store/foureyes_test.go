@@ -233,7 +233,13 @@ func TestFourEyes(t *testing.T) {
 	t.Run("NoProcessOfItsOwnWeakensIt", func(t *testing.T) {
 		o := newDatabase(t)
 		s := bookOf(t, func(n *store.Options) { *n = o })
+		raw := rawOpen(t, s)
+		oldest := func() int64 { return queryInt(t, raw, `SELECT max(oldest_program) FROM schema_levels`) }
+		without := oldest()
 		underFourEyes(t, s, store.ActionCredit)
+		if got := oldest(); got <= without || got > store.ProgramLevel {
+			t.Errorf("programs that do not know of it are not refused: the level is %d, and was %d", got, without)
+		}
 		command := mustOpen(t, func(n *store.Options) { *n = o })
 		_, err := command.CreditPayment(ctx, mustIssue(t, s), anna)
 		proposed(t, err)
@@ -243,6 +249,9 @@ func TestFourEyes(t *testing.T) {
 		}
 		if _, err := command.CreditPayment(ctx, mustIssue(t, s), anna); err != nil {
 			t.Error(err)
+		}
+		if oldest() != without {
+			t.Errorf("off again: got level %d, want %d", oldest(), without)
 		}
 		_, err = s.SetFourEyes(ctx, []store.Action{store.ActionClose}, store.By{Actor: "serve"})
 		refused(t, err, topup.KindInvalid, "must be of")
