@@ -292,6 +292,7 @@ func (s *server) run(ctx context.Context) error {
 	}
 	s.handlers.Drain()
 	s.shutdown(sides...)
+	s.handlers.Close()
 	stopSweeps()
 	if closing := s.store.Close(); closing != nil {
 		return errors.Join(err, fmt.Errorf("close the database: %w", closing))

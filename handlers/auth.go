@@ -33,10 +33,13 @@ func newTokens(list []config.Token) []token {
 // there is no such route: without a token, the API tells nothing of itself.
 func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if isOpen(c.Path()) {
+		if isOpen(c.Path()) || s.pageRoutes[c.Path()] {
 			return next(c)
 		}
 		t := s.bearer(c.Request().Header.Get(echo.HeaderAuthorization))
+		if t == nil {
+			t = s.signedIn(c)
+		}
 		if t == nil {
 			return errNoToken
 		}
@@ -47,6 +50,21 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		return next(c)
 	}
+}
+
+// signedIn returns the token that somebody has signed in to the pages with, for
+// whom the API can be read in the same browser. It changes nothing that way: no
+// other site's page can make a browser do something.
+func (s *Server) signedIn(c echo.Context) *token {
+	r := c.Request()
+	if !isRead(r.Method) || r.Header.Get(echo.HeaderAuthorization) != "" || !strings.HasPrefix(c.Path(), "/api/v1/") {
+		return nil
+	}
+	signed := s.pages.Session(r)
+	if signed == nil {
+		return nil
+	}
+	return &token{name: signed.Name, role: signed.Role, hash: signed.Hash}
 }
 
 // bearer returns the token that the header carries, or nil. Every token is

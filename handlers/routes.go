@@ -51,6 +51,7 @@ func (s *Server) routeAdmin(e *echo.Echo) {
 	e.POST("/api/v1/ledger/transactions/:transaction_id/reverse", s.reverseTransaction)
 	e.GET("/api/v1/reports", s.reportTurnover)
 	s.routePayins(e)
+	s.routePages(e)
 }
 
 // probe routes what watches a server: balancers and uptime monitors ask with

@@ -26,6 +26,7 @@ import (
 
 	"tolem/billing"
 	"tolem/config"
+	"tolem/dashboard"
 	"tolem/jetpay"
 	"tolem/store"
 	"tolem/topup"
@@ -89,6 +90,9 @@ type Server struct {
 	exchanges     sync.Pool
 
 	public, admin, merchant *echo.Echo
+
+	pages      *dashboard.Dashboard
+	pageRoutes map[string]bool // their templates on the admin listener
 }
 
 // New makes a server. Its metrics are registered with o.Metrics, so one
@@ -142,6 +146,9 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	if err := o.Metrics.watch(o.Store, o.Log, now, o.Version); err != nil {
+		return nil, err
+	}
+	if s.pages, err = s.newDashboard(o.Config, o.Version); err != nil {
 		return nil, err
 	}
 	s.public, s.admin, s.merchant = newEcho(), newEcho(), newEcho()

@@ -77,6 +77,8 @@ func (s *Store) ExplainReads(ctx context.Context) (map[string][]string, error) {
 		"deliveries":                   {messagesSQL, []any{"r", "p", 100}},
 		"open items":                   {fmt.Sprintf(suspenseSQL, `i.state = 'open'`), []any{0, 100}},
 		"payment's items":              {fmt.Sprintf(suspenseSQL, `1 = 1 AND i.payment_id = ?`), []any{0, "p", 100}},
+		"statement":                    {statementLinesSQL, []any{"c", "a", "b", "a", "b", 1, 2, 100}},
+		"statement's sums":             {statementSumsSQL, []any{1, 1, 2, 1, 2, "c", "a", "b", "a", "b", "a", "b"}},
 		"due payments":                 {dueSQL, []any{1, "jetpay", 100}},
 		"audit":                        auditQuery(AuditFilter{From: time.Unix(1, 0), Cursor: encodeCursor("1", "1")}),
 		"audit of an actor":            auditQuery(AuditFilter{Actor: "anna", To: time.Unix(1, 0)}),

@@ -25,7 +25,10 @@ type PaymentFilter struct {
 	// Q is any id, in full: the payment's, the provider's, a receipt number, an
 	// operation, a ledger transaction; or a contract number or its beginning,
 	// in which blanks do not count.
-	Q           string
+	Q string
+	// Payers has Q find the payments of a customer too: by the id, or by a Kazakh
+	// telephone number as somebody types it, whatever the normaliser.
+	Payers      bool
 	Amount      int64         // issued, in minor units
 	Major       topup.Major   // issued, in major units, in whatever currency
 	From, To    time.Time     // by the time of issue; From is part of it, To is not
@@ -129,7 +132,7 @@ func (s *Store) paymentQuery(ctx context.Context, f PaymentFilter) (q *gorm.DB, 
 			Where("p.created_at < ?", micros(s.now().Add(-f.PendingOver)))
 	}
 	if f.Q != "" {
-		if q, tooMany, err = s.found(ctx, q, f.Q); err != nil {
+		if q, tooMany, err = s.found(ctx, q, f); err != nil {
 			return nil, false, err
 		}
 		// The few that were found are sorted; walking all payments in their

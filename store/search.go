@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -147,9 +148,21 @@ const foundSQL = `SELECT f.id FROM payments f WHERE f.payment_id = ?
 	UNION SELECT f.id FROM operations o JOIN transactions t ON t.seq = o.seq JOIN payments f ON f.payment_id = t.payment_id WHERE o.operation = ?
 	UNION SELECT f.id FROM transactions t JOIN payments f ON f.payment_id = t.payment_id WHERE t.transaction_id = ?`
 
-// found narrows a query of payments p to those that a text finds.
-func (s *Store) found(ctx context.Context, q *gorm.DB, text string) (_ *gorm.DB, tooMany bool, err error) {
-	text = strings.TrimSpace(text)
+// CustomerIDs lists the ids under which a customer may be stored whom somebody
+// names by that text.
+func (s *Store) CustomerIDs(text string) []string {
+	ids := []string{s.normalize.Apply(text)}
+	for _, id := range topup.TelephoneForms(text) {
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// found narrows a query of payments p to those that the filter's Q finds.
+func (s *Store) found(ctx context.Context, q *gorm.DB, f PaymentFilter) (_ *gorm.DB, tooMany bool, err error) {
+	text := strings.TrimSpace(f.Q)
 	switch {
 	case text == "":
 		return nil, false, topup.Invalid("q", "must not be blank")
@@ -171,6 +184,10 @@ func (s *Store) found(ctx context.Context, q *gorm.DB, text string) (_ *gorm.DB,
 		condition, more := number.where(key[0])
 		query += "\n	UNION " + s.numbers().payments + " WHERE " + condition + " AND " + key[1]
 		args = append(args, more...)
+	}
+	if f.Payers {
+		query += "\n	UNION SELECT f.id FROM payments f WHERE f.customer_id <> '' AND f.customer_id IN ?"
+		args = append(args, s.CustomerIDs(text))
 	}
 	return q.Where("p.id IN ("+query+")", args...), number.tooMany, nil
 }

@@ -158,3 +158,18 @@ func scanItems(rows *sql.Rows) (items []SuspenseItem, err error) {
 	}
 	return items, rows.Err()
 }
+
+// ItemMessage returns the number of the message that brought an item's money, 0
+// when no message did.
+func (s *Store) ItemMessage(ctx context.Context, item *SuspenseItem) (id int64, err error) {
+	var ids []int64
+	err = s.raw(ctx, `SELECT m.id FROM messages m WHERE m.reference = ? AND m.payment_id = ? AND m.seq = ? ORDER BY m.id LIMIT 1`,
+		item.ProviderReference, item.PaymentID, item.Seq).Scan(&ids).Error
+	if err != nil {
+		return 0, fmt.Errorf("look for the message of a suspense item: %w", err)
+	}
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	return ids[0], nil
+}

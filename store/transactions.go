@@ -89,3 +89,16 @@ func (s *Store) transactions(ctx context.Context, limit int, where string, args 
 func (s *Store) PaymentTransactions(ctx context.Context, paymentID string) ([]topup.Transaction, error) {
 	return s.transactions(ctx, maxFeed, `t.payment_id = ?`, paymentID)
 }
+
+// Transaction returns a ledger transaction. The error is of KindNotFound when there
+// is none of that id.
+func (s *Store) Transaction(ctx context.Context, id string) (topup.Transaction, error) {
+	list, err := s.transactions(ctx, 1, `t.transaction_id = ?`, id)
+	if err != nil {
+		return topup.Transaction{}, fmt.Errorf("read a ledger transaction: %w", err)
+	}
+	if len(list) == 0 {
+		return topup.Transaction{}, topup.NotFound("ledger transaction does not exist")
+	}
+	return list[0], nil
+}

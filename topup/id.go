@@ -80,6 +80,18 @@ func (n Normalizer) Fits(customerID string) bool {
 	return n != NormalizeKZPhone || isKZPhone(customerID)
 }
 
+// TelephoneForms lists the customer ids that a Kazakh telephone number may have, as
+// a payer types it: its ten digits, as kz_phone stores them, and those with each of
+// the prefixes with which an id that is stored as it came may begin. It is nil for
+// what is no such number.
+func TelephoneForms(typed string) []string {
+	digits, is := kzPhone(strings.TrimFunc(typed, isBlank))
+	if !is {
+		return nil
+	}
+	return []string{digits, "7" + digits, "8" + digits, "+7" + digits}
+}
+
 // kzPhoneDigits is how many digits a Kazakh number has without the prefix of
 // the country or of a call within it.
 const kzPhoneDigits = 10

@@ -1,0 +1,33 @@
+package dashboard
+
+import "slices"
+
+// Audited are the actions that the audit may have.
+var Audited = []string{"credit", "record", "refund", "recall", "assign", "return", "reverse", "suspend", "payout", "close", "dismiss", "approve", "reject"}
+
+// Sections are the entries of the menu.
+var Sections = []string{"overview", "payments", "suspense", "messages", "approvals", "audit"}
+
+// Errors are the pages of errors.
+var Errors = []string{"no_page", "session", "csrf", "role", "too_large", "not_found", "invalid", "conflict", "unavailable"}
+
+// StepTexts are the texts that each step has.
+func StepTexts() map[string][]string {
+	texts := map[string][]string{}
+	for name, rule := range stepRules {
+		texts[name] = []string{"title", "about", "do", "done"}
+		if len(rule.inputs) > 0 {
+			texts[name] = append(texts[name], "help")
+		}
+		if slices.Contains(paymentSteps, name) || slices.Contains(stepsOf["messages"], name) {
+			texts[name] = append(texts[name], "short")
+		}
+	}
+	return texts
+}
+
+// Masked shows a raw message.
+func Masked(body []byte) (string, bool) { return masked(body) }
+
+// PlainAmount is an amount as it is parsed.
+func PlainAmount(text string) string { return plainAmount(text) }
