@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"tolem/store/internal/accounts"
 	"tolem/topup"
 )
 
@@ -82,7 +83,7 @@ const (
 // customer whose contracts never had money it is empty.
 func (s *Store) Statement(ctx context.Context, customerID string, from, to time.Time) (Statement, error) {
 	customerID = s.normalize.Apply(customerID)
-	first, end := ledgerRange(customerID)
+	first, end := accounts.LedgerRange(customerID)
 	var st Statement
 	start, stop := micros(from), micros(to)
 	rows, err := s.raw(ctx, statementSumsSQL, start, start, stop, start, stop, customerID, first, end, first, end, first, end).Rows()
