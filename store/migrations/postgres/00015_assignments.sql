@@ -8,4 +8,4 @@ DROP INDEX IF EXISTS transactions_assignments;
 CREATE INDEX CONCURRENTLY transactions_assignments ON transactions (seq, payment_id) WHERE kind = 'assignment';
 
 -- A program of level 3 can live with this.
-INSERT INTO schema_levels (migration, oldest_program) VALUES (14, 3);
+INSERT INTO schema_levels (migration, oldest_program) VALUES (15, 3);
