@@ -160,7 +160,7 @@ func (p *program) printApproval(b books, a *store.Approval, now string) error {
 	}
 	t.row("expires", when(a.ExpiresAt, zone))
 	for _, would := range a.Preview {
-		t.row("would post", strings.TrimSpace(string(would.Kind)+" "+would.PaymentID))
+		t.row("would post", strings.TrimSpace(string(would.Kind)+" "+would.PaymentID+would.PayoutID))
 		for _, posting := range would.Postings {
 			t.row(side(posting.Amount), posting.Account, topup.Money{Amount: max(posting.Amount, -posting.Amount), Currency: posting.Currency}.String())
 		}

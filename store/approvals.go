@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"tolem/store/internal/engine"
@@ -72,6 +73,7 @@ type Approval struct {
 type PreviewedTransaction struct {
 	Kind      topup.TransactionKind `json:"kind"`
 	PaymentID string                `json:"payment_id,omitempty"` // empty: of a payment that it would open, or of none
+	PayoutID  string                `json:"payout_id,omitempty"`
 	Reverses  string                `json:"reverses,omitempty"`
 	Resolves  string                `json:"resolves,omitempty"`
 	Takes     string                `json:"takes,omitempty"`
@@ -82,7 +84,7 @@ type PreviewedTransaction struct {
 func Previewed(list []topup.Transaction) []PreviewedTransaction {
 	shown := make([]PreviewedTransaction, 0, min(len(list), maxShownPreview))
 	for _, t := range list[:min(len(list), maxShownPreview)] {
-		shown = append(shown, PreviewedTransaction{t.Kind, t.PaymentID, t.Reverses, t.Resolves, t.Takes, t.Postings})
+		shown = append(shown, PreviewedTransaction{t.Kind, t.PaymentID, t.PayoutID, t.Reverses, t.Resolves, t.Takes, t.Postings})
 	}
 	return shown
 }
@@ -264,6 +266,15 @@ func scanApprovals(rows *sql.Rows, now time.Time) (list []Approval, err error) {
 	return list, rows.Err()
 }
 
+// shows reports whether the preview, which the approver has seen, is of these
+// transactions.
+func (a *Approval) shows(made []topup.Transaction) bool {
+	return slices.EqualFunc(a.Preview, Previewed(made), func(seen, now PreviewedTransaction) bool {
+		return seen.Kind == now.Kind && (seen.PaymentID == "" || seen.PaymentID == now.PaymentID) && seen.PayoutID == now.PayoutID &&
+			seen.Reverses == now.Reverses && seen.Resolves == now.Resolves && seen.Takes == now.Takes && slices.Equal(seen.Postings, now.Postings)
+	})
+}
+
 // step is the proposed step.
 func (a *Approval) step() (Step, error) {
 	decode, known := stepKinds[a.Step]
@@ -355,6 +366,9 @@ func (s *Store) approve(ctx context.Context, id string, by By) ([]topup.Transact
 		made, err := stepRun{tx, s, about, a.By}.do(step)
 		if err != nil {
 			return nil, err
+		}
+		if !a.shows(made) {
+			return nil, topup.Conflict("this would post something else than was proposed: look at it again, reject it, and propose the step anew")
 		}
 		if err := tx.writeDecision(id, by, ApprovalApproved); err != nil {
 			return nil, err

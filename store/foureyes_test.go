@@ -175,6 +175,25 @@ func TestFourEyes(t *testing.T) {
 		}
 		shows(t, s, id, "succeeded, credited 10000")
 	})
+	t.Run("NothingElseIsPostedThanWasShown", func(t *testing.T) {
+		s := bookOf(t)
+		underFourEyes(t, s, store.ActionPayout)
+		mustAdd(t, s, newPayout("po-1"))
+		_, err := s.PostPayout(ctx, ref("po-1"), bearer("anna"))
+		ap := proposed(t, err)
+		if err := s.DiscardPayout(ctx, ref("po-1"), bearer("anna")); err != nil {
+			t.Fatal(err)
+		}
+		mustAdd(t, s, newPayout("po-1", func(p *store.NewPayout) { p.Gross, p.Net = 2*p.Gross, p.Net+p.Gross }))
+		_, err = s.Approve(ctx, ap, bearer("bolat"))
+		refused(t, err, topup.KindConflict, "something else than was proposed")
+		if got := mustPayout(t, s, "po-1"); got.State != topup.PayoutDraft {
+			t.Errorf("got %s", got.State)
+		}
+		if a := mustApproval(t, s, ap); a.Status != store.ApprovalProposed {
+			t.Errorf("got %s", a.Status)
+		}
+	})
 	t.Run("WhatIsImpossibleIsNotProposed", func(t *testing.T) {
 		s := bookOf(t)
 		underFourEyes(t, s, store.ActionRecall)
@@ -284,6 +303,10 @@ func TestFourEyesOfEveryStep(t *testing.T) {
 		}},
 		{"suspend", func(t *testing.T, s *store.Store) store.Step {
 			return store.SuspendStep{MessageID: unreadable(t, s, mustIssue(t, s), "80"), Amount: 500, Currency: "KZT"}
+		}},
+		{"payout", func(t *testing.T, s *store.Store) store.Step {
+			mustAdd(t, s, newPayout("po-1"))
+			return store.PostPayoutStep{PayoutRef: ref("po-1")}
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
