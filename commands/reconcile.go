@@ -13,27 +13,36 @@ import (
 
 	"tolem/calendar"
 	"tolem/config"
+	"tolem/jetpay/dataapi"
 	"tolem/maps"
 	"tolem/reconcile"
 	"tolem/reportfile"
 	"tolem/sheet"
+	"tolem/store"
 )
 
 // reconcileCommand compares reports with the books.
 type reconcileCommand struct {
 	jsonFlag
-	Files    []string  `arg:"" optional:"" name:"file" help:"The platform's reports: CSV, XLSX or JSON, as the map says."`
+	Files    []string  `arg:"" optional:"" name:"file" help:"The platform's reports: CSV, XLSX or JSON, as the map says. Without one JetPay's Data API is asked, if jetpay.data_url is configured."`
 	Provider string    `enum:"jetpay,highhelp" default:"jetpay" placeholder:"P" help:"One of ${enum}. Default: ${default}."`
 	Project  condition `placeholder:"X" help:"The project's id. Default: all projects of the provider."`
 	Map      string    `placeholder:"MAP" help:"How the files are read: a YAML file, or the name of a map that tolem has, such as jetpay-csv."`
 	From     dayFlag   `placeholder:"D" help:"The first day, such as 2026-11-01, in the configured timezone. Default: the first of the report."`
 	To       dayFlag   `placeholder:"D" help:"The last day. Default: the last of the report."`
 	Out      condition `placeholder:"FILE" help:"Write the differences into this file: .csv or .xlsx. It appears when it is complete."`
+	Apply    bool      `help:"Credit the payments that the report calls paid, and that are pending or expired here with the same sum; nothing else."`
+	Reason   string    `placeholder:"TEXT" help:"With --apply: the reason; recorded in the journal with the file's SHA-256 and the line."`
+	Actor    string    `placeholder:"NAME" help:"With --apply: the actor; recorded in the journal. Default: the variable TOLEM_ACTOR, else the system's user."`
 }
 
 // Help is shown by --help.
 func (reconcileCommand) Help() string {
 	return `Compares what the platform reports with the payments here, and says for each difference what to do next. Lines are matched by the platform's operation, else by the payment. The last line of the output counts them; exit code 0 if nothing differs, 1 if anything does, 2 if a report cannot be read or gives no verdict: then every line that is wrong is named.
+
+Without a file JetPay's Data API is asked for the days of --from and --to: hour by hour, each until two readings agree. An answer that cannot be verified or read in full ends with exit code 2.
+
+--apply credits what the report calls paid, if it is a payment that was issued, is pending or expired, and has the same sum and currency; the credit is bound to the report's operation, so that a late callback posts nothing. A report is an unsigned file: with jetpay.gate_url or jetpay.data_url configured, only what that confirms is credited. Count and sum are shown before. A second run finds nothing left to credit.
 
 A line or a payment is missing only after a day on either side of the interval was looked at too. Days on which the report, in its own time zone, has nothing to say are told apart.
 
@@ -41,7 +50,9 @@ Example:
 
   tolem reconcile november.csv --map jetpay-csv --project 1234 --from 2026-11-01 --to 2026-11-30
   tolem reconcile 29.csv 30.csv --map my-map.yaml --out differences.xlsx
-  tolem reconcile report.xlsx --map kaspi-pay-xlsx --json`
+  tolem reconcile report.xlsx --map kaspi-pay-xlsx --json
+  tolem reconcile --from 2026-11-29 --to 2026-11-29
+  tolem reconcile 29.csv --map jetpay-csv --apply --reason "report of 29 November"`
 }
 
 // shownDifferences bounds how many differences are printed for people.
@@ -53,7 +64,15 @@ func (c *reconcileCommand) Run(ctx context.Context, p *program) error {
 	if err := job.usage(); err != nil {
 		return err
 	}
-	return p.withBooks(ctx, func(b books) error { return job.run(ctx, b) }, job.check)
+	needs := config.DatabaseURL
+	if c.Apply || len(c.Files) == 0 {
+		needs |= config.DataAPIKeys
+	}
+	if c.Apply {
+		needs |= config.JetPayKeys // with which the Gate is asked
+	}
+	work := func(b books) error { return job.run(ctx, b) }
+	return p.onBooksWith(ctx, needs, true, work, []func(*config.Config) error{job.check})
 }
 
 // comparison is one run of the command.
@@ -65,6 +84,11 @@ type comparison struct {
 	zone     *time.Location // of the configuration
 
 	engine      *reconcile.Run
+	by          store.By
+	api         *dataapi.Client // nil if none is configured, or needed
+	hours       []apiHour       // what was read of it, instead of files
+	upTo        time.Time       // where the Data API cannot be read yet, if that is in the interval
+	applied     *applied
 	first, last calendar.Day // of the report's lines
 	lines       int
 	unlisted    map[string]int // lines of a type or status that the map does not list
@@ -72,17 +96,27 @@ type comparison struct {
 
 func (c *comparison) usage() (err error) {
 	switch {
-	case len(c.Files) == 0:
-		return wrongUsage("name at least one FILE")
-	case c.Map == "":
+	case len(c.Files) == 0 && c.Map != "":
+		return wrongUsage("name at least one FILE; without one the Data API is asked, which needs no --map")
+	case len(c.Files) == 0 && (c.From == "" || c.To == ""):
+		return wrongUsage("name at least one FILE, or give --from and --to to ask JetPay's Data API")
+	case len(c.Files) == 0 && c.Provider != "jetpay":
+		return wrongUsage("name at least one FILE: only JetPay can be asked")
+	case len(c.Files) > 0 && c.Map == "":
 		return wrongUsage("--map must say how the report is read: a file, or one of the maps that tolem has: %s", strings.Join(maps.Names(), ", "))
+	case c.Apply && strings.TrimSpace(c.Reason) == "":
+		return wrongUsage("--apply needs --reason")
+	case !c.Apply && c.Reason+c.Actor != "":
+		return wrongUsage("--reason and --actor belong to --apply")
+	case c.Apply && c.Provider != "jetpay":
+		return wrongUsage("--apply is for JetPay: of HighHelp, serve asks for each open payment itself")
 	}
 	if c.Out != "" {
 		if _, err := sheetFormat(string(c.Out)); err != nil {
 			return err
 		}
 	}
-	if c.reports, err = maps.Load(c.Map); err != nil {
+	if c.reports, err = maps.Load(cmp.Or(c.Map, "jetpay-dataapi")); err != nil {
 		return noVerdict(err)
 	}
 	return nil
@@ -119,22 +153,55 @@ func (c *comparison) check(cfg *config.Config) error {
 	if !c.from.IsZero() && !c.to.IsZero() && c.to.Before(c.from) {
 		return wrongUsage("--from must not be after --to")
 	}
+	if c.Apply {
+		ids := cfg.ProjectIDs(c.Provider)
+		if c.Project == "" && len(ids) != 1 {
+			return wrongUsage("--apply needs --project")
+		}
+		c.Project = condition(cmp.Or(string(c.Project), ids[0]))
+		var err error
+		if c.by, err = c.program.by(operator{Reason: c.Reason, Actor: c.Actor}, c.zone); err != nil {
+			return err
+		}
+	}
+	var err error
+	if c.api, err = dataapi.New(cfg.JetPay, time.Now); err != nil {
+		return err
+	}
+	if c.api == nil && len(c.Files) == 0 {
+		return wrongUsage("name at least one FILE, or configure jetpay.data_url with its token and secret to ask JetPay's Data API")
+	}
 	return nil
 }
 
 func (c *comparison) run(ctx context.Context, b books) (err error) {
 	c.unlisted = map[string]int{}
-	c.engine = reconcile.New(reconcile.Options{Provider: c.Provider, ByPayment: c.Provider == "highhelp"})
+	c.engine = reconcile.New(reconcile.Options{Provider: c.Provider, ByPayment: c.Provider == "highhelp", LaterWins: len(c.Files) == 0})
 	defer func() { err = errors.Join(err, c.engine.Close()) }()
-	if err := c.readFiles(ctx); err != nil {
-		return err
+	if c.api != nil {
+		defer c.api.Close()
 	}
-	asked, covered, err := c.spans()
-	if err != nil {
-		return err
+	var asked, covered reconcile.Span
+	if len(c.Files) == 0 {
+		if asked, err = c.readAPI(ctx, b.cfg); err != nil {
+			return err
+		}
+		covered = asked
+	} else {
+		if err := c.readFiles(ctx); err != nil {
+			return err
+		}
+		if asked, covered, err = c.spans(); err != nil {
+			return err
+		}
 	}
 	if err := c.compare(ctx, b, asked, covered); err != nil {
 		return err
+	}
+	if c.Apply {
+		if err := c.apply(ctx, b); err != nil {
+			return err
+		}
 	}
 	if err := c.print(); err != nil {
 		return err
@@ -282,6 +349,9 @@ func (c *comparison) place(l *reconcile.Line) string {
 	if l == nil {
 		return "-"
 	}
+	if len(c.Files) == 0 {
+		return "Data API, hour from " + c.hours[l.File].from.Format("2006-01-02 15:04")
+	}
 	return fmt.Sprintf("%s line %d", printable(filepath.Base(c.Files[l.File])), l.Line)
 }
 
@@ -298,6 +368,11 @@ func (c *comparison) print() error {
 	}
 	if c.Out == "" {
 		if err := c.printDifferences(); err != nil {
+			return err
+		}
+	}
+	if c.applied != nil {
+		if err := c.printApplied(); err != nil {
 			return err
 		}
 	}
@@ -345,6 +420,9 @@ func (c *comparison) notes() (notes []string) {
 	}
 	if n := c.engine.Edge(); n > 0 {
 		notes = append(notes, fmt.Sprintf("%s of the interval not compared: days on which, in the time zone of the report (%s), it has no lines; add the report of the day before or after", counted(int64(n), "payment"), c.reports.Zone()))
+	}
+	if !c.upTo.IsZero() {
+		notes = append(notes, "compared up to "+when(c.upTo, c.zone)+": later hours cannot be read yet")
 	}
 	return notes
 }

@@ -86,7 +86,7 @@ type hereJSON struct {
 func (c *comparison) differenceJSON(d *reconcile.Difference) differenceJSON {
 	j := differenceJSON{Kind: d.Kind, Next: d.Next}
 	if l := d.Line; l != nil {
-		j.There = &thereJSON{c.Files[l.File], l.Line, l.Payment, l.Operation, string(l.Type), string(l.Status), l.Amount, l.Currency, timeOrNil(l.At)}
+		j.There = &thereJSON{c.source(l), l.Line, l.Payment, l.Operation, string(l.Type), string(l.Status), l.Amount, l.Currency, timeOrNil(l.At)}
 	}
 	if e := d.Entry; e != nil {
 		j.Here = &hereJSON{e.PaymentID, "", e.Operation, e.TransactionID, e.Amount, e.Currency, timeOrNil(e.At)}
@@ -95,6 +95,14 @@ func (c *comparison) differenceJSON(d *reconcile.Difference) differenceJSON {
 		j.Here = &hereJSON{p.PaymentID, p.Status, p.CreditOperation, "", p.Amount, p.Currency, nil}
 	}
 	return j
+}
+
+// source is the file of a line.
+func (c *comparison) source(l *reconcile.Line) string {
+	if len(c.Files) == 0 {
+		return "Data API"
+	}
+	return c.Files[l.File]
 }
 
 func timeOrNil(t time.Time) *time.Time {
@@ -108,9 +116,10 @@ func timeOrNil(t time.Time) *time.Time {
 // printJSON prints one object, its differences one by one.
 func (c *comparison) printJSON() error {
 	head, err := json.Marshal(struct {
-		Counts reconcile.Counts `json:"counts"`
-		Notes  []string         `json:"notes"`
-	}{c.counts(), append([]string{}, c.notes()...)})
+		Counts  reconcile.Counts `json:"counts"`
+		Notes   []string         `json:"notes"`
+		Applied *applied         `json:"applied,omitempty"`
+	}{c.counts(), append([]string{}, c.notes()...), c.applied})
 	if err != nil {
 		return err
 	}

@@ -1,15 +1,22 @@
 package commands_test
 
 import (
+	"bytes"
 	"encoding/csv"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"tolem/platform"
 	"tolem/reconcile"
 	"tolem/reconcile/planted"
+	"tolem/signing"
 	"tolem/storetest"
+	"tolem/topup"
 )
 
 // plant fills the shop's books with payments, and returns the report and its map.
@@ -170,4 +177,222 @@ func TestReconcileGivesNoVerdict(t *testing.T) {
 			contains(t, "standard error", got.err, test.want...)
 		})
 	}
+}
+
+// summaryOf is the summary of a comparison.
+func summaryOf(out string) string {
+	lines := strings.Split(strings.TrimRight(out, "\n"), "\n")
+	return lines[len(lines)-1]
+}
+
+const nothingElse = ", 0 missing here, 0 missing there, 0 amount differs, 0 currency differs, 0 status differs, 0 refund missing here, 0 refund missing there, 0 duplicated there"
+
+func TestReconcileApply(t *testing.T) {
+	const ours = "payment_47,5001,sale,success,100.00,KZT,," + planted.Day + " 10:00:00"
+	prepare := func(t *testing.T, lines ...string) *shop {
+		s := newShop(t, lines...)
+		s.must(t, "migrate")
+		s.serve(t).end(t) // with the demo data
+		return s
+	}
+	apply := func(s *shop, t *testing.T, lines ...string) result {
+		report, how := s.report(t, lines...)
+		return s.tolem(t, "reconcile", report, "--map", how, "--apply", "--reason", "report of 29 November", "--actor", "ayan")
+	}
+	t.Run("CreditsOnceAndSaysWhy", func(t *testing.T) {
+		s := prepare(t)
+		got := apply(s, t, ours)
+		if got.code != 0 || summaryOf(got.out) != "1 matched"+nothingElse {
+			t.Fatalf("got %+v, want exit code 0 and 1 matched", got)
+		}
+		contains(t, "output", got.out, "to be credited: 1 payment, 100.00 KZT\n", "credited: 1 payment\n")
+		shown := s.must(t, "payments", "show", "payment_47", "--json")
+		contains(t, "payments show", shown, `"status": "succeeded"`, "report of 29 November; report.csv, SHA-256 ", ", line 2", `"5001"`, "2026-11-29T10:00:00Z")
+		again := apply(s, t, ours)
+		if again.code != 0 || !strings.Contains(again.out, "to be credited: 0 payments\n") {
+			t.Errorf("a second run: got %+v, want nothing to credit", again)
+		}
+		s.must(t, "ledger", "check")
+	})
+	t.Run("ALateCallbackPostsNothing", func(t *testing.T) {
+		s := prepare(t)
+		apply(s, t, ours)
+		r := s.serve(t)
+		late := platform.NewCallback(platform.OutcomeSuccess, "payment_47", 5001, topup.Money{Amount: 10000, Currency: "KZT"}, time.Date(2026, 11, 29, 10, 0, 1, 0, time.UTC))
+		key, err := signing.NewKey("demo-secret")
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := platform.Project{ID: 1234, Key: key}.Callback(late)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.Post(r.public+"/jetpay", "application/json", bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := answer.Body.Close(); err != nil || answer.StatusCode != http.StatusOK {
+			t.Fatalf("got HTTP %d, %v", answer.StatusCode, err)
+		}
+		r.end(t)
+		if got := strings.Count(s.must(t, "ledger", "export", "--format", "jsonl"), "transaction_id"); got != 1 {
+			t.Errorf("got %d transactions, want the credit alone", got)
+		}
+		s.must(t, "ledger", "check")
+	})
+	for name, lines := range map[string][]string{
+		"another sum":                    {"payment_47,5001,sale,success,100.01,KZT,," + planted.Day + " 10:00:00"},
+		"another currency":               {"payment_47,5001,sale,success,100.00,KGS,," + planted.Day + " 10:00:00"},
+		"declined":                       {"payment_47,5001,sale,decline,100.00,KZT,," + planted.Day + " 10:00:00"},
+		"not issued":                     {"payment_48,5001,sale,success,100.00,KZT,," + planted.Day + " 10:00:00"},
+		"a refund":                       {"payment_47,5001,refund,success,100.00,KZT,," + planted.Day + " 10:00:00"},
+		"no operation":                   {"payment_47,,sale,success,100.00,KZT,," + planted.Day + " 10:00:00"},
+		"an operation that is no number": {"payment_47,x5001,sale,success,100.00,KZT,," + planted.Day + " 10:00:00"},
+		"two operations":                 {ours, "payment_47,5002,sale,success,100.00,KZT,," + planted.Day + " 10:00:00"},
+	} {
+		t.Run("NothingElse/"+strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
+			s := prepare(t)
+			apply(s, t, lines...)
+			if got := s.must(t, "ledger", "export", "--format", "jsonl"); got != "" {
+				t.Errorf("got the journal %s, want none", got)
+			}
+		})
+	}
+	t.Run("AClosedPeriodTakesTheFirstOpenDay", func(t *testing.T) {
+		s := prepare(t, "books_closed_to: 2026-11-29", "timezone: UTC")
+		s.serve(t).end(t)
+		if got := apply(s, t, ours); got.code != 0 {
+			t.Fatalf("got %+v", got)
+		}
+		contains(t, "ledger export", s.must(t, "ledger", "export", "--format", "jsonl"), `"effective_at":"2026-11-30T00:00:00Z"`)
+		contains(t, "payments show", s.must(t, "payments", "show", "payment_47", "--json"), `"provider_time": "2026-11-29T10:00:00Z"`)
+	})
+	t.Run("UnderFourEyesItIsOneProposal", func(t *testing.T) {
+		s := prepare(t, "four_eyes: [credit]")
+		got := apply(s, t, ours)
+		if got.code != 1 || !strings.Contains(got.out, "proposed: ") || !strings.Contains(got.out, "credited: 0 payments") {
+			t.Fatalf("got %+v, want a proposal", got)
+		}
+		if got := s.must(t, "ledger", "export", "--format", "jsonl"); got != "" {
+			t.Errorf("got the journal %s, want none", got)
+		}
+		id := strings.SplitN(strings.SplitN(got.out, "proposed: ", 2)[1], ":", 2)[0]
+		token := writeFile(t, s.dir, "token", "demo-admin-token")
+		s.must(t, "approvals", "approve", id, "--token-file", token)
+		contains(t, "ledger export", s.must(t, "ledger", "export", "--format", "jsonl"), "manual_credit")
+	})
+	t.Run("NeedsAReason", func(t *testing.T) {
+		s := prepare(t)
+		report, how := s.report(t, ours)
+		if got := s.tolem(t, "reconcile", report, "--map", how, "--apply"); got.code != 2 {
+			t.Errorf("got %+v, want exit code 2", got)
+		}
+	})
+}
+
+// withDataAPI configures JetPay's Data API, which is played.
+func withDataAPI(t *testing.T) (*shop, *platform.DataAPI) {
+	t.Helper()
+	api, err := platform.NewDataAPI("token-of-thirty-characters-0000", "data-secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("POST /v1/operations/get", api)
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	s := newShop(t)
+	s.env = append(s.env, "TOLEM_JETPAY__DATA_URL="+server.URL+"/v1",
+		"TOLEM_JETPAY__DATA_TOKEN_FILE="+writeFile(t, s.dir, "data-token", "token-of-thirty-characters-0000\n"),
+		"TOLEM_JETPAY__DATA_SECRET_FILE="+writeFile(t, s.dir, "data-secret", "data-secret\n"))
+	s.must(t, "migrate")
+	s.serve(t).end(t)
+	return s, api
+}
+
+func TestReconcileAsksTheDataAPI(t *testing.T) {
+	sum := topup.Money{Amount: 10000, Currency: "KZT"}
+	day := time.Now().Add(-30 * time.Hour).UTC().Truncate(time.Hour)
+	date := day.In(time.FixedZone("Almaty", 5*3600)).Format(time.DateOnly)
+	sale := platform.DataOperation{ProjectID: 1234, Operation: "5001", PaymentID: "payment_47", Sum: sum, CompletedAt: day}
+	ask := []string{"reconcile", "--from", date, "--to", date}
+
+	t.Run("ComparesAndApplies", func(t *testing.T) {
+		s, api := withDataAPI(t)
+		changed := sale
+		changed.ChangedAt = day.Add(5 * time.Hour) // after its day, when a refund was made
+		api.Put(changed)
+		got := s.tolem(t, ask...)
+		if got.code != 1 || !strings.Contains(summaryOf(got.out), "0 matched, 0 missing here, 0 missing there, 0 amount differs, 0 currency differs, 1 status differs") {
+			t.Fatalf("got %+v", got)
+		}
+		got = s.tolem(t, append(ask, "--apply", "--reason", "day closed")...)
+		if got.code != 0 || summaryOf(got.out) != "1 matched"+nothingElse {
+			t.Fatalf("--apply: got %+v", got)
+		}
+		contains(t, "payments show", s.must(t, "payments", "show", "payment_47", "--json"), "day closed; Data API, hour from ", "operation 5001")
+	})
+	t.Run("NoVerdictWithoutASignature", func(t *testing.T) {
+		s, api := withDataAPI(t)
+		api.Put(sale)
+		api.Spoil(func(answer []byte) []byte { return bytes.Replace(answer, []byte("10000"), []byte("10001"), 1) })
+		got := s.tolem(t, append(ask, "--apply", "--reason", "day closed")...)
+		if got.code != 2 || got.out != "" || !strings.Contains(got.err, "cannot be verified") {
+			t.Errorf("got %+v, want exit code 2 and no verdict", got)
+		}
+	})
+	t.Run("OnlyWhatItConfirmsIsCredited", func(t *testing.T) {
+		for name, test := range map[string]struct {
+			there *platform.DataOperation
+			want  string
+		}{
+			"nothing":       {nil, "the Data API has no such operation"},
+			"another sum":   {&platform.DataOperation{ProjectID: 1234, Operation: "5001", PaymentID: "payment_47", Sum: topup.Money{Amount: 1, Currency: "KZT"}, CompletedAt: day}, "the Data API has 0.01 KZT"},
+			"declined":      {&platform.DataOperation{ProjectID: 1234, Operation: "5001", PaymentID: "payment_47", Status: "decline", Sum: sum, CompletedAt: day}, "does not call it paid: decline"},
+			"other payment": {&platform.DataOperation{ProjectID: 1234, Operation: "5001", PaymentID: "payment_1", Sum: sum, CompletedAt: day}, "has it for payment payment_1"},
+			"the same":      {&sale, ""},
+		} {
+			s, api := withDataAPI(t)
+			if test.there != nil {
+				api.Put(*test.there)
+			}
+			report, how := s.report(t, "payment_47,5001,sale,success,100.00,KZT,,"+day.Format(time.DateTime))
+			got := s.tolem(t, "reconcile", report, "--map", how, "--apply", "--reason", "r")
+			if test.want == "" {
+				if got.code != 0 {
+					t.Errorf("%s: got %+v", name, got)
+				}
+				continue
+			}
+			if got.code != 1 || !strings.Contains(got.out, "not credited: report.csv line 2: payment payment_47: ") || !strings.Contains(got.out, test.want) {
+				t.Errorf("%s: got %+v, want %s", name, got, test.want)
+			}
+		}
+	})
+	t.Run("TheGateConfirmsToo", func(t *testing.T) {
+		for name, test := range map[string]struct{ answer, want string }{
+			"the same":          {`{"status":"success","payment":{"id":"payment_47","status":"success","sum":{"amount":10000,"currency":"KZT"}},"operations":[{"id":5001,"type":"sale","status":"success","sum_initial":{"amount":10000,"currency":"KZT"}}]}`, ""},
+			"another operation": {`{"status":"success","payment":{"id":"payment_47","status":"success","sum":{"amount":10000,"currency":"KZT"}},"operations":[{"id":5002,"type":"sale","status":"success","sum_initial":{"amount":10000,"currency":"KZT"}}]}`, "the Gate has operation 5002"},
+			"declined":          {`{"status":"success","payment":{"id":"payment_47","status":"decline","sum":{"amount":10000,"currency":"KZT"}}}`, "the Gate does not call it paid"},
+		} {
+			gate := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(test.answer)) }))
+			s := newShop(t)
+			s.env = append(s.env, "TOLEM_JETPAY__GATE_URL="+gate.URL)
+			s.must(t, "migrate")
+			s.serve(t).end(t)
+			report, how := s.report(t, "payment_47,5001,sale,success,100.00,KZT,,"+day.Format(time.DateTime))
+			got := s.tolem(t, "reconcile", report, "--map", how, "--apply", "--reason", "r")
+			gate.Close()
+			if test.want == "" && got.code != 0 || test.want != "" && (got.code != 1 || !strings.Contains(got.out, test.want)) {
+				t.Errorf("%s: got %+v, want %s", name, got, test.want)
+			}
+		}
+	})
+	t.Run("WithoutAFileAndWithoutItsURL", func(t *testing.T) {
+		s := newShop(t)
+		s.must(t, "migrate")
+		if got := s.tolem(t, ask...); got.code != 2 || !strings.Contains(got.err, "jetpay.data_url") {
+			t.Errorf("got %+v, want exit code 2", got)
+		}
+	})
 }

@@ -45,7 +45,7 @@ func (c sandboxCommand) Validate() error {
 
 // Help is shown by --help.
 func (sandboxCommand) Help() string {
-	return `Simulates HighHelp over HTTP for the configured projects: checks the signatures of requests, keeps pay-ins in memory, shows the payment page, and posts signed alerts to the URLs that a request names. Its page /kaspi simulates the kiosk of Kaspi Bank: enter an account, choose a contract, pay. With accounts.source: http, it is an example of the merchant's billing too, under /billing/accounts/{customer_id}, with the accounts of demo.accounts; PUT /control/billing/{ok|slow|dead|garbled|endless|currency} changes how that answers.
+	return `Simulates HighHelp over HTTP for the configured projects: checks the signatures of requests, keeps pay-ins in memory, shows the payment page, and posts signed alerts to the URLs that a request names. Its page /kaspi simulates the kiosk of Kaspi Bank: enter an account, choose a contract, pay. With accounts.source: http, it is an example of the merchant's billing too, under /billing/accounts/{customer_id}, with the accounts of demo.accounts; PUT /control/billing/{ok|slow|dead|garbled|endless|currency} changes how that answers. With jetpay.data_url, such as http://127.0.0.1:8090/data, it is JetPay's Data API with the operations of the kiosk; reconcile reads hours that ended at least an hour ago.
 
 For development: everybody who can reach it decides what was paid. Its start page lists what it simulates, and what not. Parts of alert_dialect that are auto are signed as requests are by default. An HMAC alert_key needs no --alert-key.
 
@@ -57,7 +57,7 @@ Example:
 
 // Run serves the sandbox until ctx ends.
 func (c *sandboxCommand) Run(ctx context.Context, p *program) error {
-	cfg, err := p.config(config.ProviderKeys | config.WebhookSecrets)
+	cfg, err := p.config(config.ProviderKeys | config.WebhookSecrets | config.DataAPIKeys)
 	if err != nil {
 		return err
 	}
@@ -82,6 +82,11 @@ func (c *sandboxCommand) Run(ctx context.Context, p *program) error {
 	}
 	if o.Billing, err = exampleBilling(cfg); err != nil {
 		return err
+	}
+	if cfg.JetPay.DataURL != "" {
+		if o.DataAPI, err = platform.NewDataAPI(cfg.JetPay.DataToken.Reveal(), cfg.JetPay.DataSecret.Reveal()); err != nil {
+			return err
+		}
 	}
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {

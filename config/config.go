@@ -112,6 +112,14 @@ type JetPay struct {
 	PaymentExpiry time.Duration `yaml:"payment_expiry" validate:"gt=0"` // when an unclaimed payment id expires
 	GateURL       string        `yaml:"gate_url"`                       // of the platform's Gate, which is polled for pending payments; empty: no polling
 	Projects      []Project     `yaml:"projects" validate:"dive"`
+
+	// The Data API, of which reconcile asks what the platform has; without a URL it is not asked. Its token and secret
+	// are those of an account of the Dashboard, not of a project.
+	DataURL        string `yaml:"data_url"`
+	DataTokenFile  string `yaml:"data_token_file"`
+	DataSecretFile string `yaml:"data_secret_file"`
+	DataToken      Secret `yaml:"-"` // the content of DataTokenFile
+	DataSecret     Secret `yaml:"-"` // the content of DataSecretFile
 }
 
 // Project is one JetPay project of the merchant.

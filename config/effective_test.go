@@ -80,6 +80,9 @@ jetpay:
         - terminal/kaspi
       callback_methods:
         - x
+  data_url: ""
+  data_token_file: ""
+  data_secret_file: ""
 highhelp:
   base_url: https://api.hh-processing.com
   timeout: 10s

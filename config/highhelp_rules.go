@@ -18,6 +18,7 @@ func (r *rules) urls() {
 	r.baseURL("public_url", r.config.PublicURL)
 	r.baseURL("highhelp.base_url", r.config.HighHelp.BaseURL)
 	r.baseURL("jetpay.gate_url", r.config.JetPay.GateURL)
+	r.dataAPI()
 	if len(r.config.HighHelp.Projects) == 0 {
 		return
 	}
@@ -26,6 +27,26 @@ func (r *rules) urls() {
 	}
 	if r.config.HighHelp.BaseURL == "" {
 		r.problem("highhelp.base_url", "is empty; give the URL of the provider's API")
+	}
+}
+
+// dataAPI checks the keys of JetPay's Data API, which are given together, and reads its token and its secret.
+func (r *rules) dataAPI() {
+	j := &r.config.JetPay
+	r.baseURL("jetpay.data_url", j.DataURL)
+	for _, file := range []struct {
+		key, path string
+		to        *Secret
+	}{{"jetpay.data_token_file", j.DataTokenFile, &j.DataToken}, {"jetpay.data_secret_file", j.DataSecretFile, &j.DataSecret}} {
+		switch {
+		case file.path == "" && j.DataURL != "":
+			r.problem(file.key, "is missing; jetpay.data_url needs it")
+		case file.path != "" && j.DataURL == "":
+			r.problem("jetpay.data_url", "is missing; "+file.key+" needs it")
+		case file.path != "":
+			*file.to = r.secretFile(DataAPIKeys, file.key, file.path)
+			r.warnOfWrapping(file.key, *file.to)
+		}
 	}
 }
 

@@ -11,10 +11,11 @@ const (
 	JetPayKeys                         // secrets of the projects
 	HighHelpKeys                       // keys and tokens of the projects
 	WebhookSecrets                     // that sign requests to the merchant's own systems
+	DataAPIKeys                        // of JetPay's Data API
 
 	NoSecrets    Secrets = 0
 	ProviderKeys         = JetPayKeys | HighHelpKeys
-	AllSecrets           = DatabaseURL | AdminTokens | ProviderKeys | WebhookSecrets
+	AllSecrets           = DatabaseURL | AdminTokens | ProviderKeys | WebhookSecrets | DataAPIKeys
 )
 
 // need reports whether secrets of a kind are read. If they are not, those in files stay unset, and absent ones are no

@@ -60,6 +60,9 @@ type Options struct {
 	// ByPayment leaves operations out: the provider's payments have one each, and
 	// the report's own ids of them are not in the books.
 	ByPayment bool
+	// LaterWins takes, of an operation that several files have, what the last of them
+	// says: the platform's own record of it, which was changed meanwhile.
+	LaterWins bool
 	// Folder is where temporary files are made, empty for the system's.
 	Folder string
 }
@@ -195,6 +198,12 @@ func (r *Run) Compare(ctx context.Context, books Books, asked, covered Span) err
 
 // Counts are how many there are of each kind, after Compare.
 func (r *Run) Counts() Counts { return r.counts }
+
+// Settle takes differences of a kind for matched, which have been resolved since.
+func (r *Run) Settle(kind Kind, n int) {
+	r.counts[kind] -= n
+	r.counts[Matched] += n
+}
 
 // Edge is how many entries are in the interval but on days, in the report's zone,
 // that the report does not cover: whether it has them cannot be said.
@@ -380,6 +389,10 @@ func (r *Run) dropDuplicates(lines []Line) ([]Line, error) {
 		k := &kept[same]
 		differs := k.Payment != l.Payment || k.Type != l.Type || k.Amount != l.Amount || k.Currency != l.Currency
 		switch {
+		case r.o.LaterWins && k.File != l.File:
+			if l.File > k.File {
+				*k = l
+			}
 		case !differs && k.Status == l.Status && k.File == l.File:
 			if err := r.differ(Difference{Kind: DuplicatedThere, Line: &l}); err != nil {
 				return nil, err

@@ -75,15 +75,16 @@ type changingStep interface {
 // stepKinds are all steps that can be proposed, by the name under which a
 // proposal keeps them. A name stays for ever.
 var stepKinds = map[string]func(params []byte) (Step, error){
-	"credit":      decodeStep[CreditStep],
-	"record":      decodeStep[RecordStep],
-	"recall":      decodeStep[RecallStep],
-	"assign":      decodeStep[AssignStep],
-	"assign_list": decodeStep[AssignListStep],
-	"return":      decodeStep[ReturnStep],
-	"reverse":     decodeStep[ReverseStep],
-	"suspend":     decodeStep[SuspendStep],
-	"payout":      decodeStep[PostPayoutStep],
+	"credit":       decodeStep[CreditStep],
+	"record":       decodeStep[RecordStep],
+	"recall":       decodeStep[RecallStep],
+	"assign":       decodeStep[AssignStep],
+	"assign_list":  decodeStep[AssignListStep],
+	"return":       decodeStep[ReturnStep],
+	"reverse":      decodeStep[ReverseStep],
+	"suspend":      decodeStep[SuspendStep],
+	"payout":       decodeStep[PostPayoutStep],
+	"apply_report": decodeStep[ApplyReportStep],
 }
 
 func decodeStep[S Step](params []byte) (Step, error) {

@@ -162,6 +162,11 @@ func (s *Sandbox) topUp(ctx context.Context, page *kioskPage, outcome string) er
 	page.Exchanges = nil // the first of them is a verify, too
 	for _, x := range exchanges {
 		page.add(x)
+		if x.Message == platform.MessageCallback && s.o.DataAPI != nil {
+			if err := s.o.DataAPI.PutCallback(x.Request); err != nil {
+				return fmt.Errorf("the Data API: %w", err)
+			}
+		}
 	}
 	page.PaymentID = paymentID
 	if err != nil {

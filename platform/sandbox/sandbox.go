@@ -95,6 +95,9 @@ type Options struct {
 	// Billing answers under /billing/accounts/ if the merchant's server asks for
 	// accounts; nil: it does not.
 	Billing *platform.Billing
+	// DataAPI answers POST /data/operations/get with the kiosk's operations, nil to
+	// leave it out.
+	DataAPI *platform.DataAPI
 	// Chaos posts every alert several times, all at once and in any order.
 	Chaos  bool
 	Retry  Retry
@@ -252,6 +255,9 @@ func (s *Sandbox) Handler() http.Handler {
 		mux.Handle("POST "+path, s.api(call.name, call.do))
 	}
 	s.routePages(mux)
+	if s.o.DataAPI != nil {
+		mux.Handle("POST /data/operations/get", s.o.DataAPI)
+	}
 	if s.o.Billing != nil {
 		mux.Handle("GET /billing/accounts/{customer_id}", s.o.Billing)
 		mux.HandleFunc("PUT /control/billing/{mode}", func(w http.ResponseWriter, r *http.Request) {
