@@ -40,6 +40,8 @@ type commandLine struct {
 	Approvals   approvalsCommands  `cmd:"" help:"Approve or reject steps that need a second person."`
 	Audit       auditCommand       `cmd:"" help:"List who did what, when and why, and how it ended."`
 	Reconcile   reconcileCommand   `cmd:"" help:"Compare a platform's report with the payments."`
+	Payouts     payoutsCommands    `cmd:"" help:"Enter, book and show what the platforms paid to the bank."`
+	Settlement  settlementCommand  `cmd:"" help:"Print what each platform owes, and which money no payout has named."`
 	Ledger      ledgerCommands     `cmd:"" help:"Check, correct and export the books."`
 	Report      reportCommand      `cmd:"" help:"Report the turnover by day, month, contract, project or method."`
 	Sign        signCommand        `cmd:"" help:"Sign a JetPay body."`

@@ -126,6 +126,7 @@ func journalTable(zone *time.Location) sheet.Table[posting] {
 		sheet.TextColumn("reverses", 30, func(p posting) string { return p.of.Reverses }),
 		sheet.TextColumn("resolves", 30, func(p posting) string { return p.of.Resolves }),
 		sheet.TextColumn("approved_by", 14, func(p posting) string { return p.of.ApprovedBy }),
+		sheet.TextColumn("payout_id", 20, func(p posting) string { return p.of.PayoutID }),
 	}}
 }
 

@@ -13,6 +13,7 @@ var leaves = []string{
 	"payments list", "payments show", "payments credit",
 	"suspense list", "suspense assign", "suspense return",
 	"approvals list", "approvals show", "approvals approve", "approvals reject", "audit",
+	"payouts import", "payouts add", "payouts list", "payouts show", "payouts post", "payouts discard", "settlement",
 	"ledger reverse", "ledger check", "ledger balances", "ledger export",
 	"sign", "verify", "replay", "simulate kaspi",
 }

@@ -42,6 +42,12 @@ var samples = map[string][]string{
 		"2 A-1 9000001 payment paid 1000000 RUB fee 35000 2026-11-30T10:00:00+03:00",
 		"3 A-2 9000002 payment paid 50000 RUB fee 1750 2026-11-30T11:00:00+03:00",
 	},
+	"payout-register": {
+		"2 payment_47 2811 payment paid 1000000 KZT fee 15000 2026-11-29T00:00:00Z",
+		"3 payment_47 2812 refund paid 300000 KZT fee 0 2026-11-29T00:00:00Z",
+		"4   reserve paid 50000 KZT fee 0 2026-11-29T00:00:00Z",
+		"5   payout paid 635000 KZT fee 0 2026-11-29T00:00:00Z",
+	},
 	"halyk-terminal": {
 		"3 A-1 633500000001 payment paid 1000000 KZT fee 15000 2026-11-30T09:00:00+05:00",
 		"4 A-1 633500000002 refund paid -300000 KZT fee -4500 2026-11-30T10:00:00+05:00",

@@ -1,0 +1,480 @@
+package commands
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"tolem/calendar"
+	"tolem/config"
+	"tolem/maps"
+	"tolem/payoutfile"
+	"tolem/reportfile"
+	"tolem/store"
+	"tolem/topup"
+	"tolem/view"
+)
+
+// payoutPage is how many payouts, and how many lines of one, are read at a time.
+const payoutPage = 500
+
+// payoutsCommands work on what the platforms paid to the bank.
+type payoutsCommands struct {
+	Import  payoutsImportCommand  `cmd:"" help:"Enter the payouts of a settlement register as drafts."`
+	Add     payoutsAddCommand     `cmd:"" help:"Enter a payout by hand, as a draft."`
+	List    payoutsListCommand    `cmd:"" help:"List payouts, those entered last first."`
+	Show    payoutsShowCommand    `cmd:"" help:"Show a payout with its lines, and what differs from tolem's payments."`
+	Post    payoutsPostCommand    `cmd:"" help:"Book a draft in the ledger, once."`
+	Discard payoutsDiscardCommand `cmd:"" help:"Give a draft up."`
+}
+
+// payoutProject says from whom a payout is, and to which account it goes.
+type payoutProject struct {
+	Provider string `required:"" enum:"jetpay,highhelp" placeholder:"P" help:"jetpay or highhelp."`
+	Project  string `required:"" placeholder:"X" help:"The project's id."`
+	Bank     string `required:"" placeholder:"NAME" help:"The name of the merchant's bank account, as the key bank of the configuration has it."`
+	Actor    string `placeholder:"NAME" help:"The actor; recorded with the payout. Default: the variable TOLEM_ACTOR, else the system's user."`
+}
+
+// check finds the project and the bank account in the configuration.
+func (f payoutProject) check(cfg *config.Config) (topup.BankAccountOf, error) {
+	if !cfg.HasProject(f.Provider, f.Project) {
+		return topup.BankAccountOf{}, topup.NotFound("project %s of %s is not configured", f.Project, f.Provider)
+	}
+	bank := cfg.Bank(f.Bank)
+	if bank == nil {
+		return topup.BankAccountOf{}, topup.NotFound("bank account %s is not configured: add it under bank", f.Bank)
+	}
+	return topup.BankAccountOf{Name: bank.Name, Currency: bank.Currency}, nil
+}
+
+// enter enters payouts and prints what became of them.
+func (p *program) enter(ctx context.Context, b books, list []store.NewPayout, actor, reason string, dryRun, asJSON bool) error {
+	by, err := p.by(operator{Actor: actor, Reason: reason}, b.cfg.Location())
+	if err != nil {
+		return err
+	}
+	report, err := b.ImportPayouts(ctx, list, by, dryRun)
+	if err != nil {
+		return p.reportPayoutErrors(err)
+	}
+	if asJSON {
+		return p.printJSON(view.PayoutImportOf(report, dryRun))
+	}
+	for _, n := range list {
+		what := "is there already, with the same content"
+		for _, created := range report.Created {
+			if created == (store.PayoutRef{ID: n.ID, Provider: n.Provider, Project: n.Project}) {
+				what = "is entered as a draft"
+				if dryRun {
+					what = "would be entered as a draft"
+				}
+			}
+		}
+		if err := p.println(fmt.Sprintf("payout %s of %s, %d lines, net %s: it %s", n.ID, n.Date, len(n.Lines), topup.Money{Amount: n.Net, Currency: n.Currency}, what)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reportPayoutErrors prints a line for each refusal.
+func (p *program) reportPayoutErrors(err error) error {
+	list := joinedErrors(err)
+	found := errors.As(err, new(*store.PayoutError))
+	if !found {
+		return err
+	}
+	for _, refusal := range list {
+		fmt.Fprintln(p.stdio.Err, printable(refusal.Error()))
+	}
+	return fmt.Errorf("%d problems; nothing was entered", len(list))
+}
+
+// joinedErrors are the errors that [errors.Join] has joined.
+func joinedErrors(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	return []error{err}
+}
+
+// payoutsImportCommand enters the payouts of a register.
+type payoutsImportCommand struct {
+	payoutProject
+	jsonFlag
+	File   string    `arg:"" placeholder:"FILE" help:"The settlement register: CSV, XLSX or JSON, as the map says."`
+	Map    string    `placeholder:"MAP" default:"payout-register" help:"How the register is read: a file, or the name of one of tolem's maps. Default: ${default}."`
+	ID     condition `placeholder:"ID" help:"The payout's id, for a register of one payout without a column for it."`
+	Date   dayFlag   `placeholder:"D" help:"The day of all payouts, such as 2026-11-29. Default: the last day of the lines of each."`
+	Signed bool      `help:"Amounts are what they change in the balance: refunds, fees, reserve and adjustments are negative."`
+	DryRun bool      `help:"Check everything, and write nothing."`
+}
+
+// Help is shown by --help.
+func (payoutsImportCommand) Help() string {
+	return `Reads a settlement register by a map (docs/finance.md), adds its lines up, and enters one draft for each payout. Nothing is booked: payouts post does that. When any line cannot be read, contradicts itself or is in another payout, all such lines are named and nothing is entered. The same register again changes nothing; a payout that is there with other content is refused, and what differs is named.
+
+Lines of payments that tolem does not know, or knows with another sum, are no reason to refuse: payouts show names them.
+
+Example:
+
+  tolem payouts import register.csv --provider jetpay --project 1234 --bank halyk --dry-run
+  tolem payouts import kaspi.xlsx --map kaspi-pay-xlsx --signed --id 2026-11-29 --provider jetpay --project 1234 --bank halyk`
+}
+
+// Run imports.
+func (c *payoutsImportCommand) Run(ctx context.Context, p *program) error {
+	var bank topup.BankAccountOf
+	o := payoutfile.Options{Provider: c.Provider, Project: c.Project, ID: string(c.ID), Signed: c.Signed}
+	check := func(cfg *config.Config) (err error) {
+		if c.Date != "" {
+			if o.Date, err = calendar.ParseDay(string(c.Date)); err != nil {
+				return wrongUsage("--date must be a day such as 2026-11-29")
+			}
+		}
+		o.Zone = cfg.Location()
+		bank, err = c.check(cfg)
+		o.Bank = bank
+		return err
+	}
+	return p.withBooks(ctx, func(b books) error {
+		register, hash, err := readRegister(ctx, c.File, c.Map, o)
+		if err != nil {
+			return noVerdict(fmt.Errorf("%s: nothing was entered:\n%w", c.File, err))
+		}
+		var list []store.NewPayout
+		for _, r := range register.Payouts {
+			n, err := newPayout(r.Payout, o.Zone, bank)
+			if err != nil {
+				return err
+			}
+			n.Lines, n.File, n.SHA256 = r.Lines, filepath.Base(c.File), hash
+			list = append(list, n)
+		}
+		if register.Duplicates > 0 {
+			p.warn(fmt.Sprintf("%d lines occur again with the same content; each was counted once", register.Duplicates))
+		}
+		return p.enter(ctx, b, list, c.Actor, "register "+printable(filepath.Base(c.File)), c.DryRun, c.JSON)
+	}, check)
+}
+
+// newPayout is a payout to be entered, with its day in the time zone of the books.
+func newPayout(p topup.Payout, zone *time.Location, bank topup.BankAccountOf) (store.NewPayout, error) {
+	day, err := calendar.ParseDay(p.Date)
+	if err != nil {
+		return store.NewPayout{}, topup.Invalid("date", "must be a day such as 2026-11-29")
+	}
+	return store.NewPayout{Payout: p, Bank: bank, Day: store.Day{Start: day.Start(zone), End: day.End(zone)}}, nil
+}
+
+// readRegister reads a register, and the SHA-256 of its bytes.
+func readRegister(ctx context.Context, path, how string, o payoutfile.Options) (register payoutfile.Register, hash string, err error) {
+	m, err := maps.Load(how)
+	if err != nil {
+		return register, "", err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return register, "", err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	info, err := file.Stat()
+	if err != nil {
+		return register, "", err
+	}
+	rows, err := reportfile.Open(file, info.Size(), m)
+	if err != nil {
+		return register, "", err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	if register, err = payoutfile.Read(ctx, rows, m, o); err != nil {
+		return register, "", err
+	}
+	sum := sha256.New()
+	if _, err := io.Copy(sum, io.NewSectionReader(file, 0, info.Size())); err != nil {
+		return register, "", err
+	}
+	return register, hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// payoutsAddCommand enters a payout by hand.
+type payoutsAddCommand struct {
+	payoutProject
+	jsonFlag
+	ID          string `required:"" placeholder:"ID" help:"The platform's id of the payout; unique in its project."`
+	Date        string `required:"" placeholder:"D" help:"The day of the payout, such as 2026-11-29."`
+	Currency    string `required:"" placeholder:"CUR" help:"Three letters: the currency of the bank account."`
+	Gross       int64  `required:"" placeholder:"N" help:"The payers' money, in minor units, as all figures."`
+	Refunds     int64  `placeholder:"N" help:"What went back to payers, chargebacks included."`
+	Fees        int64  `placeholder:"N" help:"What the platform kept; negative: gave back."`
+	Reserve     int64  `placeholder:"N" help:"What it holds back; negative: released."`
+	Adjustments int64  `placeholder:"N" help:"Corrections and penalties; negative: in the merchant's favour."`
+	Net         int64  `required:"" placeholder:"N" help:"What arrived at the bank; negative: was taken."`
+}
+
+// Help is shown by --help.
+func (payoutsAddCommand) Help() string {
+	return `For a payout without a register. Its figures must add up: gross less refunds, fees, reserve and adjustments is net. Figures are in minor units (tiyn: 1000000 is 10000.00 tenge); a negative one is written with an equals sign (--net=-500). Nothing is booked: payouts post does that. The same payout again changes nothing.
+
+Example:
+
+  tolem payouts add --provider jetpay --project 1234 --bank halyk --id PO-1129 --date 2026-11-29 --currency KZT --gross 1000000 --refunds 300000 --fees 15000 --net 685000`
+}
+
+// Run adds.
+func (c *payoutsAddCommand) Run(ctx context.Context, p *program) error {
+	var n store.NewPayout
+	check := func(cfg *config.Config) error {
+		bank, err := c.check(cfg)
+		if err != nil {
+			return err
+		}
+		n, err = newPayout(topup.Payout{
+			ID: c.ID, Provider: c.Provider, Project: c.Project, Bank: bank.Name, Date: c.Date, Currency: c.Currency,
+			PayoutFigures: topup.PayoutFigures{Gross: c.Gross, Refunds: c.Refunds, Fees: c.Fees, Reserve: c.Reserve, Adjustments: c.Adjustments, Net: c.Net},
+		}, cfg.Location(), bank)
+		return err
+	}
+	return p.withBooks(ctx, func(b books) error {
+		return p.enter(ctx, b, []store.NewPayout{n}, c.Actor, "entered by hand", false, c.JSON)
+	}, check)
+}
+
+// payoutsListCommand lists payouts.
+type payoutsListCommand struct {
+	jsonFlag
+	Status   condition `placeholder:"S" help:"One of draft, posted, discarded, reversed."`
+	Provider condition `placeholder:"P" help:"jetpay or highhelp."`
+	Project  condition `placeholder:"X" help:"The project's id."`
+	Bank     condition `placeholder:"NAME" help:"The bank account."`
+}
+
+// Help is shown by --help.
+func (payoutsListCommand) Help() string {
+	return `Example:
+
+  tolem payouts list --status draft
+  tolem payouts list --json`
+}
+
+// Run lists.
+func (c *payoutsListCommand) Run(ctx context.Context, p *program) error {
+	filter := store.PayoutFilter{
+		State: topup.PayoutState(c.Status), Provider: string(c.Provider), Project: string(c.Project), Bank: string(c.Bank), Limit: payoutPage,
+	}
+	return p.withBooks(ctx, func(b books) error {
+		l := p.list(c.JSON, "PAYOUT", "STATUS", "DATE", "PROJECT", "BANK", "GROSS", "REFUNDS", "FEES", "RESERVE", "ADJUSTMENTS", "NET", "CUR", "LINES")
+		for {
+			page, next, err := b.Payouts(ctx, filter)
+			if err != nil {
+				return refusedFilter(err)
+			}
+			for i := range page {
+				if err := l.add(view.PayoutOf(&page[i]), payoutCells(&page[i])...); err != nil {
+					return err
+				}
+			}
+			if next == "" {
+				return l.end()
+			}
+			filter.Cursor = next
+		}
+	})
+}
+
+func payoutCells(o *store.Payout) []string {
+	amount := func(n int64) string { return major(n, o.Currency) }
+	return []string{
+		o.ID, string(o.State), o.Date, o.Provider + " " + o.Project, o.Bank, amount(o.Gross), amount(o.Refunds), amount(o.Fees),
+		amount(o.Reserve), amount(o.Adjustments), amount(o.Net), o.Currency, strconv.FormatInt(o.Lines, 10),
+	}
+}
+
+// payoutName names a payout on the command line.
+type payoutName struct {
+	ID       string    `arg:"" name:"payout_id" help:"The payout's id."`
+	Provider condition `placeholder:"P" help:"jetpay or highhelp; needed where the id is that of payouts of several projects."`
+	Project  condition `placeholder:"X" help:"The project's id; needed as --provider is."`
+}
+
+func (n payoutName) ref() store.PayoutRef {
+	return store.PayoutRef{ID: n.ID, Provider: string(n.Provider), Project: string(n.Project)}
+}
+
+// payoutsShowCommand shows a payout.
+type payoutsShowCommand struct {
+	payoutName
+	jsonFlag
+}
+
+// Help is shown by --help.
+func (payoutsShowCommand) Help() string {
+	return `Shows the figures of a payout, what was done to it, its lines, and how each line differs from the payment that it names: payment_unknown (tolem has no such payment), not_received (nothing was credited for it), amount_differs, currency_differs, refund_not_booked (less was refunded through the platform than the registers say). A payout can be posted whatever differs: its figures say what the platform paid.
+
+Example:
+
+  tolem payouts show PO-1129`
+}
+
+// Run shows.
+func (c *payoutsShowCommand) Run(ctx context.Context, p *program) error {
+	return p.withBooks(ctx, func(b books) error {
+		o, err := b.Payout(ctx, c.ref())
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return p.payoutJSON(ctx, b, o)
+		}
+		return p.printPayout(ctx, b, o)
+	})
+}
+
+func (p *program) payoutJSON(ctx context.Context, b books, o *store.Payout) error {
+	var lines, differences []store.PayoutLine
+	err := eachPayoutLine(ctx, b, o, func(l store.PayoutLine) error {
+		lines = append(lines, l)
+		if l.Difference != "" {
+			differences = append(differences, l)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return p.printJSON(view.WholePayoutOf(o, lines, false, differences, len(differences)))
+}
+
+// eachPayoutLine passes every line of a payout to yield.
+func eachPayoutLine(ctx context.Context, b books, o *store.Payout, yield func(store.PayoutLine) error) error {
+	for after := int64(0); ; {
+		page, err := b.PayoutLines(ctx, o, after, payoutPage)
+		if err != nil {
+			return err
+		}
+		for _, l := range page {
+			if err := yield(l); err != nil {
+				return err
+			}
+		}
+		if len(page) < payoutPage {
+			return nil
+		}
+		after = page[len(page)-1].N
+	}
+}
+
+// printPayout shows a payout to people.
+func (p *program) printPayout(ctx context.Context, b books, o *store.Payout) error {
+	amount := func(n int64) string { return topup.Money{Amount: n, Currency: o.Currency}.String() }
+	t := p.table()
+	t.row("payout", o.ID)
+	t.row("status", string(o.State))
+	t.row("project", o.Provider+" "+o.Project)
+	t.row("bank", o.Bank)
+	t.row("date", o.Date)
+	t.row("gross", amount(o.Gross))
+	t.row("refunds", amount(o.Refunds))
+	t.row("fees", amount(o.Fees))
+	t.row("reserve", amount(o.Reserve))
+	t.row("adjustments", amount(o.Adjustments))
+	t.row("net", amount(o.Net))
+	t.rowIf("file", o.File)
+	t.rowIf("sha256", o.SHA256)
+	for _, s := range o.Steps {
+		t.row(string(s.State), when(s.At, b.cfg.Location())+" by "+s.Actor+": "+s.Reason)
+		t.rowIf("transaction", s.TransactionID)
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	if o.Lines == 0 {
+		return nil
+	}
+	if err := p.println(""); err != nil {
+		return err
+	}
+	lines, differ := p.list(false, "LINE", "TYPE", "PAYMENT", "OPERATION", "AMOUNT", "FEE", "RESERVE", "ADJUSTMENT", "DIFFERENCE"), 0
+	err := eachPayoutLine(ctx, b, o, func(l store.PayoutLine) error {
+		difference := string(l.Difference)
+		if difference != "" {
+			differ++
+		}
+		if !l.Received.IsZero() {
+			difference += ": " + l.Received.String() + " was received"
+		}
+		return lines.add(nil, strconv.Itoa(l.Line), string(l.Type), orDash(l.Payment), orDash(l.Operation), major(l.Amount, o.Currency),
+			major(l.Fee, o.Currency), major(l.Reserve, o.Currency), major(l.Adjustment, o.Currency), difference)
+	})
+	if err != nil {
+		return err
+	}
+	if err := lines.end(); err != nil {
+		return err
+	}
+	return p.println(fmt.Sprintf("%d lines, %d differ", o.Lines, differ))
+}
+
+// payoutsPostCommand books a draft.
+type payoutsPostCommand struct {
+	operator
+	payoutName
+	jsonFlag
+}
+
+// Help is shown by --help.
+func (payoutsPostCommand) Help() string {
+	return `Posts a ledger transaction from settlement to the bank account, fees, reserve and adjustments, dated on the payout's day; where that is in a closed period, on the first open day. Figures of zero have no posting. ledger reverse on the transaction undoes it, and frees the payout's id and lines.
+
+Example:
+
+  tolem payouts post PO-1129 --reason "statement of 30 November"`
+}
+
+// Run posts.
+func (c *payoutsPostCommand) Run(ctx context.Context, p *program) error {
+	return p.operate(ctx, c.operator, c.JSON, func(b books, by store.By) (topup.Transaction, error) {
+		return b.PostPayout(ctx, c.ref(), by)
+	})
+}
+
+// payoutsDiscardCommand gives a draft up.
+type payoutsDiscardCommand struct {
+	operator
+	payoutName
+	jsonFlag
+}
+
+// Help is shown by --help.
+func (payoutsDiscardCommand) Help() string {
+	return `For a draft that is wrong: its id and its lines are free again. It moves no money. One that was posted is undone with ledger reverse.
+
+Example:
+
+  tolem payouts discard PO-1129 --reason "the register was of the wrong day"`
+}
+
+// Run discards.
+func (c *payoutsDiscardCommand) Run(ctx context.Context, p *program) error {
+	return p.asOperator(ctx, c.operator, func(b books, by store.By) error {
+		if err := b.DiscardPayout(ctx, c.ref(), by); err != nil {
+			return err
+		}
+		if !c.JSON {
+			return p.println("payout " + c.ID + " is discarded")
+		}
+		o, err := b.Payout(ctx, c.ref())
+		if err != nil {
+			return err
+		}
+		return p.printJSON(view.PayoutOf(o))
+	})
+}
