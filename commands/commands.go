@@ -34,7 +34,7 @@ type commandLine struct {
 	Healthcheck healthcheckCommand `cmd:"" help:"Check that the running server is alive."`
 	Backup      backupCommand      `cmd:"" help:"Make a consistent copy of the database while it is in use, and verify it."`
 	Accounts    accountsCommands   `cmd:"" help:"Import, export and show accounts."`
-	Payments    paymentsCommands   `cmd:"" help:"Find payments; credit, record, recall and close them."`
+	Payments    paymentsCommands   `cmd:"" help:"Find payments; credit, record, refund, recall and close them."`
 	Suspense    suspenseCommands   `cmd:"" help:"Resolve money that is not allocated to a contract."`
 	Messages    messagesCommands   `cmd:"" help:"Show the providers' stored messages; put their unposted money into suspense."`
 	Approvals   approvalsCommands  `cmd:"" help:"Approve or reject steps that need a second person."`

@@ -23,6 +23,7 @@ type paymentsCommands struct {
 	Show   paymentsShowCommand   `cmd:"" help:"Show a payment with its whole timeline."`
 	Credit paymentsCreditCommand `cmd:"" help:"Credit a payment whose callback has not arrived."`
 	Record paymentsRecordCommand `cmd:"" help:"Credit money that no message has reported, as a new payment."`
+	Refund paymentsRefundCommand `cmd:"" help:"Book that credited money went back to the payer, in whole or in part."`
 	Recall paymentsRecallCommand `cmd:"" help:"Take a credit to the wrong contract back into suspense."`
 	Close  paymentsCloseCommand  `cmd:"" help:"Close a review in which nothing is credited and nothing is in suspense."`
 }
@@ -171,7 +172,7 @@ type paymentsShowCommand struct {
 
 // Help is shown by --help.
 func (paymentsShowCommand) Help() string {
-	return `Prints the requested sum, the payment's status, the provider's last status with its date, and the timeline: the issue, each message of the provider and its disposition, each ledger transaction. The provider's date is that of its status; a movement's own date is the one by which it is booked. operation is the movement's; a refund's is among the other operations.
+	return `Prints the requested sum, the payment's status, the provider's last status with its date, and the timeline: the issue, each message of the provider and its disposition, each ledger transaction. The provider's date is that of its status; a movement's own date is the one by which it is booked. operation is the movement's; a refund's is among the other operations. A refund or a reversal that the platform has reported, and that no operator has booked or dismissed, is shown with the arguments of payments refund.
 
 Example:
 
@@ -220,6 +221,12 @@ func (p *program) printPayment(b books, payment *topup.Payment, timeline []store
 	}
 	if c := payment.Credit; c != nil && (payment.Credited == nil || payment.Credited.TransactionID != c.TransactionID) {
 		t.row("first credit", c.Money.String()+" by "+c.TransactionID+creditNote(payment))
+	}
+	if !payment.Refunded.IsZero() {
+		t.row("refunded", payment.Refunded.String())
+	}
+	for _, r := range view.ReportedRefunds(timeline) {
+		t.row("reported "+string(r.Told), reportedRefund(r))
 	}
 	t.rowIf("provider's status", payment.ProviderStatus)
 	if !payment.ProviderTime.IsZero() {
@@ -280,6 +287,8 @@ func creditNote(p *topup.Payment) string {
 	switch {
 	case p.Credit.Reversed:
 		return " (reversed)"
+	case p.Credited == nil && !p.Refunded.IsZero():
+		return " (refunded)"
 	case p.Credited == nil:
 		return " (recalled)"
 	}
@@ -289,7 +298,7 @@ func creditNote(p *topup.Payment) string {
 // happened is one line about an entry of a payment's timeline.
 func happened(payment *topup.Payment, entry store.TimelineEntry) string {
 	if m := entry.Message; m != nil {
-		return fmt.Sprintf("%s %d: status %s, operation %s, code %s: %s", m.Source, m.ID, orDash(m.Status), orDash(m.Operation), orDash(m.Code), m.Disposition)
+		return fmt.Sprintf("%s %d: status %s, operation %s, code %s: %s", m.Source, m.ID, orDash(m.Status), orDash(m.Operation), orDash(m.Code), m.Disposition) + gaveBack(m.PaidBack)
 	}
 	if s := entry.Step; s != nil {
 		text := s.Action

@@ -74,9 +74,12 @@ func (p *program) warn(warnings ...string) {
 }
 
 // storeOptions name the configured database, a SQLite file or one of a
-// PostgreSQL server.
+// PostgreSQL server. Where no bank account is configured, any may be named.
 func storeOptions(cfg *config.Config) store.Options {
 	o := store.Options{Normalize: topup.Normalizer(cfg.Accounts.Normalize), ReadMessage: adapters.ReadStored}
+	for _, bank := range cfg.Banks {
+		o.Banks = append(o.Banks, bank.Name)
+	}
 	if cfg.Database.Driver == config.DriverPostgres {
 		o.Postgres = cfg.Database.Postgres.Reveal()
 		return o

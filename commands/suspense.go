@@ -72,9 +72,13 @@ func suspenseCells(b books, item *store.SuspenseItem) []string {
 	if item.CustomerID != "" {
 		owner = item.CustomerID + " / " + item.ContractID
 	}
+	sum := item.Money.String()
+	if item.Returned > 0 && item.Returned < item.Money.Amount {
+		sum += " less " + topup.Money{Amount: item.Returned, Currency: item.Money.Currency}.String()
+	}
 	zone := b.cfg.Location()
 	return []string{
-		item.ID, item.State, item.Money.String(), owner, item.ProviderReference, orDash(item.Operation), orDash(item.Receipt),
+		item.ID, item.State, sum, owner, item.ProviderReference, orDash(item.Operation), orDash(item.Receipt),
 		strings.Join(item.Flags.Names(), ","), when(item.EffectiveAt, zone), when(item.RecordedAt, zone),
 	}
 }
@@ -120,21 +124,36 @@ func (c *suspenseAssignCommand) Run(ctx context.Context, p *program) error {
 type suspenseReturnCommand struct {
 	operator
 	jsonFlag
-	Item string `arg:"" help:"The item, as suspense list names it."`
+	payBackFlags
+	Item   string `arg:"" help:"The item, as suspense list names it."`
+	Amount *int64 `placeholder:"N" help:"A part of it, in minor units. Default: all that is left."`
 }
 
 // Help is shown by --help.
 func (suspenseReturnCommand) Help() string {
-	return `Posts a new ledger transaction from suspense back to the settlement account: the platform owes less by that sum. It moves no money itself; agree the refund with the platform. Refused when the item has been resolved.
+	return `Posts a new ledger transaction from suspense back to the settlement account: the platform owes less by that sum. With --from bank:NAME the merchant paid it from its own account. It moves no money itself; agree the refund with the platform. With --amount a part goes back, and the rest stays in suspense. Refused when the item has been resolved.
+
+While the platform has reported a refund of the payment that is not booked, name its operation, or none if this is another one; payments show has the operation and its sum. An operation is booked once, by payments refund or by this.
 
 Example:
 
-  tolem suspense return t_01KAM3Y8S2K9YH3GB2M3Y7E1QZ --reason "refunded by JetPay, letter of 12 November"`
+  tolem suspense return t_01KAM3Y8S2K9YH3GB2M3Y7E1QZ --reason "refunded by JetPay, letter of 12 November"
+  tolem suspense return t_01KAM3Y8S2K9YH3GB2M3Y7E1QZ --amount 3000 --operation 2812 --reason "JetPay's report of 12 November, line 813"`
 }
 
 // Run returns it.
 func (c *suspenseReturnCommand) Run(ctx context.Context, p *program) error {
+	amount := int64(0)
+	if c.Amount != nil {
+		if amount = *c.Amount; amount < 1 {
+			return wrongUsage("--amount must be at least 1 minor unit")
+		}
+	}
+	request, err := c.of(amount)
+	if err != nil {
+		return err
+	}
 	return p.operate(ctx, c.operator, c.JSON, func(b books, by store.By) (topup.Transaction, error) {
-		return b.ReturnSuspense(ctx, c.Item, by)
+		return b.ReturnSuspense(ctx, c.Item, request, by)
 	})
 }

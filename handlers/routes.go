@@ -38,6 +38,7 @@ func (s *Server) routeAdmin(e *echo.Echo) {
 	e.GET("/api/v1/payments/:payment_id", s.getPayment)
 	e.POST("/api/v1/payments", s.recordPayment)
 	e.POST("/api/v1/payments/:payment_id/credit", s.creditPayment)
+	e.POST("/api/v1/payments/:payment_id/refunds", s.refundPayment)
 	e.POST("/api/v1/payments/:payment_id/recall", s.recallPayment)
 	e.POST("/api/v1/payments/:payment_id/close", s.closePayment)
 	e.GET("/api/v1/suspense", s.listSuspense)

@@ -190,13 +190,6 @@ func (s *Server) assignItem(c echo.Context) error {
 	})
 }
 
-func (s *Server) returnItem(c echo.Context) error {
-	return step(s, c, func(ctx context.Context, item string, _ onlyNote, by store.By) error {
-		_, err := s.store.ReturnSuspense(ctx, item, by)
-		return err
-	})
-}
-
 // suspendBody gives what cannot be read in a message.
 type suspendBody struct {
 	Amount    *int64 `json:"amount,omitempty"` // minor units; of a part, or where it cannot be read

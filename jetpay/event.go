@@ -35,6 +35,7 @@ func (m Message) Event(p *Project) topup.Event {
 		ReceiptID:   topup.Shown(c.receiptID.StringOrNumber()),
 		EffectiveAt: dateOf(c.operationDate, c.paymentDate),
 	}
+	e.OwnOperation = e.PaysBack() && paysBack(c.operationType.StringValue())
 	e.Complete = m.claim.readable && !e.MaybeCut && e.Operation != "" && sumOK && initialOK
 	e.Reference = referenceOf(c.paymentID)
 	if e.Reference == "" && e.Outcome == topup.OutcomePaid && e.Complete {
@@ -110,7 +111,7 @@ func callbackMembers(b *signing.Body) members {
 // success.
 func outcomeOf(m members) topup.Outcome {
 	typ, status, operation := m.operationType.StringValue(), m.paymentStatus.StringValue(), m.operationStatus.StringValue()
-	refund := strings.Contains(typ, "refund")
+	refund := isRefund(typ)
 	reversal := !refund && takesBack(typ)
 	switch {
 	case typ == "sale" && operation == "success" && status == "success":
@@ -137,6 +138,12 @@ func paidOrOpen(status string) topup.Outcome {
 	}
 	return topup.OutcomeOpen
 }
+
+// paysBack reports whether an operation of the type gives money back. A "refund
+// reverse" cancels a refund.
+func paysBack(typ string) bool { return isRefund(typ) != takesBack(typ) }
+
+func isRefund(typ string) bool { return strings.Contains(typ, "refund") }
 
 // takesBack reports whether a type of operation takes money back.
 func takesBack(typ string) bool {

@@ -51,7 +51,7 @@ func TestAudit(t *testing.T) {
 		again := must(t)(s.RecordPayment(ctx, recordOf("40"), by))
 		must(t)(s.Reverse(ctx, again.ID, by))
 		returned := suspended(t, s).Item
-		must(t)(s.ReturnSuspense(ctx, returned, by))
+		must(t)(s.ReturnSuspense(ctx, returned, topup.PayBack{}, by))
 		if _, err := s.AssignAll(ctx, []store.Assignment{suspended(t, s)}, by); err != nil {
 			t.Fatal(err)
 		}

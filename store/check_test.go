@@ -26,15 +26,17 @@ import (
 //	came later · 12 credit of p9, of the other provider, which brought less
 //	13 credit of p10, which an operator recorded, 14 recalled, open · 15 suspense of
 //	p11 by an operator, open · p12 has a refund that nobody has dealt with
+//	16 credit of p13 by an operator, approved by another · 17 credit of p14, 18 a part
+//	of it refunded · 19 suspense of p15, 20 a part of it returned, open
 //	payout 1, of p1 and p2, is posted, payout 2 reversed, payout 3 a draft: their
 //	transactions are the last, {1} to {3}
 //
 // A payment's message has the payment's number, but those of p5, p6, p8, p8, p9,
-// p11 and p12 are 4 to 10.
+// p11, p12, p14 and p15 are 4 to 12.
 type sample struct {
 	file     string
-	payments [14]string // p1 to p13
-	ids      [20]string
+	payments [16]string // p1 to p15
+	ids      [24]string
 	approval string              // <a>
 	payouts  []topup.Transaction // of payouts: posting, posting, reversal
 }
@@ -52,7 +54,7 @@ func newSample(t *testing.T) sample {
 	unknown, third := suspendedItem(t, s, paid("their-id", "30"))
 	b.payments[3] = unknown
 	must(t)(s.AssignSuspense(ctx, second, "7123456789", "12345", anna))
-	must(t)(s.ReturnSuspense(ctx, third, anna))
+	must(t)(s.ReturnSuspense(ctx, third, topup.PayBack{}, anna))
 	manual := must(t)(s.CreditPayment(ctx, b.payments[4], anna))
 	must(t)(s.Reverse(ctx, manual.ID, anna))
 	suspendedItem(t, s, paid(b.payments[5], "31", sum(5000)))
@@ -82,6 +84,12 @@ func newSample(t *testing.T) sample {
 	if _, err := s.Approve(ctx, b.approval, bearer("bolat")); err != nil {
 		t.Fatal(err)
 	}
+	b.payments[14] = mustIssue(t, s, func(n *store.NewPayment) { n.ContractID = "2" })
+	mustRecord(t, s, paid(b.payments[14], "50"))
+	must(t)(s.RefundPayment(ctx, b.payments[14], topup.RefundRequest{PayBack: topup.PayBack{Amount: 3000, Operation: "51"}}, anna))
+	b.payments[15] = mustIssue(t, s)
+	_, part := suspendedItem(t, s, paid(b.payments[15], "52", sum(9000)))
+	must(t)(s.ReturnSuspense(ctx, part, topup.PayBack{Amount: 4000, Operation: "53"}, anna))
 	b.payouts = payoutsOfSample(t, s, b)
 	for _, tr := range feed(t, s) {
 		b.ids[tr.Seq] = tr.ID
@@ -255,11 +263,11 @@ var bookBreaches = []breach{
 		`UPDATE payments SET entity_id = '2' WHERE payment_id = '<p1>'`, `payment <p1>: transaction <t1> (seq 1) credits another contract`},
 	{"a payment that is credited has succeeded",
 		`UPDATE payments SET status = 'declined' WHERE payment_id = '<p1>'`, `payment <p1>: it is credited, and its status is declined`},
-	{"a payment that succeeded is credited to a contract",
+	{"a payment that succeeded is credited to a contract, or was and is refunded",
 		`UPDATE payments SET status = 'succeeded' WHERE payment_id = '<p7>'`, `payment <p7>: its status is succeeded, and nothing is credited`},
 	{"a payment with money in suspense is in review, unless it succeeded",
 		`UPDATE payments SET status = 'pending' WHERE payment_id = '<p5>'`, `payment <p5>: money of it lies in suspense, and its status is pending`},
-	{"a payment that succeeded is credited to a contract",
+	{"a payment that succeeded is credited to a contract, or was and is refunded",
 		`UPDATE payments SET status = 'succeeded' WHERE payment_id = '<p10>'`, `payment <p10>: its status is succeeded, and nothing is credited`},
 	{"the flag reversed says that the payment had its credit, and that nothing stands on its contract",
 		`UPDATE payments SET flags = 0 WHERE payment_id = '<p4>'`, `payment <p4>: the flag reversed and what stands of its money differ`},
@@ -307,19 +315,19 @@ var bookBreaches = []breach{
 		`UPDATE open_messages SET message_id = 99 WHERE message_id = 10`, `open message 99: there is no such message about payment <p12>`},
 	{"an open message is stored",
 		`UPDATE open_messages SET payment_id = '<p1>' WHERE message_id = 10`, `open message 10: there is no such message about payment <p1>`},
-	{"a recall, and nothing else, takes from an earlier credit or assignment of the same payment, once",
+	{"a recall or a refund, and nothing else, takes from an earlier credit or assignment of the same payment",
 		`UPDATE transactions SET takes = NULL WHERE seq = 14`, `transaction <t14> (seq 14, recall): it must not take from nothing`},
-	{"a recall, and nothing else, takes from an earlier credit or assignment of the same payment, once",
+	{"a recall or a refund, and nothing else, takes from an earlier credit or assignment of the same payment",
 		`UPDATE transactions SET takes = 1 WHERE seq = 14`, `transaction <t14> (seq 14, recall): it must not take from seq 1`},
-	{"a recall, and nothing else, takes from an earlier credit or assignment of the same payment, once",
+	{"a recall or a refund, and nothing else, takes from an earlier credit or assignment of the same payment",
 		`UPDATE transactions SET takes = 1 WHERE seq = 5`, `transaction <t5> (seq 5, return): it must not take from seq 1`},
-	{"a recall, and nothing else, takes from an earlier credit or assignment of the same payment, once",
+	{"a recall or a refund, and nothing else, takes from an earlier credit or assignment of the same payment",
 		`UPDATE transactions SET payment_id = '<p10>', kind = 'reversal', reverses = 13 WHERE seq = 15`, `transaction <t14> (seq 14, recall): it must not take from seq 13`},
-	{"a recall takes from the contract that was credited, and no more than was",
+	{"recalls and refunds take from the contract that was credited, and no more than was",
 		`UPDATE entries SET account_id = (SELECT id FROM ledger_accounts WHERE name = '` + own + `') WHERE seq = 14 AND amount > 0`,
-		`transaction <t13> (seq 13): what is recalled of it does not come from its contract, or is more than it`},
-	{"a recall takes from the contract that was credited, and no more than was",
-		`UPDATE entries SET amount = amount * 2 WHERE seq = 14`, `transaction <t13> (seq 13): what is recalled of it does not come`},
+		`transaction <t13> (seq 13): what is recalled or refunded of it does not come from its contract, or is more than it`},
+	{"recalls and refunds take from the contract that was credited, and no more than was",
+		`UPDATE entries SET amount = amount * 2 WHERE seq = 14`, `transaction <t13> (seq 13): what is recalled or refunded of it does not come`},
 	{"money moves on the accounts of the payment's own provider and project",
 		`INSERT INTO ledger_accounts (id, name, currency) VALUES (50, '` + suspense + `0', 'KZT'); UPDATE entries SET account_id = 50 WHERE seq = 14 AND amount < 0`,
 		`transaction <t14> (seq 14, recall): it moves ` + suspense + `0, which is not`},
@@ -344,13 +352,48 @@ var bookBreaches = []breach{
 		`UPDATE transactions SET resolves = 1 WHERE seq = 4`, `transaction <t4> (seq 4, assignment): it must not resolve seq 1`},
 	{"an assignment or a return, and nothing else, resolves suspended money of the same payment",
 		`UPDATE transactions SET resolves = NULL WHERE seq = 5`, `transaction <t5> (seq 5, return): it must not resolve nothing`},
-	{"a resolution takes from suspense exactly what was put there",
+	{"a resolution takes the money of its item from the account in which it lies",
+		`UPDATE entries SET amount = amount * 2 WHERE seq = 4`, `transaction <t4> (seq 4): it does not take money of suspense item seq 2`},
+	{"a resolution takes the money of its item from the account in which it lies",
+		`UPDATE entries SET account_id = (SELECT id FROM ledger_accounts WHERE name = '` + own + `') WHERE seq = 20 AND amount > 0`,
+		`transaction <t20> (seq 20): it does not take money of suspense item seq 19`},
+	{"returns take no more from an item than was put there, and an assignment takes the rest",
 		`UPDATE entries SET amount = 8999 WHERE seq = 4 AND amount > 0; UPDATE entries SET amount = -8999 WHERE seq = 4 AND amount < 0`,
-		`transaction <t4> (seq 4): it does not take the money of suspense item seq 2`},
+		`suspense item seq 2: 0 of 9000 went back, and 8999 were assigned`},
+	{"returns take no more from an item than was put there, and an assignment takes the rest",
+		`UPDATE entries SET amount = amount * 3 WHERE seq = 20`, `suspense item seq 19: 12000 of 9000 went back, and 0 were assigned`},
+	{"returns take no more from an item than was put there, and an assignment takes the rest",
+		`UPDATE transactions SET resolves = 2, payment_id = '<p2>' WHERE seq = 20`, `suspense item seq 2: 4000 of 9000 went back, and 9000 were assigned`},
+	{"an operation by which an operator has booked that money went back is on record with it, once",
+		`UPDATE operator_steps SET operation = '53' WHERE seq = 18`, `transaction <t18> (seq 18): operation 53, by which its money went back, is on record with seq 20`},
+	{"an operation by which an operator has booked that money went back is on record with it, once",
+		`DELETE FROM operations WHERE operation = '51'`, `transaction <t18> (seq 18): operation 51, by which its money went back, is on record with nothing`},
+	{"an operation belongs to a transaction that it can have made, of its own sum",
+		`UPDATE operations SET sum_amount = 3000, initial_amount = 3000 WHERE operation = '51'`, `operation 51 of jetpay 1234: transaction seq 18 is not a posting of 3000 KZT by it`},
+	{"an operation belongs to a transaction that it can have made, of its own sum",
+		`UPDATE operations SET project = '9' WHERE operation = '53'`, `operation 53 of jetpay 9: transaction seq 20 is not`},
+	{"an operator's posting of an operation or a message is written down as a step",
+		`UPDATE operator_steps SET operation = '' WHERE seq = 18`, `(refund): transaction seq 18 is not what it made`},
+	{"an operator's posting of an operation or a message is written down as a step",
+		`UPDATE operator_steps SET action = 'return' WHERE seq = 18`, `(return): transaction seq 18 is not what it made`},
+	{"a recall or a refund, and nothing else, takes from an earlier credit or assignment of the same payment",
+		`UPDATE transactions SET takes = NULL WHERE seq = 18`, `transaction <t18> (seq 18, refund): it must not take from nothing`},
+	{"a recall or a refund, and nothing else, takes from an earlier credit or assignment of the same payment",
+		`UPDATE transactions SET takes = 1 WHERE seq = 18`, `transaction <t18> (seq 18, refund): it must not take from seq 1`},
+	{"recalls and refunds take from the contract that was credited, and no more than was",
+		`UPDATE entries SET amount = amount * 4 WHERE seq = 18`, `transaction <t17> (seq 17): what is recalled or refunded of it does not come`},
+	{"money moves on the accounts of the payment's own provider and project",
+		`UPDATE entries SET account_id = (SELECT id FROM ledger_accounts WHERE name = '` + own + `') WHERE seq = 18 AND amount < 0`, `transaction <t18> (seq 18, refund): it moves ` + own + `, which is not`},
+	{"the flag refunded says that a refund stands",
+		`UPDATE payments SET flags = 0 WHERE payment_id = '<p14>'`, `payment <p14>: the flag refunded and its refunds differ`},
+	{"the flag refunded says that a refund stands",
+		`UPDATE payments SET flags = 4096 WHERE payment_id = '<p1>'`, `payment <p1>: the flag refunded and its refunds differ`},
+	{"a payment of whose money nothing but refunds is left has succeeded",
+		`UPDATE payments SET status = 'review' WHERE payment_id = '<p14>'`, `payment <p14>: it was refunded, and its status is review`},
 	{"money in suspense is listed as an item",
 		`DELETE FROM suspense_items WHERE seq = 8`, `transaction <t8> (seq 8): it put money into suspense, and is not listed as an item`},
 	{"an item is money in suspense",
-		`INSERT INTO suspense_items VALUES (1, '<p1>', 'open', NULL)`, `suspense item seq 1: there is no suspense transaction of payment <p1>`},
+		`INSERT INTO suspense_items (seq, payment_id, state) VALUES (1, '<p1>', 'open')`, `suspense item seq 1: there is no suspense transaction of payment <p1>`},
 	{"an item is money in suspense",
 		`UPDATE suspense_items SET payment_id = '<p1>' WHERE seq = 8`, `suspense item seq 8: there is no suspense transaction of payment <p1>`},
 	{"an item is resolved at most once",
@@ -362,12 +405,18 @@ var bookBreaches = []breach{
 		`UPDATE suspense_items SET state = 'open', resolved_by = NULL WHERE seq = 9`, `it is open by seq -; the journal says reversed by seq 10`},
 	{"the state of an item is what the journal says",
 		`UPDATE suspense_items SET resolved_by = 5 WHERE seq = 2`, `it is assigned by seq 5; the journal says assigned by seq 4`},
+	{"an item that was not returned whole says what went back of it",
+		`UPDATE suspense_items SET part_returned = 1 WHERE seq = 19`, `suspense item seq 19 of payment <p15>: it says that 1 went back; the journal says 4000`},
+	{"an item that was not returned whole says what went back of it",
+		`UPDATE suspense_items SET part_returned = 1 WHERE seq = 3`, `suspense item seq 3 of payment <p3>: it says that 1 went back`},
 	{"a payment counts its open suspense items",
 		`UPDATE payments SET open_items = 3 WHERE payment_id = '<p5>'`, `payment <p5>: it counts 3 open suspense items; there are 1`},
 	{"a payment counts its open suspense items",
 		`UPDATE payments SET open_items = 0 WHERE payment_id = '<p5>'`, `payment <p5>: it counts 0 open suspense items; there are 1`},
 	{"a suspense account holds the sum of its open items",
-		`UPDATE suspense_items SET state = 'open', resolved_by = NULL WHERE seq = 3`, `ledger account ` + suspense + ` KZT: it holds 5818; its open items sum to 15818`},
+		`UPDATE suspense_items SET state = 'returned', resolved_by = 5 WHERE seq = 8`, `ledger account ` + suspense + ` KZT: it holds 10818; its open items sum to 5818`},
+	{"a suspense account holds the sum of its open items",
+		`UPDATE suspense_items SET state = 'returned', resolved_by = 20 WHERE seq = 19`, `ledger account ` + suspense + ` KZT: it holds 10818; its open items sum to 5818`},
 	{"every foreign key points to a row",
 		`UPDATE suspense_items SET resolved_by = 99 WHERE seq = 3`, `table suspense_items, row 3: what it names in table transactions does not exist`},
 

@@ -21,7 +21,7 @@ func TestTheFeedShowsEachTransactionWhole(t *testing.T) {
 	mustRecord(t, s, paid(id, "28"))
 	unknown, item := suspendedItem(t, s, paid("their-id", "29"))
 	c.Add(time.Hour)
-	returned := must(t)(s.ReturnSuspense(context.Background(), item, anna))
+	returned := must(t)(s.ReturnSuspense(context.Background(), item, topup.PayBack{}, anna))
 	mirror := must(t)(s.Reverse(context.Background(), returned.ID, anna))
 
 	got, err := s.Transactions(context.Background(), 0, 0)

@@ -55,8 +55,13 @@ func (tx *wtx) post(e entry) (posted, error) {
 	if e.takesCredit {
 		slot = 0
 	}
-	err = tx.Put(tx.Statements.InsertTransaction, seq, id, string(e.kind), e.paymentID, slot,
-		nullID(e.reverses), nullID(e.resolves), nullID(e.takes), e.actor, e.reason, micros(e.effectiveAt), micros(now))
+	if e.actor == "" {
+		err = tx.Put(tx.Statements.InsertTransaction, seq, id, string(e.kind), e.paymentID, slot,
+			nullID(e.reverses), nullID(e.resolves), nullID(e.takes), e.actor, e.reason, micros(e.effectiveAt), micros(now))
+	} else {
+		err = tx.Put(tx.Statements.InsertStep, seq, id, string(e.kind), e.paymentID, slot,
+			nullID(e.reverses), nullID(e.resolves), nullID(e.takes), e.actor, e.reason, micros(e.effectiveAt), micros(now), ProgramLevel)
+	}
 	if err != nil {
 		return posted{}, fmt.Errorf("insert ledger transaction: %w", err)
 	}

@@ -27,6 +27,9 @@ type StoredMessage struct {
 	Operation     string
 	Code          string
 	Receipt       string
+	// PaidBack is what the message says that its operation gave back to the payer, zero
+	// when it does not say.
+	PaidBack topup.Money
 	// Open is what somebody must deal with, empty for nothing.
 	Open topup.Told
 	// Steps are what operators did about it, the oldest first.
@@ -66,9 +69,10 @@ func ParseDisposition(name string) (topup.Disposition, error) {
 }
 
 const messageColumns = `m.id, m.received_at, m.provider, m.project, m.source, m.reference, coalesce(m.payment_id, ''), m.disposition,
-	coalesce(t.transaction_id, ''), m.status, m.operation, m.code, m.receipt, coalesce(o.told, '')`
+	coalesce(t.transaction_id, ''), m.status, m.operation, m.code, m.receipt, coalesce(o.told, ''), coalesce(d.amount, 0), coalesce(d.currency, '')`
 
-const messageFrom = ` FROM messages m LEFT JOIN transactions t ON t.seq = m.seq LEFT JOIN open_messages o ON o.message_id = m.id `
+const messageFrom = ` FROM messages m LEFT JOIN transactions t ON t.seq = m.seq LEFT JOIN open_messages o ON o.message_id = m.id
+	LEFT JOIN told_refunds d ON d.message_id = m.id `
 
 // foundMessagesSQL finds messages by what a person may have in hand. Every part
 // reads one index.
@@ -184,7 +188,7 @@ func scanStoredMessages(rows *sql.Rows) (list []StoredMessage, err error) {
 		var m StoredMessage
 		var received int64
 		err := rows.Scan(&m.ID, &received, &m.Provider, &m.Project, (*string)(&m.Source), &m.Reference, &m.PaymentID, (*string)(&m.Disposition),
-			&m.TransactionID, &m.Status, &m.Operation, &m.Code, &m.Receipt, (*string)(&m.Open))
+			&m.TransactionID, &m.Status, &m.Operation, &m.Code, &m.Receipt, (*string)(&m.Open), &m.PaidBack.Amount, &m.PaidBack.Currency)
 		if err != nil {
 			return nil, err
 		}
@@ -377,17 +381,9 @@ func (tx *wtx) clearTold(paymentID string) error {
 	if err != nil {
 		return err
 	}
-	rows, err := tx.raw(`SELECT DISTINCT told FROM open_messages WHERE payment_id = ?`, paymentID).Rows()
+	open, err := tx.openTold(paymentID)
 	if err != nil {
-		return fmt.Errorf("read open messages: %w", err)
-	}
-	texts, err := scanTexts(rows)
-	if err != nil {
-		return fmt.Errorf("read open messages: %w", err)
-	}
-	open := make([]topup.Told, len(texts))
-	for i, told := range texts {
-		open[i] = topup.Told(told)
+		return err
 	}
 	flags := p.Flags.ClearTold(open)
 	if flags == p.Flags {

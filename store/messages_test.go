@@ -412,7 +412,7 @@ func TestMoneyThatCameUnderAReferenceIsNotRecordedOnceItWasAssignedOrReturned(t 
 			return err
 		},
 		"returned": func(s *store.Store, item string) error {
-			_, err := s.ReturnSuspense(ctx, item, anna)
+			_, err := s.ReturnSuspense(ctx, item, topup.PayBack{}, anna)
 			return err
 		},
 	} {

@@ -65,6 +65,9 @@ type Options struct {
 	// Normalize is how customer ids are brought into one form. It is written
 	// into an empty database and cannot change on a filled one.
 	Normalize topup.Normalizer
+	// Banks are the names of the merchant's accounts from which money may be booked
+	// as paid back; nil: any name.
+	Banks []string
 	// Existing is set by whoever works on a database that must be there: it is
 	// neither created nor migrated, which a running server might not survive.
 	Existing bool
@@ -104,6 +107,7 @@ type Store struct {
 	entropy   io.Reader
 	normalize topup.Normalizer
 	readRaw   ReadMessage
+	banks     []string
 	dialect   *database.Dialect
 
 	reader *engine.Reader
@@ -136,7 +140,7 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 	if o.Normalize == "" {
 		o.Normalize = topup.NormalizeNone
 	}
-	s = &Store{now: o.Now, entropy: o.Entropy, normalize: o.Normalize, readRaw: o.ReadMessage}
+	s = &Store{now: o.Now, entropy: o.Entropy, normalize: o.Normalize, banks: o.Banks, readRaw: o.ReadMessage}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())

@@ -178,6 +178,11 @@ func (tx *wtx) carryOut(book topup.Book, step topup.Step, by By) (posted, error)
 		if err := tx.refuseTakenReference(p); err != nil {
 			return posted{}, err
 		}
+		if i := slices.IndexFunc(book.Transactions, func(t topup.Transaction) bool { return t.ID == step.Retakes }); book.Transactions[i].Kind.PaysBack() {
+			if err := tx.settleTold(p, book.Transactions[i].Operation); err != nil {
+				return posted{}, err
+			}
+		}
 	}
 	made, err := tx.post(entry{
 		kind: step.Kind, paymentID: p.ID, takesCredit: step.TakesCredit,
@@ -202,12 +207,23 @@ func (tx *wtx) carryOut(book topup.Book, step topup.Step, by By) (posted, error)
 			return posted{}, err
 		}
 	}
+	if step.ItemReturned != "" {
+		err := tx.gorm().Exec(`UPDATE suspense_items SET part_returned = ? WHERE seq = ?`, book.PartReturned(step.ItemReturned), seq(step.ItemReturned)).Error
+		if err != nil {
+			return posted{}, fmt.Errorf("note what went back of a suspense item: %w", err)
+		}
+	}
 	if i := slices.IndexFunc(book.Transactions, func(t topup.Transaction) bool { return step.Frees != "" && t.ID == step.Frees }); i >= 0 {
 		if err := tx.freeOperations(p, &book.Transactions[i], made.seq); err != nil {
 			return posted{}, err
 		}
 		if err := tx.reopenMessage(seq(step.Frees)); err != nil {
 			return posted{}, err
+		}
+		if root := &book.Transactions[i]; root.Kind.PaysBack() {
+			if err := tx.reopenTold(p, root.Operation); err != nil {
+				return posted{}, err
+			}
 		}
 	}
 	if step.Retakes != "" {
@@ -342,6 +358,8 @@ const (
 	stepClose   = "close"
 	stepSuspend = "suspend"
 	stepDismiss = "dismiss"
+	stepRefund  = "refund"
+	stepReturn  = "return"
 )
 
 // stepNote is what is written down about an operator's step.

@@ -143,7 +143,7 @@ func TestAnOperatorsCreditIsRefused(t *testing.T) {
 	must(t)(s.Reverse(ctx, must(t)(s.CreditPayment(ctx, reversed, anna)).ID, anna))
 	suspendedItem(t, s, paid(suspended, "2", sum(9999)))
 	unknown, item := suspendedItem(t, s, paid("their-id", "3"))
-	must(t)(s.ReturnSuspense(ctx, item, anna))
+	must(t)(s.ReturnSuspense(ctx, item, topup.PayBack{}, anna))
 	before := len(feed(t, s))
 
 	for name, want := range map[string]struct {
@@ -286,7 +286,7 @@ func TestAnAssignmentIsRefused(t *testing.T) {
 	_, assigned := suspendedItem(t, s, paid(id, "2", sum(9000)))
 	_, returned := suspendedItem(t, s, paid(id, "3", sum(9000)))
 	must(t)(s.AssignSuspense(ctx, assigned, "7123456789", "12345", anna))
-	must(t)(s.ReturnSuspense(ctx, returned, anna))
+	must(t)(s.ReturnSuspense(ctx, returned, topup.PayBack{}, anna))
 	credit := mustPayment(t, s, id).Credit.TransactionID
 	before := len(feed(t, s))
 
@@ -311,11 +311,11 @@ func TestAnAssignmentIsRefused(t *testing.T) {
 		})
 	}
 	for _, item := range []string{assigned, returned} {
-		if _, err := s.ReturnSuspense(ctx, item, anna); kindOf(err) != topup.KindConflict {
+		if _, err := s.ReturnSuspense(ctx, item, topup.PayBack{}, anna); kindOf(err) != topup.KindConflict {
 			t.Errorf("a return of what is resolved: got %v", err)
 		}
 	}
-	if _, err := s.ReturnSuspense(ctx, "t_none", anna); kindOf(err) != topup.KindNotFound {
+	if _, err := s.ReturnSuspense(ctx, "t_none", topup.PayBack{}, anna); kindOf(err) != topup.KindNotFound {
 		t.Errorf("a return of nothing: got %v", err)
 	}
 	if after := len(feed(t, s)); after != before {
@@ -330,14 +330,14 @@ func TestReturnedMoneyDeclinesThePaymentUnlessSomethingIsOpen(t *testing.T) {
 	id := mustIssue(t, s)
 	_, first := suspendedItem(t, s, paid(id, "1", sum(9000)))
 	_, second := suspendedItem(t, s, paid(id, "2", sum(9000)))
-	made := must(t)(s.ReturnSuspense(ctx, first, anna))
+	made := must(t)(s.ReturnSuspense(ctx, first, topup.PayBack{}, anna))
 	if made.Kind != topup.KindReturn || made.Resolves != first {
 		t.Errorf("got %+v", made)
 	}
 	if p := mustPayment(t, s, id); p.Status != topup.StatusReview || p.InSuspense != 1 {
 		t.Errorf("with more in suspense: got %s, %d items", p.Status, p.InSuspense)
 	}
-	must(t)(s.ReturnSuspense(ctx, second, anna))
+	must(t)(s.ReturnSuspense(ctx, second, topup.PayBack{}, anna))
 	if p := mustPayment(t, s, id); p.Status != topup.StatusDeclined || p.InSuspense != 0 {
 		t.Errorf("with nothing left: got %s, %d items", p.Status, p.InSuspense)
 	}
@@ -348,7 +348,7 @@ func TestReturnedMoneyDeclinesThePaymentUnlessSomethingIsOpen(t *testing.T) {
 	flagged := mustIssue(t, s)
 	mustRecord(t, s, paid(flagged, "4", func(e *topup.Event) { e.Complete = false; e.Operation = "" }))
 	_, item := suspendedItem(t, s, paid(flagged, "5", sum(9000)))
-	must(t)(s.ReturnSuspense(ctx, item, anna))
+	must(t)(s.ReturnSuspense(ctx, item, topup.PayBack{}, anna))
 	if p := mustPayment(t, s, flagged); p.Status != topup.StatusReview {
 		t.Errorf("with an unreadable message: got %s", p.Status)
 	}
@@ -417,7 +417,7 @@ func TestAReversalUndoesAndItsOwnReversalDoesAgain(t *testing.T) {
 				case "assign elsewhere":
 					made, err = s.AssignSuspense(ctx, item, "7000000000", "1", anna)
 				case "return":
-					made, err = s.ReturnSuspense(ctx, item, anna)
+					made, err = s.ReturnSuspense(ctx, item, topup.PayBack{}, anna)
 				case "reverse suspense":
 					made, err = s.Reverse(ctx, item, anna)
 				case "reverse assignment":
@@ -566,7 +566,7 @@ func TestAReversedCreditIsNotDoneAgainOnceMoneyOfItsPaymentCame(t *testing.T) {
 	wantBalances(t, s, map[string]int64{own: 10000, suspense: 0})
 
 	must(t)(s.Reverse(ctx, assignment.ID, anna))
-	must(t)(s.ReturnSuspense(ctx, item, anna))
+	must(t)(s.ReturnSuspense(ctx, item, topup.PayBack{}, anna))
 	refused("when it went back", "has come since its credit was reversed")
 	wantBalances(t, s, map[string]int64{own: 0, suspense: 0})
 }

@@ -145,7 +145,7 @@ func (s *Store) readCredited(ctx context.Context, payments ...*topup.Payment) er
 		b.Transactions = append(b.Transactions, t)
 	}
 	for _, b := range books {
-		b.Payment.Credited = b.Credited()
+		b.Payment.Credited, b.Payment.Refunded = b.Credited(), b.Refunded()
 	}
 	return nil
 }

@@ -322,7 +322,7 @@ func TestPayoutDifferences(t *testing.T) {
 	s, ids := paidBook(t, 3)
 	unknown, item := suspendedItem(t, s, paid("their-id", "30"))
 	pending := mustIssue(t, s)
-	must(t)(s.ReturnSuspense(ctx, item, anna))
+	must(t)(s.ReturnSuspense(ctx, item, topup.PayBack{}, anna))
 	refund := func(line int, payment, operation string, amount int64) topup.PayoutLine {
 		return topup.PayoutLine{Line: line, Type: topup.LineRefund, Payment: payment, Operation: operation, Amount: amount}
 	}
@@ -417,7 +417,7 @@ func TestSettlement(t *testing.T) {
 		s, ids := paidBook(t, 3, at(newClock()))
 		suspendedItem(t, s, paid("their-id", "30", sum(4000)))
 		_, item := suspendedItem(t, s, paid("another", "31", sum(1000)))
-		must(t)(s.ReturnSuspense(ctx, item, anna))
+		must(t)(s.ReturnSuspense(ctx, item, topup.PayBack{}, anna))
 		mustAdd(t, s, newPayout("po-1", withLines(saleLine(2, ids[0], "1", 10000, 300), saleLine(3, ids[1], "2", 10000, 200),
 			topup.PayoutLine{Line: 4, Type: topup.LineReserve, Amount: 1000}, topup.PayoutLine{Line: 5, Type: topup.LineAdjustment, Amount: -50})))
 		mustPost(t, s, "po-1")

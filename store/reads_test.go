@@ -105,7 +105,7 @@ func TestAnOperatorsStepThatFailsHalfWayLeavesNothing(t *testing.T) {
 			if _, err := s.AssignSuspense(ctx, item, "7123456789", "12345", anna); err == nil {
 				t.Error("assigned")
 			}
-			if _, err := s.ReturnSuspense(ctx, item, anna); err == nil {
+			if _, err := s.ReturnSuspense(ctx, item, topup.PayBack{}, anna); err == nil {
 				t.Error("returned")
 			}
 			if _, err := s.Reverse(ctx, item, anna); err == nil {

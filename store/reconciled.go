@@ -31,7 +31,7 @@ func (b ReportBooks) of(table string) (condition string, args []any) {
 }
 
 const (
-	reportEntrySQL = `SELECT o.operation, o.reference, o.initial_amount, o.initial_currency,
+	reportEntrySQL = `SELECT o.operation, o.reference, abs(o.initial_amount), o.initial_currency,
 			t.transaction_id, t.payment_id, t.effective_at, CASE WHEN t.kind = 'refund' OR t.kind = 'return' THEN 1 ELSE 0 END, 0
 		FROM operations o JOIN transactions t ON t.seq = o.seq WHERE `
 	// reportCreditSQL are credits of operators that no operation is bound to.

@@ -200,6 +200,12 @@ func (tx *wtx) keepMessage(e topup.Event, body []byte, r Recorded, seq int64, to
 			return fmt.Errorf("list the message as open: %w", err)
 		}
 	}
+	if back := topup.ToldBack(e); back != "" && r.Disposition != topup.DispositionRepeat {
+		sum := e.PaidBack()
+		if err := tx.Put(tx.Statements.InsertTold, id, string(back), sum.Amount, sum.Currency); err != nil {
+			return fmt.Errorf("keep what the message told of: %w", err)
+		}
+	}
 	if !keepBody {
 		return nil
 	}
@@ -232,5 +238,9 @@ type Message struct {
 	Status      string
 	Operation   string
 	Code        string
-	Seq         int64 // the ledger transaction that it made, 0 for none
+	// PaidBack is what it says that its operation gave back to the payer, zero when it
+	// does not say.
+	PaidBack topup.Money
+	Open     topup.Told // what somebody must deal with, empty for nothing
+	Seq      int64      // the ledger transaction that it made, 0 for none
 }

@@ -77,6 +77,7 @@ type changingStep interface {
 var stepKinds = map[string]func(params []byte) (Step, error){
 	"credit":       decodeStep[CreditStep],
 	"record":       decodeStep[RecordStep],
+	"refund":       decodeStep[RefundStep],
 	"recall":       decodeStep[RecallStep],
 	"assign":       decodeStep[AssignStep],
 	"assign_list":  decodeStep[AssignListStep],

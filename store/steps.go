@@ -186,37 +186,6 @@ func (s *Store) AssignAll(ctx context.Context, list []Assignment, by By) ([]topu
 	return s.Do(ctx, AssignListStep{list}, by)
 }
 
-// ReturnStep books that the money of a suspense item goes back to the platform:
-// it owes us that much less. When nothing of the payment is left in suspense and
-// nothing else about it is open, the payment becomes declined.
-//
-// Errors: KindNotFound when there is no such item, KindConflict when it is
-// not open.
-type ReturnStep struct {
-	Item string `json:"item"`
-}
-
-func (ReturnStep) Action() Action     { return ActionReturn }
-func (ReturnStep) kind() string       { return "return" }
-func (s ReturnStep) Object() string   { return s.Item }
-func (s ReturnStep) describe() string { return "return suspense item " + s.Item }
-func (s ReturnStep) run(r stepRun) ([]posted, error) {
-	book, err := r.bookOfItem(s.Item)
-	if err != nil {
-		return nil, err
-	}
-	step, err := topup.DecideReturn(book, s.Item)
-	if err != nil {
-		return nil, err
-	}
-	return one(r.carryOut(book, step, r.by))
-}
-
-// ReturnSuspense is [Store.Do] of a [ReturnStep].
-func (s *Store) ReturnSuspense(ctx context.Context, item string, by By) (topup.Transaction, error) {
-	return s.doOne(ctx, ReturnStep{item}, by)
-}
-
 // ReverseStep posts the mirror of an operator's ledger transaction, once, and
 // undoes what it did to its payment; reversing a reversal does all of that
 // again. The rules are those of [topup.DecideReverse] and

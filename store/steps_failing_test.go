@@ -50,7 +50,7 @@ func TestAStepThatCannotBeWrittenWholeIsNotWritten(t *testing.T) {
 				"close":   func() error { return s.ClosePayment(ctx, reviewed, anna) },
 				"record":  func() error { _, err := s.RecordPayment(ctx, recordOf("40"), anna); return err },
 				"assign":  func() error { _, err := s.AssignSuspense(ctx, assigned, "7000000000", "1", anna); return err },
-				"return":  func() error { _, err := s.ReturnSuspense(ctx, returned, anna); return err },
+				"return":  func() error { _, err := s.ReturnSuspense(ctx, returned, topup.PayBack{}, anna); return err },
 				"reverse": func() error { _, err := s.Reverse(ctx, manual.ID, anna); return err },
 				"suspend": func() error {
 					_, err := s.SuspendMessage(ctx, unread, topup.SuspendRequest{Amount: 500, Currency: "KZT"}, anna)

@@ -145,7 +145,7 @@ func TestAReviewWithNothingInItIsClosed(t *testing.T) {
 	refused(t, s.ClosePayment(ctx, other, anna), topup.KindConflict, "suspense assign or suspense return")
 	refused(t, s.ClosePayment(ctx, "p_none", anna), topup.KindNotFound, "does not exist")
 	refused(t, s.ClosePayment(ctx, other, store.By{Actor: "anna"}), topup.KindInvalid, "reason must be given")
-	must(t)(s.ReturnSuspense(ctx, item, anna))
+	must(t)(s.ReturnSuspense(ctx, item, topup.PayBack{}, anna))
 	checked(t, s)
 }
 
@@ -199,7 +199,7 @@ func TestOfSeveralOperatorsAtOnceOneWins(t *testing.T) {
 					_, err := s.AssignAll(ctx, []store.Assignment{{Item: item, CustomerID: "7000000000", ContractID: "1"}}, anna)
 					return err
 				},
-				func() error { _, err := s.ReturnSuspense(ctx, item, anna); return err })
+				func() error { _, err := s.ReturnSuspense(ctx, item, topup.PayBack{}, anna); return err })
 		}
 		onlyOne(t, "already", steps...)
 		checked(t, s)
@@ -424,7 +424,7 @@ func TestAStepIsDatedAsTheOperatorSays(t *testing.T) {
 	// Money of 2026-11-20T08:00Z, of the day before.
 	id = mustIssue(t, s)
 	_, item := suspendedItem(t, s, paid(id, "1", sum(5)))
-	made := must(t)(s.ReturnSuspense(ctx, item, on(dayBefore(c, 1))))
+	made := must(t)(s.ReturnSuspense(ctx, item, topup.PayBack{}, on(dayBefore(c, 1))))
 	dated("on the same day, not before what it undoes", made, time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC))
 	dated("a reversal too", must(t)(s.Reverse(ctx, made.ID, on(dayBefore(c, 1)))), time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC))
 	other := mustIssue(t, s)
@@ -471,7 +471,7 @@ func TestNothingIsDatedInAClosedPeriod(t *testing.T) {
 		t.Errorf("the provider's date: got %s, want %s", got, provider)
 	}
 	// The day of the provider is closed: what undoes it is of a later one.
-	must(t)(s.ReturnSuspense(ctx, item, on(dayBefore(c, 0))))
+	must(t)(s.ReturnSuspense(ctx, item, topup.PayBack{}, on(dayBefore(c, 0))))
 	m := unreadable(t, s, id, "30")
 	made := must(t)(s.SuspendMessage(ctx, m, topup.SuspendRequest{Amount: 5, Currency: "KZT"}, anna))
 	if !made.EffectiveAt.Equal(c.Now()) {

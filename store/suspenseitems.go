@@ -75,7 +75,8 @@ type SuspenseItem struct {
 	// when it was not issued by us.
 	CustomerID        string
 	ContractID        string
-	Money             topup.Money
+	Money             topup.Money // that was put there
+	Returned          int64       // what went back of it, in minor units
 	Flags             topup.Flags // the payment's: they say why the money lies here
 	ProviderReference string      // the id under which the platform named the payment
 	Operation         string      // the platform's id of the movement
@@ -97,7 +98,7 @@ type Resolution struct {
 }
 
 const suspenseSQL = `SELECT t.transaction_id, t.seq, t.payment_id, p.provider, p.project, p.customer_id, p.entity_id,
-	-e.amount, a.currency, p.flags, ` + referenceSQL + `,
+	-e.amount, a.currency, CASE i.state WHEN 'returned' THEN -e.amount ELSE i.part_returned END, p.flags, ` + referenceSQL + `,
 	coalesce(` + operationOfSQL + `, ''), coalesce(` + receiptOfSQL + `, ''), i.state, t.effective_at, t.recorded_at,
 	r.transaction_id, r.kind, r.actor, r.reason, r.recorded_at, y.approved_by
 	FROM suspense_items i
@@ -142,7 +143,7 @@ func scanItems(rows *sql.Rows) (items []SuspenseItem, err error) {
 			at                      sql.NullInt64
 		)
 		err := rows.Scan(&i.ID, &i.Seq, &i.PaymentID, &i.Provider, &i.Project, &i.CustomerID, &i.ContractID,
-			&i.Money.Amount, &i.Money.Currency, (*uint32)(&i.Flags), &i.ProviderReference, &i.Operation, &i.Receipt, &i.State, &effective, &recorded,
+			&i.Money.Amount, &i.Money.Currency, &i.Returned, (*uint32)(&i.Flags), &i.ProviderReference, &i.Operation, &i.Receipt, &i.State, &effective, &recorded,
 			&by, &kind, &actor, &reason, &at, &approver)
 		if err != nil {
 			return nil, err

@@ -90,8 +90,8 @@ func (s *Store) Timeline(ctx context.Context, p *topup.Payment) ([]TimelineEntry
 	return timeline, nil
 }
 
-const messagesSQL = `SELECT m.id, m.received_at, m.source, m.disposition, m.status, m.operation, m.code, coalesce(m.seq, 0)
-	FROM messages m WHERE m.reference = ? AND m.payment_id = ? ORDER BY m.id LIMIT ?`
+const messagesSQL = `SELECT m.id, m.received_at, m.source, m.disposition, m.status, m.operation, m.code, coalesce(m.seq, 0), coalesce(d.amount, 0), coalesce(d.currency, ''), coalesce(o.told, '')
+	FROM messages m LEFT JOIN told_refunds d ON d.message_id = m.id LEFT JOIN open_messages o ON o.message_id = m.id WHERE m.reference = ? AND m.payment_id = ? ORDER BY m.id LIMIT ?`
 
 // messages returns the deliveries that concern a payment, by the id under
 // which the provider names it.
@@ -104,7 +104,7 @@ func (s *Store) messages(ctx context.Context, reference, paymentID string) (list
 	for rows.Next() {
 		var m Message
 		var received int64
-		if err := rows.Scan(&m.ID, &received, (*string)(&m.Source), (*string)(&m.Disposition), &m.Status, &m.Operation, &m.Code, &m.Seq); err != nil {
+		if err := rows.Scan(&m.ID, &received, (*string)(&m.Source), (*string)(&m.Disposition), &m.Status, &m.Operation, &m.Code, &m.Seq, &m.PaidBack.Amount, &m.PaidBack.Currency, (*string)(&m.Open)); err != nil {
 			return nil, err
 		}
 		m.ReceivedAt = fromMicros(received)

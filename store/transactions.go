@@ -33,7 +33,7 @@ const referenceSQL = migrations.ReferenceSQL
 // operator entered with it. It goes by way of the message, because an index from
 // a transaction to its operation would cost every callback.
 const operationOfSQL = `CASE
-	WHEN t.actor <> '' AND t.kind IN ('suspense', 'manual_credit') THEN (SELECT s.operation FROM operator_steps s WHERE s.seq = t.seq)
+	WHEN t.actor <> '' AND t.kind IN ('suspense', 'manual_credit', 'refund', 'return') THEN (SELECT s.operation FROM operator_steps s WHERE s.seq = t.seq)
 	WHEN t.kind IN ('credit', 'suspense') THEN (SELECT m.operation
 	FROM payments p JOIN messages m ON m.reference = ` + referenceSQL + `
 	WHERE p.payment_id = t.payment_id AND m.seq = t.seq LIMIT 1) END`

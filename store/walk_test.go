@@ -80,7 +80,17 @@ func TestWhateverHappensTheBookStaysSound(t *testing.T) {
 				_, err := s.AssignAll(ctx, []store.Assignment{w.assignment(), w.assignment()}, w.by())
 				w.refusal(err)
 			},
-			"return":  func(*rapid.T) { w.allow(s.ReturnSuspense(ctx, w.transaction(), w.by())) },
+			"return": func(*rapid.T) { w.allow(s.ReturnSuspense(ctx, w.transaction(), w.payBack(0, 0, 3000), w.by())) },
+			"return of an item": func(*rapid.T) {
+				w.allow(s.ReturnSuspense(ctx, w.assignment().Item, w.payBack(0, 3000, 9000), w.by()))
+			},
+			"refund": func(*rapid.T) {
+				r := topup.RefundRequest{PayBack: w.payBack(3000, 7000, 10000)}
+				if rapid.Bool().Draw(w.t, "named") {
+					r.Transaction = w.transaction()
+				}
+				w.allow(s.RefundPayment(ctx, w.payment(), r, w.by()))
+			},
 			"reverse": func(*rapid.T) { w.allow(s.Reverse(ctx, w.transaction(), w.by())) },
 			"reverse the last": func(*rapid.T) {
 				if all := feed(r, s); len(all) > 0 {
@@ -118,6 +128,7 @@ type walk struct {
 
 var (
 	walkOperations = []string{"1", "2", "3", "4", "5", "6"}
+	walkRefunds    = []string{"91", "92", "93"} // operations that give back
 	walkReferences = []string{"theirs-1", "theirs-2"}
 	walkContracts  = [][2]string{{"7123456789", "12345"}, {"7123456789", "2"}, {"7000000000", "1"}, {"7999999999", "1"}}
 )
@@ -213,6 +224,16 @@ func (w *walk) refusal(err error) {
 	}
 }
 
+// payBack is money that goes back: one of the amounts, by an operation, by none, or
+// without a word of it.
+func (w *walk) payBack(amounts ...int64) topup.PayBack {
+	return topup.PayBack{
+		Amount:    rapid.SampledFrom(amounts).Draw(w.t, "amount"),
+		Operation: rapid.SampledFrom(append([]string{"", topup.NoOperation}, walkRefunds...)).Draw(w.t, "operation"),
+		From:      rapid.SampledFrom([]string{"", "settlement", "bank:halyk"}).Draw(w.t, "from"),
+	}
+}
+
 func (w *walk) jetpay() topup.Event {
 	reference := rapid.SampledFrom(append(slices.Clone(w.payments), walkReferences...)).Draw(w.t, "reference")
 	operation := rapid.SampledFrom(walkOperations).Draw(w.t, "operation")
@@ -225,6 +246,10 @@ func (w *walk) jetpay() topup.Event {
 		}).Draw(w.t, "outcome")
 		e.Status = string(e.Outcome)
 		e.EffectiveAt = w.c.Now()
+		if e.PaysBack() && rapid.IntRange(0, 3).Draw(w.t, "own operation") > 0 {
+			e.Operation, e.OwnOperation = rapid.SampledFrom(walkRefunds).Draw(w.t, "refund"), true
+			e.Initial.Amount = rapid.SampledFrom([]int64{3000, 7000, 10000}).Draw(w.t, "back")
+		}
 		switch rapid.IntRange(0, 12).Draw(w.t, "shape") {
 		case 0:
 			e.Complete, e.MaybeCut = false, true
@@ -364,6 +389,10 @@ func (w *walk) sound() {
 	}
 	stories := w.stories()
 	operations := map[string]string{}
+	open := map[string]topup.Flags{}
+	for _, m := range w.messages() {
+		open[m.PaymentID] |= m.Open.Flag()
+	}
 	for _, id := range w.payments {
 		p, err := w.s.Payment(ctx, id)
 		if err != nil {
@@ -374,6 +403,9 @@ func (w *walk) sound() {
 			y = &paymentStory{}
 		}
 		w.consistent(p, y)
+		if told := topup.FlagRefund | topup.FlagReversal; p.Flags&told != open[id] {
+			w.fatalf("payment %s: flags %v, and its messages leave %v open", p.ID, p.Flags.Names(), open[id].Names())
+		}
 		for id, t := range y.kinds {
 			key := p.Provider + " " + t.Operation
 			if t.Operation == "" && t.Kind == topup.KindManualCredit && p.Recorded {
@@ -399,14 +431,22 @@ func (w *walk) consistent(p *topup.Payment, y *paymentStory) {
 			w.fatalf("payment %s: %s holds %d: more was taken than given", p.ID, account, amount)
 		}
 	}
-	customers, waiting := y.on("customers:"), y.on("suspense:")
-	if customers+waiting+y.on("settlement:") != 0 {
+	customers, waiting, refunded := y.on("customers:"), y.on("suspense:"), y.refunded()
+	if customers+waiting+y.on("settlement:")+y.on("bank:") != 0 {
 		w.fatalf("payment %s: %v does not balance", p.ID, y.held)
 	}
+	all := int64(0)
+	for _, amount := range refunded {
+		all += amount
+	}
 	switch {
-	case (customers > 0) != (p.Status == topup.StatusSucceeded):
-		w.fatalf("payment %s is %s, and contracts have %d of its money", p.ID, p.Status, customers)
-	case customers == 0 && waiting > 0 && p.Status != topup.StatusReview:
+	case (all > 0) != p.Flags.Has(topup.FlagRefunded) || p.Refunded.Amount != refunded[p.Refunded.Currency] || (all > 0 && p.Refunded.Amount == 0):
+		w.fatalf("payment %s: flags %v, refunded %v; by its refunds %v", p.ID, p.Flags.Names(), p.Refunded, refunded)
+	case customers > 0 && p.Status != topup.StatusSucceeded,
+		customers == 0 && all == 0 && p.Status == topup.StatusSucceeded,
+		customers == 0 && all > 0 && waiting == 0 && p.Status != topup.StatusSucceeded:
+		w.fatalf("payment %s is %s, contracts have %d of its money, and %d were refunded", p.ID, p.Status, customers, all)
+	case customers == 0 && waiting > 0 && p.Status != topup.StatusReview && all == 0:
 		w.fatalf("payment %s is %s, and %d of its money lie in suspense", p.ID, p.Status, waiting)
 	case (waiting > 0) != (p.InSuspense > 0):
 		w.fatalf("payment %s shows %d items, and %d of its money lie in suspense", p.ID, p.InSuspense, waiting)
@@ -438,14 +478,26 @@ func (w *walk) consistent(p *topup.Payment, y *paymentStory) {
 	}
 }
 
-// taken reports whether a transaction was recalled.
+// taken reports whether all of a transaction was recalled or refunded.
 func (w *walk) taken(y *paymentStory, id string) bool {
+	left := y.kinds[id].Postings[0].Amount
 	for k, t := range y.kinds {
 		if t.Takes == id && y.counting[k] {
-			return true
+			left -= t.Postings[0].Amount
 		}
 	}
-	return false
+	return left == 0
+}
+
+// refunded is what stands of the payment's refunds, by currency.
+func (y *paymentStory) refunded() map[string]int64 {
+	sums := map[string]int64{}
+	for id, t := range y.kinds {
+		if t.Kind == topup.KindRefund && y.counting[id] {
+			sums[t.Postings[0].Currency] += t.Postings[0].Amount
+		}
+	}
+	return sums
 }
 
 // notMoreThanTold: what successes of a pay-in posted is at most what one of them
@@ -491,7 +543,7 @@ func (w *walk) bringHome() {
 		to := map[string][2]string{"KZT": {"7000000000", "1"}, "KGS": {"7999999999", "1"}}[i.Money.Currency]
 		var err error
 		if back {
-			_, err = w.s.ReturnSuspense(ctx, i.ID, anna)
+			_, err = w.s.ReturnSuspense(ctx, i.ID, topup.PayBack{Operation: topup.NoOperation}, anna)
 		} else {
 			_, err = w.s.AssignSuspense(ctx, i.ID, to[0], to[1], anna)
 		}
@@ -512,7 +564,7 @@ func (w *walk) bringHome() {
 	}
 	w.sound()
 	for id, y := range w.stories() {
-		if y.on("suspense:") != 0 || (back && (y.on("customers:") != 0 || y.on("settlement:") != 0)) {
+		if y.on("suspense:") != 0 || (back && (y.on("customers:") != 0 || y.on("settlement:")+y.on("bank:") != 0)) {
 			w.fatalf("payment %s: %v is left", id, y.held)
 		}
 	}
@@ -531,6 +583,15 @@ func (w *walk) uncredit(id string) {
 		w.t.Fatal(err)
 	}
 	y := w.stories()[id]
+	for _, t := range list {
+		if t.Kind == topup.KindRefund && y.counting[t.ID] && y.kinds[t.Takes].Kind == topup.KindAssignment && !w.taken(y, t.Takes) {
+			w.undo(list, t.ID)
+		}
+	}
+	if list, err = w.s.PaymentTransactions(ctx, id); err != nil {
+		w.t.Fatal(err)
+	}
+	y = w.stories()[id]
 	for _, t := range list {
 		if t.Kind == topup.KindAssignment && y.counting[t.ID] && !w.taken(y, t.ID) {
 			w.undo(list, t.ID)

@@ -35,7 +35,7 @@ func ParseItemState(name string) (ItemState, error) {
 }
 
 // Standing is money of a payment that is credited to a contract now: a credit or
-// an assignment that was not reversed, less what was recalled of it.
+// an assignment that was not reversed, less what was recalled or refunded of it.
 type Standing struct {
 	Transaction Transaction
 	Account     string // the contract's ledger account
@@ -113,7 +113,7 @@ func (t *Transaction) receiver() (account string, money Money) {
 // ByProvider reports whether a provider's message made the transaction.
 func (t *Transaction) ByProvider() bool { return t.Actor == "" }
 
-// takenFrom is what stands of the recalls of a transaction.
+// takenFrom is what stands of the recalls and refunds of a transaction.
 func (b Book) takenFrom(t *Transaction) int64 {
 	var taken int64
 	for i := range b.Transactions {
@@ -170,6 +170,27 @@ func (b Book) OfPlatform(operation string) (received int64, currency string, ref
 	return received, currency, refunded
 }
 
+// Refunded returns what stands of the refunds of the payment: those in its own
+// currency, else in that of the newest. Zero for nothing.
+func (b Book) Refunded() Money {
+	sums := map[string]int64{}
+	newest := ""
+	for i := range b.Transactions {
+		if t := &b.Transactions[i]; t.Kind == KindRefund && !b.undone(t) {
+			_, money := t.receiver()
+			sums[money.Currency] += money.Amount
+			newest = money.Currency
+		}
+	}
+	if sum := sums[b.Payment.Money.Currency]; sum > 0 {
+		return Money{sum, b.Payment.Money.Currency}
+	}
+	if newest == "" {
+		return Money{}
+	}
+	return Money{sums[newest], newest}
+}
+
 // own reports whether an account is the contract's that the payment was issued
 // for. A payment that was opened for unknown money has none: any is its own.
 func (b Book) own(account string) bool {
@@ -203,8 +224,11 @@ func (b Book) elsewhere() bool {
 type Item struct {
 	Transaction Transaction
 	Account     string // the ledger account in which it lies
-	Money       Money
+	Money       Money  // that was put there
+	Left        Money  // that lies there, or lay there until the item was assigned or reversed
 	State       ItemState
+	// By is the transaction by which the item is resolved, empty while it is open.
+	By string
 }
 
 // item returns the suspense item that a transaction is, nil if it is none.
@@ -215,18 +239,47 @@ func (b Book) item(id string) *Item {
 	}
 	i := &Item{Transaction: *t, State: ItemOpen}
 	i.Account, i.Money = t.receiver()
+	i.Left = i.Money
 	if b.undone(t) {
-		i.State = ItemReversed
+		i.State, i.By = ItemReversed, b.lastReversal(t)
 		return i
 	}
+	last := ""
 	for n := range b.Transactions {
 		r := &b.Transactions[n]
 		if r.Resolves != id || b.undone(r) {
 			continue
 		}
-		i.State = r.Kind.Resolved()
+		if r.Kind.PaysBack() { // of the whole, or of a part
+			_, part := r.receiver()
+			i.Left.Amount -= part.Amount
+			last = r.ID
+			continue
+		}
+		i.State, i.By = r.Kind.Resolved(), r.ID
+	}
+	if i.State == ItemOpen && i.Left.Amount == 0 {
+		i.State, i.By = ItemReturned, last
 	}
 	return i
+}
+
+// PartReturned is what went back of a suspense item that was not returned whole.
+func (b Book) PartReturned(item string) int64 {
+	i := b.item(item)
+	if i == nil || i.State == ItemReturned {
+		return 0
+	}
+	return i.Money.Amount - i.Left.Amount
+}
+
+// lastReversal is the newest transaction in the chain of reversals behind t.
+func (b Book) lastReversal(t *Transaction) string {
+	last := t
+	for r := b.reversalOf(t); r != nil; r = b.reversalOf(r) {
+		last = r
+	}
+	return last.ID
 }
 
 // openItems counts the payment's items that nobody has resolved.
@@ -241,25 +294,32 @@ func (b Book) openItems() int {
 }
 
 // Settle brings what the payment shows in line with its journal after an
-// operator's step: status, the flag reversed, and the number of open items. Its
-// status follows from the books: succeeded while a contract has money of it,
-// else review while money of it lies in suspense. When neither is so any more, a
-// payment that had succeeded needs somebody to look; one that was in review for
-// its money alone is over.
+// operator's step: status, the flags reversed and refunded, and the number of open
+// items. Its status follows from the books: succeeded while a contract has money
+// of it, else review while money of it lies in suspense, else succeeded when money
+// of it was credited and refunded. When nothing of that is so any more, a payment
+// that had succeeded needs somebody to look; one that was in review for its money
+// alone is over.
 func (b Book) Settle() {
 	p := b.Payment
 	p.InSuspense = b.openItems()
 	standing := b.Standing()
+	p.Refunded = b.Refunded()
 	switch {
 	case len(standing) > 0:
 		p.Status = StatusSucceeded
 		p.Flags &^= FlagOutcomeUnknown // an operator knows it
+	case p.InSuspense == 0 && !p.Refunded.IsZero():
+		p.Status = StatusSucceeded
 	case p.InSuspense > 0 || p.Status == StatusSucceeded:
 		p.Status = StatusReview
 	case p.Status == StatusReview && p.Flags&(flagsTold|FlagOutcomeUnknown) == 0:
 		p.Status = StatusDeclined
 	}
-	p.Flags &^= FlagReversed
+	p.Flags &^= FlagReversed | FlagRefunded
+	if !p.Refunded.IsZero() {
+		p.Flags |= FlagRefunded
+	}
 	p.Credited = b.Credited()
 	if p.Credit != nil && p.Credited == nil {
 		p.Flags |= FlagReversed

@@ -18,8 +18,9 @@ type State struct {
 // PostedOperation is a provider's operation that has had its effect.
 type PostedOperation struct {
 	Reference string
-	Sum       Money
-	Initial   Money
+	// Sum is below zero when the operation gave money back to the payer.
+	Sum     Money
+	Initial Money
 	// ByOperator is true when an operator entered the operation, so that what the
 	// provider says of it may differ.
 	ByOperator bool
@@ -100,6 +101,8 @@ func decide(s State, e Event) Decision {
 		return decided(s, DispositionRepeat)
 	case e.Outcome == OutcomePaid && !e.Complete:
 		return decideUnreadable(s)
+	case e.PaysBack() && s.Posted != nil && s.Posted.Sum.Amount < 0:
+		return decideBooked(s, e)
 	case e.Outcome != OutcomePaid:
 		return decideStatus(s, e)
 	case s.Posted != nil:
@@ -221,6 +224,19 @@ func decidePosted(s State, e Event) Decision {
 		if s.Posted.ByOperator {
 			d.Status = reviewUnlessCredited(s.Payment)
 		}
+	}
+	return d
+}
+
+// decideBooked: money went back by an operation that an operator has booked
+// already. It is flagged only when it contradicts that.
+func decideBooked(s State, e Event) Decision {
+	d := decided(s, DispositionPosted)
+	back := e.PaidBack()
+	sums := back.IsZero() || back.Currency == s.Posted.Sum.Currency && back.Amount == -s.Posted.Sum.Amount
+	d.Contradicts = !sums || (s.Payment != nil && s.Posted.Reference != e.Reference)
+	if s.Payment != nil && d.Contradicts {
+		d.Flags, d.Status = FlagConflict, reviewUnlessCredited(s.Payment)
 	}
 	return d
 }

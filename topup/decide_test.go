@@ -87,6 +87,17 @@ func enteredByOperator() *topup.PostedOperation {
 	return p
 }
 
+// bookedRefund is an operation by which an operator has refunded what was asked.
+func bookedRefund() *topup.PostedOperation {
+	back := topup.Money{Amount: -asked.Amount, Currency: asked.Currency}
+	return &topup.PostedOperation{Reference: "p_1", Sum: back, Initial: back, ByOperator: true}
+}
+
+// refund is a message that the operation gave so much back.
+func refund(back topup.Money) topup.Event {
+	return movement(outcome(topup.OutcomeRefunded), initial(back), func(e *topup.Event) { e.OwnOperation = true })
+}
+
 // TestRulesForMoney reads like the provider's rules: what a message meets,
 // what arrives, what is done.
 func TestRulesForMoney(t *testing.T) {
@@ -200,6 +211,14 @@ func TestRulesForMoney(t *testing.T) {
 		{"a status about an unknown id is stored", topup.State{}, movement(outcome(topup.OutcomeDeclined)), noted, noStatus, noFlags, false, noFlags},
 		{"a status about another method is foreign", topup.State{}, movement(outcome(topup.OutcomeDeclined), foreignMethod), foreign, noStatus, noFlags, false, noFlags},
 		{"a status of an operation that has posted is judged as a status", topup.State{Payment: payment(succeeded, credited), Posted: posted()}, movement(outcome(topup.OutcomeRefunded)), noted, succeeded, topup.FlagRefund, false, noFlags},
+
+		{"a refund that an operator has booked is not flagged", topup.State{Payment: payment(succeeded, credited), Posted: bookedRefund()}, refund(asked), alreadyPosted, succeeded, noFlags, false, noFlags},
+		{"nor one whose sum cannot be read", topup.State{Payment: payment(succeeded, credited), Posted: bookedRefund()}, refund(topup.Money{}), alreadyPosted, succeeded, noFlags, false, noFlags},
+		{"nor one whose message is of another operation than the refund's own", topup.State{Payment: payment(succeeded, credited), Posted: bookedRefund()}, movement(outcome(topup.OutcomeReversed), initial(more)), alreadyPosted, succeeded, noFlags, false, noFlags},
+		{"one of another sum is a conflict", topup.State{Payment: payment(succeeded, credited), Posted: bookedRefund()}, refund(more), alreadyPosted, succeeded, topup.FlagConflict, false, noFlags},
+		{"one of another payment is a conflict on that one", topup.State{Payment: payment(pending), Posted: bookedRefund()}, movement(outcome(topup.OutcomeRefunded), reference("p_2")), alreadyPosted, review, topup.FlagConflict, false, noFlags},
+		{"one of nothing of ours is only stored", topup.State{Posted: bookedRefund()}, movement(outcome(topup.OutcomeRefunded), reference("x")), alreadyPosted, noStatus, noFlags, false, noFlags},
+		{"a movement whose operation an operator booked as a refund is a conflict", topup.State{Payment: payment(pending), Posted: bookedRefund()}, movement(), alreadyPosted, review, topup.FlagConflict, false, noFlags},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

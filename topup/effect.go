@@ -61,7 +61,7 @@ func (d Decision) Apply(p *Payment, e Event, made Made) (seq int64) {
 	}
 	p.Status = d.Status
 	p.Flags = p.Flags&^d.Settled | d.Flags
-	if d.Disposition != DispositionPosted {
+	if d.Disposition != DispositionPosted || e.PaysBack() && !d.Contradicts {
 		p.show(d, e)
 	}
 	return seq
@@ -84,7 +84,7 @@ func (p *Payment) show(d Decision, e Event) {
 	}
 	p.ProviderTime = e.EffectiveAt
 	p.ProviderStatus, p.ProviderCode, p.ProviderMessage = e.Status, e.Code, e.Message
-	if e.Outcome == OutcomeRefunded || e.Outcome == OutcomeReversed {
+	if e.PaysBack() {
 		return // its operation and receipt are not those of the movement that it takes back
 	}
 	p.ProviderPaymentID, p.OperationID = e.ReceiptID, e.Operation
@@ -105,7 +105,7 @@ func (p *Payment) ExpireInTime(now time.Time) {
 // has something else of its money than the payment's one credit, unless the
 // payment is marked as moved.
 const flagsMoved = FlagReversed | FlagAmountDiffers | FlagCurrencyDiffers | FlagUnknownPayment |
-	FlagSecondOperation | FlagConflict | FlagUnreadable
+	FlagSecondOperation | FlagConflict | FlagUnreadable | FlagRefunded
 
 // NeedsBook reports whether only its journal tells what the payment's own
 // contract has of its money.
@@ -175,7 +175,7 @@ func (b *Book) Post(s Step, t Transaction) {
 		p.Credit = &Credit{Seq: t.Seq, TransactionID: t.ID, Money: money, At: t.RecordedAt, ByOperator: true, Operation: s.Operation}
 		p.Flags &^= FlagOutcomeUnknown
 	}
-	if s.Kind.OpensItem() {
+	if s.Kind.OpensItem() || s.Takes != "" {
 		p.Moved = true
 	}
 	if p.Credit != nil {

@@ -28,6 +28,7 @@ func TestEffect(t *testing.T) {
 			{"a second operation", credit, topup.DispositionSuspended, topup.OutcomePaid, 6, "old old 28"},
 			{"a decline of what is credited", credit, topup.DispositionNoted, topup.OutcomeDeclined, 6, "old old 28"},
 			{"a refund of what is credited", credit, topup.DispositionNoted, topup.OutcomeRefunded, 6, "new old 28"},
+			{"a refund that an operator has booked already", credit, topup.DispositionPosted, topup.OutcomeRefunded, 6, "new old 28"},
 		} {
 			t.Run(c.what, func(t *testing.T) {
 				p := &topup.Payment{CustomerID: "7", ProviderTime: day(5), ProviderStatus: "old", ProviderPaymentID: "old", OperationID: "28"}

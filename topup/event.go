@@ -72,6 +72,9 @@ type Event struct {
 	// also where the message is not to be believed: see Complete and MaybeCut.
 	Sum     Money
 	Initial Money
+	// OwnOperation is true of a message that money went back when its operation is
+	// itself the refund or reversal, so that Initial is what it gave back.
+	OwnOperation bool
 	// Amounts says which sums credit; MaxOver bounds AmountReceived and is at
 	// most MaxOverLimit, so that its product with an amount fits into 64 bits.
 	Amounts AmountRule
@@ -103,4 +106,16 @@ type Event struct {
 	Message     string
 	ReceiptID   string
 	EffectiveAt time.Time // the provider's date of the movement; zero when unreadable
+}
+
+// PaysBack reports whether the message says that money went back to the payer.
+func (e *Event) PaysBack() bool { return e.Outcome == OutcomeRefunded || e.Outcome == OutcomeReversed }
+
+// PaidBack is what the message's operation gave back to the payer, the zero Money
+// when it does not say, or is not to be believed.
+func (e *Event) PaidBack() Money {
+	if !e.PaysBack() || !e.OwnOperation || e.MaybeCut || e.Initial.Amount <= 0 {
+		return Money{}
+	}
+	return e.Initial
 }

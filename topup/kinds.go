@@ -20,6 +20,10 @@ type kindRule struct {
 	FromSettlement, ToSettlement bool
 	// OfPayout: it belongs to a payout and to no payment.
 	OfPayout bool
+	// PaysBack: money goes back to the payer, through the platform or, then not to
+	// settlement, from an account of the merchant at a bank. Its operation has a
+	// negative sum.
+	PaysBack bool
 	// Takes: it takes from an earlier credit. Reverses: it mirrors another.
 	Takes, Reverses bool
 }
@@ -29,9 +33,10 @@ var kindRules = []kindRule{
 	{Kind: KindSuspense, ByMessage: true, ByOperation: true, Entered: true, OpensItem: true, FromSettlement: true},
 	{Kind: KindManualCredit, ByOperation: true, Entered: true, Credits: true, CreditsOwn: true, FromSettlement: true},
 	{Kind: KindAssignment, Credits: true, Resolves: true, Resolved: ItemAssigned},
-	{Kind: KindReturn, Resolves: true, Resolved: ItemReturned, ToSettlement: true},
+	{Kind: KindReturn, ByOperation: true, Entered: true, Resolves: true, Resolved: ItemReturned, ToSettlement: true, PaysBack: true},
 	{Kind: KindRecall, OpensItem: true, Takes: true},
 	{Kind: KindPayout, OfPayout: true},
+	{Kind: KindRefund, ByOperation: true, Entered: true, Takes: true, ToSettlement: true, PaysBack: true},
 	{Kind: KindReversal, Reverses: true},
 }
 
@@ -69,6 +74,7 @@ var (
 	KindsFromSettlement = kindsThat(func(r kindRule) bool { return r.FromSettlement })
 	KindsToSettlement   = kindsThat(func(r kindRule) bool { return r.ToSettlement })
 	KindsOfPayouts      = kindsThat(func(r kindRule) bool { return r.OfPayout })
+	KindsThatPayBack    = kindsThat(func(r kindRule) bool { return r.PaysBack })
 	KindsThatTake       = kindsThat(func(r kindRule) bool { return r.Takes })
 	KindsThatReverse    = kindsThat(func(r kindRule) bool { return r.Reverses })
 )
@@ -78,6 +84,9 @@ func (k TransactionKind) credits() bool { return k.rule().Credits }
 
 // OpensItem reports whether a transaction of the kind puts money into suspense.
 func (k TransactionKind) OpensItem() bool { return k.rule().OpensItem }
+
+// PaysBack reports whether a transaction of the kind sends money back to the payer.
+func (k TransactionKind) PaysBack() bool { return k.rule().PaysBack }
 
 // Resolved is what a transaction of the kind leaves a suspense item as; empty for
 // kinds that resolve none.

@@ -13,16 +13,17 @@ func TestKinds(t *testing.T) {
 	type kinds = []topup.TransactionKind
 	for name, c := range map[string]struct{ got, want kinds }{
 		"ByMessage":      {topup.KindsByMessage, kinds{"credit", "suspense"}},
-		"ByOperation":    {topup.KindsByOperation, kinds{"credit", "suspense", "manual_credit"}},
-		"Entered":        {topup.KindsEntered, kinds{"suspense", "manual_credit"}},
+		"ByOperation":    {topup.KindsByOperation, kinds{"credit", "suspense", "manual_credit", "return", "refund"}},
+		"Entered":        {topup.KindsEntered, kinds{"suspense", "manual_credit", "return", "refund"}},
 		"Credit":         {topup.KindsThatCredit, kinds{"credit", "manual_credit", "assignment"}},
 		"CreditOwn":      {topup.KindsThatCreditOwn, kinds{"credit", "manual_credit"}},
 		"OpenItems":      {topup.KindsThatOpenItems, kinds{"suspense", "recall"}},
 		"Resolve":        {topup.KindsThatResolve, kinds{"assignment", "return"}},
 		"FromSettlement": {topup.KindsFromSettlement, kinds{"credit", "suspense", "manual_credit"}},
-		"ToSettlement":   {topup.KindsToSettlement, kinds{"return"}},
+		"ToSettlement":   {topup.KindsToSettlement, kinds{"return", "refund"}},
 		"OfPayout":       {topup.KindsOfPayouts, kinds{"payout"}},
-		"Take":           {topup.KindsThatTake, kinds{"recall"}},
+		"PayBack":        {topup.KindsThatPayBack, kinds{"return", "refund"}},
+		"Take":           {topup.KindsThatTake, kinds{"recall", "refund"}},
 		"Reverse":        {topup.KindsThatReverse, kinds{"reversal"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -16,6 +16,7 @@ const (
 	KindReturn       TransactionKind = "return"        // an operator sent suspended money back
 	KindRecall       TransactionKind = "recall"        // an operator took a credit back into suspense
 	KindPayout       TransactionKind = "payout"        // an operator booked what a platform paid to a bank account
+	KindRefund       TransactionKind = "refund"        // an operator booked that credited money went back to the payer
 	KindReversal     TransactionKind = "reversal"      // an operator mirrored another transaction
 )
 
@@ -36,7 +37,7 @@ type Transaction struct {
 	Kind        TransactionKind
 	PaymentID   string // empty for that of a payout
 	PayoutID    string // of the payout's posting and the reversals behind it, else empty
-	Operation   string // the provider's operation, empty for an operator's
+	Operation   string // the provider's operation, also one that an operator entered; empty for none
 	Reverses    string // the transaction that this one mirrors
 	Resolves    string // the suspense item that this one resolves
 	Takes       string // the credit or assignment from which this one takes

@@ -13,7 +13,7 @@ type Status string
 const (
 	// StatusPending: issued, nothing final yet.
 	StatusPending Status = "pending"
-	// StatusSucceeded: credited to a contract; never changes again.
+	// StatusSucceeded: credited to a contract, also when it was refunded since.
 	StatusSucceeded Status = "succeeded"
 	// StatusDeclined: the provider said no; money that comes later still credits.
 	StatusDeclined Status = "declined"
@@ -44,11 +44,12 @@ const (
 	FlagUnreadable
 	FlagOutcomeUnknown
 	FlagReversed
+	FlagRefunded
 )
 
 var flagNames = []string{
 	"amount_differs", "currency_differs", "unknown_payment", "second_operation", "conflict", "late",
-	"refund", "reversal", "dispute", "unreadable", "outcome_unknown", "reversed",
+	"refund", "reversal", "dispute", "unreadable", "outcome_unknown", "reversed", "refunded",
 }
 
 // Has reports whether every flag of other is in f.
@@ -120,10 +121,12 @@ type Payment struct {
 	// Credited is what the payment's own contract has of its money now, nil for
 	// nothing.
 	Credited *Credited
+	// Refunded is what operators have booked as refunded of it, zero for nothing.
+	Refunded Money
 	// Recorded is set when an operator opened the payment for money that no
 	// message told of.
 	Recorded bool
-	// Moved is set when an operator has recalled or suspended money of it, so that
+	// Moved is set when an operator has recalled, refunded or suspended money of it, so that
 	// Credit does not tell what its contract has.
 	Moved bool
 	// PayoutID is the payout that names the payment, empty for none. It is read
@@ -158,6 +161,15 @@ const flagsTold = FlagUnreadable | FlagRefund | FlagReversal
 // says no: it was for the payment's age alone, or what it was for is gone.
 func (p *Payment) NothingOpen() bool {
 	return p.Credit == nil && p.InSuspense == 0 && p.Flags&flagsTold == 0
+}
+
+// Name is the id under which the platform names the payment, empty when that is
+// not known.
+func (p *Payment) Name() string {
+	if !p.Issued() || p.Recorded {
+		return p.ProviderReference
+	}
+	return p.ID
 }
 
 // CustomerAccount names the ledger account that holds what was credited to a

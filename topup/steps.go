@@ -16,7 +16,9 @@ type Step struct {
 	// TakesCredit claims the payment's one credit, with the operation that
 	// brought the money, empty for none.
 	TakesCredit bool
-	Operation   string
+	// Operation is beside TakesCredit the operation that brought the money; of what
+	// pays back, that by which it went. Empty for none.
+	Operation string
 	// Reverses, Resolves and Takes are transactions, empty for none.
 	Reverses, Resolves, Takes string
 	Postings                  []Posting
@@ -26,6 +28,9 @@ type Step struct {
 	// Item is how a suspense item moves, nil for none. A step that puts money
 	// into suspense opens an item of its own beside it.
 	Item *ItemMove
+	// ItemReturned is a suspense item of which a part goes back, or comes again; empty
+	// for none. The item moves only if that empties or fills it.
+	ItemReturned string
 	// Frees is a transaction whose operations may be entered again, Retakes one
 	// whose operations count as posted again; empty for none.
 	Frees, Retakes string
@@ -45,6 +50,11 @@ type ItemMove struct {
 func DecideCredit(b Book) (Step, error) {
 	p := b.Payment
 	switch {
+	case p.Status == StatusReview && p.Credit == nil && p.Flags.Has(FlagConflict):
+		// Its movement may be what an operator entered elsewhere: it would be credited
+		// twice.
+		return Step{}, Conflict("a message of this payment names an operation that has posted elsewhere (messages list --q PAYMENT_ID, payments list --q OPERATION): " +
+			"if an operator entered it wrongly, reverse that step, then use messages suspend; if this payment was not paid, use payments close")
 	case p.InSuspense > 0:
 		// A credit ahead of its money, when that has come, would give it twice.
 		return Step{}, Conflict("money of this payment lies in suspense: use suspense assign")
@@ -52,6 +62,8 @@ func DecideCredit(b Book) (Step, error) {
 		return Step{}, Conflict("the payment has been credited: if that was to the wrong contract, use payments recall")
 	case p.Credit != nil && p.Credit.Reversed:
 		return Step{}, Conflict("the payment had its one credit, which was reversed by an operator: reverse that reversal, or use payments record for other money")
+	case p.Credit != nil && !b.Refunded().IsZero():
+		return Step{}, Conflict("the payment had its one credit, of which %s were refunded: if that was wrong, reverse the refund", b.Refunded())
 	case p.Credit != nil:
 		return Step{}, Conflict("the payment had its one credit, which was recalled: reverse what became of the recalled money instead")
 	case b.elsewhere():
@@ -88,28 +100,13 @@ func DecideAssign(b Book, item string, account *Account, contractID string) (Ste
 	to := CustomerAccount(account.CustomerID, contractID)
 	s := Step{
 		Kind: KindAssignment, Resolves: item, Earliest: i.Transaction.EffectiveAt,
-		Postings: Transfer(i.Account, to, i.Money),
+		Postings: Transfer(i.Account, to, i.Left),
 		Item:     &ItemMove{Item: item, From: ItemOpen, To: ItemAssigned},
 	}
 	if b.own(to) && b.Payment.Credit == nil {
 		s.TakesCredit, s.Operation = true, i.Transaction.Operation
 	}
 	return s, nil
-}
-
-// DecideReturn books that the money of a suspense item goes back to the
-// platform, which owes that much less.
-func DecideReturn(b Book, item string) (Step, error) {
-	i, err := b.openItem(item)
-	if err != nil {
-		return Step{}, err
-	}
-	p := b.Payment
-	return Step{
-		Kind: KindReturn, Resolves: item, Earliest: i.Transaction.EffectiveAt,
-		Postings: Transfer(i.Account, SettlementAccount(p.Provider, p.Project), i.Money),
-		Item:     &ItemMove{Item: item, From: ItemOpen, To: ItemReturned},
-	}, nil
 }
 
 func (b Book) openItem(item string) (*Item, error) {
@@ -139,6 +136,8 @@ func DecideRecall(b Book) (Step, error) {
 			return Step{}, Conflict("nothing of this payment is credited to its contract; its money lies in suspense: use suspense assign or suspense return")
 		case b.elsewhere():
 			return Step{}, Conflict("nothing of this payment is credited to its own contract: use ledger reverse on the assignment to the other one")
+		case !b.Refunded().IsZero():
+			return Step{}, Conflict("nothing of this payment is credited any more: it was refunded")
 		default:
 			return Step{}, Conflict("nothing of this payment is credited")
 		}
@@ -196,7 +195,7 @@ func (b Book) undo(root *Transaction, s *Step) error {
 	case root.Kind == KindSuspense && root.ByProvider():
 		return Conflict("what a provider put into suspense cannot be reversed: use suspense assign or suspense return")
 	case root.Kind.credits() && b.takenFrom(root) > 0:
-		return Conflict("money of it was recalled: reverse the recall first")
+		return b.refuseTaken(root)
 	}
 	switch root.Kind {
 	case KindManualCredit:
@@ -204,11 +203,17 @@ func (b Book) undo(root *Transaction, s *Step) error {
 	case KindAssignment:
 		s.Item = &ItemMove{Item: root.Resolves, From: ItemAssigned, To: ItemOpen}
 	case KindReturn:
-		s.Item = &ItemMove{Item: root.Resolves, From: ItemReturned, To: ItemOpen}
+		s.Frees, s.ItemReturned = root.ID, root.Resolves
+		return b.undoReturn(root, s)
+	case KindRefund:
+		s.Frees = root.ID
 	case KindSuspense, KindRecall:
 		s.Item = &ItemMove{Item: root.ID, From: ItemOpen, To: ItemReversed}
 		if root.Kind == KindSuspense {
 			s.Frees = root.ID
+		}
+		if i := b.item(root.ID); i != nil && i.State == ItemOpen && i.Left != i.Money {
+			return Conflict("a part of it was returned: reverse that return first")
 		}
 	}
 	return b.movable(s.Item)
@@ -226,8 +231,16 @@ func (b Book) redo(root, t *Transaction, s *Step) error {
 		}
 	case KindAssignment:
 		s.Item = &ItemMove{Item: root.Resolves, From: ItemOpen, To: ItemAssigned, ByEarlier: root.ID}
+		_, money := root.receiver()
+		if i := b.item(root.Resolves); i != nil && i.State == ItemOpen && i.Left != money {
+			return Conflict("%s of the suspense item are left, and %s were assigned: use suspense assign again", i.Left, money)
+		}
 	case KindReturn:
-		s.Item = &ItemMove{Item: root.Resolves, From: ItemOpen, To: ItemReturned, ByEarlier: root.ID}
+		s.Retakes, s.ItemReturned = root.ID, root.Resolves
+		return b.redoReturn(root, s)
+	case KindRefund:
+		s.Retakes = root.ID
+		return b.stillThere(root)
 	case KindSuspense:
 		s.Item = &ItemMove{Item: root.ID, From: ItemReversed, To: ItemOpen}
 		if !root.ByProvider() {
@@ -243,6 +256,54 @@ func (b Book) redo(root, t *Transaction, s *Step) error {
 		}
 	}
 	return b.movable(s.Item)
+}
+
+// refuseTaken says what was taken of a credit or an assignment, and stands.
+func (b Book) refuseTaken(root *Transaction) error {
+	for i := range b.Transactions {
+		if k := &b.Transactions[i]; k.Takes == root.ID && k.Kind == KindRefund && !b.undone(k) {
+			return Conflict("money of it was refunded: reverse the refund %s first", k.ID)
+		}
+	}
+	return Conflict("money of it was recalled: reverse the recall first")
+}
+
+// undoReturn: of several returns of one item, the newest is what has emptied it.
+func (b Book) undoReturn(root *Transaction, s *Step) error {
+	i := b.item(root.Resolves)
+	switch {
+	case i == nil || i.State == ItemOpen: // a part went back
+		return nil
+	case i.State == ItemReturned:
+		s.Item = &ItemMove{Item: root.Resolves, From: ItemReturned, To: ItemOpen}
+		return nil
+	}
+	return Conflict("the suspense item is %s: reverse what was done to it first", i.State)
+}
+
+func (b Book) redoReturn(root *Transaction, s *Step) error {
+	i := b.item(root.Resolves)
+	_, part := root.receiver()
+	switch {
+	case i == nil || i.State != ItemOpen:
+		return b.movable(&ItemMove{Item: root.Resolves, From: ItemOpen})
+	case i.Left.Amount < part.Amount:
+		return Conflict("%s of the suspense item are left, and %s were returned: use suspense return again", i.Left, part)
+	case i.Left.Amount == part.Amount:
+		s.Item = &ItemMove{Item: root.Resolves, From: ItemOpen, To: ItemReturned, ByEarlier: b.lastReturn(root)}
+	}
+	return nil
+}
+
+// lastReturn is the newest of the returns of an item that stand once root does.
+func (b Book) lastReturn(root *Transaction) string {
+	last := root
+	for i := range b.Transactions {
+		if r := &b.Transactions[i]; r.Resolves == root.Resolves && r.Kind.PaysBack() && r.Seq > last.Seq && !b.undone(r) {
+			last = r
+		}
+	}
+	return last.ID
 }
 
 // movable refuses a move of an item that is in another state by now.
@@ -291,13 +352,17 @@ func (b Book) refuseSecondSuspense(root, reversal *Transaction) error {
 	return nil
 }
 
-// stillThere refuses to recall again what has been recalled meanwhile.
-func (b Book) stillThere(recall *Transaction) error {
-	_, taken := recall.receiver()
+// stillThere refuses to take again what a recall or a refund took, when that has
+// been taken otherwise meanwhile.
+func (b Book) stillThere(k *Transaction) error {
+	_, taken := k.receiver()
 	for _, s := range b.Standing() {
-		if s.Transaction.ID == recall.Takes && s.Left.Amount >= taken.Amount {
+		if s.Transaction.ID == k.Takes && s.Left.Amount >= taken.Amount {
 			return nil
 		}
+	}
+	if k.Kind == KindRefund {
+		return Conflict("what was refunded is not credited any more: see payments show")
 	}
 	return Conflict("what was recalled is not credited any more: see payments show")
 }

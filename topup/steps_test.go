@@ -17,8 +17,9 @@ import (
 //	suspense 9000        the platform put 9000 in suspense
 //	manual               an operator's credit; "bound": with a callback bound to it
 //	suspended 2000       an operator put 2000 of a stored message in suspense
-//	assign t1 own        or to the contract "other"
-//	return t1, recall t1, reverse t1
+//	assign t1 own        or to the contract "other"; of what a return has left: assign t1 own 6000
+//	return t1, or a part of it: return t1 3000
+//	recall t1 (what is left of it), refund t1 3000, reverse t1
 //
 // Between them may stand "unsure" (the provider calls the payment paid, and its
 // money did not come). Before them may stand "unknown" (the payment was opened for
@@ -39,6 +40,12 @@ func written(t *testing.T, lines string) topup.Book {
 			}
 		}
 		return m
+	}
+	part := func(words []string, whole int64) topup.Money {
+		if len(words) > 2 {
+			return money(words[1:])
+		}
+		return topup.Money{Amount: whole, Currency: "KZT"}
 	}
 	find := func(id string) topup.Transaction {
 		for _, tr := range b.Transactions {
@@ -66,6 +73,9 @@ func written(t *testing.T, lines string) topup.Book {
 		case "unreadable":
 			p.Flags |= topup.FlagUnreadable
 			continue
+		case "conflict":
+			p.Flags |= topup.FlagConflict
+			continue
 		case "unsure":
 			p.Flags |= topup.FlagOutcomeUnknown
 			continue
@@ -79,14 +89,23 @@ func written(t *testing.T, lines string) topup.Book {
 			made.Kind, made.Postings = topup.KindManualCredit, topup.Transfer(accounts["settlement"], accounts["own"], p.Money)
 		case "assign":
 			made.Kind, made.Resolves = topup.KindAssignment, words[1]
-			made.Postings = topup.Transfer(accounts["suspense"], accounts[words[2]], topup.Money{Amount: -find(words[1]).Postings[1].Amount, Currency: "KZT"})
+			made.Postings = topup.Transfer(accounts["suspense"], accounts[words[2]], part(append(words[:2:2], words[3:]...), -find(words[1]).Postings[1].Amount))
 		case "return":
 			made.Kind, made.Resolves = topup.KindReturn, words[1]
-			made.Postings = topup.Transfer(accounts["suspense"], accounts["settlement"], topup.Money{Amount: -find(words[1]).Postings[1].Amount, Currency: "KZT"})
+			made.Postings = topup.Transfer(accounts["suspense"], accounts["settlement"], part(words, -find(words[1]).Postings[1].Amount))
 		case "recall":
 			of := find(words[1])
 			made.Kind, made.Takes = topup.KindRecall, words[1]
-			made.Postings = topup.Transfer(of.Postings[1].Account, accounts["suspense"], topup.Money{Amount: -of.Postings[1].Amount, Currency: "KZT"})
+			left := -of.Postings[1].Amount
+			for _, s := range b.Standing() {
+				if s.Transaction.ID == of.ID {
+					left = s.Left.Amount
+				}
+			}
+			made.Postings = topup.Transfer(of.Postings[1].Account, accounts["suspense"], topup.Money{Amount: left, Currency: "KZT"})
+		case "refund":
+			made.Kind, made.Takes, made.Operation = topup.KindRefund, words[1], "99"
+			made.Postings = topup.Transfer(find(words[1]).Postings[1].Account, accounts["settlement"], part(words, 0))
 		case "reverse":
 			made.Kind, made.Reverses, made.Postings = topup.KindReversal, words[1], topup.Mirror(find(words[1]).Postings)
 		default:
@@ -141,6 +160,9 @@ func moves(s topup.Step) string {
 	if m := s.Item; m != nil {
 		note("item", fmt.Sprintf("%s %s, was %s", m.Item, m.To, m.From))
 		note("by", m.ByEarlier)
+	}
+	if s.Kind.PaysBack() {
+		note("by operation", s.Operation)
 	}
 	note("frees", s.Frees)
 	note("takes again", s.Retakes)
@@ -197,6 +219,9 @@ func TestDecideCredit(t *testing.T) {
 		{sentence: "not after a recall whose money went back", book: "credit, recall t1, return t2", refused: "reverse what became of the recalled money"},
 		{sentence: "not after a recall whose money was assigned elsewhere", book: "credit, recall t1, assign t2 other", refused: "reverse what became of the recalled money"},
 		{sentence: "not of a payment without a contract", book: "unknown, suspense, return t1", refused: "assigned from suspense"},
+		{sentence: "not while its movement may be what an operator entered elsewhere", book: "conflict, review", refused: "reverse that step, then use messages suspend"},
+		{sentence: "but once that review was closed", book: "conflict, declined", step: "manual_credit 10000 settlement to own; is the one credit"},
+		{sentence: "not when all of it was refunded", book: "credit, refund t1 10000", refused: "of which 100.00 KZT were refunded"},
 	}, func(b topup.Book) (string, error) { return stepOf(topup.DecideCredit(b)) })
 }
 
@@ -264,10 +289,15 @@ func TestDecideReturn(t *testing.T) {
 		{sentence: "not twice", book: "suspense 9000, return t1", refused: "already returned"},
 		{sentence: "not when a contract has it", book: "suspense 9000, assign t1 own", refused: "already assigned"},
 		{sentence: "a credit is no item", book: "credit", refused: "does not exist"},
-	}, func(b topup.Book) (string, error) { return stepOf(topup.DecideReturn(b, "t1")) })
+	}, func(b topup.Book) (string, error) {
+		return stepOf(topup.DecideReturn(b, "t1", topup.PayBack{}, topup.PayBackState{}))
+	})
 	judge(t, []decision{
+		{sentence: "also the rest of what went back in part", book: "credit, suspense 9000, return t2 3000", step: "return 6000 suspense to settlement; resolves t2; item t2 returned, was open"},
 		{sentence: "so does what was recalled", book: "credit, recall t1", step: "return 10000 suspense to settlement; resolves t2; item t2 returned, was open"},
-	}, func(b topup.Book) (string, error) { return stepOf(topup.DecideReturn(b, "t2")) })
+	}, func(b topup.Book) (string, error) {
+		return stepOf(topup.DecideReturn(b, "t2", topup.PayBack{}, topup.PayBackState{}))
+	})
 }
 
 func TestDecideRecall(t *testing.T) {
@@ -281,6 +311,9 @@ func TestDecideRecall(t *testing.T) {
 			step: "recall 10000 own to suspense; takes from t3"},
 		{sentence: "any contract is that of a payment which has none", book: "unknown, suspense 9000, assign t1 other", step: "recall 9000 other to suspense; takes from t2"},
 		{sentence: "of a reversed recall everything is there again", book: "credit, recall t1, reverse t2", step: "recall 10000 own to suspense; takes from t1"},
+		{sentence: "less what was refunded", book: "credit, refund t1 3000", step: "recall 7000 own to suspense; takes from t1"},
+		{sentence: "a refund that was reversed after a recall is recalled in its turn", book: "credit, refund t1 3000, recall t1, reverse t2", step: "recall 3000 own to suspense; takes from t1"},
+		{sentence: "not what was refunded", book: "credit, refund t1 10000", refused: "it was refunded"},
 		{sentence: "not of nothing", refused: "nothing of this payment is credited"},
 		{sentence: "not of what lies in suspense", book: "suspense 9000", refused: "suspense assign or suspense return"},
 		{sentence: "not of what another contract was assigned", book: "suspense 9000, assign t1 other", refused: "ledger reverse on the assignment"},
@@ -304,12 +337,22 @@ func TestDecideReverse(t *testing.T) {
 			{sentence: "nor when it counts again, but its last reversal is", book: "manual, reverse t1, reverse t2", refused: "has been reversed; the last reversal is t3: reverse that one"},
 			{sentence: "not a credit that was recalled", book: "manual, recall t1", refused: "reverse the recall first"},
 			{sentence: "but one whose recall was reversed", book: "manual, recall t1, reverse t2", step: "reversal -10000 settlement to own; reverses t1; frees t1"},
+			{sentence: "not a credit that was refunded", book: "manual, refund t1 3000", refused: "reverse the refund t2 first"},
+			{sentence: "but one whose refund was reversed", book: "manual, refund t1 3000, reverse t2", step: "reversal -10000 settlement to own; reverses t1; frees t1"},
+			{sentence: "not a suspended message of which a part went back", book: "suspended 2000, return t1 500", refused: "reverse that return first"},
 			{sentence: "not a suspended message whose money was assigned", book: "suspended 2000, assign t1 own", refused: "is assigned: reverse what was done to it first"},
 			{sentence: "not one whose money went back", book: "suspended 2000, return t1", refused: "is returned: reverse what was done to it first"},
 		}, of("t1"))
 		judge(t, []decision{
 			{sentence: "an assignment", book: "suspense 9000, assign t1 own", step: "reversal -9000 suspense to own; reverses t2; item t1 open, was assigned"},
-			{sentence: "a return", book: "suspense 9000, return t1", step: "reversal -9000 suspense to settlement; reverses t2; item t1 open, was returned"},
+			{sentence: "a return", book: "suspense 9000, return t1", step: "reversal -9000 suspense to settlement; reverses t2; item t1 open, was returned; frees t2"},
+			{sentence: "a return of a part", book: "suspense 9000, return t1 3000", step: "reversal -3000 suspense to settlement; reverses t2; frees t2"},
+			{sentence: "of two that emptied the item either", book: "suspense 9000, return t1 3000, return t1 6000", step: "reversal -3000 suspense to settlement; reverses t2; item t1 open, was returned; frees t2"},
+			{sentence: "not a return of a part whose rest was assigned", book: "suspense 9000, return t1 3000, assign t1 own 6000", refused: "is assigned: reverse what was done to it first"},
+			{sentence: "a refund, and frees its operation", book: "credit, refund t1 3000", step: "reversal -3000 own to settlement; reverses t2; frees t2"},
+			{sentence: "a refund also after a recall of the rest", book: "credit, refund t1 3000, recall t1", step: "reversal -3000 own to settlement; reverses t2; frees t2"},
+			{sentence: "not an assignment that was refunded", book: "suspense 9000, assign t1 own, refund t2 1", refused: "reverse the refund t3 first"},
+			{sentence: "not a recall of which a part went back", book: "credit, recall t1, return t2 500", refused: "reverse that return first"},
 			{sentence: "a recall", book: "credit, recall t1", step: "reversal -10000 own to suspense; reverses t2; item t2 reversed, was open"},
 			{sentence: "not a recall whose money was assigned", book: "credit, recall t1, assign t2 other", refused: "is assigned: reverse what was done to it first"},
 			{sentence: "not an assignment that was recalled", book: "suspense 9000, assign t1 own, recall t2", refused: "reverse the recall first"},
@@ -334,7 +377,15 @@ func TestDecideReverse(t *testing.T) {
 		judge(t, []decision{
 			{sentence: "an assignment", book: "suspense 9000, assign t1 own, reverse t2", step: "reversal 9000 suspense to own; reverses t3; item t1 assigned, was open; by t2"},
 			{sentence: "not when the item was given to somebody else", book: "suspense 9000, assign t1 own, reverse t2, assign t1 other", refused: "is assigned: reverse what was done to it first"},
-			{sentence: "a return", book: "suspense 9000, return t1, reverse t2", step: "reversal 9000 suspense to settlement; reverses t3; item t1 returned, was open; by t2"},
+			{sentence: "an assignment of what a return has left, not once more is there", book: "suspense 9000, assign t1 own, reverse t2, return t1 3000", refused: "use suspense assign again"},
+			{sentence: "a return", book: "suspense 9000, return t1, reverse t2", step: "reversal 9000 suspense to settlement; reverses t3; item t1 returned, was open; by t2; takes again t2"},
+			{sentence: "a return of a part", book: "suspense 9000, return t1 3000, reverse t2, return t1 3000", step: "reversal 3000 suspense to settlement; reverses t3; takes again t2"},
+			{sentence: "a return that empties the item again beside a newer one", book: "suspense 9000, return t1 3000, reverse t2, return t1 6000",
+				step: "reversal 3000 suspense to settlement; reverses t3; item t1 returned, was open; by t4; takes again t2"},
+			{sentence: "not a return of more than is left", book: "suspense 9000, return t1 3000, reverse t2, return t1 7000", refused: "use suspense return again"},
+			{sentence: "a refund, whose operation counts as booked again", book: "credit, refund t1 3000, reverse t2", step: "reversal 3000 own to settlement; reverses t3; takes again t2"},
+			{sentence: "not a refund of what was recalled meanwhile", book: "credit, refund t1 3000, reverse t2, recall t1", refused: "what was refunded is not credited any more"},
+			{sentence: "nor of what was refunded again", book: "credit, refund t1 6000, reverse t2, refund t1 6000", refused: "what was refunded is not credited any more"},
 			{sentence: "not when the item was assigned", book: "suspense 9000, return t1, reverse t2, assign t1 own", refused: "is assigned: reverse what was done to it first"},
 			{sentence: "a recall", book: "credit, recall t1, reverse t2", step: "reversal 10000 own to suspense; reverses t3; item t2 open, was reversed"},
 			{sentence: "not a recall of what was recalled again", book: "credit, recall t1, reverse t2, recall t1", refused: "not credited any more"},
@@ -359,9 +410,11 @@ func TestAStepIsNotDatedBeforeWhatItUndoes(t *testing.T) {
 		decide func(topup.Book) (topup.Step, error)
 		want   time.Time
 	}{
-		"a credit has nothing before it":            {"", topup.DecideCredit, time.Time{}},
-		"an assignment is not before its item":      {"suspense", func(b topup.Book) (topup.Step, error) { return topup.DecideAssign(b, "t1", account, "1") }, day(1)},
-		"a return is not before its item":           {"credit, suspense", func(b topup.Book) (topup.Step, error) { return topup.DecideReturn(b, "t2") }, day(2)},
+		"a credit has nothing before it":       {"", topup.DecideCredit, time.Time{}},
+		"an assignment is not before its item": {"suspense", func(b topup.Book) (topup.Step, error) { return topup.DecideAssign(b, "t1", account, "1") }, day(1)},
+		"a return is not before its item": {"credit, suspense", func(b topup.Book) (topup.Step, error) {
+			return topup.DecideReturn(b, "t2", topup.PayBack{}, topup.PayBackState{})
+		}, day(2)},
 		"a recall is not before its credit":         {"suspense, assign t1 own", topup.DecideRecall, day(2)},
 		"a reversal is not before what it reverses": {"manual, reverse t1", func(b topup.Book) (topup.Step, error) { return topup.DecideReverse(b, "t2") }, day(2)},
 	} {
@@ -408,6 +461,18 @@ func TestStatusFollowsFromTheBooks(t *testing.T) {
 		{"nor while more lies there", "suspense 9000, suspense 1, return t1", "review", ""},
 		{"money of a payment without a contract is credited wherever it is", "unknown, suspense 9000, assign t1 other", "succeeded", "9000 by t2"},
 		{"and gone when it was recalled", "unknown, suspense 9000, assign t1 other, recall t2", "review, reversed", ""},
+		{"a refund of a part leaves the rest", "credit, refund t1 3000", "succeeded, refunded", "7000 by t1"},
+		{"a refund of all leaves it succeeded, with nothing credited", "credit, refund t1 10000", "succeeded, reversed, refunded", ""},
+		{"a refund that was reversed leaves no trace", "credit, refund t1 10000, reverse t2", "succeeded", "10000 by t1"},
+		{"a refund of a part and a recall of the rest is to be looked at", "credit, refund t1 3000, recall t1", "review, reversed, refunded", ""},
+		{"and over when the rest went back, since a part was credited and refunded", "credit, refund t1 3000, recall t1, return t3", "succeeded, reversed, refunded", ""},
+		{"a refund that was reversed after a recall stands again", "credit, refund t1 3000, recall t1, reverse t2", "succeeded", "3000 by t1"},
+		{"beside an assignment too, and the newest is shown", "credit, refund t1 3000, recall t1, assign t3 own, reverse t2", "succeeded", "10000 by t4"},
+		{"money that came to a payment which was refunded is to be looked at", "credit, refund t1 10000, suspense 9000", "review, reversed, refunded", ""},
+		{"a part that went back leaves the rest in suspense", "suspense 9000, return t1 3000", "review", ""},
+		{"two parts that are all of it end the review", "suspense 9000, return t1 3000, return t1 6000", "declined", ""},
+		{"the rest of a part that went back is credited", "suspense 9000, return t1 3000, assign t1 own 6000", "succeeded", "6000 by t3"},
+		{"a refund of an assignment is one of the payment", "suspense 9000, assign t1 other, refund t2 9000", "succeeded, refunded", ""},
 		{"a suspended message that was reversed is no money", "suspended 2000, reverse t1", "declined", ""},
 		{"and is again when that was undone", "suspended 2000, reverse t1, reverse t2", "review", ""},
 	} {
@@ -417,6 +482,9 @@ func TestStatusFollowsFromTheBooks(t *testing.T) {
 			status, credited := string(p.Status), ""
 			if p.Flags.Has(topup.FlagReversed) {
 				status += ", reversed"
+			}
+			if p.Flags.Has(topup.FlagRefunded) {
+				status += ", refunded"
 			}
 			if p.Flags.Has(topup.FlagOutcomeUnknown) {
 				status += ", unsure"

@@ -28,6 +28,18 @@ func ToldBy(e Event, d Decision) Told {
 	return ""
 }
 
+// ToldBack is what a message says of money that went back, whether or not anybody
+// must deal with it; empty for nothing.
+func ToldBack(e Event) Told {
+	switch e.Outcome {
+	case OutcomeRefunded:
+		return ToldRefund
+	case OutcomeReversed:
+		return ToldReversal
+	}
+	return ""
+}
+
 // Flag is the flag of the payment that says the same; 0 for none.
 func (t Told) Flag() Flags {
 	switch t {

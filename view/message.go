@@ -23,6 +23,7 @@ type Message struct {
 	OperationID       string            `json:"operation_id,omitempty"`
 	ProviderCode      string            `json:"provider_code,omitempty"`
 	ReceiptID         string            `json:"provider_payment_id,omitempty"`
+	PaidBack          *Sum              `json:"paid_back,omitempty"` // what it reports as given back to the payer
 }
 
 // MessageOf shows a message.
@@ -31,6 +32,7 @@ func MessageOf(m *store.StoredMessage) Message {
 		ID: m.ID, ReceivedAt: Time(m.ReceivedAt), Provider: m.Provider, ProjectID: projectID(m.Provider, m.Project),
 		Source: m.Source, Disposition: m.Disposition, Open: m.Open, ProviderReference: m.Reference, PaymentID: m.PaymentID,
 		TransactionID: m.TransactionID, ProviderStatus: m.Status, OperationID: m.Operation, ProviderCode: m.Code, ReceiptID: m.Receipt,
+		PaidBack: sumOf(m.PaidBack),
 	}
 }
 

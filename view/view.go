@@ -123,6 +123,7 @@ type Payment struct {
 	Status            topup.Status    `json:"status"`
 	Flags             topup.Flags     `json:"flags"`
 	Credited          *Credit         `json:"credited"`
+	Refunded          *Sum            `json:"refunded,omitempty"` // what operators booked as refunded
 	ProviderStatus    string          `json:"provider_status,omitempty"`
 	ProviderReference string          `json:"provider_reference,omitempty"`
 	ProviderPaymentID string          `json:"provider_payment_id,omitempty"`
@@ -137,7 +138,22 @@ type Payment struct {
 	PayoutID          string          `json:"payout_id,omitempty"` // the payout that names it
 }
 
-// Credit is what was credited for a payment.
+// Sum is an amount in minor units, with its currency.
+type Sum struct {
+	Amount   int64  `json:"amount"`
+	Currency string `json:"currency"`
+}
+
+// sumOf shows a sum; nil, and so left out, for none.
+func sumOf(m topup.Money) *Sum {
+	if m.IsZero() {
+		return nil
+	}
+	return &Sum{m.Amount, m.Currency}
+}
+
+// Credit is what stands on the payment's contract: credited, less what was recalled
+// or refunded.
 type Credit struct {
 	Amount        int64  `json:"amount"`
 	Currency      string `json:"currency"`
@@ -173,6 +189,7 @@ func PaymentOf(p *topup.Payment) Payment {
 	if c := p.Credited; c != nil {
 		out.Credited = &Credit{c.Money.Amount, c.Money.Currency, c.TransactionID, Time(c.At)}
 	}
+	out.Refunded = sumOf(p.Refunded)
 	return out
 }
 
@@ -188,14 +205,47 @@ func projectID(platform, id string) json.RawMessage {
 // WholePayment is a payment with its history.
 type WholePayment struct {
 	Payment
-	Transactions []Transaction `json:"transactions"`
-	Timeline     []Happened    `json:"timeline"`
+	// ReportedRefunds are those that nobody has booked or dismissed.
+	ReportedRefunds []ReportedRefund `json:"reported_refunds,omitempty"`
+	Transactions    []Transaction    `json:"transactions"`
+	Timeline        []Happened       `json:"timeline"`
+}
+
+// ReportedRefund is a refund or a reversal that the platform has reported. The sum
+// is what to book; absent when the platform did not name it.
+type ReportedRefund struct {
+	Told        topup.Told `json:"told"`
+	OperationID string     `json:"operation_id,omitempty"`
+	Sum         *Sum       `json:"sum,omitempty"`
+	MessageID   int64      `json:"message_id"`
+	ReceivedAt  string     `json:"received_at"`
+}
+
+// ReportedRefunds are those of a payment's timeline that nobody has booked or
+// dismissed, each operation once.
+func ReportedRefunds(timeline []store.TimelineEntry) (list []ReportedRefund) {
+	at := map[string]int{}
+	for _, entry := range timeline {
+		m := entry.Message
+		if m == nil || m.Open.Flag() == 0 {
+			continue
+		}
+		if i, known := at[m.Operation]; known && m.Operation != "" {
+			if sum := sumOf(m.PaidBack); sum != nil {
+				list[i].Sum = sum
+			}
+			continue
+		}
+		at[m.Operation] = len(list)
+		list = append(list, ReportedRefund{Told: m.Open, OperationID: m.Operation, Sum: sumOf(m.PaidBack), MessageID: m.ID, ReceivedAt: Time(m.ReceivedAt)})
+	}
+	return list
 }
 
 // WholePaymentOf shows a payment with its history; the transactions come in the
 // order of the feed.
 func WholePaymentOf(p *topup.Payment, timeline []store.TimelineEntry) WholePayment {
-	whole := WholePayment{Payment: PaymentOf(p), Transactions: []Transaction{}, Timeline: []Happened{}}
+	whole := WholePayment{Payment: PaymentOf(p), ReportedRefunds: ReportedRefunds(timeline), Transactions: []Transaction{}, Timeline: []Happened{}}
 	for _, entry := range timeline {
 		whole.Timeline = append(whole.Timeline, happenedOf(p, entry))
 		if entry.Transaction != nil {
@@ -223,7 +273,7 @@ type Transaction struct {
 	ApprovedBy    string                `json:"approved_by,omitempty"` // the second person, where one was needed
 	Reverses      string                `json:"reverses,omitempty"`
 	Resolves      string                `json:"resolves,omitempty"`
-	Takes         string                `json:"takes,omitempty"` // the credit or assignment that a recall takes from
+	Takes         string                `json:"takes,omitempty"` // the credit or assignment that a recall or a refund takes from
 }
 
 // TransactionOf shows a ledger transaction.
@@ -247,7 +297,9 @@ type Happened struct {
 	ProviderStatus string            `json:"provider_status,omitempty"`
 	OperationID    string            `json:"operation_id,omitempty"`
 	ProviderCode   string            `json:"provider_code,omitempty"`
+	Open           topup.Told        `json:"open,omitempty"` // why an operator must handle it
 
+	// For a message, the sum that its operation gave back to the payer.
 	// For a status response of the provider: the sum that it reports as paid, and what differs from the requested
 	// one, amount or currency.
 	HTTPStatus      int    `json:"http_status,omitempty"`
@@ -282,6 +334,7 @@ func happenedOf(p *topup.Payment, entry store.TimelineEntry) Happened {
 	if m := entry.Message; m != nil {
 		out.Source, out.Disposition, out.ProviderStatus = m.Source, m.Disposition, m.Status
 		out.OperationID, out.ProviderCode, out.TransactionSeq, out.MessageID = m.Operation, m.Code, m.Seq, m.ID
+		out.Open, out.Amount, out.Currency = m.Open, m.PaidBack.Amount, m.PaidBack.Currency
 	}
 	if a := entry.Answer; a != nil {
 		out.Source, out.ProviderStatus, out.OperationID = topup.SourceInfo, a.Status, a.Operation
@@ -327,6 +380,7 @@ type SuspenseItem struct {
 	EntityID          string          `json:"entity_id,omitempty"`
 	Amount            int64           `json:"amount"`
 	Currency          string          `json:"currency"`
+	Returned          int64           `json:"returned,omitempty"` // what went back of the amount
 	Flags             topup.Flags     `json:"flags"`
 	ProviderReference string          `json:"provider_reference,omitempty"`
 	OperationID       string          `json:"operation_id,omitempty"`
@@ -351,7 +405,7 @@ func SuspenseItemOf(item *store.SuspenseItem) SuspenseItem {
 	r := SuspenseItem{
 		Item: item.ID, Seq: item.Seq, State: item.State, PaymentID: item.PaymentID,
 		Provider: item.Provider, ProjectID: projectID(item.Provider, item.Project),
-		CustomerID: item.CustomerID, EntityID: item.ContractID, Amount: item.Money.Amount, Currency: item.Money.Currency,
+		CustomerID: item.CustomerID, EntityID: item.ContractID, Amount: item.Money.Amount, Currency: item.Money.Currency, Returned: item.Returned,
 		Flags: item.Flags, ProviderReference: item.ProviderReference, OperationID: item.Operation,
 		ProviderPaymentID: item.Receipt, EffectiveAt: Time(item.EffectiveAt), RecordedAt: Time(item.RecordedAt),
 	}

@@ -193,17 +193,22 @@ const undoneSQL = `WITH RECURSIVE chain (root, last, length) AS (
 		SELECT c.root, r.seq, c.length + 1 FROM chain c JOIN transactions r ON r.reverses = c.last AND r.seq > c.last),
 	undone (seq, by) AS MATERIALIZED (SELECT root, max(last) FROM chain GROUP BY root HAVING max(length) % 2 = 1) `
 
-// settledSQL adds settled(item, state, by): what became of each suspense item
-// according to the journal; an item that is not in it is open.
-const settledSQL = undoneSQL + `, settled (item, state, by) AS MATERIALIZED (
+// settledSQL adds returned(item, amount, by): what was sent back of suspense items,
+// and by which transaction last; and settled(item, state, by): what became of each
+// item according to the journal; an item that is not in it is open.
+const settledSQL = undoneSQL + `, returned (item, amount, by) AS MATERIALIZED (
+		SELECT t.resolves, sum(e.amount), max(t.seq) FROM transactions t JOIN entries e ON e.seq = t.seq AND e.amount > 0
+			WHERE t.resolves IS NOT NULL AND t.kind IN {kinds.pay_back} AND t.seq NOT IN (SELECT u.seq FROM undone u) GROUP BY t.resolves),
+	settled (item, state, by) AS MATERIALIZED (
 		SELECT t.resolves, {t.resolved}, t.seq
-			FROM transactions t WHERE t.resolves IS NOT NULL AND t.seq NOT IN (SELECT u.seq FROM undone u)
+			FROM transactions t WHERE t.resolves IS NOT NULL AND t.kind NOT IN {kinds.pay_back} AND t.seq NOT IN (SELECT u.seq FROM undone u)
+		UNION ALL
+		SELECT b.item, {item.returned}, b.by FROM returned b JOIN entries e ON e.seq = b.item AND e.amount < 0 WHERE b.amount >= -e.amount
 		UNION ALL
 		SELECT t.seq, {item.reversed}, u.by FROM undone u JOIN transactions t ON t.seq = u.seq WHERE t.kind IN {kinds.open_items}) `
 
-// standingSQL adds standing(payment_id, seq, account, amount): what is credited
-// to contracts, less what was recalled of it, of the payments that had anything
-// else than their one credit.
+// standingSQL adds taken(seq, amount): what was recalled or refunded of credits and
+// assignments.
 const standingSQL = undoneSQL + `, taken (seq, amount) AS MATERIALIZED (
 		SELECT t.takes, sum(e.amount) FROM transactions t JOIN entries e ON e.seq = t.seq AND e.amount > 0
 			WHERE t.takes IS NOT NULL AND t.seq NOT IN (SELECT u.seq FROM undone u) GROUP BY t.takes) `
@@ -212,6 +217,9 @@ const standingSQL = undoneSQL + `, taken (seq, amount) AS MATERIALIZED (
 const creditedSQL = `(SELECT coalesce(sum(-e.amount - coalesce(k.amount, 0)), 0) FROM transactions t
 		JOIN entries e ON e.seq = t.seq AND e.amount < 0 LEFT JOIN taken k ON k.seq = t.seq
 		WHERE t.payment_id = p.payment_id AND t.kind IN {kinds.credit} AND t.seq NOT IN (SELECT u.seq FROM undone u))`
+
+// refundedSQL tells whether a refund of a payment p stands.
+const refundedSQL = `EXISTS (SELECT 1 FROM transactions t WHERE t.payment_id = p.payment_id AND t.kind = {kind.refund} AND t.seq NOT IN (SELECT u.seq FROM undone u))`
 
 // Everywhere are the rules for both databases.
 var Everywhere = slices.Concat(bookRules, payoutRules)
@@ -268,13 +276,14 @@ var bookRules = []Rule{
 		SELECT format('operation %s of %s %s: transaction seq %s is not a posting of %s %s by it', o.operation, o.provider, o.project, o.seq, o.sum_amount, o.sum_currency)
 		FROM operations o
 		LEFT JOIN transactions t ON t.seq = o.seq AND t.kind IN {kinds.by_operation}
-		LEFT JOIN entries e ON e.seq = t.seq AND e.amount > 0
+		LEFT JOIN entries e ON e.seq = t.seq AND CASE WHEN t.kind IN {kinds.pay_back} THEN e.amount < 0 ELSE e.amount > 0 END
 		LEFT JOIN ledger_accounts a ON a.id = e.account_id
 		LEFT JOIN payments p ON p.payment_id = t.payment_id
 		WHERE (e.amount IS DISTINCT FROM o.sum_amount AND NOT coalesce(t.kind = {kind.manual_credit} AND o.provider = {provider.credits_received} AND p.flags & {flags.bound_other_sum} = {flags.bound_other_sum}, FALSE)
 				AND NOT coalesce(o.entered <> 0 AND t.kind = {kind.suspense} AND e.amount < o.sum_amount, FALSE))
 			OR (o.entered <> 0) IS DISTINCT FROM (t.actor <> '' AND EXISTS (SELECT 1 FROM operator_steps s WHERE s.seq = t.seq AND s.operation = o.operation))
-			OR a.currency IS DISTINCT FROM o.sum_currency OR a.name IS DISTINCT FROM 'settlement:' || o.provider || ':' || o.project`},
+			OR a.currency IS DISTINCT FROM o.sum_currency OR (a.name IS DISTINCT FROM 'settlement:' || o.provider || ':' || o.project
+				AND NOT coalesce(t.kind IN {kinds.pay_back} AND substr(a.name, 1, 5) = 'bank:', FALSE))`},
 
 	// An operation that was credited was to bring what it brought: JetPay's by
 	// the rules for money, HighHelp's because it names one sum.
@@ -298,9 +307,11 @@ var bookRules = []Rule{
 	{"an operator's posting of an operation or a message is written down as a step", `
 		SELECT format('operator''s step %s (%s): transaction seq %s is not what it made', s.id, s.action, coalesce(CAST(s.seq AS TEXT), '-'))
 		FROM operator_steps s LEFT JOIN transactions t ON t.seq = s.seq LEFT JOIN messages m ON m.id = s.message_id
-		WHERE (s.action IN ('record', 'suspend')) <> (s.seq IS NOT NULL)
-			OR (s.seq IS NOT NULL AND (t.kind IS DISTINCT FROM CASE s.action WHEN 'record' THEN {kind.manual_credit} ELSE {kind.suspense} END
+		WHERE (s.action IN ('record', 'suspend', 'refund', 'return')) <> (s.seq IS NOT NULL)
+			OR (s.seq IS NOT NULL AND (t.kind IS DISTINCT FROM CASE s.action WHEN 'record' THEN {kind.manual_credit} WHEN 'suspend' THEN {kind.suspense}
+					WHEN 'refund' THEN {kind.refund} WHEN 'return' THEN {kind.return} END
 				OR t.payment_id IS DISTINCT FROM s.payment_id OR t.actor <> s.actor))
+			OR (s.action IN ('refund', 'return') AND s.operation = '')
 			OR (s.action IN ('suspend', 'dismiss') AND m.id IS NULL) OR (s.action IN ('record', 'close') AND s.payment_id IS NULL)`},
 	{"an open message is stored", `
 		SELECT format('open message %s: there is no such message about payment %s', o.message_id, coalesce(o.payment_id, '-'))
@@ -378,6 +389,7 @@ var bookRules = []Rule{
 		SELECT format('transaction %s (seq %s, %s): it moves %s, which is not the account of payment %s', t.transaction_id, t.seq, t.kind, a.name, t.payment_id)
 		FROM transactions t CROSS JOIN payments p CROSS JOIN entries e CROSS JOIN ledger_accounts a
 		WHERE p.payment_id = t.payment_id AND e.seq = t.seq AND a.id = e.account_id AND a.name <> CASE
+			WHEN t.kind IN {kinds.pay_back} AND e.amount < 0 AND substr(a.name, 1, 5) = 'bank:' THEN a.name
 			WHEN t.kind IN {kinds.from_settlement} AND e.amount > 0 OR t.kind IN {kinds.to_settlement} AND e.amount < 0 THEN 'settlement:' || p.provider || ':' || p.project
 			WHEN t.kind IN {kinds.resolve} AND e.amount > 0 OR t.kind IN {kinds.open_items} AND e.amount < 0 THEN 'suspense:' || p.provider || ':' || p.project
 			ELSE a.name END`},
@@ -392,11 +404,18 @@ var bookRules = []Rule{
 		FROM payments p WHERE p.status <> {status.succeeded} AND p.credit_seq IS NOT NULL AND ` + creditedSQL + ` > 0`},
 	// Programs of before left a payment succeeded when an operator's credit or
 	// assignment was reversed.
-	{"a payment that succeeded is credited to a contract", standingSQL + `
+	{"a payment that succeeded is credited to a contract, or was and is refunded", standingSQL + `
 		SELECT format('payment %s: its status is succeeded, and nothing is credited', p.payment_id)
 		FROM payments p WHERE p.status = {status.succeeded} AND ((p.credit_seq IS NULL
 				AND NOT EXISTS (SELECT 1 FROM transactions t WHERE t.payment_id = p.payment_id AND t.kind = {kind.assignment}))
-			OR (p.payment_id IN (SELECT t.payment_id FROM transactions t WHERE t.takes IS NOT NULL) AND ` + creditedSQL + ` = 0))`},
+			OR (p.payment_id IN (SELECT t.payment_id FROM transactions t WHERE t.takes IS NOT NULL) AND ` + creditedSQL + ` = 0 AND NOT ` + refundedSQL + `))`},
+	{"a payment of whose money nothing but refunds is left has succeeded", undoneSQL + `
+		SELECT format('payment %s: it was refunded, and its status is %s', p.payment_id, p.status)
+		FROM payments p WHERE p.flags <> 0 AND p.flags & {flag.refunded} <> 0 AND p.open_items = 0 AND p.status <> {status.succeeded}`},
+	{"the flag refunded says that a refund stands", undoneSQL + `
+		SELECT format('payment %s: the flag refunded and its refunds differ', p.payment_id)
+		FROM payments p WHERE (p.flags <> 0 AND p.flags & {flag.refunded} <> 0 AND NOT ` + refundedSQL + `)
+			OR (p.flags & {flag.refunded} = 0 AND p.payment_id IN (SELECT r.payment_id FROM transactions r WHERE r.takes IS NOT NULL AND r.kind = {kind.refund}) AND ` + refundedSQL + `)`},
 	{"a payment with money in suspense is in review, unless it succeeded", `
 		SELECT format('payment %s: money of it lies in suspense, and its status is %s', p.payment_id, p.status)
 		FROM payments p WHERE p.open_items > 0 AND p.status NOT IN ({status.review}, {status.succeeded})`},
@@ -409,14 +428,14 @@ var bookRules = []Rule{
 			OR (p.flags & {flag.reversed} = 0 AND p.credit_seq IS NOT NULL
 				AND (p.credit_reversed <> 0 OR EXISTS (SELECT 1 FROM taken k WHERE k.seq = p.credit_seq AND k.amount = p.credit_amount))
 				AND ` + creditedSQL + ` = 0)`},
-	{"a recall, and nothing else, takes from an earlier credit or assignment of the same payment, once", undoneSQL + `
+	{"a recall or a refund, and nothing else, takes from an earlier credit or assignment of the same payment", undoneSQL + `
 		SELECT format('transaction %s (seq %s, %s): it must not take from %s', k.transaction_id, k.seq, k.kind, coalesce('seq ' || k.takes, 'nothing'))
 		FROM transactions k LEFT JOIN transactions t ON t.seq = k.takes
 		WHERE (k.kind IN {kinds.take}) <> (k.takes IS NOT NULL)
 			OR (k.takes IS NOT NULL AND (t.seq IS NULL OR t.seq >= k.seq OR t.payment_id <> k.payment_id OR t.kind NOT IN {kinds.credit}
 				OR (k.seq NOT IN (SELECT u.seq FROM undone u) AND t.seq IN (SELECT u.seq FROM undone u))))`},
-	{"a recall takes from the contract that was credited, and no more than was", standingSQL + `
-		SELECT format('transaction %s (seq %s): what is recalled of it does not come from its contract, or is more than it', t.transaction_id, t.seq)
+	{"recalls and refunds take from the contract that was credited, and no more than was", standingSQL + `
+		SELECT format('transaction %s (seq %s): what is recalled or refunded of it does not come from its contract, or is more than it', t.transaction_id, t.seq)
 		FROM taken k JOIN transactions t ON t.seq = k.seq JOIN entries e ON e.seq = t.seq AND e.amount < 0
 		WHERE k.amount > -e.amount OR EXISTS (SELECT 1 FROM transactions r JOIN entries d ON d.seq = r.seq AND d.amount > 0
 			WHERE r.takes = t.seq AND d.account_id <> e.account_id)`},
@@ -438,11 +457,26 @@ var bookRules = []Rule{
 		FROM transactions t LEFT JOIN transactions s ON s.seq = t.resolves
 		WHERE (t.kind IN {kinds.resolve}) <> (t.resolves IS NOT NULL)
 			OR (t.resolves IS NOT NULL AND (coalesce(s.kind, '') NOT IN {kinds.open_items} OR s.seq >= t.seq OR s.payment_id <> t.payment_id))`},
-	{"a resolution takes from suspense exactly what was put there", `
-		SELECT format('transaction %s (seq %s): it does not take the money of suspense item seq %s from its account', t.transaction_id, t.seq, t.resolves)
+	{"a resolution takes the money of its item from the account in which it lies", `
+		SELECT format('transaction %s (seq %s): it does not take money of suspense item seq %s from its account', t.transaction_id, t.seq, t.resolves)
 		FROM transactions t WHERE t.resolves IS NOT NULL AND NOT EXISTS (
-			SELECT 1 FROM entries s JOIN entries e ON e.seq = t.seq AND e.account_id = s.account_id AND e.amount = -s.amount
+			SELECT 1 FROM entries s JOIN entries e ON e.seq = t.seq AND e.account_id = s.account_id AND e.amount > 0 AND e.amount <= -s.amount
 			WHERE s.seq = t.resolves AND s.amount < 0)`},
+	{"returns take no more from an item than was put there, and an assignment takes the rest", settledSQL + `
+		SELECT format('suspense item seq %s: %s of %s went back, and %s were assigned', s.seq, coalesce(b.amount, 0), -s.amount, coalesce(d.amount, 0))
+		FROM (SELECT b.item FROM returned b UNION SELECT c.item FROM settled c WHERE c.state <> {item.reversed}) x
+		JOIN entries s ON s.seq = x.item AND s.amount < 0
+		LEFT JOIN returned b ON b.item = x.item
+		LEFT JOIN (SELECT c.item, sum(e.amount) AS amount FROM settled c JOIN entries e ON e.seq = c.by AND e.amount > 0
+			WHERE c.state NOT IN ({item.reversed}, {item.returned}) GROUP BY c.item) d ON d.item = x.item
+		WHERE coalesce(b.amount, 0) + coalesce(d.amount, 0) > -s.amount
+			OR (d.amount IS NOT NULL AND coalesce(b.amount, 0) + d.amount <> -s.amount)
+			OR (b.amount IS NOT NULL AND x.item IN (SELECT u.seq FROM undone u))`},
+	{"an operation by which an operator has booked that money went back is on record with it, once", undoneSQL + `
+		SELECT format('transaction %s (seq %s): operation %s, by which its money went back, is on record with %s', t.transaction_id, t.seq, s.operation, coalesce('seq ' || o.seq, 'nothing'))
+		FROM operator_steps s JOIN transactions t ON t.seq = s.seq JOIN payments p ON p.payment_id = t.payment_id
+		LEFT JOIN operations o ON o.operation = s.operation AND o.provider = p.provider AND o.project = p.project
+		WHERE s.action IN ('refund', 'return') AND t.seq NOT IN (SELECT u.seq FROM undone u) AND o.seq IS DISTINCT FROM t.seq`},
 	{"money in suspense is listed as an item", `
 		SELECT format('transaction %s (seq %s): it put money into suspense, and is not listed as an item', t.transaction_id, t.seq)
 		FROM transactions t WHERE t.kind IN {kinds.open_items} AND NOT EXISTS (
@@ -458,16 +492,21 @@ var bookRules = []Rule{
 			i.seq, i.payment_id, i.state, coalesce(CAST(i.resolved_by AS TEXT), '-'), coalesce(s.state, {item.open}), coalesce(CAST(s.by AS TEXT), '-'))
 		FROM suspense_items i LEFT JOIN settled s ON s.item = i.seq
 		WHERE i.state <> coalesce(s.state, {item.open}) OR i.resolved_by IS DISTINCT FROM s.by`},
+	{"an item that was not returned whole says what went back of it", settledSQL + `
+		SELECT format('suspense item seq %s of payment %s: it says that %s went back; the journal says %s', i.seq, i.payment_id, i.part_returned, coalesce(b.amount, 0))
+		FROM suspense_items i LEFT JOIN returned b ON b.item = i.seq
+		WHERE (i.state <> {item.returned} AND i.part_returned <> coalesce(b.amount, 0)) OR (i.state = {item.returned} AND i.part_returned <> 0)`},
 	{"a payment counts its open suspense items", `
 		SELECT format('payment %s: it counts %s open suspense items; there are %s', p.payment_id, p.open_items, coalesce(o.items, 0))
 		FROM payments p LEFT JOIN (
 			SELECT payment_id, count(*) AS items FROM suspense_items WHERE state = {item.open} GROUP BY payment_id
 		) o ON o.payment_id = p.payment_id
 		WHERE p.open_items <> coalesce(o.items, 0)`},
-	{"a suspense account holds the sum of its open items", `
+	{"a suspense account holds the sum of its open items", settledSQL + `
 		SELECT format('ledger account %s %s: it holds %s; its open items sum to %s', a.name, a.currency, a.credits - a.debits, coalesce(o.amount, 0))
 		FROM ` + migrations.BalancesTable + ` a LEFT JOIN (
-			SELECT e.account_id, -sum(e.amount) AS amount FROM suspense_items i JOIN entries e ON e.seq = i.seq AND e.amount < 0
+			SELECT e.account_id, -sum(e.amount + coalesce(b.amount, 0)) AS amount FROM suspense_items i JOIN entries e ON e.seq = i.seq AND e.amount < 0
+			LEFT JOIN returned b ON b.item = i.seq
 			WHERE i.state = {item.open} GROUP BY e.account_id
 		) o ON o.account_id = a.id
 		WHERE a.name >= 'suspense:' AND a.name < 'suspense;' AND a.credits - a.debits <> coalesce(o.amount, 0)`},

@@ -23,6 +23,7 @@ var domainWords = map[string]string{
 	"kinds.from_settlement": sqlList(topup.KindsFromSettlement),
 	"kinds.to_settlement":   sqlList(topup.KindsToSettlement),
 	"kinds.of_payouts":      sqlList(topup.KindsOfPayouts),
+	"kinds.pay_back":        sqlList(topup.KindsThatPayBack),
 	"kinds.take":            sqlList(topup.KindsThatTake),
 	"kinds.reverse":         sqlList(topup.KindsThatReverse),
 
@@ -30,8 +31,11 @@ var domainWords = map[string]string{
 	"kind.suspense":      sqlText(topup.KindSuspense),
 	"kind.manual_credit": sqlText(topup.KindManualCredit),
 	"kind.assignment":    sqlText(topup.KindAssignment),
+	"kind.refund":        sqlText(topup.KindRefund),
+	"kind.return":        sqlText(topup.KindReturn),
 
 	"item.open":     sqlText(topup.ItemOpen),
+	"item.returned": sqlText(topup.ItemReturned),
 	"item.reversed": sqlText(topup.ItemReversed),
 	// the state in which transaction t leaves the item that it resolves
 	"t.resolved": sqlCase("t.kind", topup.KindsThatResolve, topup.TransactionKind.Resolved),
@@ -43,6 +47,7 @@ var domainWords = map[string]string{
 	"status.succeeded": sqlText(topup.StatusSucceeded),
 	"status.review":    sqlText(topup.StatusReview),
 
+	"flag.refunded":             sqlFlags(topup.FlagRefunded),
 	"flag.reversed":             sqlFlags(topup.FlagReversed),
 	"flags.bound_other_sum":     sqlFlags(topup.FlagsBoundOtherSum),
 	"flag.credited_other_sum":   sqlFlags(topup.FlagCreditedOtherSum),

@@ -192,9 +192,10 @@ type bulks struct {
 	insertAccount, insertPayment, updatePayment *bulk
 	insertHistory                               *bulk
 	ledgerAccounts                              *bulk
-	insertTransaction, insertEntry              *bulk
+	insertTransaction, insertStep, insertEntry  *bulk
 	insertOperation, insertItem                 *bulk
 	insertMessage, insertOpen, insertBody       *bulk
+	insertTold                                  *bulk
 	addTotals                                   *bulk
 }
 
@@ -225,6 +226,8 @@ func newBulks(shard int64) *bulks {
 		ledgerAccounts: ledgerAccounts,
 		insertTransaction: newBulk("itttiIIIttii", `INSERT INTO transactions (seq, transaction_id, kind, payment_id, slot, reverses, resolves, takes,
 			actor, reason, effective_at, recorded_at) SELECT * FROM %s ON CONFLICT DO NOTHING`),
+		insertStep: newBulk("itttiIIIttiii", `INSERT INTO transactions (seq, transaction_id, kind, payment_id, slot, reverses, resolves, takes,
+			actor, reason, effective_at, recorded_at, program_level) SELECT * FROM %s ON CONFLICT DO NOTHING`),
 		insertEntry: newBulk("iitti", `INSERT INTO entries (seq, n, account_id, amount) SELECT u.seq, u.n, a.id, u.amount
 			FROM %s AS u (seq, n, name, currency, amount) JOIN ledger_accounts a ON a.name = u.name AND a.currency = u.currency ON CONFLICT DO NOTHING`),
 		insertOperation: newBulk("tttitititi", `INSERT INTO operations (operation, provider, project, seq, reference, sum_amount, sum_currency, initial_amount, initial_currency, entered)
@@ -235,6 +238,7 @@ func newBulks(shard int64) *bulks {
 			payment_id, disposition, seq, status, operation, code, receipt) SELECT * FROM %s ON CONFLICT DO NOTHING`),
 		insertBody: newBulk("iit", `INSERT INTO message_bodies (message_id, received_at, body) SELECT * FROM %s ON CONFLICT DO NOTHING`),
 		insertOpen: insertOpen,
+		insertTold: newBulk("itit", `INSERT INTO told_refunds (message_id, told, amount, currency) SELECT * FROM %s ON CONFLICT DO NOTHING`),
 		addTotals:  addTotals,
 	}
 }
@@ -244,8 +248,8 @@ func newBulks(shard int64) *bulks {
 // rows are held until the commit.
 func (b *bulks) inOrder() []*bulk {
 	return []*bulk{
-		b.insertAccount, b.insertHistory, b.insertPayment, b.updatePayment, b.ledgerAccounts, b.insertTransaction, b.insertEntry,
-		b.insertOperation, b.insertItem, b.insertMessage, b.insertOpen, b.insertBody, b.addTotals,
+		b.insertAccount, b.insertHistory, b.insertPayment, b.updatePayment, b.ledgerAccounts, b.insertTransaction, b.insertStep, b.insertEntry,
+		b.insertOperation, b.insertItem, b.insertMessage, b.insertOpen, b.insertTold, b.insertBody, b.addTotals,
 	}
 }
 
@@ -256,6 +260,7 @@ func (b *bulks) statements() *Statements {
 		insertPayment: Statement{bulk: b.insertPayment},
 		updatePayment: Statement{bulk: b.updatePayment}, InsertTransaction: Statement{bulk: b.insertTransaction},
 		InsertOperation: Statement{bulk: b.insertOperation}, InsertItem: Statement{bulk: b.insertItem},
+		InsertStep: Statement{bulk: b.insertStep}, InsertTold: Statement{bulk: b.insertTold},
 		InsertMessage: Statement{bulk: b.insertMessage}, InsertOpen: Statement{bulk: b.insertOpen}, InsertBody: Statement{bulk: b.insertBody},
 	}
 }

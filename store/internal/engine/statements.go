@@ -29,8 +29,9 @@ type Statements struct {
 	seen, posted, issued, unknown, recorded     Statement
 	closedPeriod                                Statement
 	lastMessage, InsertMessage, InsertBody      Statement
-	InsertOpen                                  Statement
+	InsertOpen, InsertTold                      Statement
 	lastSeq, InsertTransaction, insertEntry     Statement
+	InsertStep                                  Statement
 	InsertOperation, InsertItem                 Statement
 	ledgerAccount, openLedgerAccount, addTotals Statement
 }
@@ -55,9 +56,11 @@ func (s *Statements) queries() map[*Statement]string {
 		&s.InsertMessage: insertMessageSQL,
 		&s.InsertBody:    insertBodySQL,
 		&s.InsertOpen:    insertOpenSQL,
+		&s.InsertTold:    insertToldSQL,
 
 		&s.lastSeq:           lastSeqSQL,
 		&s.InsertTransaction: insertTransactionSQL,
+		&s.InsertStep:        insertStepSQL,
 		&s.insertEntry:       insertEntrySQL,
 		&s.InsertOperation:   insertOperationSQL,
 		&s.InsertItem:        insertItemSQL,
@@ -81,6 +84,7 @@ const (
 	lastMessageSQL   = `SELECT coalesce(max(id), 0) FROM messages`
 	insertMessageSQL = `INSERT INTO messages (id, received_at, provider, project, source, reference, fingerprint, payment_id, disposition, seq, status, operation, code, receipt)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertToldSQL = `INSERT INTO told_refunds (message_id, told, amount, currency) VALUES (?, ?, ?, ?)`
 	insertOpenSQL = `INSERT INTO open_messages (message_id, told, payment_id, operation) VALUES (?, ?, ?, ?)`
 	insertBodySQL = `INSERT INTO message_bodies (message_id, received_at, body) VALUES (?, ?, ?)`
 )
@@ -106,6 +110,9 @@ const (
 	lastSeqSQL           = `SELECT coalesce(max(seq), 0) FROM transactions`
 	insertTransactionSQL = `INSERT INTO transactions (seq, transaction_id, kind, payment_id, slot, reverses, resolves, takes, actor, reason, effective_at, recorded_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	// insertStepSQL is the same of an operator's step: see transactions.program_level.
+	insertStepSQL = `INSERT INTO transactions (seq, transaction_id, kind, payment_id, slot, reverses, resolves, takes, actor, reason, effective_at, recorded_at, program_level)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	insertEntrySQL     = `INSERT INTO entries (seq, n, account_id, amount) VALUES (?, ?, ?, ?)`
 	insertOperationSQL = `INSERT INTO operations (operation, provider, project, seq, reference, sum_amount, sum_currency, initial_amount, initial_currency, entered)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
