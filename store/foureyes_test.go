@@ -2,12 +2,15 @@ package store_test
 
 import (
 	"errors"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"tolem/store"
+	"tolem/storetest"
 	"tolem/topup"
 )
 
@@ -275,6 +278,54 @@ func TestFourEyes(t *testing.T) {
 		_, err = s.SetFourEyes(ctx, []store.Action{store.ActionClose}, store.By{Actor: "serve"})
 		refused(t, err, topup.KindInvalid, "must be of")
 	})
+}
+
+// TestPreviewsBesideOtherWrites: they leave nothing behind, and no write beside
+// them runs again for one.
+func TestPreviewsBesideOtherWrites(t *testing.T) {
+	o := newDatabase(t)
+	s := bookOf(t, func(n *store.Options) { *n = o })
+	const n = 40
+	var ids []string
+	for range 2 * n {
+		ids = append(ids, mustIssue(t, s))
+	}
+	release := func() {}
+	if !onPostgres { // so that they wait, and share a transaction
+		release = storetest.Hold(t, o)
+	}
+	var all sync.WaitGroup
+	var runs atomic.Int64
+	for i := range n {
+		id, shown := ids[i], ids[n+i]
+		all.Go(func() {
+			if _, err := s.Preview(ctx, store.CreditStep{PaymentID: shown}, anna); err != nil {
+				t.Error(err)
+			}
+		})
+		all.Go(func() {
+			by := bearer("anna")
+			by.Once = &store.Once{Answer: func(any) (store.Answer, error) {
+				runs.Add(1)
+				return store.Answer{}, nil
+			}}
+			if _, err := s.CreditPayment(ctx, id, by); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for !onPostgres && s.QueueDepth() < 2*n-1 { // the first is under way
+		runtime.Gosched()
+	}
+	release()
+	all.Wait()
+	if got := runs.Load(); got != n {
+		t.Errorf("the steps ran %d times, want %d", got, n)
+	}
+	if got := len(feed(t, s)); got != n {
+		t.Errorf("got %d transactions, want %d", got, n)
+	}
+	checked(t, s)
 }
 
 // TestFourEyesOfEveryStep: each step can be proposed, shows what it would post,

@@ -217,14 +217,16 @@ func (s *Store) preview(ctx context.Context, step Step, by By) (shown []topup.Tr
 	}
 	var would []topup.Transaction
 	err = s.writer.wait(ctx, &write{event: about, fn: func(tx *wtx) error {
-		list, err := step.run(stepRun{tx, s, about, by})
-		if err != nil {
-			return err
-		}
-		if would, err = tx.readPosted(list); err != nil {
-			return err
-		}
-		return errPreviewed
+		return tx.Undone(func() error {
+			list, err := step.run(stepRun{tx, s, about, by})
+			if err != nil {
+				return err
+			}
+			if would, err = tx.readPosted(list); err != nil {
+				return err
+			}
+			return errPreviewed
+		})
 	}})
 	if !errors.Is(err, errPreviewed) {
 		return nil, err

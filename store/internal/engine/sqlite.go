@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"gorm.io/gorm"
@@ -231,6 +232,28 @@ func (w *sqliteDriver) closedPeriod() (ClosedPeriod, error) {
 	closed, err := ParseClosedPeriod(value)
 	w.closed = &closed
 	return closed, err
+}
+
+// undone rolls back to where it began, so that the other writes of the batch stay as
+// they are.
+func (w *sqliteDriver) undone(tx *Tx, run func() error) error {
+	exec := func(statement string) error { return tx.orm.WithContext(tx.Ctx).Exec(statement).Error }
+	if err := exec("SAVEPOINT undone"); err != nil {
+		return fmt.Errorf("savepoint: %w", err)
+	}
+	before, dirty := *w, tx.dirty
+	before.accounts, before.balances = maps.Clone(w.accounts), make(map[int64]*totals, len(w.balances))
+	for account, t := range w.balances {
+		sum := *t
+		before.balances[account] = &sum
+	}
+	err := tx.call(func(*Tx) error { return run() })
+	if failed := errors.Join(exec("ROLLBACK TO undone"), exec("RELEASE undone")); failed != nil {
+		tx.dirty = true
+		return fmt.Errorf("roll back to the savepoint: %w", failed)
+	}
+	*w, tx.dirty = before, dirty
+	return err
 }
 
 // forgetClosedPeriod lets what follows in this batch read it again.

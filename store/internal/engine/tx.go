@@ -49,9 +49,17 @@ type driver interface {
 	body(raw []byte) any
 	// sync sends the statements that were put off, before other SQL runs.
 	sync() error
+	// undone runs what must leave nothing behind, where a transaction has several
+	// writes.
+	undone(tx *Tx, run func() error) error
 	// assertDurable asks this connection how durable it is.
 	assertDurable(ctx context.Context) error
 }
+
+// Undone runs what must leave nothing behind, and returns its error. That must be a
+// refusal, which the write then returns: on PostgreSQL, where this write is the only
+// one of its transaction, it is what undoes it.
+func (tx *Tx) Undone(run func() error) error { return tx.driver.undone(tx, run) }
 
 // State reads what the database has about the event of this write.
 func (tx *Tx) State(e *topup.Event) (topup.State, error) { return tx.driver.state(e) }
