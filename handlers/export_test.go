@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 )
@@ -67,4 +68,22 @@ func LateSeries(m *Metrics) (late []string) {
 		}
 	}
 	return late
+}
+
+// Routes are the routes of the admin listener and of the merchant's, as method and
+// template: "GET /api/v1/payments/{payment_id}".
+func Routes(s *Server) (admin, merchant []string) {
+	list := func(e *echo.Echo) (routes []string) {
+		for _, r := range e.Routes() {
+			segments := strings.Split(r.Path, "/")
+			for i, segment := range segments {
+				if name, ok := strings.CutPrefix(segment, ":"); ok {
+					segments[i] = "{" + name + "}"
+				}
+			}
+			routes = append(routes, r.Method+" "+strings.Join(segments, "/"))
+		}
+		return routes
+	}
+	return list(s.admin), list(s.merchant)
 }

@@ -181,7 +181,11 @@ func (r *rig) do(request *http.Request) answer {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return answer{response.StatusCode, strings.TrimRight(string(body), "\n"), response.Header}
+	got := answer{response.StatusCode, strings.TrimRight(string(body), "\n"), response.Header}
+	if "http://"+request.URL.Host != r.public.URL {
+		described().check(r.t, request, got)
+	}
+	return got
 }
 
 func (r *rig) request(method, url, body string) *http.Request {

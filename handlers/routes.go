@@ -31,6 +31,8 @@ func (s *Server) routeAdmin(e *echo.Echo) {
 		ErrorHandling: promhttp.ContinueOnError,
 	})))
 
+	e.GET(descriptionRoute, s.getDescription)
+	e.GET(docsRoute, s.getDocs)
 	e.GET("/api/v1/config", s.getConfig)
 	e.GET("/api/v1/accounts/:customer_id", s.getAccount)
 	e.PUT("/api/v1/accounts/:customer_id", s.putAccount)
@@ -88,8 +90,18 @@ func isProvider(route string) bool {
 // isOpen reports whether a route template of the admin listener is served
 // without a token.
 func isOpen(route string) bool {
-	return route == "/livez" || route == "/readyz" || route == "/metrics"
+	switch route {
+	case "/livez", "/readyz", "/metrics", descriptionRoute, docsRoute:
+		return true
+	}
+	return false
 }
+
+// What the API is like, as JSON and as a page.
+const (
+	descriptionRoute = "/api/v1/openapi.json"
+	docsRoute        = "/api/docs"
+)
 
 // mayUse reports whether a role may send such a request to the admin API.
 func mayUse(role, method, route string) bool {

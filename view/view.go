@@ -387,6 +387,7 @@ type SuspenseItem struct {
 	ProviderPaymentID string          `json:"provider_payment_id,omitempty"` // the receipt's number
 	EffectiveAt       string          `json:"effective_at,omitempty"`
 	RecordedAt        string          `json:"recorded_at,omitempty"`
+	CreatedAt         string          `json:"created_at"` // the same, by the name that other records have
 	Resolution        *Resolution     `json:"resolution,omitempty"`
 }
 
@@ -408,6 +409,7 @@ func SuspenseItemOf(item *store.SuspenseItem) SuspenseItem {
 		CustomerID: item.CustomerID, EntityID: item.ContractID, Amount: item.Money.Amount, Currency: item.Money.Currency, Returned: item.Returned,
 		Flags: item.Flags, ProviderReference: item.ProviderReference, OperationID: item.Operation,
 		ProviderPaymentID: item.Receipt, EffectiveAt: Time(item.EffectiveAt), RecordedAt: Time(item.RecordedAt),
+		CreatedAt: Time(item.RecordedAt),
 	}
 	if s := item.Resolution; s != nil {
 		r.Resolution = &Resolution{s.TransactionID, s.Kind, s.Actor, s.Reason, s.ApprovedBy, Time(s.At)}
