@@ -12,7 +12,7 @@ import (
 // reportDatabase logs which database it is and when it was made, so that an empty
 // book in a mistyped place is seen at once.
 func (s *server) reportDatabase(ctx context.Context, started time.Time) {
-	fields := []zap.Field{zap.String("database", s.cfg.Database.DSN)}
+	fields := []zap.Field{zap.String("database", s.cfg.Load().Database.DSN)}
 	if path := s.store.Path(); path != "" {
 		fields = []zap.Field{zap.String("file", path)}
 	}
@@ -23,7 +23,7 @@ func (s *server) reportDatabase(ctx context.Context, started time.Time) {
 	}
 	fields = append(fields, zap.Time("created", created))
 	switch isNew := !created.Before(started.Truncate(time.Second)); {
-	case isNew && s.cfg.Environment == config.Production:
+	case isNew && s.cfg.Load().Environment == config.Production:
 		s.log.Warn("the database is new and empty; if there was one before, correct database.dsn", fields...)
 	case isNew:
 		s.log.Info("the database is new", fields...)

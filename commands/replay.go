@@ -301,7 +301,7 @@ func (p *program) withServer(ctx context.Context, cfg *config.Config, work func(
 	}
 	ctx, stop := context.WithCancel(ctx)
 	stopped := make(chan error, 1)
-	go func() { stopped <- s.run(ctx) }()
+	go func() { stopped <- s.run(ctx, nil, nil) }()
 	err = work(s)
 	stop()
 	return errors.Join(err, <-stopped)

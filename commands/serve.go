@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -46,7 +47,7 @@ func (serveCommand) Help() string {
 
 In development an empty database is filled with the configured demo data first. Production refuses a database that ever had demo data.
 
-SIGINT or SIGTERM, also during the start: no new connections, requests in progress are answered, everything is on disk, exit code 0. A second signal ends the program at once; what was acknowledged is on disk even then. SIGHUP is ignored, with a line in the log; so is SIGPIPE, which is sent when the reader of the log has ended.
+SIGINT or SIGTERM, also during the start: no new connections, requests in progress are answered, everything is on disk, exit code 0. A second signal ends the program at once; what was acknowledged is on disk even then. SIGHUP: the configuration is read again. A token or secret that is no longer in it stops working at once; an invalid one is refused, with its problems in the log, and the server goes on with the old one; the log names the keys that need a restart. SIGPIPE, which is sent when the reader of the log has ended, is ignored.
 
 Example:
 
@@ -68,7 +69,8 @@ const gcPercent = 400
 // Run serves until ctx ends. When that is before it serves, it has been stopped,
 // and has not failed.
 func (serveCommand) Run(ctx context.Context, p *program) error {
-	cfg, warnings, err := config.Load(p.configFile(), p.env)
+	load := func() (*config.Config, []string, error) { return config.Load(p.configFile(), p.env) }
+	cfg, warnings, err := load()
 	if err != nil {
 		p.warn(warnings...)
 		return fmt.Errorf("the configuration is invalid:\n%w", err)
@@ -77,7 +79,8 @@ func (serveCommand) Run(ctx context.Context, p *program) error {
 	for _, warning := range warnings {
 		log.Warn("configuration", zap.String("warning", warning))
 	}
-	defer outlive(log)()
+	hangups, stop := outlive()
+	defer stop()
 	s, err := startServer(ctx, cfg, log)
 	if err != nil && ctx.Err() != nil {
 		log.Info("stopped before it served", zap.Error(err))
@@ -108,7 +111,7 @@ func (serveCommand) Run(ctx context.Context, p *program) error {
 		store.Optimization{Name: "log_write_back", Live: writesBack(p.stdio.Err)},
 	))
 	log.Info("serving", append(addresses, zap.String("environment", cfg.Environment), zap.String("version", version()))...)
-	err = s.run(ctx)
+	err = s.run(ctx, hangups, load)
 	log.Info("stopped", zap.Error(err))
 	return err
 }
@@ -148,7 +151,7 @@ func newLogger(c config.Log, w io.Writer) *zap.Logger {
 
 // server is an open store with its listeners.
 type server struct {
-	cfg      *config.Config
+	cfg      atomic.Pointer[config.Config] // which SIGHUP changes
 	log      *zap.Logger
 	store    *store.Store
 	sweeping atomic.Bool // whether this process was the leader at the last check
@@ -163,7 +166,8 @@ type server struct {
 // startServer opens the store and binds the listeners, so that clients can
 // connect. The caller runs it, which also closes it.
 func startServer(ctx context.Context, cfg *config.Config, log *zap.Logger) (s *server, err error) {
-	s = &server{cfg: cfg, log: log}
+	s = &server{log: log}
+	s.cfg.Store(cfg)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -214,13 +218,14 @@ func startServer(ctx context.Context, cfg *config.Config, log *zap.Logger) (s *s
 // closeBooks writes into the database up to which day the books are closed, so
 // that it counts for every process.
 func (s *server) closeBooks(ctx context.Context) error {
-	before, err := s.store.SetClosedPeriod(ctx, s.cfg.BooksClosedTo, s.cfg.ClosedUntil())
+	cfg := s.cfg.Load()
+	before, err := s.store.SetClosedPeriod(ctx, cfg.BooksClosedTo, cfg.ClosedUntil())
 	if err != nil {
 		return err
 	}
-	if before > s.cfg.BooksClosedTo { // days sort as texts
+	if before > cfg.BooksClosedTo { // days sort as texts
 		s.log.Warn("books_closed_to was set back: days that were closed can be posted to again",
-			zap.String("before", before), zap.String("books_closed_to", s.cfg.BooksClosedTo))
+			zap.String("before", before), zap.String("books_closed_to", cfg.BooksClosedTo))
 	}
 	return nil
 }
@@ -228,8 +233,9 @@ func (s *server) closeBooks(ctx context.Context) error {
 // setFourEyes writes into the database which steps need a second person, so that
 // it counts for every process.
 func (s *server) setFourEyes(ctx context.Context) error {
-	actions := make([]store.Action, len(s.cfg.FourEyes))
-	for i, word := range s.cfg.FourEyes {
+	words := s.cfg.Load().FourEyes
+	actions := make([]store.Action, len(words))
+	for i, word := range words {
 		actions[i] = store.Action(word)
 	}
 	by := store.By{Actor: osUser(), OSUser: osUser(), Role: store.RoleCommand, Reason: "the configuration of serve"}
@@ -268,7 +274,7 @@ func (s *server) close() error {
 }
 
 // run serves until ctx ends or a listener fails, then drains and closes.
-func (s *server) run(ctx context.Context) error {
+func (s *server) run(ctx context.Context, hangups <-chan os.Signal, load loadConfig) error {
 	var sides []*http.Server
 	failed := make(chan error, 3)
 	for _, side := range []struct {
@@ -278,11 +284,11 @@ func (s *server) run(ctx context.Context) error {
 		if side.listener == nil {
 			continue
 		}
-		serving := handlers.NewHTTPServer(side.handler, s.cfg.IdleTimeout, s.log)
+		serving := handlers.NewHTTPServer(side.handler, s.cfg.Load().IdleTimeout, s.log)
 		sides = append(sides, serving)
 		go func() { failed <- serving.Serve(side.listener) }()
 	}
-	stopSweeps := s.startSweeps()
+	stopSweeps := s.startSweeps(hangups, load)
 	var err error
 	select {
 	case <-ctx.Done():
@@ -316,12 +322,13 @@ func (s *server) shutdown(sides ...*http.Server) {
 
 // startSweeps starts the background jobs, the watcher included, and returns
 // what stops it and waits.
-func (s *server) startSweeps() (stop func()) {
+func (s *server) startSweeps(hangups <-chan os.Signal, load loadConfig) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
 	done.Go(func() { s.reportProjects(ctx) }) // which may take a while; nothing waits for it
 	done.Go(func() { s.sweep(ctx) })
 	done.Go(func() { s.handlers.Watcher().Run(ctx) })
+	done.Go(func() { s.reloadAt(ctx, hangups, load) })
 	return func() {
 		cancel()
 		done.Wait()
@@ -379,7 +386,7 @@ func (s *server) sumTurnover(ctx context.Context) {
 	if !s.isLeader(ctx) {
 		return
 	}
-	_, err := s.store.SumTurnover(ctx, s.cfg.Location())
+	_, err := s.store.SumTurnover(ctx, s.cfg.Load().Location())
 	s.swept(ctx, "sum the turnover", 0, err)
 }
 
@@ -390,7 +397,7 @@ func (s *server) prune(ctx context.Context) {
 		what string
 		do   func(context.Context) (int, error)
 	}{
-		{"drop old raw messages", func(ctx context.Context) (int, error) { return s.store.PruneRaw(ctx, s.cfg.RawRetention) }},
+		{"drop old raw messages", func(ctx context.Context) (int, error) { return s.store.PruneRaw(ctx, s.cfg.Load().RawRetention) }},
 		{"drop old idempotency keys", s.store.SweepIdempotency},
 		{"forget servers that are gone", func(ctx context.Context) (int, error) { return 0, s.store.SweepWriters(ctx) }},
 	} {

@@ -3,9 +3,11 @@
 package commands_test
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -81,22 +83,74 @@ func servingOn(t *testing.T, log *os.File) *platform.Client {
 	return client
 }
 
-func TestServeIgnoresSIGHUPAndSaysSo(t *testing.T) {
+func TestSIGHUP(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a real server")
 	}
 	t.Parallel()
 	s := newShop(t)
 	w := s.watch(t, buildProgram(t, "0"))
-	if err := w.process.Process.Signal(syscall.SIGHUP); err != nil {
+	original, err := os.ReadFile(s.config)
+	if err != nil {
 		t.Fatal(err)
 	}
-	const said = "SIGHUP is ignored: the configuration is read at the start only; to change it, restart the server"
-	if line, ok := w.lines.wait(said); !ok || line["level"] != "warn" {
-		t.Fatalf("got %v\n%s", line, w.lines)
+	// reload puts other text into the configuration, and waits for the log's answer.
+	reload := func(says string, pairs ...string) map[string]any {
+		t.Helper()
+		if err := os.WriteFile(s.config, []byte(strings.NewReplacer(pairs...).Replace(string(original))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.process.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		line, ok := w.lines.wait(says)
+		if !ok {
+			t.Fatalf("the log does not say %q:\n%s", says, w.lines)
+		}
+		return line
 	}
-	if _, callback := w.pay(t, 1); w.post(t, callback) != http.StatusOK {
-		t.Error("a callback was not acknowledged")
+	serving, ok := w.lines.wait("serving")
+	if !ok {
+		t.Fatal(w.lines)
+	}
+	status := func(token string) int {
+		t.Helper()
+		request, err := http.NewRequest(http.MethodGet, "http://"+serving["admin_listen"].(string)+"/api/v1/config", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+token)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		return response.StatusCode
+	}
+	const again = "the configuration was read again"
+	bad := reload(again+" and is invalid: the server goes on with the one that it has", "role: admin", "role: root", "jetpay:", "jetpya:")
+	if problems := fmt.Sprint(bad["problems"]); bad["level"] != "error" || !strings.Contains(problems, "admin.tokens[0].role: must be one of") || !strings.Contains(problems, "jetpya: unknown key") {
+		t.Errorf("got %v", bad)
+	}
+	if got := status("demo-admin-token"); got != http.StatusOK {
+		t.Errorf("after an invalid configuration: got %d", got)
+	}
+	_, callback := w.pay(t, 1)
+	line := reload(again, "demo-admin-token", "another-token", "demo-secret", "another-secret", "listen: 127.0.0.1:0", "listen: 127.0.0.1:1")
+	if line["level"] != "info" {
+		t.Errorf("got %v", line)
+	}
+	if kept, ok := w.lines.wait("these keys of the configuration have changed and need a restart: until then they keep their values"); !ok || fmt.Sprint(kept["keys"]) != "[listen]" {
+		t.Errorf("got %v", kept)
+	}
+	if old, fresh := status("demo-admin-token"), status("another-token"); old != http.StatusUnauthorized || fresh != http.StatusOK {
+		t.Errorf("the old token: got %d, the new one: %d", old, fresh)
+	}
+	if got := w.post(t, callback); got != http.StatusBadRequest {
+		t.Errorf("a callback that is signed with a secret that was removed: got %d", got)
+	}
+	if strings.Contains(w.lines.String(), "another-token") || strings.Contains(w.lines.String(), "another-secret") {
+		t.Error("the log has a secret")
 	}
 	if err := w.interrupt(t); err != nil {
 		t.Errorf("the server ended with %v, want exit code 0", err)

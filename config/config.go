@@ -89,6 +89,7 @@ type Token struct {
 	Role      string `yaml:"role" validate:"oneof=admin operator merchant read"` // one of the roles above
 	Token     Secret `yaml:"token,omitempty"`                                    // always set after Load, also if it came from a file
 	TokenFile string `yaml:"token_file,omitempty"`                               // where Token was read from, else empty
+	Expires   string `yaml:"expires,omitempty" validate:"day" alsodate:"yes"`    // the last day on which it can be used, such as 2026-12-31; empty: it does not expire
 }
 
 // Demo names data that is imported into an empty database. Development only; an empty path imports nothing.

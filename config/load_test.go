@@ -322,7 +322,7 @@ func TestBadValuesAreNamedWithTheirKeyAndLine(t *testing.T) {
 		{"no token name", token("{role: read, token: x}"), "admin.tokens[0].name: must be 1 to 64 letters, digits, '.', '_' or '-' (line 3)"},
 		{"one name twice", token("{name: a, role: read, token: x}\n    - {name: a, role: read, token: y}"), "admin.tokens[1].name: is the name of admin.tokens[0] too; give each token its own (line 4)"},
 		{"one token twice", token("{name: a, role: read, token: x}\n    - {name: b, role: admin, token: x}"), "admin.tokens[1].token: is the token of admin.tokens[0] too; give each its own (line 4)"},
-		{"a token that is a text", token("demo"), "admin.tokens[0]: must be a section of keys and values: known here: name, role, token, token_file (line 3)"},
+		{"a token that is a text", token("demo"), "admin.tokens[0]: must be a section of keys and values: known here: name, role, token, token_file, expires (line 3)"},
 
 		// projects
 		{"no projects", "jetpay: {projects: []}", "jetpay.projects: configure at least one project, with its id and secrets, here or in highhelp.projects (line 1)"},

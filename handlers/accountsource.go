@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"reflect"
 	"time"
 
 	"go.uber.org/zap"
@@ -12,9 +13,15 @@ import (
 
 // newAccountSource makes what asks the merchant's billing for accounts, nil where
 // the store has them.
+//
+// One with the same configuration as before is the same one: what it has cached,
+// and what it knows of billing's state, stays.
 func (s *Server) newAccountSource(c *config.Config) (*billing.Source, error) {
 	if c.Accounts.Source != config.SourceHTTP {
 		return nil, nil
+	}
+	if before := s.settings.Load(); before != nil && before.accounts != nil && reflect.DeepEqual(before.accountsConfig, c.Accounts) {
+		return before.accounts, nil
 	}
 	return billing.New(billing.Options{
 		Config: c.Accounts.HTTP, Normalize: s.normalize, Records: s.store, Now: s.now,
@@ -33,11 +40,12 @@ func (s *Server) newAccountSource(c *config.Config) (*billing.Source, error) {
 // merchant's billing. While it waits, the request does not count among those under
 // way: a billing that is slow keeps no callback out.
 func (s *Server) refresh(ctx context.Context, customerID string) error {
-	if s.accounts == nil {
+	accounts := s.settings.Load().accounts
+	if accounts == nil {
 		return nil
 	}
 	s.leave()
-	err := s.accounts.Refresh(ctx, customerID)
+	err := accounts.Refresh(ctx, customerID)
 	if !s.enter() && err == nil {
 		return errBusy
 	}

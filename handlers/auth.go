@@ -4,10 +4,13 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"tolem/calendar"
 	"tolem/config"
+	"tolem/store"
 )
 
 // token is who may use the admin API. Only the hash is kept here.
@@ -15,15 +18,24 @@ type token struct {
 	name string
 	role string
 	hash [sha256.Size]byte
+
+	expires string    // the last day on which it can be used, empty for none
+	until   time.Time // the end of that day
 }
 
-func newTokens(list []config.Token) []token {
+func (t *token) expired(now time.Time) bool { return t.expires != "" && !now.Before(t.until) }
+
+func newTokens(list []config.Token, zone *time.Location) []token {
 	tokens := make([]token, 0, len(list))
 	for _, t := range list {
 		if t.Token.IsZero() {
 			continue
 		}
-		tokens = append(tokens, token{name: t.Name, role: t.Role, hash: sha256.Sum256([]byte(t.Token.Reveal()))})
+		made := token{name: t.Name, role: t.Role, hash: sha256.Sum256([]byte(t.Token.Reveal())), expires: t.Expires}
+		if day, err := calendar.ParseDay(t.Expires); err == nil {
+			made.until = day.End(zone)
+		}
+		tokens = append(tokens, made)
 	}
 	return tokens
 }
@@ -36,17 +48,21 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		if isOpen(c.Path()) || s.pageRoutes[c.Path()] {
 			return next(c)
 		}
-		t := s.bearer(c.Request().Header.Get(echo.HeaderAuthorization))
+		x := c.(*exchange)
+		t := x.settings.bearer(c.Request().Header.Get(echo.HeaderAuthorization))
 		if t == nil {
 			t = s.signedIn(c)
 		}
 		if t == nil {
 			return errNoToken
 		}
-		x := c.(*exchange)
 		x.client, x.role = t.name, t.role
+		if t.expired(x.started) {
+			x.unread = "the token has expired on " + t.expires
+			return errNoToken
+		}
 		if !mayUse(t.role, c.Request().Method, c.Path()) {
-			return errForbidden
+			return s.forbid(x)
 		}
 		return next(c)
 	}
@@ -69,17 +85,32 @@ func (s *Server) signedIn(c echo.Context) *token {
 
 // bearer returns the token that the header carries, or nil. Every token is
 // compared, as a hash, so that the time tells nothing about any of them.
-func (s *Server) bearer(header string) *token {
+func (now *settings) bearer(header string) *token {
 	scheme, presented, _ := strings.Cut(header, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return nil
 	}
 	hash := sha256.Sum256([]byte(strings.TrimSpace(presented)))
 	var found *token
-	for i := range s.tokens {
-		if subtle.ConstantTimeCompare(hash[:], s.tokens[i].hash[:]) == 1 {
-			found = &s.tokens[i]
+	for i := range now.tokens {
+		if subtle.ConstantTimeCompare(hash[:], now.tokens[i].hash[:]) == 1 {
+			found = &now.tokens[i]
 		}
 	}
 	return found
+}
+
+// forbid refuses what a role may not do. The audit has it, unless it was only to
+// read.
+func (s *Server) forbid(x *exchange) error {
+	if isRead(x.Request().Method) || x.Path() == "" {
+		return errForbidden
+	}
+	ctx, cancel := x.patience()
+	defer cancel()
+	step := x.Request().Method + " " + x.Path()
+	if err := s.store.Audit(ctx, byToken(x), store.Audited{Action: store.Action(step), Result: store.ResultRefused, Detail: errForbidden.Error()}); err != nil {
+		return err
+	}
+	return errForbidden
 }

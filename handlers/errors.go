@@ -123,7 +123,7 @@ func (a providerAnswer) mirrored() providerAnswer {
 
 func (s *Server) answerProvider(x *exchange, err error) {
 	a := forProvider(x.kind, err)
-	if s.mirror {
+	if x.settings.mirror {
 		a = a.mirrored()
 	}
 	if a.retry {

@@ -29,6 +29,8 @@ const maxPooled = 64 << 10
 type exchange struct {
 	echo.Context
 
+	settings *settings // with which the request began
+
 	id      string
 	started time.Time
 	client  string // name of the admin token
@@ -40,7 +42,7 @@ type exchange struct {
 	named     string          // id of a configured project that the message claims, signed or not
 	paymentID string          // our id
 	reason    signing.Reason  // why its sender is not proven
-	unread    string          // why a provider's message was refused before it was read as one
+	unread    string          // why a message was refused before it was read: a provider's that is not one, any with an expired token
 	failure   error           // for the operator's eyes: why the answer is a 5xx
 	large     bool            // it has a place among the large messages
 
@@ -51,7 +53,7 @@ type exchange struct {
 
 func (s *Server) takeExchange(c echo.Context) *exchange {
 	x := s.exchanges.Get().(*exchange)
-	*x = exchange{Context: c, started: s.now(), body: x.body[:0], answer: x.answer[:0], fields: x.fields[:0]}
+	*x = exchange{Context: c, settings: s.settings.Load(), started: s.now(), body: x.body[:0], answer: x.answer[:0], fields: x.fields[:0]}
 	return x
 }
 

@@ -24,8 +24,9 @@ func (f *formerProjects) has(provider, id string) bool {
 
 // isConfigured reports whether a provider's project is in the configuration.
 func (s *Server) isConfigured(provider, id string) bool {
-	return provider == jetpay.Provider && s.projects.Has(id) ||
-		provider == highhelp.Provider && s.highhelp.projects[id] != nil
+	now := s.settings.Load()
+	return provider == jetpay.Provider && now.projects.Has(id) ||
+		provider == highhelp.Provider && now.highhelp.projects[id] != nil
 }
 
 // NoteProjects takes the projects that the books know, and returns those that are

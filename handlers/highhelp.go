@@ -27,7 +27,7 @@ func (s *Server) highhelpAlert(c echo.Context) error {
 	}
 	defer s.dismiss(body)
 	claimed := highhelp.AlertProject(body)
-	project := s.highhelp.projects[claimed]
+	project := x.settings.highhelp.projects[claimed]
 	if project == nil {
 		return s.unproven(x, highhelp.Provider, claimed, &signing.SenderError{Reason: signing.ReasonUnknownProject})
 	}
@@ -39,7 +39,7 @@ func (s *Server) highhelpAlert(c echo.Context) error {
 	if project.alerts.NewDialect(dialect) {
 		s.warnOfDialect(project.id, dialect)
 	}
-	event := highhelp.ReadAlert(body, project.id).Event(topup.SourceAlert, s.highhelp.maxOver)
+	event := highhelp.ReadAlert(body, project.id).Event(topup.SourceAlert, x.settings.highhelp.maxOver)
 	ctx, cancel := x.patience()
 	defer cancel()
 	recorded, err := s.store.Record(ctx, event, x.body)
@@ -104,26 +104,30 @@ func newHighHelp(c *config.Config, m *Metrics, now func() time.Time) (*highhelpS
 	return h, nil
 }
 
-// newWatcher makes the watcher on the same clients.
-func (s *Server) newWatcher(c *config.Config) (*watch.Watcher, error) {
+// providers are what the watcher polls with these settings.
+func (now *settings) providers(c *config.Config) (watch.Polled, error) {
 	gate, err := jetpay.NewGate(c.JetPay)
 	if err != nil {
-		return nil, fmt.Errorf("JetPay's Gate: %w", err)
+		return watch.Polled{}, fmt.Errorf("JetPay's Gate: %w", err)
 	}
-	clients := make(map[string]*highhelp.Client, len(s.highhelp.projects))
-	for id, p := range s.highhelp.projects {
+	clients := make(map[string]*highhelp.Client, len(now.highhelp.projects))
+	for id, p := range now.highhelp.projects {
 		clients[id] = p.client
 	}
+	return watch.Polled{Clients: clients, Gate: gate, MaxOver: now.highhelp.maxOver, MaxAge: now.highhelp.maxAge}, nil
+}
+
+// newWatcher makes the watcher.
+func (s *Server) newWatcher(p watch.Polled, interval time.Duration) *watch.Watcher {
 	return watch.New(watch.Options{
-		Store: s.store, Clients: clients, Gate: gate, MaxOver: s.highhelp.maxOver,
-		Interval: c.Watch.Interval, MaxAge: c.Watch.MaxAge, Log: s.log, Now: s.now,
+		Store: s.store, Polled: p, Interval: interval, Log: s.log, Now: s.now,
 		OnCall: s.metrics.call, OnPoll: s.metrics.look,
 		OnRecorded: func(project string, r store.Recorded) {
-			if p := s.highhelp.projects[project]; p != nil {
+			if p := s.settings.Load().highhelp.projects[project]; p != nil {
 				p.counters.recorded(r)
 			}
 		},
-	}), nil
+	})
 }
 
 // warnOfDialect says how to pin a dialect that was found by trying.

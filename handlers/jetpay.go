@@ -25,7 +25,7 @@ func (s *Server) jetpay(c echo.Context) error {
 	defer s.dismiss(body)
 	m := jetpay.Read(body)
 	x.kind = kindOf(m.Kind)
-	if x.project, err = s.projects.Verify(m); err != nil {
+	if x.project, err = x.settings.projects.Verify(m); err != nil {
 		return s.unproven(x, jetpay.Provider, m.ProjectID(), err)
 	}
 	x.named = x.project.ID
@@ -133,8 +133,8 @@ func (s *Server) checkDeposit(x *exchange, m jetpay.Message) error {
 		return fmt.Errorf("check_deposit: %w", err)
 	}
 	// Not x.project: the writer may call this after the request has been given up.
-	project := x.project
-	rules := topup.DepositRules{Methods: project.PaymentMethods, MaxAmount: s.maxAmount}
+	project, settings := x.project, x.settings
+	rules := topup.DepositRules{Methods: project.PaymentMethods, MaxAmount: settings.maxAmount}
 	x.paymentID, err = s.store.Deposit(ctx, customerID, func(account *topup.Account) (store.NewPayment, error) {
 		contract, err := topup.CheckDeposit(account, deposit, rules)
 		if err != nil {
@@ -148,13 +148,13 @@ func (s *Server) checkDeposit(x *exchange, m jetpay.Message) error {
 			ContractNumber: contract.Number,
 			Money:          deposit.Money,
 			Method:         deposit.Method,
-			ExpiresAfter:   s.expiry,
+			ExpiresAfter:   settings.expiry,
 		}, nil
 	})
 	if err != nil {
 		return fmt.Errorf("check_deposit: %w", err)
 	}
-	s.counters[project.Index].issued.Inc()
+	settings.counters[project.Index].issued.Inc()
 	x.answer = jetpay.AppendIssued(x.answer[:0], x.paymentID)
 	return s.done(x, outcomeOK)
 }
@@ -171,7 +171,7 @@ func (s *Server) callback(x *exchange, m jetpay.Message) error {
 		return fmt.Errorf("callback: %w", err)
 	}
 	x.paymentID = recorded.PaymentID
-	s.counters[x.project.Index].recorded(recorded)
+	x.settings.counters[x.project.Index].recorded(recorded)
 	x.answer = jetpay.AppendStored(x.answer[:0])
 	return s.done(x, outcomeOfDisposition(recorded.Disposition))
 }
@@ -201,7 +201,7 @@ func (s *Server) done(x *exchange, o outcome) error {
 
 // reply sends x.answer, signed if that is configured and the request was.
 func (s *Server) reply(x *exchange, status int) error {
-	if s.sign && x.project != nil {
+	if x.settings.sign && x.project != nil {
 		signed, err := x.project.SignAnswer(x.answer)
 		if err != nil {
 			// Never nothing: net/http would make a 200 of it.

@@ -19,9 +19,10 @@ func (s *Server) newDashboard(c *config.Config, version string) (*dashboard.Dash
 
 // pageTokens are the tokens that people may sign in with.
 func (s *Server) pageTokens() []dashboard.Token {
-	list := make([]dashboard.Token, len(s.tokens))
-	for i, t := range s.tokens {
-		list[i] = dashboard.Token{Name: t.name, Role: t.role, Hash: t.hash}
+	tokens := s.settings.Load().tokens
+	list := make([]dashboard.Token, len(tokens))
+	for i, t := range tokens {
+		list[i] = dashboard.Token{Name: t.name, Role: t.role, Hash: t.hash, Expires: t.until}
 	}
 	return list
 }

@@ -33,7 +33,7 @@ func (s *Server) createPayin(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	project, err := s.highhelp.projectOf(asked.ProjectID)
+	project, err := s.settings.Load().highhelp.projectOf(asked.ProjectID)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (s *Server) checkPayin(asked payinRequest) (highhelp.PayinRequest, error) {
 			return highhelp.PayinRequest{}, topup.Invalid(field, "%s", err)
 		}
 	}
-	return s.highhelp.catalogue.Check(asked.forProvider(s.highhelp.alertsURL))
+	return s.settings.Load().highhelp.catalogue.Check(asked.forProvider(s.settings.Load().highhelp.alertsURL))
 }
 
 // acceptPayin applies the rules of the account. The writer asks it, perhaps after
@@ -86,14 +86,14 @@ func (s *Server) acceptPayin(account *topup.Account, asked payinRequest, lifetim
 	}
 	money := topup.Money{Amount: asked.Amount, Currency: asked.Currency}
 	contract, err := topup.CheckDeposit(account, topup.Deposit{ContractID: asked.EntityID, Money: money, Method: asked.WidgetMethod},
-		topup.DepositRules{Methods: []string{asked.WidgetMethod}, MaxAmount: s.maxAmount})
+		topup.DepositRules{Methods: []string{asked.WidgetMethod}, MaxAmount: s.settings.Load().maxAmount})
 	if err != nil {
 		return store.NewPayin{}, err
 	}
 	return store.NewPayin{
 		Project: asked.ProjectID, CustomerID: account.CustomerID, ContractID: contract.ID, ContractNumber: contract.Number,
-		Money: money, WidgetMethod: asked.WidgetMethod, Method: s.highhelp.methodName(asked), RedirectURL: asked.RedirectURL,
-		Lifetime: time.Duration(lifetime) * time.Second, AnsweredWithin: s.highhelp.timeout + storeTimeout,
+		Money: money, WidgetMethod: asked.WidgetMethod, Method: s.settings.Load().highhelp.methodName(asked), RedirectURL: asked.RedirectURL,
+		Lifetime: time.Duration(lifetime) * time.Second, AnsweredWithin: s.settings.Load().highhelp.timeout + storeTimeout,
 	}, nil
 }
 
@@ -152,7 +152,7 @@ func (s *Server) payinCreated(ctx context.Context, x *exchange, answer highhelp.
 	created := store.CreatedPayin{
 		Known:      store.Known{FormURL: answer.FormURL, RequestID: answer.RequestID},
 		Status:     topup.Shown(highhelp.StatusText(answer.Status, answer.SubStatus)),
-		NextPollAt: y.FirstPollAt(s.now(), s.highhelp.maxAge, answer.FormURL != ""),
+		NextPollAt: y.FirstPollAt(s.now(), s.settings.Load().highhelp.maxAge, answer.FormURL != ""),
 	}
 	shown := *y
 	payment := *y.Payment
@@ -263,7 +263,7 @@ func (s *Server) payin(ctx context.Context, paymentID string) (*store.Payin, err
 // look asks the provider about a pay-in, and records what it says, also when the
 // caller goes away meanwhile.
 func (s *Server) look(ctx context.Context, y *store.Payin) (store.Recorded, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.highhelp.timeout+storeTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.settings.Load().highhelp.timeout+storeTimeout)
 	defer cancel()
 	return s.watcher.Poll(ctx, y)
 }
@@ -323,11 +323,11 @@ func (s *Server) steerPayin(x *exchange, op string, send func(*highhelp.Client, 
 	}
 	p := y.Payment
 	x.paymentID, x.named = p.ID, p.Project
-	project := s.highhelp.projects[p.Project]
+	project := s.settings.Load().highhelp.projects[p.Project]
 	switch {
 	case project == nil:
 		return topup.Conflict("the project of this pay-in is not configured any more")
-	case !s.highhelp.catalogue.CanConfirm(p.Money.Currency, p.Method):
+	case !s.settings.Load().highhelp.catalogue.CanConfirm(p.Money.Currency, p.Method):
 		return topup.Conflict("the method of this pay-in has no %s", op)
 	}
 	if err := topup.DecideSteer(p, op); err != nil {
@@ -346,7 +346,7 @@ func (s *Server) steerPayin(x *exchange, op string, send func(*highhelp.Client, 
 // allowTime gives the answer the time that a call to the provider may take.
 func (s *Server) allowTime(x *exchange) {
 	// A connection that cannot do so keeps its own limit.
-	_ = http.NewResponseController(x.Response()).SetWriteDeadline(time.Now().Add(s.highhelp.timeout + 2*storeTimeout))
+	_ = http.NewResponseController(x.Response()).SetWriteDeadline(time.Now().Add(s.settings.Load().highhelp.timeout + 2*storeTimeout))
 }
 
 // providerFailure is an answer about a call to the provider that did not do

@@ -182,8 +182,12 @@ func (r *rig) do(request *http.Request) answer {
 		r.t.Fatal(err)
 	}
 	got := answer{response.StatusCode, strings.TrimRight(string(body), "\n"), response.Header}
-	if "http://"+request.URL.Host != r.public.URL {
-		described().check(r.t, request, got)
+	switch "http://" + request.URL.Host {
+	case r.public.URL:
+	case r.admin.URL:
+		described().check(r.t, "admin", request, got)
+	default:
+		described().check(r.t, "merchant", request, got)
 	}
 	return got
 }

@@ -24,10 +24,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
-	"tolem/billing"
 	"tolem/config"
 	"tolem/dashboard"
-	"tolem/jetpay"
 	"tolem/store"
 	"tolem/topup"
 	"tolem/watch"
@@ -67,19 +65,10 @@ type Server struct {
 	metrics   *Metrics
 	now       func() time.Time
 	normalize topup.Normalizer
-	maxAmount int64          // minor units
 	zone      *time.Location // in which days are cut
-	expiry    time.Duration
-	mirror    bool // the HTTP status repeats the code of the body
-	sign      bool // answers carry a signature
-	projects  *jetpay.Projects
-	counters  []projectCounters // of JetPay projects, by their index
+	settings  atomic.Pointer[settings]
 	former    *formerProjects
-	highhelp  *highhelpSide
 	watcher   *watch.Watcher
-	accounts  *billing.Source // nil: accounts are what the store has
-	tokens    []token
-	effective string // the configuration as YAML, without secrets
 
 	keys          sync.Map // keyInUse: of requests that run
 	draining      atomic.Bool
@@ -106,10 +95,6 @@ func New(o Options) (*Server, error) {
 	if _, err := rand.Read(prefix); err != nil {
 		return nil, fmt.Errorf("make request ids: %w", err)
 	}
-	projects, err := jetpay.NewProjects(o.Config.JetPay.Projects)
-	if err != nil {
-		return nil, err
-	}
 	s := &Server{
 		store:     o.Store,
 		log:       o.Log,
@@ -117,34 +102,18 @@ func New(o Options) (*Server, error) {
 		metrics:   o.Metrics,
 		now:       now,
 		normalize: topup.Normalizer(o.Config.Accounts.Normalize),
-		maxAmount: o.Config.MaxAmount,
 		zone:      o.Config.Location(),
-		expiry:    o.Config.JetPay.PaymentExpiry,
-		mirror:    o.Config.JetPay.ErrorStatus == config.ErrorStatusMirror,
-		sign:      o.Config.JetPay.SignResponses,
-		projects:  projects,
 		former:    &formerProjects{},
-		tokens:    newTokens(o.Config.Admin.Tokens),
 		idPrefix:  hex.EncodeToString(prefix) + "-",
 	}
-	for _, p := range projects.All() {
-		s.counters = append(s.counters, o.Metrics.project(p.ID))
-	}
-	effective, err := o.Config.Effective()
+	s.exchanges.New = func() any { return &exchange{} }
+	first, providers, err := s.newSettings(o.Config)
 	if err != nil {
 		return nil, err
 	}
-	s.effective = string(effective)
-	s.exchanges.New = func() any { return &exchange{} }
-	if s.highhelp, err = newHighHelp(o.Config, o.Metrics, now); err != nil {
-		return nil, err
-	}
-	if s.watcher, err = s.newWatcher(o.Config); err != nil {
-		return nil, err
-	}
-	if s.accounts, err = s.newAccountSource(o.Config); err != nil {
-		return nil, err
-	}
+	s.settings.Store(first)
+	s.watcher = s.newWatcher(providers, o.Config.Watch.Interval)
+	s.warnOfExpired()
 	if err := o.Metrics.watch(o.Store, o.Log, now, o.Version); err != nil {
 		return nil, err
 	}

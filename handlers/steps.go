@@ -42,6 +42,9 @@ func step[B stepBody](s *Server, c echo.Context, do func(ctx context.Context, id
 	if err := x.readBody(nil); err != nil {
 		return err
 	}
+	if _, optional := any(*new(B)).(nothing); optional && len(x.body) == 0 {
+		x.body = append(x.body, "{}"...)
+	}
 	body, err := bodyOf[B](x.body)
 	if err != nil {
 		return err
@@ -88,7 +91,8 @@ func inMembers(err error) error {
 
 // by is who takes a step, why, and as of when.
 func (s *Server) by(x *exchange, n note) (store.By, error) {
-	by := store.By{Actor: x.client, Reason: n.Reason, Token: true, Role: x.role, RequestID: x.id}
+	by := byToken(x)
+	by.Reason = n.Reason
 	if n.EffectiveAt == nil {
 		return by, nil
 	}
@@ -98,6 +102,11 @@ func (s *Server) by(x *exchange, n note) (store.By, error) {
 	}
 	by.Effective = store.Day{Start: day.Start(s.zone), End: day.End(s.zone)}
 	return by, nil
+}
+
+// byToken is whoever sent the request.
+func byToken(x *exchange) store.By {
+	return store.By{Actor: x.client, Token: true, Role: x.role, RequestID: x.id}
 }
 
 // outcomeOfStep is the answer to a step that was carried out.
@@ -116,6 +125,8 @@ func (o *outcomeOfStep) answer(done any) (store.Answer, error) {
 		o.Status, o.paymentID, shown = http.StatusOK, done.ID, view.PaymentOf(done)
 	case *store.ProposedError:
 		o.Status, shown = http.StatusAccepted, view.ProposedOf(done)
+	case *store.Approval:
+		o.Status, shown = http.StatusOK, view.ApprovalOf(done)
 	case *store.StoredMessage:
 		o.Status, o.paymentID, shown = http.StatusOK, done.PaymentID, view.MessageOf(done)
 	default:
@@ -240,5 +251,32 @@ func (s *Server) reverseTransaction(c echo.Context) error {
 	return step(s, c, func(ctx context.Context, id string, _ onlyNote, by store.By) error {
 		_, err := s.store.Reverse(ctx, id, by)
 		return err
+	})
+}
+
+// nothing is the body of a request that needs none: absent, or an empty object.
+type nothing struct{}
+
+func (nothing) noted() note { return note{} }
+
+// approve answers with the first of the transactions that were posted; the
+// proposal has the ids of all.
+func (s *Server) approve(c echo.Context) error {
+	return step(s, c, func(ctx context.Context, id string, _ nothing, by store.By) error {
+		_, err := s.store.Approve(ctx, id, by)
+		return err
+	})
+}
+
+// rejectBody is why a proposal is rejected.
+type rejectBody struct {
+	Reason string `json:"reason"`
+}
+
+func (b rejectBody) noted() note { return note{Reason: b.Reason} }
+
+func (s *Server) reject(c echo.Context) error {
+	return step(s, c, func(ctx context.Context, id string, _ rejectBody, by store.By) error {
+		return s.store.Reject(ctx, id, by)
 	})
 }

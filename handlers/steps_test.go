@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -9,8 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"tolem/config"
 	"tolem/store"
 )
+
+const secondToken = "token-of-the-second"
 
 const because = `{"reason":"ticket 4711"}`
 
@@ -173,6 +177,48 @@ func TestStepsRefuse(t *testing.T) {
 	checkProblem(t, r.step(path, because, strings.Repeat("k", 256)), 422, "Idempotency-Key")
 	if r.payment(strings.Split(path, "/")[4]).Credited != nil {
 		t.Error("one of them was carried out")
+	}
+}
+
+func TestFourEyes(t *testing.T) {
+	r := newRig(t, func(c *config.Config, _ *store.Options) {
+		c.Admin.Tokens = append(c.Admin.Tokens, config.Token{Name: "second", Role: config.RoleOperator, Token: config.NewSecret(secondToken)})
+	})
+	if _, err := r.store.SetFourEyes(context.Background(), []store.Action{store.ActionCredit}, store.By{Actor: "test", Reason: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	id := r.issue()
+	proposed := r.step("/api/v1/payments/"+id+"/credit", because, "k").wants(t, 202, map[string]any{"status": "proposed"})
+	again := r.step("/api/v1/payments/"+id+"/credit", because, "k").wants(t, 202, map[string]any{"approval_id": proposed["approval_id"]})
+	if again["approval_id"] == nil || r.payment(id).Credited != nil {
+		t.Errorf("got %v", again)
+	}
+	list := r.ask(http.MethodGet, "/api/v1/approvals?open=true", "").json(t)["approvals"].([]any)
+	if len(list) != 1 || list[0].(map[string]any)["approval_id"] != proposed["approval_id"] {
+		t.Fatalf("got %v", list)
+	}
+	path := "/api/v1/approvals/" + proposed["approval_id"].(string)
+	checkProblem(t, r.step(path+"/approve", "", ""), 403, "")
+	checkProblem(t, r.step(path+"/approve", `{"reason":"r"}`, ""), 422, "reason")
+	checkProblem(t, r.step("/api/v1/approvals/ap_none/approve", "{}", ""), 404, "")
+	r.askAs(secondToken, http.MethodPost, path+"/approve", "").wants(t, 201, map[string]any{"kind": "manual_credit", "actor": "desk", "approved_by": "second"})
+	checkProblem(t, r.askAs(secondToken, http.MethodPost, path+"/approve", "{}"), 409, "")
+	other := r.step("/api/v1/payments/"+r.issue()+"/credit", because, "").wants(t, 202, nil)
+	reject := "/api/v1/approvals/" + other["approval_id"].(string) + "/reject"
+	checkProblem(t, r.step(reject, `{}`, ""), 422, "reason")
+	r.step(reject, because, "").wants(t, 200, map[string]any{"status": "rejected"})
+	r.askAs(readToken, http.MethodPost, reject, because).wants(t, 403, nil)
+	var log []string
+	for _, entry := range r.ask(http.MethodGet, "/api/v1/audit?from=2020-01-01", "").json(t)["entries"].([]any) {
+		e := entry.(map[string]any)
+		log = append(log, fmt.Sprint(e["actor"], " ", e["action"], " ", e["result"]))
+	}
+	want := []string{
+		"eye POST /api/v1/approvals/:approval_id/reject refused", "desk reject done", "desk credit proposed", "second approve refused", "second approve done",
+		"desk credit done", "desk approve refused", "desk credit proposed", "test configure done",
+	}
+	if got := strings.Join(log, "\n"); got != strings.Join(want, "\n") {
+		t.Errorf("the audit: got\n%s", got)
 	}
 }
 

@@ -24,6 +24,59 @@ type messagePage struct {
 	NextCursor *string        `json:"next_cursor"`
 }
 
+type approvalPage struct {
+	Approvals  []view.Approval `json:"approvals"`
+	NextCursor *string         `json:"next_cursor"`
+}
+
+type auditPage struct {
+	Entries    []view.AuditEntry `json:"entries"`
+	NextCursor *string           `json:"next_cursor"`
+}
+
+// listApprovals answers with a page of proposals, the newest first.
+func (s *Server) listApprovals(c echo.Context) error {
+	q := queryOf(c, "open", "limit", "cursor")
+	filter := store.ApprovalFilter{Open: q.truth("open"), Limit: int(q.number("limit", 1, maxPage)), Cursor: q.text("cursor")}
+	if len(q.problems) > 0 {
+		return q.problems
+	}
+	ctx, cancel := c.(*exchange).patience()
+	defer cancel()
+	list, next, err := s.store.Approvals(ctx, filter)
+	if err != nil {
+		return err
+	}
+	page := approvalPage{Approvals: make([]view.Approval, 0, len(list)), NextCursor: orNull(next)}
+	for i := range list {
+		page.Approvals = append(page.Approvals, view.ApprovalOf(&list[i]))
+	}
+	return writeJSON(c, http.StatusOK, page)
+}
+
+// listAudit answers with a page of the audit, the newest first.
+func (s *Server) listAudit(c echo.Context) error {
+	q := queryOf(c, "from", "to", "actor", "limit", "cursor")
+	filter := store.AuditFilter{
+		From: q.time("from", s.zone, calendar.Day.Start), To: q.time("to", s.zone, calendar.Day.End),
+		Actor: q.text("actor"), Limit: int(q.number("limit", 1, maxPage)), Cursor: q.text("cursor"),
+	}
+	if len(q.problems) > 0 {
+		return q.problems
+	}
+	ctx, cancel := c.(*exchange).patience()
+	defer cancel()
+	list, next, err := s.store.AuditEntries(ctx, filter)
+	if err != nil {
+		return err
+	}
+	page := auditPage{Entries: make([]view.AuditEntry, 0, len(list)), NextCursor: orNull(next)}
+	for _, e := range list {
+		page.Entries = append(page.Entries, view.AuditEntryOf(e))
+	}
+	return writeJSON(c, http.StatusOK, page)
+}
+
 // listSuspense answers with a page of suspense items, the oldest first.
 func (s *Server) listSuspense(c echo.Context) error {
 	q := queryOf(c, "status", "flag", "payment_id", "amount", "from", "to", "limit", "cursor")

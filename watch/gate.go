@@ -30,7 +30,8 @@ type gateWatch struct {
 // pending. A payment that it reports as paid is flagged: its callback has not
 // arrived. While the Gate does not answer, the interval grows.
 func (w *Watcher) GateRound(ctx context.Context) {
-	if w.o.Gate == nil || w.o.Now().Before(w.gate.resume) {
+	gate := w.providers.Load().Gate
+	if gate == nil || w.o.Now().Before(w.gate.resume) {
 		return
 	}
 	var failure error
@@ -38,7 +39,7 @@ func (w *Watcher) GateRound(ctx context.Context) {
 		if !w.isLeader(ctx) {
 			return
 		}
-		err := w.gateAge(ctx, i)
+		err := w.gateAge(ctx, gate, i)
 		if ctx.Err() != nil {
 			return
 		}
@@ -61,7 +62,7 @@ func (w *Watcher) GateRound(ctx context.Context) {
 
 // gateAge polls the payments that have reached one of gateAges since the last
 // round. Its mark is stored, so that a restart skips none.
-func (w *Watcher) gateAge(ctx context.Context, i int) (err error) {
+func (w *Watcher) gateAge(ctx context.Context, gate *jetpay.Gate, i int) (err error) {
 	name := jetpay.Provider + ":" + gateAges[i].String()
 	now := w.o.Now()
 	mark, err := w.gateMark(ctx, name, now, i)
@@ -80,7 +81,7 @@ func (w *Watcher) gateAge(ctx context.Context, i int) (err error) {
 	}()
 	unusable := 0 // answers in a row
 	for _, p := range pending {
-		if !p.Payment.AwaitsResult() || !w.o.Gate.Knows(p.Payment.Project) {
+		if !p.Payment.AwaitsResult() || !gate.Knows(p.Payment.Project) {
 			continue
 		}
 		if !pause(ctx) {
@@ -89,7 +90,7 @@ func (w *Watcher) gateAge(ctx context.Context, i int) (err error) {
 		if !w.isLeader(ctx) {
 			return nil // another process continues from the mark
 		}
-		err := w.pollGate(ctx, p.Payment)
+		err := w.pollGate(ctx, gate, p.Payment)
 		if jetpay.IsUnusable(err) {
 			w.o.Log.Warn("JetPay's Gate gave no status of a payment", zap.String("payment_id", p.Payment.ID), zap.Error(err))
 			// A single such payment is skipped. After several in a row the Gate
@@ -133,9 +134,9 @@ func (w *Watcher) gateMark(ctx context.Context, name string, now time.Time, i in
 }
 
 // pollGate requests the status of one payment from the Gate.
-func (w *Watcher) pollGate(ctx context.Context, p *topup.Payment) error {
+func (w *Watcher) pollGate(ctx context.Context, gate *jetpay.Gate, p *topup.Payment) error {
 	started := time.Now()
-	answer, err := w.o.Gate.Status(ctx, p.Project, p.ID)
+	answer, err := gate.Status(ctx, p.Project, p.ID)
 	outcome := highhelp.CallOK
 	if err != nil {
 		outcome = highhelp.CallUnknown

@@ -33,7 +33,7 @@ func (w *Watcher) Poll(ctx context.Context, y *store.Payin) (store.Recorded, err
 			return store.Recorded{}, err
 		}
 	}
-	client := w.o.Clients[y.Payment.Project]
+	client := w.providers.Load().Clients[y.Payment.Project]
 	if client == nil {
 		return store.Recorded{}, w.unanswered(ctx, y, errNoProject)
 	}
@@ -52,7 +52,7 @@ func (w *Watcher) Poll(ctx context.Context, y *store.Payin) (store.Recorded, err
 // answered records the provider's answer.
 func (w *Watcher) answered(ctx context.Context, y *store.Payin, info highhelp.Info, raw []byte) (store.Recorded, error) {
 	now := w.o.Now()
-	event := highhelp.ReportOf(y.Payment.Project, info, now).Event(topup.SourceInfo, w.o.MaxOver)
+	event := highhelp.ReportOf(y.Payment.Project, info, now).Event(topup.SourceInfo, w.providers.Load().MaxOver)
 	recorded := store.Recorded{Disposition: topup.DispositionRepeat, PaymentID: y.Payment.ID, Status: y.Payment.Status}
 	if !y.Payment.RepeatsDecline(event) {
 		var err error
@@ -109,13 +109,13 @@ func (w *Watcher) neverCreated(y *store.Payin, cause error) bool {
 }
 
 func (w *Watcher) note(ctx context.Context, y *store.Payin, l store.Look) error {
-	l.Next = y.PollAgainAt(w.o.Now(), w.backoff(y.Polls), w.o.MaxAge, l.Known != nil)
+	l.Next = y.PollAgainAt(w.o.Now(), w.backoff(y.Polls), w.providers.Load().MaxAge, l.Known != nil)
 	return w.o.Store.NotePayinLook(ctx, y.Payment.ID, l)
 }
 
 // review gives a pay-in that is open for too long the status review.
 func (w *Watcher) review(ctx context.Context, y *store.Payin) error {
-	if !y.Overdue(w.o.Now(), w.o.MaxAge) {
+	if !y.Overdue(w.o.Now(), w.providers.Load().MaxAge) {
 		return nil
 	}
 	w.o.OnPoll(highhelp.Provider, PollReview)

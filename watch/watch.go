@@ -18,6 +18,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -44,17 +45,14 @@ const (
 
 // Options are what a watcher needs from outside.
 type Options struct {
-	Store   *store.Store
-	Clients map[string]*highhelp.Client // of the HighHelp projects, by id
-	Gate    *jetpay.Gate                // nil: JetPay's Gate is not polled
-	MaxOver int64                       // see [highhelp.Report.Event]
+	Store *store.Store
+	Polled
 
 	// Sweeps reports whether this process is the leader; the store's method if
 	// nil. It is called before every round and every poll in it.
 	Sweeps func(context.Context) (bool, error)
 
 	Interval time.Duration // between two rounds
-	MaxAge   time.Duration // a pay-in that is open for longer gets the status review; an error is polled no longer
 
 	Log *zap.Logger
 	Now func() time.Time
@@ -66,6 +64,14 @@ type Options struct {
 	OnCall     func(provider, op, outcome string, took time.Duration)
 	OnPoll     func(provider, outcome string)
 	OnRecorded func(project string, r store.Recorded)
+}
+
+// Polled are the providers that the watcher polls. They can change while it runs.
+type Polled struct {
+	Clients map[string]*highhelp.Client // of the HighHelp projects, by id
+	Gate    *jetpay.Gate                // nil: JetPay's Gate is not polled
+	MaxOver int64                       // see [highhelp.Report.Event]
+	MaxAge  time.Duration               // a pay-in that is open for longer gets the status review; an error is polled no longer
 }
 
 // The outcomes of a poll: label values, which must not change.
@@ -92,8 +98,9 @@ var (
 
 // Watcher polls the providers. It is safe for concurrent use.
 type Watcher struct {
-	o    Options
-	gate gateWatch
+	o         Options
+	providers atomic.Pointer[Polled]
+	gate      gateWatch
 }
 
 // New makes a watcher. It polls only in [Watcher.Run] and [Watcher.Poll].
@@ -116,16 +123,19 @@ func New(o Options) *Watcher {
 	if o.OnRecorded == nil {
 		o.OnRecorded = func(string, store.Recorded) {}
 	}
-	return &Watcher{o: o}
+	w := &Watcher{o: o}
+	w.Use(o.Polled)
+	return w
 }
+
+// Use polls these providers from now on.
+func (w *Watcher) Use(p Polled) { w.providers.Store(&p) }
 
 // Run watches until ctx ends.
 func (w *Watcher) Run(ctx context.Context) {
 	var both sync.WaitGroup
 	both.Go(func() { w.every(ctx, w.Round) })
-	if w.o.Gate != nil {
-		both.Go(func() { w.every(ctx, w.GateRound) })
-	}
+	both.Go(func() { w.every(ctx, w.GateRound) })
 	both.Wait()
 }
 

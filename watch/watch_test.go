@@ -75,8 +75,8 @@ func newRig(t testing.TB, change ...func(*watch.Options)) *rig {
 	}
 	core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(r), zapcore.DebugLevel)
 	o := watch.Options{
-		Store: r.store, Clients: map[string]*highhelp.Client{project: r.client(project), other: r.client(other)}, Gate: gate, MaxOver: 10,
-		Interval: time.Minute, MaxAge: maxAge, Log: zap.New(core), Now: r.Now, Jitter: func() float64 { return 0.5 },
+		Store: r.store, Polled: watch.Polled{Clients: map[string]*highhelp.Client{project: r.client(project), other: r.client(other)}, Gate: gate, MaxOver: 10, MaxAge: maxAge},
+		Interval: time.Minute, Log: zap.New(core), Now: r.Now, Jitter: func() float64 { return 0.5 },
 		OnCall: func(provider, op, outcome string, _ time.Duration) {
 			if !slices.Contains(watch.Calls, watch.Call{Provider: provider, Op: op}) || !slices.Contains(highhelp.CallOutcomes, outcome) {
 				t.Errorf("the metrics do not list %s %s %s", provider, op, outcome)

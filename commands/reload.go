@@ -1,0 +1,66 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"tolem/config"
+	"tolem/store"
+)
+
+// loadConfig reads the configuration of serve anew.
+type loadConfig func() (*config.Config, []string, error)
+
+// reloadAt reads the configuration anew at each signal, until ctx ends.
+func (s *server) reloadAt(ctx context.Context, signals <-chan os.Signal, load loadConfig) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-signals:
+			s.reload(ctx, load)
+		}
+	}
+}
+
+// reload puts the configuration, as it is now, in the place of the one that the
+// server runs with. An invalid one changes nothing. What needs a restart keeps its
+// value. The log has keys, never values.
+func (s *server) reload(ctx context.Context, load loadConfig) {
+	next, warnings, err := load()
+	for _, warning := range warnings {
+		s.log.Warn("configuration", zap.String("warning", warning))
+	}
+	if err != nil {
+		s.log.Error("the configuration was read again and is invalid: the server goes on with the one that it has",
+			zap.Strings("problems", strings.Split(err.Error(), "\n")))
+		return
+	}
+	r, err := s.cfg.Load().Reloaded(next)
+	if err == nil {
+		err = s.handlers.Configure(r.Config)
+	}
+	if err != nil {
+		s.log.Error("the configuration was read again and cannot be used: the server goes on with the one that it has", zap.Error(err))
+		return
+	}
+	s.cfg.Store(r.Config)
+	if r.Kept != nil {
+		s.log.Warn("these keys of the configuration have changed and need a restart: until then they keep their values", zap.Strings("keys", r.Kept))
+	}
+	s.log.Info("the configuration was read again", zap.Strings("changed", r.Changed))
+	if err := errors.Join(s.closeBooks(ctx), s.setFourEyes(ctx), s.auditReload(ctx, r)); err != nil {
+		s.log.Error("books_closed_to and four_eyes could not be written to the database: send SIGHUP again", zap.Error(err))
+	}
+	s.reportProjects(ctx)
+}
+
+// auditReload writes the new configuration into the audit: its keys that changed.
+func (s *server) auditReload(ctx context.Context, r config.Reload) error {
+	by := store.By{Actor: osUser(), OSUser: osUser(), Role: store.RoleCommand, Reason: "SIGHUP"}
+	return s.store.Audit(ctx, by, store.Audited{Action: "reload", Result: store.ResultDone, Detail: strings.Join(r.Changed, " ")})
+}
