@@ -75,7 +75,7 @@ func TestRunningTotalsAreNeverNegative(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []store.Balance{{own, "KZT", 10000, 10000}, {settlement, "KZT", 10000, 10000}}
+	want := []store.Balance{{Account: own, Currency: "KZT", Debits: 10000, Credits: 10000}, {Account: settlement, Currency: "KZT", Debits: 10000, Credits: 10000}}
 	if !slices.Equal(page.Accounts, want) {
 		t.Errorf("got %v, want %v", page.Accounts, want)
 	}

@@ -8,11 +8,12 @@ import (
 	"gorm.io/gorm"
 
 	"tolem/store/internal/check"
+	"tolem/store/internal/ledger"
 )
 
 // ExplainPayments is how SQLite would run the query of a filter, a line a step.
 func (s *Store) ExplainPayments(ctx context.Context, f PaymentFilter) ([]string, error) {
-	q, _, err := s.paymentQuery(ctx, f)
+	q, err := s.PaymentQuery(ctx, f)
 	if err != nil {
 		return nil, err
 	}
@@ -22,15 +23,15 @@ func (s *Store) ExplainPayments(ctx context.Context, f PaymentFilter) ([]string,
 
 // ExplainOnPostgres is how PostgreSQL would run the queries of a search.
 func (s *Store) ExplainOnPostgres(ctx context.Context, f PaymentFilter) (plan []string, err error) {
-	q, _, err := s.paymentQuery(ctx, f)
+	q, err := s.PaymentQuery(ctx, f)
 	if err != nil {
 		return nil, err
 	}
 	dry := q.Limit(50).Session(&gorm.Session{DryRun: true}).Find(&[]map[string]any{})
 	queries := []string{dry.Statement.SQL.String()}
 	args := [][]any{dry.Statement.Vars}
-	for _, key := range postgresNumbers.keys() {
-		dry := s.raw(ctx, fmt.Sprintf(nextNumberSQL, key[0], postgresNumbers.from, key[1]), "1", "2", "2", maxNumbers).Session(&gorm.Session{DryRun: true}).Find(&[]map[string]any{})
+	for _, query := range s.NumberQueries() {
+		dry := s.raw(ctx, query, "1", "2", "2", ledger.MaxNumbers).Session(&gorm.Session{DryRun: true}).Find(&[]map[string]any{})
 		queries, args = append(queries, dry.Statement.SQL.String()), append(args, dry.Statement.Vars)
 	}
 	for i, query := range queries {
@@ -68,15 +69,16 @@ func auditQuery(f AuditFilter) explained {
 // ExplainReads is how SQLite would run the other reads, by their names.
 func (s *Store) ExplainReads(ctx context.Context) (map[string][]string, error) {
 	plans := map[string][]string{}
+	numbers := s.NumberQueries()
 	for name, q := range map[string]explained{
-		"contract numbers":             {countNumbers(0), []any{"1", "2", "2", 1000}},
-		"contract numbers with blanks": {countNumbers(1), []any{"1", "2", "2", 1000}},
+		"contract numbers":             {numbers[0], []any{"1", "2", "2", 1000}},
+		"contract numbers with blanks": {numbers[1], []any{"1", "2", "2", 1000}},
 		"feed":                         {fmt.Sprintf(transactionsSQL, `t.seq > ?`), []any{1, 100}},
 		"payment's transactions":       {fmt.Sprintf(transactionsSQL, `t.payment_id = ?`), []any{"p", 100}},
 		"one transaction":              {fmt.Sprintf(transactionsSQL, `t.transaction_id = ?`), []any{"t", 1}},
 		"deliveries":                   {messagesSQL, []any{"r", "p", 100}},
-		"open items":                   {fmt.Sprintf(suspenseSQL, `i.state = 'open'`), []any{0, 100}},
-		"payment's items":              {fmt.Sprintf(suspenseSQL, `1 = 1 AND i.payment_id = ?`), []any{0, "p", 100}},
+		"open items":                   {fmt.Sprintf(ledger.ItemsSQL, `i.state = 'open'`), []any{0, 100}},
+		"payment's items":              {fmt.Sprintf(ledger.ItemsSQL, `1 = 1 AND i.payment_id = ?`), []any{0, "p", 100}},
 		"statement":                    {statementLinesSQL, []any{"c", "a", "b", "a", "b", 1, 2, 100}},
 		"statement's sums":             {statementSumsSQL, []any{1, 1, 2, 1, 2, "c", "a", "b", "a", "b", "a", "b"}},
 		"due payments":                 {dueSQL, []any{1, "jetpay", 100}},
@@ -91,11 +93,6 @@ func (s *Store) ExplainReads(ctx context.Context) (map[string][]string, error) {
 		plans[name] = plan
 	}
 	return plans, nil
-}
-
-func countNumbers(way int) string {
-	key := sqliteNumbers.keys()[way]
-	return fmt.Sprintf(nextNumberSQL, key[0], sqliteNumbers.from, key[1])
 }
 
 func (s *Store) explain(ctx context.Context, query string, args ...any) (plan []string, err error) {
@@ -127,7 +124,7 @@ func Rules() (holds []string) {
 func CheckFree(folder string, least uint64) error { return checkFree(folder, least) }
 
 // PrefixEnd is the end of the range of names with a prefix.
-func PrefixEnd(prefix string) string { return prefixEnd(prefix) }
+func PrefixEnd(prefix string) string { return ledger.PrefixEnd(prefix) }
 
 // ExpireBatch is how many payments expire in one write.
 const ExpireBatch = expireBatch
@@ -141,4 +138,4 @@ func (s *Store) SetPragma(ctx context.Context, pragma string) error {
 }
 
 // MaxNumbers is how many contract numbers may begin alike.
-const MaxNumbers = maxNumbers
+const MaxNumbers = ledger.MaxNumbers

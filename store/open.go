@@ -27,6 +27,7 @@ import (
 	"tolem/store/internal/check"
 	"tolem/store/internal/database"
 	"tolem/store/internal/engine"
+	"tolem/store/internal/ledger"
 	"tolem/store/internal/sqlite"
 	"tolem/store/migrations"
 	"tolem/topup"
@@ -101,6 +102,7 @@ type Options struct {
 // Store is an open database.
 type Store struct {
 	*accounts.Catalogue
+	*ledger.Ledger
 
 	path      string
 	now       func() time.Time
@@ -156,6 +158,7 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 		return s, err
 	}
 	s.openAccounts()
+	s.Ledger = ledger.New(s.reader, s.now, s.normalize, s.path)
 	if err = s.AssertDurable(ctx); err != nil {
 		return s, err
 	}

@@ -9,15 +9,13 @@ import (
 
 	"tolem/store/internal/accounts"
 	"tolem/store/internal/engine"
+	"tolem/store/internal/ledger"
 	"tolem/topup"
 )
 
 const (
 	maxActorBytes  = topup.MaxActorBytes
 	maxReasonBytes = 500
-	// maxBook bounds the ledger transactions of a payment that are read for an
-	// operator's step. Every movement under an id that was not issued is one.
-	maxBook = 100_000
 )
 
 // States of a suspense item.
@@ -397,7 +395,7 @@ func (tx *wtx) transactions(where string, arg any, most int) ([]topup.Transactio
 	if err != nil {
 		return nil, fmt.Errorf("read ledger transactions: %w", err)
 	}
-	list, err := scanTransactions(rows)
+	list, err := ledger.ScanTransactions(rows)
 	if err != nil {
 		return nil, fmt.Errorf("read ledger transactions: %w", err)
 	}

@@ -105,49 +105,4 @@ func (tx *wtx) savePayment(p *topup.Payment) error {
 	return nil
 }
 
-// Payment returns a payment; the error is of KindNotFound when there is none.
-func (s *Store) Payment(ctx context.Context, paymentID string) (*topup.Payment, error) {
-	var row engine.PaymentRow
-	found, err := s.reader.One(ctx, engine.ReadPayment, row.Places(), paymentID)
-	if err != nil {
-		// Not the id: what was asked for may be anything, and a log must not tell it.
-		return nil, fmt.Errorf("read a payment: %w", err)
-	}
-	if !found {
-		return nil, topup.NotFound("payment does not exist")
-	}
-	p := row.Value()
-	if err := s.readCredited(ctx, p); err != nil {
-		return nil, err
-	}
-	return p, s.namePayouts(ctx, p)
-}
-
-// readCredited reads, of those payments that need it, what stands of their money
-// on their contract now.
-func (s *Store) readCredited(ctx context.Context, payments ...*topup.Payment) error {
-	books := make(map[string]*topup.Book)
-	var ids []string
-	for _, p := range payments {
-		if p.NeedsBook() {
-			books[p.ID], ids = &topup.Book{Payment: p}, append(ids, p.ID)
-		}
-	}
-	if len(ids) == 0 {
-		return nil
-	}
-	list, err := s.transactions(ctx, maxBook, `t.payment_id IN ?`, ids)
-	if err != nil {
-		return err
-	}
-	for _, t := range list {
-		b := books[t.PaymentID]
-		b.Transactions = append(b.Transactions, t)
-	}
-	for _, b := range books {
-		b.Payment.Credited, b.Payment.Refunded = b.Credited(), b.Refunded()
-	}
-	return nil
-}
-
 func nullText(text string) sql.NullString { return database.NullText(text) }

@@ -312,34 +312,3 @@ func (s *Store) PayoutDifferences(ctx context.Context, p *Payout) (list []Payout
 		after = page[len(page)-1].N
 	}
 }
-
-// namePayouts reads which payout names each payment.
-func (s *Store) namePayouts(ctx context.Context, payments ...*topup.Payment) (err error) {
-	if len(payments) == 0 {
-		return nil
-	}
-	ids := make([]string, len(payments))
-	for i, p := range payments {
-		ids[i] = p.ID
-	}
-	rows, err := s.raw(ctx, `SELECT l.payment_id, o.payout_id FROM payout_lines l JOIN payouts o ON o.id = l.payout AND `+heldSQL+`
-		WHERE l.payment_id IN ? ORDER BY CASE l.type WHEN 'payment' THEN 0 ELSE 1 END, o.id`, ids).Rows()
-	if err != nil {
-		return fmt.Errorf("read the payouts of payments: %w", err)
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	named := make(map[string]string)
-	for rows.Next() {
-		var payment, payout string
-		if err := rows.Scan(&payment, &payout); err != nil {
-			return fmt.Errorf("read the payouts of payments: %w", err)
-		}
-		if named[payment] == "" {
-			named[payment] = payout
-		}
-	}
-	for _, p := range payments {
-		p.PayoutID = named[p.ID]
-	}
-	return rows.Err()
-}

@@ -25,7 +25,7 @@ func TestProjectsAreThoseWithOpenPaymentsOrMoney(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []store.Project{{"highhelp", "57aff4db", 1}, {"jetpay", "10", 0}, {"jetpay", "2", 2}}
+	want := []store.Project{{Provider: "highhelp", ID: "57aff4db", Open: 1}, {Provider: "jetpay", ID: "10", Open: 0}, {Provider: "jetpay", ID: "2", Open: 2}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tolem/store/internal/engine"
+	"tolem/store/internal/ledger"
 	"tolem/topup"
 )
 
@@ -34,7 +35,7 @@ func (s *Store) PendingPayments(ctx context.Context, provider string, after Mark
 	if err != nil {
 		return nil, fmt.Errorf("look for pending payments: %w", err)
 	}
-	found, err := scanPayments(rows)
+	found, err := ledger.ScanPayments(rows)
 	if err != nil {
 		return nil, fmt.Errorf("look for pending payments: %w", err)
 	}

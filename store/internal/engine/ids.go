@@ -8,15 +8,9 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// Prefixes of the ids that we give out. They sort by time and cannot be
-// guessed: 48 bits of milliseconds and 80 random bits.
-const (
-	paymentPrefix     = "p_"
-	transactionPrefix = "t_"
-)
-
-// NewID makes an id. It is called by the writer alone, so that the source of
-// randomness need not be safe for concurrent use.
+// NewID makes an id: 48 bits of milliseconds and 80 random bits behind a prefix. Ids
+// sort by time and cannot be guessed. Of a writer's source of randomness it is called
+// by its lanes alone, so that the source need not be safe for concurrent use.
 func NewID(prefix string, now time.Time, entropy io.Reader) (string, error) {
 	id, err := ulid.New(ulid.Timestamp(now), entropy)
 	if err != nil {

@@ -1,4 +1,4 @@
-package store
+package ledger
 
 import (
 	"context"
@@ -14,17 +14,17 @@ const journalPage = 500
 // order, and stops at its first error. It sees the journal as it was when it
 // began. Memory does not grow with the journal, and since it reads page by
 // page, a slow yield holds nothing up.
-func (s *Store) Journal(ctx context.Context, period Period, yield func(topup.Transaction) error) error {
-	condition, args, err := period.where()
+func (l *Ledger) Journal(ctx context.Context, period Period, yield func(topup.Transaction) error) error {
+	condition, args, err := period.Where()
 	if err != nil {
 		return err
 	}
-	last, err := s.lastFinal(ctx)
+	last, err := l.LastFinal(ctx)
 	if err != nil {
 		return err
 	}
 	for after := int64(0); ; {
-		page, err := s.transactions(ctx, journalPage, `t.seq > ? AND t.seq <= ? AND `+condition, append([]any{after, last}, args...)...)
+		page, err := l.Find(ctx, journalPage, `t.seq > ? AND t.seq <= ? AND `+condition, append([]any{after, last}, args...)...)
 		if err != nil {
 			return err
 		}
@@ -40,15 +40,15 @@ func (s *Store) Journal(ctx context.Context, period Period, yield func(topup.Tra
 	}
 }
 
-// lastFinal is the newest place in the feed that no other can come before, 0
+// LastFinal is the newest place in the feed that no other can come before, 0
 // when there is none.
-func (s *Store) lastFinal(ctx context.Context) (int64, error) {
-	end, err := s.feedEnd(ctx)
+func (l *Ledger) LastFinal(ctx context.Context) (int64, error) {
+	end, err := l.FeedEnd(ctx)
 	if err != nil {
 		return 0, err
 	}
 	var last int64
-	err = s.raw(ctx, `SELECT coalesce(max(seq), 0) FROM transactions WHERE seq < ?`, end).Row().Scan(&last)
+	err = l.reader.Raw(ctx, `SELECT coalesce(max(seq), 0) FROM transactions WHERE seq < ?`, end).Row().Scan(&last)
 	if err != nil {
 		return 0, fmt.Errorf("read the last place in the feed: %w", err)
 	}

@@ -1,4 +1,4 @@
-package store
+package ledger
 
 import (
 	"cmp"
@@ -40,22 +40,22 @@ type BalancePage struct {
 }
 
 // Balances returns a page of running totals.
-func (s *Store) Balances(ctx context.Context, f BalanceFilter) (BalancePage, error) {
+func (l *Ledger) Balances(ctx context.Context, f BalanceFilter) (BalancePage, error) {
 	var page BalancePage
-	limit, err := pageSize(f.Limit, defaultFeed, maxFeed)
+	limit, err := PageSize(f.Limit, DefaultFeed, MaxFeed)
 	if err != nil {
 		return page, err
 	}
 	if !utf8.ValidString(f.Prefix) {
 		return page, topup.Invalid("prefix", "must be valid UTF-8")
 	}
-	q := s.reader.ORM.WithContext(ctx).Table(balancesTable+" AS a").Select("a.name, a.currency, a.debits, a.credits").
+	q := l.reader.ORM.WithContext(ctx).Table(migrations.BalancesTable+" AS a").Select("a.name, a.currency, a.debits, a.credits").
 		Where("a.name >= ?", f.Prefix).Order("a.name, a.currency").Limit(limit + 1)
-	if end := prefixEnd(f.Prefix); end != "" {
+	if end := PrefixEnd(f.Prefix); end != "" {
 		q = q.Where("a.name < ?", end)
 	}
 	if f.Cursor != "" {
-		after, err := decodeCursor(f.Cursor, 2)
+		after, err := DecodeCursor(f.Cursor, 2)
 		if err != nil {
 			return page, err
 		}
@@ -71,15 +71,15 @@ func (s *Store) Balances(ctx context.Context, f BalanceFilter) (BalancePage, err
 	if len(page.Accounts) > limit {
 		page.Accounts = page.Accounts[:limit]
 		last := page.Accounts[limit-1]
-		page.Next = encodeCursor(last.Account, last.Currency)
+		page.Next = EncodeCursor(last.Account, last.Currency)
 	}
-	page.Total, err = s.bookTotal(ctx)
+	page.Total, err = l.bookTotal(ctx)
 	return page, err
 }
 
-// prefixEnd is the smallest text that sorts after every text with the prefix,
+// PrefixEnd is the smallest text that sorts after every text with the prefix,
 // byte for byte, which in UTF-8 is by code points; empty when there is none.
-func prefixEnd(prefix string) string {
+func PrefixEnd(prefix string) string {
 	end := []rune(prefix)
 	for i := len(end) - 1; i >= 0; i-- {
 		next := end[i] + 1
@@ -95,8 +95,8 @@ func prefixEnd(prefix string) string {
 
 // bookTotal is all debits less all credits, a currency. A sum that does not fit
 // into 64 bits is an error.
-func (s *Store) bookTotal(ctx context.Context) (total map[string]int64, err error) {
-	rows, err := s.raw(ctx, `SELECT currency, sum(debits - credits) FROM `+balancesTable+` GROUP BY currency`).Rows()
+func (l *Ledger) bookTotal(ctx context.Context) (total map[string]int64, err error) {
+	rows, err := l.reader.Raw(ctx, `SELECT currency, sum(debits - credits) FROM `+migrations.BalancesTable+` GROUP BY currency`).Rows()
 	if err != nil {
 		return nil, fmt.Errorf("total of the book: %w", err)
 	}
@@ -128,23 +128,20 @@ func scanBalances(rows *sql.Rows) (list []Balance, err error) {
 	return list, rows.Err()
 }
 
-// debitsAndCreditsSQL sums entries e by their side.
-const debitsAndCreditsSQL = migrations.DebitsAndCreditsSQL
-
 const balancesBetweenSQL = `SELECT a.name, a.currency, s.debits, s.credits FROM (
-	SELECT e.account_id, ` + debitsAndCreditsSQL + `
+	SELECT e.account_id, ` + migrations.DebitsAndCreditsSQL + `
 	FROM transactions t JOIN entries e ON e.seq = t.seq WHERE %s GROUP BY e.account_id) s
 	JOIN ledger_accounts a ON a.id = s.account_id`
 
 // BalancesBetween returns what was booked on each ledger account in a period,
 // from the entries themselves, in the order of the accounts' names. It reads
 // the whole journal. A sum that does not fit into 64 bits is an error.
-func (s *Store) BalancesBetween(ctx context.Context, period Period) ([]Balance, error) {
-	condition, args, err := period.where()
+func (l *Ledger) BalancesBetween(ctx context.Context, period Period) ([]Balance, error) {
+	condition, args, err := period.Where()
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.raw(ctx, fmt.Sprintf(balancesBetweenSQL, condition), args...).Rows()
+	rows, err := l.reader.Raw(ctx, fmt.Sprintf(balancesBetweenSQL, condition), args...).Rows()
 	if err != nil {
 		return nil, fmt.Errorf("balances of a period: %w", err)
 	}

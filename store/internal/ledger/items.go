@@ -1,4 +1,4 @@
-package store
+package ledger
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"tolem/store/internal/database"
+	"tolem/store/migrations"
 	"tolem/topup"
 )
 
@@ -27,9 +29,9 @@ type SuspenseFilter struct {
 	Limit     int             // 1 to 1000, 100 if zero
 }
 
-// where is the filter as a condition on items i, their payments p, transactions
+// Where is the filter as a condition on items i, their payments p, transactions
 // t, entries e and ledger accounts a.
-func (f SuspenseFilter) where() (string, []any, error) {
+func (f SuspenseFilter) Where() (string, []any, error) {
 	condition, args := "1 = 1", []any(nil)
 	and := func(more string, with ...any) {
 		condition, args = condition+" AND "+more, append(args, with...)
@@ -56,7 +58,7 @@ func (f SuspenseFilter) where() (string, []any, error) {
 		more, with := majorAmount(f.Major, "-e.amount", "a.currency")
 		and(more, with...)
 	}
-	more, with, err := f.Period.where()
+	more, with, err := f.Period.Where()
 	if err != nil {
 		return "", nil, err
 	}
@@ -98,8 +100,8 @@ type Resolution struct {
 }
 
 const suspenseSQL = `SELECT t.transaction_id, t.seq, t.payment_id, p.provider, p.project, p.customer_id, p.entity_id,
-	-e.amount, a.currency, CASE i.state WHEN 'returned' THEN -e.amount ELSE i.part_returned END, p.flags, ` + referenceSQL + `,
-	coalesce(` + operationOfSQL + `, ''), coalesce(` + receiptOfSQL + `, ''), i.state, t.effective_at, t.recorded_at,
+	-e.amount, a.currency, CASE i.state WHEN 'returned' THEN -e.amount ELSE i.part_returned END, p.flags, ` + migrations.ReferenceSQL + `,
+	coalesce(` + OperationOfSQL + `, ''), coalesce(` + receiptOfSQL + `, ''), i.state, t.effective_at, t.recorded_at,
 	r.transaction_id, r.kind, r.actor, r.reason, r.recorded_at, y.approved_by
 	FROM suspense_items i
 	JOIN transactions t ON t.seq = i.seq
@@ -111,17 +113,17 @@ const suspenseSQL = `SELECT t.transaction_id, t.seq, t.payment_id, p.provider, p
 	WHERE i.seq > ? AND %s ORDER BY i.seq LIMIT ?`
 
 // SuspenseItems lists suspense items, the oldest first.
-func (s *Store) SuspenseItems(ctx context.Context, f SuspenseFilter) ([]SuspenseItem, error) {
-	limit, err := pageSize(f.Limit, defaultFeed, maxItems)
+func (l *Ledger) SuspenseItems(ctx context.Context, f SuspenseFilter) ([]SuspenseItem, error) {
+	limit, err := PageSize(f.Limit, DefaultFeed, maxItems)
 	if err != nil {
 		return nil, err
 	}
-	condition, args, err := f.where()
+	condition, args, err := f.Where()
 	if err != nil {
 		return nil, err
 	}
 	args = append(append([]any{f.After}, args...), limit)
-	rows, err := s.raw(ctx, fmt.Sprintf(suspenseSQL, condition), args...).Rows()
+	rows, err := l.reader.Raw(ctx, fmt.Sprintf(suspenseSQL, condition), args...).Rows()
 	if err != nil {
 		return nil, fmt.Errorf("list suspense items: %w", err)
 	}
@@ -148,11 +150,11 @@ func scanItems(rows *sql.Rows) (items []SuspenseItem, err error) {
 		if err != nil {
 			return nil, err
 		}
-		i.EffectiveAt, i.RecordedAt = fromMicros(effective), fromMicros(recorded)
+		i.EffectiveAt, i.RecordedAt = database.FromMicros(effective), database.FromMicros(recorded)
 		if by.Valid {
 			i.Resolution = &Resolution{
 				TransactionID: by.String, Kind: topup.TransactionKind(kind.String),
-				Actor: actor.String, Reason: reason.String, ApprovedBy: approver.String, At: fromMicros(at.Int64),
+				Actor: actor.String, Reason: reason.String, ApprovedBy: approver.String, At: database.FromMicros(at.Int64),
 			}
 		}
 		items = append(items, i)
@@ -162,9 +164,9 @@ func scanItems(rows *sql.Rows) (items []SuspenseItem, err error) {
 
 // ItemMessage returns the number of the message that brought an item's money, 0
 // when no message did.
-func (s *Store) ItemMessage(ctx context.Context, item *SuspenseItem) (id int64, err error) {
+func (l *Ledger) ItemMessage(ctx context.Context, item *SuspenseItem) (id int64, err error) {
 	var ids []int64
-	err = s.raw(ctx, `SELECT m.id FROM messages m WHERE m.reference = ? AND m.payment_id = ? AND m.seq = ? ORDER BY m.id LIMIT 1`,
+	err = l.reader.Raw(ctx, `SELECT m.id FROM messages m WHERE m.reference = ? AND m.payment_id = ? AND m.seq = ? ORDER BY m.id LIMIT 1`,
 		item.ProviderReference, item.PaymentID, item.Seq).Scan(&ids).Error
 	if err != nil {
 		return 0, fmt.Errorf("look for the message of a suspense item: %w", err)

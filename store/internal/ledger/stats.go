@@ -1,4 +1,4 @@
-package store
+package ledger
 
 import (
 	"context"
@@ -6,19 +6,20 @@ import (
 	"fmt"
 	"time"
 
+	"tolem/store/internal/database"
 	"tolem/store/internal/sqlite"
 )
 
 // PendingStats returns when the oldest pending payment was issued, the zero
 // time if there is none, and how many there are.
-func (s *Store) PendingStats(ctx context.Context) (oldest time.Time, n int64, err error) {
+func (l *Ledger) PendingStats(ctx context.Context) (oldest time.Time, n int64, err error) {
 	var first sql.NullInt64
-	err = s.raw(ctx, `SELECT min(created_at), count(*) FROM payments WHERE status <> 'succeeded' AND status = 'pending'`).
+	err = l.reader.Raw(ctx, `SELECT min(created_at), count(*) FROM payments WHERE status <> 'succeeded' AND status = 'pending'`).
 		Row().Scan(&first, &n)
 	if err != nil {
 		return time.Time{}, 0, fmt.Errorf("count pending payments: %w", err)
 	}
-	return fromMicros(first.Int64), n, nil
+	return database.FromMicros(first.Int64), n, nil
 }
 
 // Stats are figures for a dashboard or an alert.
@@ -34,10 +35,10 @@ type Stats struct {
 }
 
 // Stats reads the figures, each from an index.
-func (s *Store) Stats(ctx context.Context) (Stats, error) {
-	stats := Stats{WALBytes: sqlite.WALBytes(s.path)}
+func (l *Ledger) Stats(ctx context.Context) (Stats, error) {
+	stats := Stats{WALBytes: sqlite.WALBytes(l.path)}
 	var first sql.NullInt64
-	err := s.raw(ctx, `SELECT
+	err := l.reader.Raw(ctx, `SELECT
 		(SELECT min(created_at) FROM payments WHERE status <> 'succeeded' AND status = 'pending'),
 		(SELECT count(*) FROM payments WHERE status <> 'succeeded' AND status = 'pending'),
 		(SELECT count(*) FROM payments WHERE status <> 'succeeded' AND status = 'review'),
@@ -52,6 +53,6 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	if err != nil {
 		return Stats{}, fmt.Errorf("read figures: %w", err)
 	}
-	stats.OldestPending = fromMicros(first.Int64)
+	stats.OldestPending = database.FromMicros(first.Int64)
 	return stats, nil
 }

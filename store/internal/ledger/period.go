@@ -1,8 +1,9 @@
-package store
+package ledger
 
 import (
 	"time"
 
+	"tolem/store/internal/database"
 	"tolem/topup"
 )
 
@@ -32,8 +33,8 @@ type Period struct {
 	By       TimeAxis
 }
 
-// where is the period as a condition on transactions t.
-func (p Period) where() (string, []any, error) {
+// Where is the period as a condition on transactions t.
+func (p Period) Where() (string, []any, error) {
 	column := "t.effective_at"
 	switch p.By {
 	case "", ByEffective:
@@ -45,10 +46,10 @@ func (p Period) where() (string, []any, error) {
 	}
 	condition, args := "1 = 1", []any(nil)
 	if !p.From.IsZero() {
-		condition, args = condition+" AND "+column+" >= ?", append(args, micros(p.From))
+		condition, args = condition+" AND "+column+" >= ?", append(args, database.Micros(p.From))
 	}
 	if !p.To.IsZero() {
-		condition, args = condition+" AND "+column+" < ?", append(args, micros(p.To))
+		condition, args = condition+" AND "+column+" < ?", append(args, database.Micros(p.To))
 	}
 	return condition, args, nil
 }

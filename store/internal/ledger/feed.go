@@ -1,4 +1,4 @@
-package store
+package ledger
 
 import (
 	"context"
@@ -11,26 +11,26 @@ import (
 
 // How many transactions a page of the feed has, if the caller does not say, and at
 // most.
-const defaultFeed, maxFeed = 100, 1000
+const DefaultFeed, MaxFeed = 100, 1000
 
 // Transactions is the feed: the ledger transactions that follow the place
 // after, at most limit of them (1 to 1000, 100 if zero). A reader that passes
 // the last Seq it has never misses one: in SQLite places are given out under
 // the write lock, without gaps; in PostgreSQL, where they have gaps, the feed
 // ends before the first place that a running transaction can still fill.
-func (s *Store) Transactions(ctx context.Context, after int64, limit int) ([]topup.Transaction, error) {
-	limit, err := pageSize(limit, defaultFeed, maxFeed)
+func (l *Ledger) Transactions(ctx context.Context, after int64, limit int) ([]topup.Transaction, error) {
+	limit, err := PageSize(limit, DefaultFeed, MaxFeed)
 	if err != nil {
 		return nil, err
 	}
 	if after < 0 {
 		return nil, topup.Invalid("after", "must not be negative")
 	}
-	end, err := s.feedEnd(ctx)
+	end, err := l.FeedEnd(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return s.transactions(ctx, limit, `t.seq > ? AND t.seq < ?`, after, end)
+	return l.Find(ctx, limit, `t.seq > ? AND t.seq < ?`, after, end)
 }
 
 // pgFeedEndSQL is the first place of the feed that can still be filled. A place
@@ -55,15 +55,15 @@ const pgFeedEndSQL = `WITH running AS MATERIALIZED (SELECT r.number, l.locktype 
 // is not too far, and by so many transactions that have just ended, too near.
 const feedEndTries = 10
 
-// feedEnd is the first place of the feed that is not final, where the feed ends
+// FeedEnd is the first place of the feed that is not final, where the feed ends
 // for now.
-func (s *Store) feedEnd(ctx context.Context) (end int64, err error) {
-	if s.dialect.Name == database.SQLite.Name {
+func (l *Ledger) FeedEnd(ctx context.Context) (end int64, err error) {
+	if l.reader.Dialect.Name == database.SQLite.Name {
 		return math.MaxInt64, nil
 	}
 	for range feedEndTries {
 		var ended bool
-		if err := s.raw(ctx, pgFeedEndSQL).Row().Scan(&end, &ended); err != nil {
+		if err := l.reader.Raw(ctx, pgFeedEndSQL).Row().Scan(&end, &ended); err != nil {
 			return 0, fmt.Errorf("look for the end of the feed: %w", err)
 		}
 		if !ended {

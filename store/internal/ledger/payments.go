@@ -1,4 +1,4 @@
-package store
+package ledger
 
 import (
 	"context"
@@ -10,12 +10,14 @@ import (
 
 	"gorm.io/gorm"
 
+	"tolem/store/internal/database"
 	"tolem/store/internal/engine"
+	"tolem/store/migrations"
 	"tolem/topup"
 )
 
 // How many payments a page has, if the caller does not say, and at most.
-const defaultPage, maxPage = 50, 500
+const DefaultPage, MaxPage = 50, 500
 
 // PaymentFilter selects payments. Zero members select everything.
 type PaymentFilter struct {
@@ -40,12 +42,12 @@ type PaymentFilter struct {
 // Payments returns a page of payments, newest first, and the cursor of the
 // next page, empty when this is the last. The error is of KindInvalid when a
 // member of the filter breaks a rule.
-func (s *Store) Payments(ctx context.Context, f PaymentFilter) (page []*topup.Payment, next string, err error) {
-	limit, err := pageSize(f.Limit, defaultPage, maxPage)
+func (l *Ledger) Payments(ctx context.Context, f PaymentFilter) (page []*topup.Payment, next string, err error) {
+	limit, err := PageSize(f.Limit, DefaultPage, MaxPage)
 	if err != nil {
 		return nil, "", err
 	}
-	query, tooMany, err := s.paymentQuery(ctx, f)
+	query, tooMany, err := l.paymentQuery(ctx, f)
 	if err != nil {
 		return nil, "", err
 	}
@@ -53,7 +55,7 @@ func (s *Store) Payments(ctx context.Context, f PaymentFilter) (page []*topup.Pa
 	if err != nil {
 		return nil, "", fmt.Errorf("list payments: %w", err)
 	}
-	found, err := scanPayments(rows)
+	found, err := ScanPayments(rows)
 	if err != nil {
 		return nil, "", fmt.Errorf("list payments: %w", err)
 	}
@@ -63,19 +65,19 @@ func (s *Store) Payments(ctx context.Context, f PaymentFilter) (page []*topup.Pa
 	if len(found) > limit {
 		found = found[:limit]
 		last := found[limit-1]
-		next = encodeCursor(strconv.FormatInt(last.CreatedAt, 10), strconv.FormatInt(last.RowID, 10))
+		next = EncodeCursor(strconv.FormatInt(last.CreatedAt, 10), strconv.FormatInt(last.RowID, 10))
 	}
 	page = make([]*topup.Payment, len(found))
 	for i, row := range found {
 		page[i] = row.Value()
 	}
-	if err := errors.Join(s.readCredited(ctx, page...), s.namePayouts(ctx, page...)); err != nil {
+	if err := errors.Join(l.ReadCredited(ctx, page...), l.namePayouts(ctx, page...)); err != nil {
 		return nil, "", fmt.Errorf("list payments: %w", err)
 	}
 	return page, next, nil
 }
 
-func scanPayments(rows *sql.Rows) (found []*engine.PaymentRow, err error) {
+func ScanPayments(rows *sql.Rows) (found []*engine.PaymentRow, err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		row := new(engine.PaymentRow)
@@ -90,8 +92,8 @@ func scanPayments(rows *sql.Rows) (found []*engine.PaymentRow, err error) {
 // paymentQuery builds the query of a filter. The conditions repeat, word for
 // word, those of the partial indexes, or SQLite would not use them. tooMany
 // tells that Q is the beginning of more contract numbers than are searched for.
-func (s *Store) paymentQuery(ctx context.Context, f PaymentFilter) (q *gorm.DB, tooMany bool, err error) {
-	q = s.reader.ORM.WithContext(ctx).Table("payments AS p").Select(engine.PaymentColumns)
+func (l *Ledger) paymentQuery(ctx context.Context, f PaymentFilter) (q *gorm.DB, tooMany bool, err error) {
+	q = l.reader.ORM.WithContext(ctx).Table("payments AS p").Select(engine.PaymentColumns)
 	order := "p.created_at DESC, p.id DESC"
 	if f.Status != "" {
 		if _, err := topup.ParseStatus(string(f.Status)); err != nil {
@@ -106,7 +108,7 @@ func (s *Store) paymentQuery(ctx context.Context, f PaymentFilter) (q *gorm.DB, 
 		q = q.Where("p.flags <> 0").Where("p.flags & ? = ?", int64(f.Flag), int64(f.Flag))
 	}
 	if f.CustomerID != "" {
-		q = q.Where("p.customer_id <> ''").Where("p.customer_id = ?", s.normalize.Apply(f.CustomerID))
+		q = q.Where("p.customer_id <> ''").Where("p.customer_id = ?", l.normalize.Apply(f.CustomerID))
 	}
 	if f.Amount < 0 {
 		return nil, false, topup.Invalid("amount", "must be at least 1 minor unit")
@@ -119,20 +121,20 @@ func (s *Store) paymentQuery(ctx context.Context, f PaymentFilter) (q *gorm.DB, 
 		q = q.Where(condition, args...)
 	}
 	if !f.From.IsZero() {
-		q = q.Where("p.created_at >= ?", micros(f.From))
+		q = q.Where("p.created_at >= ?", database.Micros(f.From))
 	}
 	if !f.To.IsZero() {
-		q = q.Where("p.created_at < ?", micros(f.To))
+		q = q.Where("p.created_at < ?", database.Micros(f.To))
 	}
 	if f.PendingOver < 0 {
 		return nil, false, topup.Invalid("pending_over", "must not be negative")
 	}
 	if f.PendingOver > 0 {
 		q = q.Where("p.status <> 'succeeded'").Where("p.status = 'pending'").
-			Where("p.created_at < ?", micros(s.now().Add(-f.PendingOver)))
+			Where("p.created_at < ?", database.Micros(l.now().Add(-f.PendingOver)))
 	}
 	if f.Q != "" {
-		if q, tooMany, err = s.found(ctx, q, f); err != nil {
+		if q, tooMany, err = l.found(ctx, q, f); err != nil {
 			return nil, false, err
 		}
 		// The few that were found are sorted; walking all payments in their
@@ -151,14 +153,90 @@ func (s *Store) paymentQuery(ctx context.Context, f PaymentFilter) (q *gorm.DB, 
 
 // paymentCursor reads the place after which the next page begins.
 func paymentCursor(cursor string) (createdAt, id int64, err error) {
-	parts, err := decodeCursor(cursor, 2)
+	parts, err := DecodeCursor(cursor, 2)
 	if err != nil {
 		return 0, 0, err
 	}
 	createdAt, err1 := strconv.ParseInt(parts[0], 10, 64)
 	id, err2 := strconv.ParseInt(parts[1], 10, 64)
 	if err1 != nil || err2 != nil {
-		return 0, 0, errCursor()
+		return 0, 0, ErrCursor()
 	}
 	return createdAt, id, nil
+}
+
+// Payment returns a payment; the error is of KindNotFound when there is none.
+func (l *Ledger) Payment(ctx context.Context, paymentID string) (*topup.Payment, error) {
+	var row engine.PaymentRow
+	found, err := l.reader.One(ctx, engine.ReadPayment, row.Places(), paymentID)
+	if err != nil {
+		// Not the id: what was asked for may be anything, and a log must not tell it.
+		return nil, fmt.Errorf("read a payment: %w", err)
+	}
+	if !found {
+		return nil, topup.NotFound("payment does not exist")
+	}
+	p := row.Value()
+	if err := l.ReadCredited(ctx, p); err != nil {
+		return nil, err
+	}
+	return p, l.namePayouts(ctx, p)
+}
+
+// ReadCredited reads, of those payments that need it, what stands of their money
+// on their contract now.
+func (l *Ledger) ReadCredited(ctx context.Context, payments ...*topup.Payment) error {
+	books := make(map[string]*topup.Book)
+	var ids []string
+	for _, p := range payments {
+		if p.NeedsBook() {
+			books[p.ID], ids = &topup.Book{Payment: p}, append(ids, p.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	list, err := l.Find(ctx, MaxBook, `t.payment_id IN ?`, ids)
+	if err != nil {
+		return err
+	}
+	for _, t := range list {
+		b := books[t.PaymentID]
+		b.Transactions = append(b.Transactions, t)
+	}
+	for _, b := range books {
+		b.Payment.Credited, b.Payment.Refunded = b.Credited(), b.Refunded()
+	}
+	return nil
+}
+
+// namePayouts reads which payout names each payment.
+func (l *Ledger) namePayouts(ctx context.Context, payments ...*topup.Payment) (err error) {
+	if len(payments) == 0 {
+		return nil
+	}
+	ids := make([]string, len(payments))
+	for i, p := range payments {
+		ids[i] = p.ID
+	}
+	rows, err := l.reader.Raw(ctx, `SELECT l.payment_id, o.payout_id FROM payout_lines l JOIN payouts o ON o.id = l.payout AND `+migrations.HeldPayoutSQL+`
+		WHERE l.payment_id IN ? ORDER BY CASE l.type WHEN 'payment' THEN 0 ELSE 1 END, o.id`, ids).Rows()
+	if err != nil {
+		return fmt.Errorf("read the payouts of payments: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	named := make(map[string]string)
+	for rows.Next() {
+		var payment, payout string
+		if err := rows.Scan(&payment, &payout); err != nil {
+			return fmt.Errorf("read the payouts of payments: %w", err)
+		}
+		if named[payment] == "" {
+			named[payment] = payout
+		}
+	}
+	for _, p := range payments {
+		p.PayoutID = named[p.ID]
+	}
+	return rows.Err()
 }

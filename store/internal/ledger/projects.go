@@ -1,4 +1,4 @@
-package store
+package ledger
 
 import (
 	"context"
@@ -17,9 +17,9 @@ type Project struct {
 
 // Projects lists the projects that have open payments, or had money posted, in
 // the order of provider and id. It reads every open payment.
-func (s *Store) Projects(ctx context.Context) ([]Project, error) {
+func (l *Ledger) Projects(ctx context.Context) ([]Project, error) {
 	var list []Project
-	err := s.raw(ctx, `SELECT provider, project AS id, count(*) AS open FROM payments
+	err := l.reader.Raw(ctx, `SELECT provider, project AS id, count(*) AS open FROM payments
 		WHERE status <> 'succeeded' AND status IN ('pending', 'review') GROUP BY provider, project`).Scan(&list).Error
 	if err != nil {
 		return nil, fmt.Errorf("count the open payments of each project: %w", err)
@@ -27,7 +27,7 @@ func (s *Store) Projects(ctx context.Context) ([]Project, error) {
 	var names []string
 	for _, kind := range []string{"settlement:", "suspense:"} {
 		var some []string
-		if err := s.raw(ctx, `SELECT DISTINCT name FROM ledger_accounts WHERE name >= ? AND name < ?`, kind, prefixEnd(kind)).Scan(&some).Error; err != nil {
+		if err := l.reader.Raw(ctx, `SELECT DISTINCT name FROM ledger_accounts WHERE name >= ? AND name < ?`, kind, PrefixEnd(kind)).Scan(&some).Error; err != nil {
 			return nil, fmt.Errorf("list the projects of the ledger: %w", err)
 		}
 		names = append(names, some...)
@@ -50,9 +50,9 @@ func (s *Store) Projects(ctx context.Context) ([]Project, error) {
 // Created returns when the database was made: when its first table was. A backup
 // that was restored keeps that time. On PostgreSQL it is off by the difference
 // if the role's time zone was another one then.
-func (s *Store) Created(ctx context.Context) (time.Time, error) {
+func (l *Ledger) Created(ctx context.Context) (time.Time, error) {
 	var seconds int64
-	if err := s.raw(ctx, s.dialect.Created).Row().Scan(&seconds); err != nil {
+	if err := l.reader.Raw(ctx, l.reader.Dialect.Created).Row().Scan(&seconds); err != nil {
 		return time.Time{}, fmt.Errorf("read when the database was created: %w", err)
 	}
 	return time.Unix(seconds, 0).UTC(), nil

@@ -1,4 +1,6 @@
-package store
+// Package ledger reads the books: transactions, the feed and the journal, balances,
+// payments, and money in suspense.
+package ledger
 
 import (
 	"context"
@@ -6,18 +8,38 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
+	"tolem/store/internal/database"
+	"tolem/store/internal/engine"
 	"tolem/store/migrations"
 	"tolem/topup"
 )
 
-// transactionsSQL reads ledger transactions with their postings, one row a
+// Ledger is the books of a database, for reading.
+type Ledger struct {
+	reader    *engine.Reader
+	now       func() time.Time
+	normalize topup.Normalizer
+	path      string // of a SQLite file
+}
+
+// New returns the books of a database; path is that of a SQLite file.
+func New(r *engine.Reader, now func() time.Time, n topup.Normalizer, path string) *Ledger {
+	return &Ledger{r, now, n, path}
+}
+
+// MaxBook bounds the ledger transactions of a payment that are read for an
+// operator's step. Every movement under an id that was not issued is one.
+const MaxBook = 100_000
+
+// TransactionsSQL reads ledger transactions with their postings, one row a
 // posting, in feed order. The journal itself does not name the provider's
 // operation: it stands on the message that made the transaction.
-const transactionsSQL = `SELECT x.seq, x.transaction_id, x.kind, x.payment_id, x.actor, x.reason, x.effective_at, x.recorded_at,
+const TransactionsSQL = `SELECT x.seq, x.transaction_id, x.kind, x.payment_id, x.actor, x.reason, x.effective_at, x.recorded_at,
 	coalesce(x.operation, ''), coalesce(r.transaction_id, ''), coalesce(v.transaction_id, ''), coalesce(k.transaction_id, ''), coalesce(y.approved_by, ''),
 	coalesce(CASE WHEN x.payment_id = '' THEN (SELECT o.payout_id FROM payout_steps s JOIN payouts o ON o.id = s.payout WHERE s.seq = x.seq) END, ''), e.amount, a.name, a.currency
-	FROM (SELECT t.*, ` + operationOfSQL + ` AS operation FROM transactions t WHERE %s ORDER BY t.seq LIMIT ?) x
+	FROM (SELECT t.*, ` + OperationOfSQL + ` AS operation FROM transactions t WHERE %s ORDER BY t.seq LIMIT ?) x
 	LEFT JOIN transactions r ON r.seq = x.reverses
 	LEFT JOIN transactions v ON v.seq = x.resolves
 	LEFT JOIN transactions k ON k.seq = x.takes
@@ -26,25 +48,22 @@ const transactionsSQL = `SELECT x.seq, x.transaction_id, x.kind, x.payment_id, x
 	LEFT JOIN ledger_accounts a ON a.id = e.account_id
 	ORDER BY x.seq, e.n`
 
-// referenceSQL is the id under which the provider names payment p.
-const referenceSQL = migrations.ReferenceSQL
-
-// operationOfSQL is the provider's operation that made transaction t, or that an
+// OperationOfSQL is the provider's operation that made transaction t, or that an
 // operator entered with it. It goes by way of the message, because an index from
 // a transaction to its operation would cost every callback.
-const operationOfSQL = `CASE
+const OperationOfSQL = `CASE
 	WHEN t.actor <> '' AND t.kind IN ('suspense', 'manual_credit', 'refund', 'return') THEN (SELECT s.operation FROM operator_steps s WHERE s.seq = t.seq)
 	WHEN t.kind IN ('credit', 'suspense') THEN (SELECT m.operation
-	FROM payments p JOIN messages m ON m.reference = ` + referenceSQL + `
+	FROM payments p JOIN messages m ON m.reference = ` + migrations.ReferenceSQL + `
 	WHERE p.payment_id = t.payment_id AND m.seq = t.seq LIMIT 1) END`
 
 // receiptOfSQL is the number of the receipt that the payer was given for the
 // money of item i, whose payment is p: it is on the message that put it there.
-const receiptOfSQL = `(SELECT m.receipt FROM messages m WHERE m.reference = ` + referenceSQL + ` AND m.seq = i.seq LIMIT 1)`
+const receiptOfSQL = `(SELECT m.receipt FROM messages m WHERE m.reference = ` + migrations.ReferenceSQL + ` AND m.seq = i.seq LIMIT 1)`
 
-// scanTransactions reads the rows of transactionsSQL to their end and closes
+// ScanTransactions reads the rows of transactionsSQL to their end and closes
 // them.
-func scanTransactions(rows *sql.Rows) (list []topup.Transaction, err error) {
+func ScanTransactions(rows *sql.Rows) (list []topup.Transaction, err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var (
@@ -59,7 +78,7 @@ func scanTransactions(rows *sql.Rows) (list []topup.Transaction, err error) {
 			return nil, err
 		}
 		if n := len(list); n == 0 || list[n-1].Seq != t.Seq {
-			t.EffectiveAt, t.RecordedAt = fromMicros(effective), fromMicros(recorded)
+			t.EffectiveAt, t.RecordedAt = database.FromMicros(effective), database.FromMicros(recorded)
 			list = append(list, t)
 		}
 		if amount.Valid {
@@ -70,14 +89,14 @@ func scanTransactions(rows *sql.Rows) (list []topup.Transaction, err error) {
 	return list, rows.Err()
 }
 
-// transactions reads the ledger transactions t that the condition selects, in
+// Find reads the ledger transactions t that the condition selects, in
 // feed order, at most limit of them.
-func (s *Store) transactions(ctx context.Context, limit int, where string, args ...any) ([]topup.Transaction, error) {
-	rows, err := s.raw(ctx, fmt.Sprintf(transactionsSQL, where), append(slices.Clone(args), limit)...).Rows()
+func (l *Ledger) Find(ctx context.Context, limit int, where string, args ...any) ([]topup.Transaction, error) {
+	rows, err := l.reader.Raw(ctx, fmt.Sprintf(TransactionsSQL, where), append(slices.Clone(args), limit)...).Rows()
 	if err != nil {
 		return nil, fmt.Errorf("read the journal: %w", err)
 	}
-	list, err := scanTransactions(rows)
+	list, err := ScanTransactions(rows)
 	if err != nil {
 		return nil, fmt.Errorf("read the journal: %w", err)
 	}
@@ -86,14 +105,14 @@ func (s *Store) transactions(ctx context.Context, limit int, where string, args 
 
 // PaymentTransactions returns the ledger transactions of a payment in feed
 // order, the first 1000 of them.
-func (s *Store) PaymentTransactions(ctx context.Context, paymentID string) ([]topup.Transaction, error) {
-	return s.transactions(ctx, maxFeed, `t.payment_id = ?`, paymentID)
+func (l *Ledger) PaymentTransactions(ctx context.Context, paymentID string) ([]topup.Transaction, error) {
+	return l.Find(ctx, MaxFeed, `t.payment_id = ?`, paymentID)
 }
 
 // Transaction returns a ledger transaction. The error is of KindNotFound when there
 // is none of that id.
-func (s *Store) Transaction(ctx context.Context, id string) (topup.Transaction, error) {
-	list, err := s.transactions(ctx, 1, `t.transaction_id = ?`, id)
+func (l *Ledger) Transaction(ctx context.Context, id string) (topup.Transaction, error) {
+	list, err := l.Find(ctx, 1, `t.transaction_id = ?`, id)
 	if err != nil {
 		return topup.Transaction{}, fmt.Errorf("read a ledger transaction: %w", err)
 	}

@@ -1,4 +1,4 @@
-package store
+package ledger
 
 import (
 	"encoding/base64"
@@ -7,29 +7,30 @@ import (
 	"tolem/topup"
 )
 
-// encodeCursor joins the parts of a cursor, which is opaque to whoever carries it.
-func encodeCursor(parts ...string) string {
+// EncodeCursor joins the parts of a cursor, which is opaque to whoever carries it.
+func EncodeCursor(parts ...string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(strings.Join(parts, "\n")))
 }
 
-func decodeCursor(cursor string, parts int) ([]string, error) {
+func DecodeCursor(cursor string, parts int) ([]string, error) {
 	text, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 	if err != nil {
-		return nil, errCursor()
+		return nil, ErrCursor()
 	}
 	list := strings.Split(string(text), "\n")
 	if len(list) != parts {
-		return nil, errCursor()
+		return nil, ErrCursor()
 	}
 	return list, nil
 }
 
-func errCursor() error {
+// ErrCursor refuses a cursor.
+func ErrCursor() error {
 	return topup.Invalid("cursor", "must be the next_cursor of the page before")
 }
 
-// pageSize is a limit as asked for, within its bounds.
-func pageSize(limit, normal, largest int) (int, error) {
+// PageSize is a limit as asked for, within its bounds.
+func PageSize(limit, normal, largest int) (int, error) {
 	if limit == 0 {
 		return normal, nil
 	}

@@ -1,4 +1,4 @@
-package store
+package ledger
 
 import (
 	"context"
@@ -46,8 +46,8 @@ var (
 )
 
 // numbers is where this database keeps contract numbers.
-func (s *Store) numbers() *numberSource {
-	if s.dialect.Name == database.SQLite.Name {
+func (l *Ledger) numbers() *numberSource {
+	if l.reader.Dialect.Name == database.SQLite.Name {
 		return &sqliteNumbers
 	}
 	return &postgresNumbers
@@ -113,17 +113,17 @@ const nextNumberSQL = `WITH RECURSIVE found (number, count) AS (
 	SELECT count(number) FROM found`
 
 // numberRange decides how numbers are compared with a text.
-func (s *Store) numberRange(ctx context.Context, text string) (numberRange, error) {
+func (l *Ledger) numberRange(ctx context.Context, text string) (numberRange, error) {
 	r := numberRange{from: compactNumber(text)}
-	end := prefixEnd(r.from)
+	end := PrefixEnd(r.from)
 	if end == "" {
 		return r, nil
 	}
 	count := 0
-	for _, key := range s.numbers().keys() {
-		query := fmt.Sprintf(nextNumberSQL, key[0], s.numbers().from, key[1])
+	for _, key := range l.numbers().keys() {
+		query := fmt.Sprintf(nextNumberSQL, key[0], l.numbers().from, key[1])
 		var n int
-		if err := s.raw(ctx, query, r.from, end, end, maxNumbers).Row().Scan(&n); err != nil {
+		if err := l.reader.Raw(ctx, query, r.from, end, end, maxNumbers).Row().Scan(&n); err != nil {
 			return r, fmt.Errorf("count contract numbers: %w", err)
 		}
 		count += n
@@ -150,8 +150,8 @@ const foundSQL = `SELECT f.id FROM payments f WHERE f.payment_id = ?
 
 // CustomerIDs lists the ids under which a customer may be stored whom somebody
 // names by that text.
-func (s *Store) CustomerIDs(text string) []string {
-	ids := []string{s.normalize.Apply(text)}
+func (l *Ledger) CustomerIDs(text string) []string {
+	ids := []string{l.normalize.Apply(text)}
 	for _, id := range topup.TelephoneForms(text) {
 		if !slices.Contains(ids, id) {
 			ids = append(ids, id)
@@ -161,7 +161,7 @@ func (s *Store) CustomerIDs(text string) []string {
 }
 
 // found narrows a query of payments p to those that the filter's Q finds.
-func (s *Store) found(ctx context.Context, q *gorm.DB, f PaymentFilter) (_ *gorm.DB, tooMany bool, err error) {
+func (l *Ledger) found(ctx context.Context, q *gorm.DB, f PaymentFilter) (_ *gorm.DB, tooMany bool, err error) {
 	text := strings.TrimSpace(f.Q)
 	switch {
 	case text == "":
@@ -171,7 +171,7 @@ func (s *Store) found(ctx context.Context, q *gorm.DB, f PaymentFilter) (_ *gorm
 	case !utf8.ValidString(text):
 		return nil, false, topup.Invalid("q", "must be valid UTF-8")
 	}
-	number, err := s.numberRange(ctx, text)
+	number, err := l.numberRange(ctx, text)
 	if err != nil {
 		return nil, false, err
 	}
@@ -180,14 +180,14 @@ func (s *Store) found(ctx context.Context, q *gorm.DB, f PaymentFilter) (_ *gorm
 	for range strings.Count(query, "?") {
 		args = append(args, text)
 	}
-	for _, key := range s.numbers().keys() {
+	for _, key := range l.numbers().keys() {
 		condition, more := number.where(key[0])
-		query += "\n	UNION " + s.numbers().payments + " WHERE " + condition + " AND " + key[1]
+		query += "\n	UNION " + l.numbers().payments + " WHERE " + condition + " AND " + key[1]
 		args = append(args, more...)
 	}
 	if f.Payers {
 		query += "\n	UNION SELECT f.id FROM payments f WHERE f.customer_id <> '' AND f.customer_id IN ?"
-		args = append(args, s.CustomerIDs(text))
+		args = append(args, l.CustomerIDs(text))
 	}
 	return q.Where("p.id IN ("+query+")", args...), number.tooMany, nil
 }

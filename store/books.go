@@ -1,0 +1,76 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+
+	"tolem/store/internal/engine"
+	"tolem/store/internal/ledger"
+	"tolem/store/migrations"
+	"tolem/topup"
+)
+
+// What is read of the books is [ledger.Ledger], which a Store embeds.
+type (
+	// PaymentFilter narrows a list of payments.
+	PaymentFilter = ledger.PaymentFilter
+	// SuspenseFilter narrows a list of suspense items.
+	SuspenseFilter = ledger.SuspenseFilter
+	// SuspenseItem is money that a transaction has put into suspense.
+	SuspenseItem = ledger.SuspenseItem
+	// Resolution is what became of a suspense item.
+	Resolution = ledger.Resolution
+	// Balance is what a ledger account holds.
+	Balance = ledger.Balance
+	// BalanceFilter narrows a list of balances.
+	BalanceFilter = ledger.BalanceFilter
+	// BalancePage is a page of balances.
+	BalancePage = ledger.BalancePage
+	// Period selects ledger transactions by time.
+	Period = ledger.Period
+	// TimeAxis says which of a transaction's two times a period is cut by.
+	TimeAxis = ledger.TimeAxis
+	// Project is a project of a provider that the books know.
+	Project = ledger.Project
+	// Stats are figures for metrics.
+	Stats = ledger.Stats
+)
+
+// The two times of a transaction.
+const (
+	ByEffective = ledger.ByEffective
+	ByRecorded  = ledger.ByRecorded
+)
+
+// ParseTimeAxis returns the axis of that name; the error is of KindInvalid.
+func ParseTimeAxis(name string) (TimeAxis, error) { return ledger.ParseTimeAxis(name) }
+
+const (
+	maxBook              = ledger.MaxBook
+	defaultPage, maxPage = ledger.DefaultPage, ledger.MaxPage
+	defaultFeed, maxFeed = ledger.DefaultFeed, ledger.MaxFeed
+	transactionsSQL      = ledger.TransactionsSQL
+	referenceSQL         = migrations.ReferenceSQL
+)
+
+func encodeCursor(parts ...string) string { return ledger.EncodeCursor(parts...) }
+
+func decodeCursor(cursor string, parts int) ([]string, error) {
+	return ledger.DecodeCursor(cursor, parts)
+}
+
+func pageSize(limit, normal, largest int) (int, error) {
+	return ledger.PageSize(limit, normal, largest)
+}
+
+func (s *Store) transactions(ctx context.Context, limit int, where string, args ...any) ([]topup.Transaction, error) {
+	return s.Find(ctx, limit, where, args...)
+}
+
+func (s *Store) feedEnd(ctx context.Context) (int64, error) { return s.FeedEnd(ctx) }
+
+func (s *Store) lastFinal(ctx context.Context) (int64, error) { return s.LastFinal(ctx) }
+
+func errCursor() error { return ledger.ErrCursor() }
+
+func scanPayments(rows *sql.Rows) ([]*engine.PaymentRow, error) { return ledger.ScanPayments(rows) }
