@@ -79,11 +79,23 @@ const (
 	colTime
 	colDate
 	colPayout
+	// Those of bank statements.
+	colNumber
+	colReference
+	colAccount
+	colName
+	colID
+	colCode
+	colPurpose
+	colIn
+	colOut
+	colBalance
 	columns
 )
 
 var columnNames = [columns]string{"payment", "operation", "type", "status", "amount", "currency", "fee", "net",
-	"refunded", "reserve", "adjustment", "time", "date", "payout"}
+	"refunded", "reserve", "adjustment", "time", "date", "payout",
+	"number", "reference", "account", "name", "id", "code", "purpose", "in", "out", "balance"}
 
 func (c column) String() string { return columnNames[c] }
 
@@ -100,6 +112,7 @@ type Map struct {
 	sheet     string
 	currency  string // of every line, where there is no such column
 	names     [columns][]string
+	statement bool     // it is of a bank statement
 	header    []string // of a CSV file that has no header line
 	negateFee bool
 	skip      [columns][]string // folded; one that ends in * matches a beginning
@@ -297,8 +310,9 @@ func (c *compiler) columnsOf(named map[string]texts) {
 		}
 		c.names[i] = headers
 	}
+	c.statementColumns()
 	for _, required := range []column{colPayment, colAmount} {
-		if len(c.names[required]) == 0 {
+		if len(c.names[required]) == 0 && !c.statement {
 			c.problem("columns: %s is required", required)
 		}
 	}

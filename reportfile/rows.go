@@ -52,6 +52,8 @@ type Row struct {
 	Time   time.Time
 	Date   calendar.Day
 	Payout string // the id of the payout that the line belongs to
+	// Bank is what only a line of a bank statement has.
+	Bank BankLine
 }
 
 // Figure is an amount that a line may leave out.
@@ -401,7 +403,7 @@ func (r *Rows) words(fields []field) (err error) {
 	}
 	switch r.row.Type {
 	case Payment, Refund, RefundReversal, Chargeback:
-		if r.row.Payment == "" && r.row.Operation == "" {
+		if r.row.Payment == "" && r.row.Operation == "" && !r.m.statement {
 			return errors.New("has the id of neither a payment nor an operation; skip leaves out lines that are no operations")
 		}
 	}
@@ -528,7 +530,7 @@ func (r *Rows) figures(fields []field) error {
 	r.row.Amount = amount.Amount
 	switch r.row.Type {
 	case Payment, Refund, RefundReversal, Chargeback:
-		if !amount.Given {
+		if !amount.Given && !r.m.statement {
 			return r.in(colAmount, 0, errors.New("must not be empty"))
 		}
 	}
@@ -550,6 +552,9 @@ func (r *Rows) figures(fields []field) error {
 		if *other.to, err = r.figure(fields, other.column, u); err != nil {
 			return err
 		}
+	}
+	if r.m.statement {
+		return r.bankLine(fields, u, amount)
 	}
 	return nil
 }
