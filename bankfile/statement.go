@@ -13,6 +13,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 
 	"tolem/calendar"
 	"tolem/topup"
@@ -159,9 +160,17 @@ func compact(number string) string {
 	return strings.ToUpper(strings.Join(strings.Fields(number), ""))
 }
 
-// squeeze makes single blanks of all white space, and cuts what no bank writes.
+// squeeze makes single blanks of all white space, and drops what no bank writes.
 func squeeze(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
+	if strings.ContainsFunc(text, unicode.IsControl) {
+		text = strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) {
+				return -1
+			}
+			return r
+		}, text)
+	}
 	if len(text) > maxText {
 		text = strings.ToValidUTF8(text[:maxText], "")
 	}

@@ -43,6 +43,7 @@ type commandLine struct {
 	Payouts     payoutsCommands    `cmd:"" help:"Enter, book and show what the platforms paid to the bank."`
 	Settlement  settlementCommand  `cmd:"" help:"Print what each platform owes, and which money no payout has named."`
 	Ledger      ledgerCommands     `cmd:"" help:"Check, correct and export the books."`
+	Bank        bankCommands       `cmd:"" help:"Import statements of the merchant's bank accounts."`
 	Report      reportCommand      `cmd:"" help:"Report the turnover by day, month, contract, project or method."`
 	Sign        signCommand        `cmd:"" help:"Sign a JetPay body."`
 	Verify      verifyCommand      `cmd:"" help:"Check the signature of a JetPay body."`
