@@ -1,7 +1,7 @@
 -- +goose Up
 
 -- A program of level 1 can live with this.
-INSERT INTO schema_levels (migration, oldest_program) VALUES (14, 1);
+INSERT INTO schema_levels (migration, oldest_program) VALUES (15, 1);
 
 -- Statements of the merchant's bank accounts. Days are texts: 2026-11-29.
 CREATE TABLE bank_statements (
@@ -47,6 +47,20 @@ CREATE UNIQUE INDEX bank_lines_key ON bank_lines (bank, key);
 CREATE INDEX bank_lines_day ON bank_lines (bank, day);
 CREATE INDEX bank_lines_amount ON bank_lines (bank, amount, day);
 
+-- Which line of a bank account is which payout. A match is in force as long as its
+-- payout is a draft or posted: discarding the payout, or reversing its posting,
+-- frees the line.
+CREATE TABLE bank_matches (
+    id     INTEGER NOT NULL PRIMARY KEY,
+    payout INTEGER NOT NULL REFERENCES payouts (id),
+    line   INTEGER NOT NULL REFERENCES bank_lines (id),
+    at     INTEGER NOT NULL,
+    actor  TEXT    NOT NULL,
+    reason TEXT    NOT NULL
+) STRICT;
+CREATE INDEX bank_matches_payout ON bank_matches (payout);
+CREATE INDEX bank_matches_line ON bank_matches (line);
+
 -- +goose StatementBegin
 CREATE TRIGGER bank_statements_no_update BEFORE UPDATE ON bank_statements BEGIN
     SELECT RAISE(ABORT, 'bank statements are never changed');
@@ -79,5 +93,24 @@ CREATE TRIGGER bank_lines_no_replace BEFORE INSERT ON bank_lines
 WHEN EXISTS (SELECT 1 FROM bank_lines WHERE id = NEW.id)
 BEGIN
     SELECT RAISE(ABORT, 'lines of bank statements are never replaced');
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER bank_matches_no_update BEFORE UPDATE ON bank_matches BEGIN
+    SELECT RAISE(ABORT, 'the record of bank matches is insert-only');
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER bank_matches_no_delete BEFORE DELETE ON bank_matches BEGIN
+    SELECT RAISE(ABORT, 'the record of bank matches is insert-only');
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER bank_matches_no_replace BEFORE INSERT ON bank_matches
+WHEN EXISTS (SELECT 1 FROM bank_matches WHERE id = NEW.id)
+    OR EXISTS (SELECT 1 FROM bank_matches m JOIN payouts o ON o.id = m.payout
+        WHERE (m.line = NEW.line OR m.payout = NEW.payout) AND (o.state = 'draft' OR o.state = 'posted'))
+BEGIN
+    SELECT RAISE(ABORT, 'a payout is matched with one line, and a line with one payout');
 END;
 -- +goose StatementEnd
