@@ -1,7 +1,7 @@
 -- +goose Up
 
 -- A program of level 3 can live with this.
-INSERT INTO schema_levels (migration, oldest_program) VALUES (16, 3);
+INSERT INTO schema_levels (migration, oldest_program) VALUES (17, 3);
 
 -- Statements of the merchant's bank accounts. Days are texts: 2026-11-29.
 CREATE TABLE bank_statements (
