@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -411,7 +412,7 @@ func (p *program) printPayout(ctx context.Context, b books, o *store.Payout) err
 		if !l.Received.IsZero() {
 			difference += ": " + l.Received.String() + " was received"
 		}
-		return lines.add(nil, strconv.Itoa(l.Line), string(l.Type), orDash(l.Payment), orDash(l.Operation), major(l.Amount, o.Currency),
+		return lines.add(nil, strconv.Itoa(l.Line), string(l.Type), orDash(cmp.Or(l.PaymentID, l.Payment)), orDash(l.Operation), major(l.Amount, o.Currency),
 			major(l.Fee, o.Currency), major(l.Reserve, o.Currency), major(l.Adjustment, o.Currency), difference)
 	})
 	if err != nil {

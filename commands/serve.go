@@ -381,13 +381,14 @@ func (s *server) expire(ctx context.Context) {
 	s.swept(ctx, "expire pending payments", n, err)
 }
 
-// sumTurnover keeps the sums that reports are read from up to date.
+// sumTurnover keeps the sums that reports and settlement are read from up to date.
 func (s *server) sumTurnover(ctx context.Context) {
 	if !s.isLeader(ctx) {
 		return
 	}
 	_, err := s.store.SumTurnover(ctx, s.cfg.Load().Location())
 	s.swept(ctx, "sum the turnover", 0, err)
+	s.swept(ctx, "sum the settlement", 0, s.store.SumSettlement(ctx))
 }
 
 // prune deletes raw messages older than raw_retention, expired idempotency

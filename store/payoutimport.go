@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -310,7 +311,7 @@ func (i *payoutImport) write(ctx context.Context) error {
 				staged[n] = row
 			}
 		}
-		if _, err := i.s.bringSumsUp(ctx); err != nil {
+		if err := i.s.SumSettlement(ctx); err != nil {
 			return err
 		}
 		at, err := i.compare(ctx) // again: staging takes its time
@@ -325,10 +326,12 @@ func (i *payoutImport) write(ctx context.Context) error {
 			continue // one was discarded meanwhile, and is new now
 		}
 		add := newSums()
-		if len(rows) > 0 {
-			if add, err = i.s.namedBy(ctx, rows, at.seq); err != nil {
+		for _, row := range rows {
+			named, err := namedBy(i.s.outside(ctx), row, at.seq, nil)
+			if err != nil {
 				return err
 			}
+			maps.Copy(add.named, named.named)
 		}
 		done, err := i.publish(ctx, at, rows, add)
 		if err != nil {

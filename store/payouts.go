@@ -209,6 +209,22 @@ func (s *Store) PayoutLines(ctx context.Context, p *Payout, after int64, limit i
 	if err != nil {
 		return nil, err
 	}
+	// A payment may have become known since the line was entered: see linkLines.
+	var unknown []topup.PayoutLine
+	for _, l := range list {
+		if l.PaymentID == "" {
+			unknown = append(unknown, l.PayoutLine)
+		}
+	}
+	payments, err := s.paymentsOfLines(ctx, p.Provider, p.Project, unknown)
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		if list[i].PaymentID == "" {
+			list[i].PaymentID, payments = payments[0], payments[1:]
+		}
+	}
 	return list, s.compareLines(ctx, p.Currency, list)
 }
 

@@ -377,6 +377,8 @@ func TestPayoutsAreGuardedByTheDatabase(t *testing.T) {
 		`INSERT INTO payouts (payout_id, provider, project, bank, date, day_start, day_end, currency, gross, refunds, fees, reserve, adjustments, net, lines, file, sha256, created_at, state)
 			SELECT 'po-2', provider, project, bank, date, day_start, day_end, currency, gross, refunds, fees, reserve, adjustments, net, lines, file, sha256, created_at, 'posted' FROM payouts`,
 		`UPDATE payout_lines SET amount = 1`,
+		`UPDATE payout_lines SET payment_id = 'p_other'`,
+		`UPDATE payout_lines SET payment_id = NULL`,
 		`DELETE FROM payout_lines`,
 		`INSERT INTO payout_lines SELECT payout, n + 1, line, type, payment, operation, amount, fee, reserve, adjustment, at, '', payment_id FROM payout_lines`,
 		`UPDATE payout_steps SET reason = 'x'`,
@@ -488,6 +490,25 @@ func TestSettlement(t *testing.T) {
 		mustRecord(t, s, paid(id, "1"))
 		if got := settled(t, s, ""); got.Credited != 10000 || got.Unpaid != [5]store.Unpaid{} {
 			t.Errorf("got %+v", got)
+		}
+		checked(t, s)
+	})
+	t.Run("APaymentThatIsRecordedAfterItsPayout", func(t *testing.T) {
+		s, ids := paidBook(t, 1, at(newClock()))
+		mustAdd(t, s, newPayout("po-1", withLines(saleLine(2, ids[0], "1", 10000, 0), saleLine(3, "", "77", 777, 0))))
+		if _, total, err := s.PayoutDifferences(ctx, mustPayout(t, s, "po-1")); err != nil || total != 1 {
+			t.Errorf("got %d differences, %v", total, err)
+		}
+		settled(t, s, "")
+		recorded := must(t)(s.RecordPayment(ctx, recordOf("77"), anna)).PaymentID
+		if list, total, err := s.PayoutDifferences(ctx, mustPayout(t, s, "po-1")); err != nil || total != 0 {
+			t.Errorf("after it was recorded: got %+v, %v", list, err)
+		}
+		if got := settled(t, s, ""); got.Credited != 10777 || got.Unpaid != [5]store.Unpaid{} {
+			t.Errorf("got %+v", got)
+		}
+		if got := mustPayment(t, s, recorded); got.PayoutID != "po-1" {
+			t.Errorf("the payment is named by %q", got.PayoutID)
 		}
 		checked(t, s)
 	})

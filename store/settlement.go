@@ -50,7 +50,7 @@ type Unpaid struct{ Count, Sum int64 }
 // With the zero Day it is all that is booked, and today's ages. The first call
 // after a while reads what the journal has since the one before.
 func (s *Store) Settlement(ctx context.Context, day calendar.Day, zone *time.Location) ([]Settlement, error) {
-	if _, err := s.bringSumsUp(ctx); err != nil {
+	if err := s.SumSettlement(ctx); err != nil {
 		return nil, err
 	}
 	until, payoutsTo := int64(math.MaxInt64), "9999-12-31"

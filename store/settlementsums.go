@@ -79,32 +79,39 @@ func (tx *wtx) raiseSettlementVersion() error {
 	return nil
 }
 
-// bringSumsUp adds what the feed has since the sums were last brought up.
-func (s *Store) bringSumsUp(ctx context.Context) (progress, error) {
+// SumSettlement adds up what was booked with platforms since it was last called, and
+// links lines of payouts to payments that have become known. Settlement does the
+// same: who calls this from time to time makes that quick.
+func (s *Store) SumSettlement(ctx context.Context) error {
 	last, err := s.lastFinal(ctx)
 	if err != nil {
-		return progress{}, err
+		return err
 	}
+	moved := false
 	for range sumsPatience {
 		at, err := readProgress(s.outside(ctx))
-		if err != nil || at.seq >= last {
-			return at, err
+		if err != nil {
+			return err
 		}
-		for at.seq < last {
+		for overtaken := false; at.seq < last && !overtaken; {
+			moved = true
 			next, done, err := s.addToSums(ctx, at, last)
 			if err != nil {
-				return progress{}, err
+				return err
 			}
-			if !done {
-				break // another process was faster
-			}
-			at = next
+			at, overtaken = next, !done
 		}
-		if at.seq >= last {
-			return at, nil
+		if at.seq < last {
+			continue // another process was faster
+		}
+		if !moved {
+			return nil
+		}
+		if linked, err := s.linkLines(ctx, at); err != nil || linked {
+			return err
 		}
 	}
-	return progress{}, errUnavailable(errors.New("the sums of settlement are being brought up by other processes"))
+	return errUnavailable(errors.New("the sums of settlement are being brought up by other processes"))
 }
 
 // addToSums adds the next transactions of the feed up to last. It reads outside of
@@ -306,13 +313,18 @@ func (s *Store) reversalsBetween(ctx context.Context, add *sums, from, to int64,
 }
 
 // namedBy adds up what was received, up to a place in the feed, for the payments
-// that new payouts name.
-func (s *Store) namedBy(ctx context.Context, payouts []int64, to int64) (*sums, error) {
+// that a payout names: all, or those that are listed.
+func namedBy(q query, payout, to int64, payments []string) (*sums, error) {
+	only, args := ``, []any(nil)
+	if payments != nil {
+		only, args = ` AND l.payment_id IN ?`, []any{payments}
+	}
 	add := newSums()
-	rows, err := s.raw(ctx, `SELECT l.payout, e.account_id, t.effective_at / ?, count(*), sum(e.amount)
+	rows, err := q(`SELECT l.payout, e.account_id, t.effective_at / ?, count(*), sum(e.amount)
 		FROM payout_lines l CROSS JOIN transactions t CROSS JOIN entries e
-		WHERE l.payout IN ? AND `+firstNamingSQL+` AND t.payment_id = l.payment_id AND t.seq <= ? AND t.kind IN ?
-			AND e.seq = t.seq AND e.amount > 0 GROUP BY 1, 2, 3`, quarterMicros, payouts, to, kindTexts(topup.KindsFromSettlement)).Rows()
+		WHERE l.payout = ? AND `+firstNamingSQL+` AND t.payment_id = l.payment_id AND t.seq <= ? AND t.kind IN ?
+			AND e.seq = t.seq AND e.amount > 0`+only+` GROUP BY 1, 2, 3`,
+		append([]any{quarterMicros, payout, to, kindTexts(topup.KindsFromSettlement)}, args...)...).Rows()
 	if err != nil {
 		return nil, fmt.Errorf("add up what payouts name: %w", err)
 	}
@@ -320,27 +332,25 @@ func (s *Store) namedBy(ctx context.Context, payouts []int64, to int64) (*sums, 
 		return nil, err
 	}
 	// What operators took back again of it.
-	for _, payout := range payouts {
-		rows, err := s.raw(ctx, fmt.Sprintf(upSQL, `t.seq <= ? AND t.payment_id IN (SELECT l.payment_id FROM payout_lines l WHERE l.payout = ? AND l.type = 'payment')`)+
-			` JOIN ledger_accounts a ON a.id = e.account_id WHERE a.name >= 'settlement:' AND a.name < 'settlement;'`,
-			to, payout, quarterMicros, quarterMicros).Rows()
-		if err != nil {
-			return nil, fmt.Errorf("add up what payouts name: %w", err)
+	args = append(append([]any{to, payout}, args...), quarterMicros, quarterMicros)
+	rows, err = q(fmt.Sprintf(upSQL, `t.seq <= ? AND t.payment_id IN (SELECT l.payment_id FROM payout_lines l WHERE l.payout = ? AND l.type = 'payment'`+only+`)`)+
+		` JOIN ledger_accounts a ON a.id = e.account_id WHERE a.name >= 'settlement:' AND a.name < 'settlement;'`, args...).Rows()
+	if err != nil {
+		return nil, fmt.Errorf("add up what payouts name: %w", err)
+	}
+	err = eachRow(rows, func() error {
+		var kind, payment string
+		var rootQuarter, quarter, depth, account, amount int64
+		if err := rows.Scan(&kind, &rootQuarter, &payment, &quarter, &depth, &account, &amount); err != nil {
+			return err
 		}
-		err = eachRow(rows, func() error {
-			var kind, payment string
-			var rootQuarter, quarter, depth, account, amount int64
-			if err := rows.Scan(&kind, &rootQuarter, &payment, &quarter, &depth, &account, &amount); err != nil {
-				return err
-			}
-			if n := int64(1) - 2*(depth%2); isReceived(kind) && n*amount > 0 {
-				add.addNamed(payoutSumKey{payout, account, rootQuarter}, n, amount)
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, fmt.Errorf("add up what payouts name: %w", err)
+		if n := int64(1) - 2*(depth%2); isReceived(kind) && n*amount > 0 {
+			add.addNamed(payoutSumKey{payout, account, rootQuarter}, n, amount)
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("add up what payouts name: %w", err)
 	}
 	return add, nil
 }

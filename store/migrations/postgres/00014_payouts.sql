@@ -53,10 +53,11 @@ CREATE TABLE payout_lines (
     adjustment BIGINT NOT NULL,
     at         BIGINT, -- when the platform had it, NULL if the register does not say
     key        TEXT COLLATE "C" NOT NULL, -- equal for the same line elsewhere; '' if it cannot be told from others
-    payment_id TEXT COLLATE "C",             -- our payment, NULL if we know none
+    payment_id TEXT COLLATE "C",             -- our payment, NULL as long as we know none: all that changes
     PRIMARY KEY (payout, n)
 );
 CREATE INDEX payout_lines_payment ON payout_lines (payment_id) WHERE payment_id IS NOT NULL;
+CREATE INDEX payout_lines_unknown ON payout_lines (payout, n) WHERE payment_id IS NULL AND (payment <> '' OR operation <> '');
 CREATE INDEX payout_lines_key ON payout_lines (key) WHERE key <> '';
 
 -- How a payout came into its state, the newest step last.
@@ -133,6 +134,12 @@ BEGIN
         END IF;
         RETURN OLD;
     END IF;
+    IF TG_OP = 'UPDATE' THEN
+        IF OLD.payment_id IS NOT NULL OR NEW.payment_id IS NULL OR to_jsonb(NEW) - 'payment_id' <> to_jsonb(OLD) - 'payment_id' THEN
+            RAISE EXCEPTION USING MESSAGE = TG_ARGV[0], ERRCODE = 'restrict_violation';
+        END IF;
+        RETURN NEW;
+    END IF;
     IF NOT EXISTS (SELECT 1 FROM payouts p WHERE p.id = NEW.payout AND p.state = 'staged') THEN
         RAISE EXCEPTION USING MESSAGE = TG_ARGV[0], ERRCODE = 'restrict_violation';
     END IF;
@@ -140,12 +147,12 @@ BEGIN
 END
 $$;
 -- +goose StatementEnd
-CREATE TRIGGER payout_lines_keep BEFORE INSERT OR DELETE ON payout_lines FOR EACH ROW
+CREATE TRIGGER payout_lines_keep BEFORE INSERT OR UPDATE OR DELETE ON payout_lines FOR EACH ROW
     EXECUTE FUNCTION keep_payout_lines('the lines of a payout are never changed');
 ALTER TABLE payout_lines ENABLE ALWAYS TRIGGER payout_lines_keep;
-CREATE TRIGGER payout_lines_no_change BEFORE UPDATE OR TRUNCATE ON payout_lines
+CREATE TRIGGER payout_lines_no_truncate BEFORE TRUNCATE ON payout_lines
     EXECUTE FUNCTION refuse_change('the lines of a payout are never changed');
-ALTER TABLE payout_lines ENABLE ALWAYS TRIGGER payout_lines_no_change;
+ALTER TABLE payout_lines ENABLE ALWAYS TRIGGER payout_lines_no_truncate;
 CREATE TRIGGER payout_steps_insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON payout_steps
     EXECUTE FUNCTION refuse_change('the record of what was done to payouts is insert-only');
 ALTER TABLE payout_steps ENABLE ALWAYS TRIGGER payout_steps_insert_only;

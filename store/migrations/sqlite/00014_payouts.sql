@@ -54,10 +54,11 @@ CREATE TABLE payout_lines (
     adjustment INTEGER NOT NULL,
     at         INTEGER,          -- when the platform had it, NULL if the register does not say
     key        TEXT    NOT NULL, -- equal for the same line elsewhere; '' if it cannot be told from others
-    payment_id TEXT,             -- our payment, NULL if we know none
+    payment_id TEXT,             -- our payment, NULL as long as we know none: all that changes
     PRIMARY KEY (payout, n)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX payout_lines_payment ON payout_lines (payment_id) WHERE payment_id IS NOT NULL;
+CREATE INDEX payout_lines_unknown ON payout_lines (payout, n) WHERE payment_id IS NULL AND (payment <> '' OR operation <> '');
 CREATE INDEX payout_lines_key ON payout_lines (key) WHERE key <> '';
 
 -- How a payout came into its state, the newest step last.
@@ -126,7 +127,11 @@ BEGIN
 END;
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE TRIGGER payout_lines_no_update BEFORE UPDATE ON payout_lines BEGIN
+CREATE TRIGGER payout_lines_no_update BEFORE UPDATE ON payout_lines
+WHEN OLD.payment_id IS NOT NULL OR NEW.payment_id IS NULL OR NEW.at IS NOT OLD.at
+    OR (NEW.payout, NEW.n, NEW.line, NEW.type, NEW.payment, NEW.operation, NEW.amount, NEW.fee, NEW.reserve, NEW.adjustment, NEW.key)
+        <> (OLD.payout, OLD.n, OLD.line, OLD.type, OLD.payment, OLD.operation, OLD.amount, OLD.fee, OLD.reserve, OLD.adjustment, OLD.key)
+BEGIN
     SELECT RAISE(ABORT, 'the lines of a payout are never changed');
 END;
 -- +goose StatementEnd
