@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -54,6 +55,10 @@ Example:
   tolem reconcile --from 2026-11-29 --to 2026-11-29
   tolem reconcile 29.csv --map jetpay-csv --apply --reason "report of 29 November"`
 }
+
+// reconcileGC is by how many percent the heap may grow between collections: a
+// fifth more processor time for half of the memory.
+const reconcileGC = 40
 
 // shownDifferences bounds how many differences are printed for people.
 const shownDifferences = 1000
@@ -175,6 +180,8 @@ func (c *comparison) check(cfg *config.Config) error {
 }
 
 func (c *comparison) run(ctx context.Context, b books) (err error) {
+	// A report of any size leaves much garbage and needs little memory.
+	defer debug.SetGCPercent(debug.SetGCPercent(reconcileGC))
 	c.unlisted = map[string]int{}
 	c.engine = reconcile.New(reconcile.Options{Provider: c.Provider, ByPayment: c.Provider == "highhelp", LaterWins: len(c.Files) == 0})
 	defer func() { err = errors.Join(err, c.engine.Close()) }()

@@ -50,13 +50,13 @@ func (s *shop) plant(t testing.TB, n int) (report, how string) {
 	return file.Name(), writeFile(t, s.dir, "map.yaml", planted.Map)
 }
 
-// TestReconcile/EveryKindIsFoundAndNoOther plants every kind of difference: in a
-// million lines, unless tests are short.
+// TestReconcile/EveryKindIsFoundAndNoOther plants every kind of difference; with
+// TOLEM_TEST_LONG=1, as in make test-all, among a million payments.
 func TestReconcile(t *testing.T) {
 	t.Run("EveryKindIsFoundAndNoOther", func(t *testing.T) {
-		n := 1_000_000
-		if testing.Short() || storetest.OnPostgres() {
-			n = 5_000
+		n := 5_000
+		if os.Getenv("TOLEM_TEST_LONG") == "1" {
+			n = 1_000_000
 		}
 		s := newShop(t, "timezone: UTC") // as the report's, so that its day is that of the books
 		report, how := s.plant(t, n)

@@ -122,19 +122,18 @@ func (d *Difference) nextStatus() string {
 }
 
 func (d *Difference) nextRefund() string {
-	id := d.Line.Payment
-	if d.Payment != nil {
-		id = d.Payment.PaymentID
-	}
 	operation := ""
 	if d.Line.Operation != "" {
 		operation = " --operation " + d.Line.Operation
 	}
-	step := fmt.Sprintf("payments refund %s --amount %d%s", id, abs(d.Line.Amount), operation)
-	if d.Payment != nil && d.Payment.Credit == (Money{}) {
-		return "nothing of payment " + id + " is credited: if its money is in suspense, suspense return --amount; else find its payment first"
+	if d.Payment == nil {
+		return "its payment is not known here, or not by this id: deal with that first, then payments refund --amount " + fmt.Sprint(abs(d.Line.Amount)) + operation
 	}
-	return step
+	id := d.Payment.PaymentID
+	if d.Payment.Credit == (Money{}) {
+		return "nothing of payment " + id + " is credited: if its money is in suspense, suspense return; else deal with the payment first"
+	}
+	return fmt.Sprintf("payments refund %s --amount %d%s", id, abs(d.Line.Amount), operation)
 }
 
 // name is how a person asks for the entry.

@@ -14,7 +14,7 @@ import (
 
 const (
 	// runBytes is how much is sorted in memory at a time.
-	runBytes = 4 << 20
+	runBytes = 3 << 20
 	// maxRuns bounds how many sorted runs are merged at once, each with a buffer.
 	maxRuns = 128
 	// readBuffer is that of a run while it is merged.

@@ -51,6 +51,12 @@ func of(on database, with build, packages []string, args ...string) pass {
 	return p
 }
 
+// long lets tests take as much as is promised, where they take less otherwise.
+func long(p pass) pass {
+	p.env = append(p.env, "TOLEM_TEST_LONG=1")
+	return p
+}
+
 // counted lets a pass count what it covers, which costs time. Each build counts
 // into a folder of its own.
 func counted(p pass, counters string) pass {
@@ -122,6 +128,7 @@ func allLanes(s surroundings, packages []string, counters string) [][]pass {
 			of(onSQLite, c, []string{"./store", engine, "./handlers", "./signing", "."}),
 			counted(of(onSQLite, race, inside[:1], fewer("50")), counters),
 			of(onSQLite, race, append(without(packages, "./store", "./pgtest"), engine)),
+			long(of(onSQLite, c, []string{"./commands"}, "-run", "^TestReconcile$")),
 		)
 	}
 	if !s.postgres {
