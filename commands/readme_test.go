@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"tolem/config"
+	"tolem/maps"
+	"tolem/reportfile"
 )
 
 // blocks returns the fenced blocks of a Markdown text that are in a language.
@@ -67,6 +69,56 @@ func TestEveryConfigurationInTheDocumentsLoads(t *testing.T) {
 	}
 	if loaded == 0 {
 		t.Error("there is no configuration in any document")
+	}
+}
+
+// TestEveryMapInTheDocumentsIsRead: see docs/finance.md.
+func TestEveryMapInTheDocumentsIsRead(t *testing.T) {
+	read := 0
+	for file, text := range documents(t) {
+		for _, block := range blocks(text, "yaml map") {
+			if _, err := reportfile.ParseMap([]byte(block)); err != nil {
+				t.Errorf("%s: %v\n%s", file, err, block)
+			}
+			read++
+		}
+	}
+	if read == 0 {
+		t.Error("there is no map in any document")
+	}
+}
+
+// TestReconcileInTheDocumentsPrintsWhatItShows runs the example of docs/finance.md
+// on the demo data.
+func TestReconcileInTheDocumentsPrintsWhatItShows(t *testing.T) {
+	s := newShop(t)
+	s.must(t, "migrate")
+	s.serve(t).end(t)
+	shown := 0
+	for _, block := range blocks(readFile(t, "../docs/finance.md"), "console") {
+		first, want, _ := strings.Cut(block, "\n")
+		line, isCommand := strings.CutPrefix(first, "$ tolem reconcile ")
+		if !isCommand {
+			continue
+		}
+		shown++
+		args := strings.Fields(strings.ReplaceAll(line, "maps/", "../maps/"))
+		if got := s.tolem(t, append([]string{"reconcile"}, args...)...); got.out != want {
+			t.Errorf("%s: got\n%s\nwant\n%s", first, got.out, want)
+		}
+	}
+	if shown == 0 {
+		t.Error("there is no example")
+	}
+}
+
+// TestTheMapsOfTheProgramAreInTheDocuments: nobody finds what is not named.
+func TestTheMapsOfTheProgramAreInTheDocuments(t *testing.T) {
+	page := readFile(t, "../docs/finance.md")
+	for _, name := range maps.Names() {
+		if !strings.Contains(page, "`"+name+"`") {
+			t.Errorf("docs/finance.md does not name the map %s", name)
+		}
 	}
 }
 

@@ -12,7 +12,7 @@ var leaves = []string{
 	"accounts import", "accounts export", "accounts imports", "accounts list", "accounts show",
 	"payments list", "payments show", "payments credit",
 	"suspense list", "suspense assign", "suspense return",
-	"approvals list", "approvals show", "approvals approve", "approvals reject", "audit",
+	"approvals list", "approvals show", "approvals approve", "approvals reject", "audit", "reconcile",
 	"payouts import", "payouts add", "payouts list", "payouts show", "payouts post", "payouts discard", "settlement",
 	"ledger reverse", "ledger check", "ledger balances", "ledger export",
 	"sign", "verify", "replay", "simulate kaspi",
