@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -139,3 +141,6 @@ func (s *Store) SetPragma(ctx context.Context, pragma string) error {
 
 // MaxNumbers is how many contract numbers may begin alike.
 const MaxNumbers = ledger.MaxNumbers
+
+// StepKinds are the names of the steps that can be proposed.
+func StepKinds() []string { return slices.Sorted(maps.Keys(stepKinds)) }

@@ -341,7 +341,7 @@ var bookRules = []Rule{
 		LEFT JOIN approvals a ON a.id = x.approval_id LEFT JOIN approval_decisions d ON d.approval_id = x.approval_id
 		WHERE d.decision IS DISTINCT FROM 'approved' OR d.actor IS DISTINCT FROM x.approved_by
 			OR d.actor IS NOT DISTINCT FROM a.actor OR d.actor IS NOT DISTINCT FROM a.os_user
-			OR a.actor IS DISTINCT FROM t.actor OR a.reason IS DISTINCT FROM t.reason`},
+			OR a.actor IS DISTINCT FROM t.actor OR a.reason IS DISTINCT FROM substr(t.reason, 1, length(a.reason))`},
 	{"a proposal is decided before it expires, and posts when it is approved", `
 		SELECT format('proposal %s: it was %s by %s %s', d.approval_id, d.decision, d.actor,
 			CASE WHEN a.expires_at > d.at THEN 'and posted nothing' ELSE 'after it had expired' END)
