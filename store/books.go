@@ -6,6 +6,7 @@ import (
 
 	"tolem/store/internal/engine"
 	"tolem/store/internal/ledger"
+	"tolem/store/internal/turnover"
 	"tolem/store/migrations"
 	"tolem/topup"
 )
@@ -34,7 +35,36 @@ type (
 	Project = ledger.Project
 	// Stats are figures for metrics.
 	Stats = ledger.Stats
+	// Statement is what moved on a customer's contracts.
+	Statement = ledger.Statement
+	// StatementContract is a contract in a statement.
+	StatementContract = ledger.StatementContract
+	// StatementLine is a line of a statement.
+	StatementLine = ledger.StatementLine
+
+	// Dimension is what the turnover is reported by.
+	Dimension = turnover.Dimension
+	// TurnoverQuery asks for turnover.
+	TurnoverQuery = turnover.TurnoverQuery
+	// Turnover is what moved.
+	Turnover = turnover.Turnover
 )
+
+// MaxStatement bounds the lines of a statement.
+const MaxStatement = ledger.MaxStatement
+
+// The dimensions of turnover.
+const (
+	ByDay      = turnover.ByDay
+	ByMonth    = turnover.ByMonth
+	ByContract = turnover.ByContract
+	ByProject  = turnover.ByProject
+	ByMethod   = turnover.ByMethod
+)
+
+// ParseDimensions reads one dimension, or two with a comma between. The error is of
+// KindInvalid.
+func ParseDimensions(text string) ([]Dimension, error) { return turnover.ParseDimensions(text) }
 
 // The two times of a transaction.
 const (

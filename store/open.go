@@ -29,6 +29,7 @@ import (
 	"tolem/store/internal/engine"
 	"tolem/store/internal/ledger"
 	"tolem/store/internal/sqlite"
+	"tolem/store/internal/turnover"
 	"tolem/store/migrations"
 	"tolem/topup"
 )
@@ -103,6 +104,7 @@ type Options struct {
 type Store struct {
 	*accounts.Catalogue
 	*ledger.Ledger
+	*turnover.Reports
 
 	path      string
 	now       func() time.Time
@@ -159,6 +161,7 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 	}
 	s.openAccounts()
 	s.Ledger = ledger.New(s.reader, s.now, s.normalize, s.path)
+	s.Reports = turnover.New(s.reader, s.writer.Writer, s.Ledger)
 	if err = s.AssertDurable(ctx); err != nil {
 		return s, err
 	}

@@ -29,3 +29,6 @@ func (l *Ledger) NumberQueries() (queries []string) {
 	}
 	return queries
 }
+
+// StatementLinesSQL and StatementSumsSQL read a statement.
+var StatementLinesSQL, StatementSumsSQL = statementLinesSQL, statementSumsSQL

@@ -1,4 +1,4 @@
-package store
+package ledger
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"tolem/store/internal/accounts"
+	"tolem/store/internal/database"
+	"tolem/store/migrations"
 	"tolem/topup"
 )
 
@@ -64,7 +66,7 @@ const (
 		coalesce(sum(CASE WHEN x.effective_at >= ? THEN -x.amount END), 0),
 		coalesce(sum(CASE WHEN x.effective_at >= ? AND x.effective_at < ? AND x.amount < 0 THEN -x.amount END), 0),
 		coalesce(sum(CASE WHEN x.effective_at >= ? AND x.effective_at < ? AND x.amount > 0 THEN x.amount END), 0)
-		FROM ` + balancesTable + ` l LEFT JOIN (
+		FROM ` + migrations.BalancesTable + ` l LEFT JOIN (
 			SELECT a.name, a.currency, t.effective_at, e.amount FROM (` + customerSeqsSQL + `) found
 			CROSS JOIN transactions t CROSS JOIN entries e CROSS JOIN ledger_accounts a
 			WHERE t.seq = found.seq AND e.seq = t.seq AND a.id = e.account_id AND a.name >= ? AND a.name < ?) x
@@ -81,19 +83,19 @@ const (
 // Statement returns what was booked on a customer's contracts in the time from,
 // which is part of it, to to, which is not. The id is normalised first; of a
 // customer whose contracts never had money it is empty.
-func (s *Store) Statement(ctx context.Context, customerID string, from, to time.Time) (Statement, error) {
-	customerID = s.normalize.Apply(customerID)
+func (l *Ledger) Statement(ctx context.Context, customerID string, from, to time.Time) (Statement, error) {
+	customerID = l.normalize.Apply(customerID)
 	first, end := accounts.LedgerRange(customerID)
 	var st Statement
-	start, stop := micros(from), micros(to)
-	rows, err := s.raw(ctx, statementSumsSQL, start, start, stop, start, stop, customerID, first, end, first, end, first, end).Rows()
+	start, stop := database.Micros(from), database.Micros(to)
+	rows, err := l.reader.Raw(ctx, statementSumsSQL, start, start, stop, start, stop, customerID, first, end, first, end, first, end).Rows()
 	if err != nil {
 		return st, fmt.Errorf("read a statement: %w", err)
 	}
 	if st.Contracts, err = scanStatementSums(rows, first); err != nil {
 		return st, fmt.Errorf("read a statement: %w", err)
 	}
-	rows, err = s.raw(ctx, statementLinesSQL, customerID, first, end, first, end, start, stop, MaxStatement+1).Rows()
+	rows, err = l.reader.Raw(ctx, statementLinesSQL, customerID, first, end, first, end, start, stop, MaxStatement+1).Rows()
 	if err != nil {
 		return st, fmt.Errorf("read a statement: %w", err)
 	}
@@ -135,7 +137,7 @@ func scanStatementLines(rows *sql.Rows, prefix string) (list []StatementLine, er
 			return nil, err
 		}
 		l.ContractID = strings.TrimPrefix(name, prefix)
-		l.EffectiveAt, l.RecordedAt = fromMicros(effective), fromMicros(recorded)
+		l.EffectiveAt, l.RecordedAt = database.FromMicros(effective), database.FromMicros(recorded)
 		list = append(list, l)
 	}
 	return list, rows.Err()

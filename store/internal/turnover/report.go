@@ -1,4 +1,6 @@
-package store
+// Package turnover reports what moved, by day, month, contract, project or method, and
+// keeps the sums that make such reports fast.
+package turnover
 
 import (
 	"context"
@@ -10,8 +12,21 @@ import (
 	"time"
 
 	"tolem/calendar"
+	"tolem/store/internal/database"
+	"tolem/store/internal/engine"
+	"tolem/store/internal/ledger"
 	"tolem/topup"
 )
+
+// Reports are the turnover of a database.
+type Reports struct {
+	reader *engine.Reader
+	writer *engine.Writer
+	ledger *ledger.Ledger
+}
+
+// New returns the turnover of a database.
+func New(r *engine.Reader, w *engine.Writer, l *ledger.Ledger) *Reports { return &Reports{r, w, l} }
 
 // Dimension is what the turnover is told by.
 type Dimension string
@@ -83,13 +98,13 @@ func (t Turnover) Net() int64 {
 
 // Turnover passes the turnover of a period to yield, in the order of its
 // dimensions. By day, month or project it is read from sums that are kept (see
-// [Store.SumTurnover]); by contract or method the whole journal is read, in memory
+// [Reports.SumTurnover]); by contract or method the whole journal is read, in memory
 // that does not grow with it.
-func (s *Store) Turnover(ctx context.Context, q TurnoverQuery, yield func(Turnover) error) error {
+func (r *Reports) Turnover(ctx context.Context, q TurnoverQuery, yield func(Turnover) error) error {
 	if slices.Contains(q.By, ByContract) || slices.Contains(q.By, ByMethod) {
-		return wrapReport(s.turnoverOfJournal(ctx, q, yield))
+		return wrapReport(r.turnoverOfJournal(ctx, q, yield))
 	}
-	return wrapReport(s.turnoverOfSums(ctx, q, yield))
+	return wrapReport(r.turnoverOfSums(ctx, q, yield))
 }
 
 func wrapReport(err error) error {
@@ -100,15 +115,15 @@ func wrapReport(err error) error {
 }
 
 // turnoverOfSums adds the kept sums up, by days or less.
-func (s *Store) turnoverOfSums(ctx context.Context, q TurnoverQuery, yield func(Turnover) error) (err error) {
-	if _, err := s.SumTurnover(ctx, q.Zone); err != nil {
+func (r *Reports) turnoverOfSums(ctx context.Context, q TurnoverQuery, yield func(Turnover) error) (err error) {
+	if _, err := r.SumTurnover(ctx, q.Zone); err != nil {
 		return err
 	}
 	from, to := q.From.String(), q.To.String()
 	if to == "" {
 		to = "9999-12-31"
 	}
-	rows, err := s.raw(ctx, turnoverSumsSQL, q.Zone.String(), from, to).Rows()
+	rows, err := r.reader.Raw(ctx, turnoverSumsSQL, q.Zone.String(), from, to).Rows()
 	if err != nil {
 		return err
 	}
@@ -187,12 +202,12 @@ const turnoverOfJournalSQL = `SELECT %s, a.currency, CAST(sum(CASE WHEN %s THEN 
 	WHERE t.seq <= ? AND a.name >= 'customers:' AND a.name < 'customers;' AND t.effective_at >= ? AND t.effective_at < ? GROUP BY %s ORDER BY %s`
 
 // turnoverOfJournal sums the journal itself.
-func (s *Store) turnoverOfJournal(ctx context.Context, q TurnoverQuery, yield func(Turnover) error) (err error) {
-	last, err := s.lastFinal(ctx)
+func (r *Reports) turnoverOfJournal(ctx context.Context, q TurnoverQuery, yield func(Turnover) error) (err error) {
+	last, err := r.ledger.LastFinal(ctx)
 	if err != nil {
 		return err
 	}
-	from, until, err := s.turnoverPeriod(ctx, q, last)
+	from, until, err := r.turnoverPeriod(ctx, q, last)
 	if err != nil || !from.Before(until) {
 		return err
 	}
@@ -202,8 +217,8 @@ func (s *Store) turnoverOfJournal(ctx context.Context, q TurnoverQuery, yield fu
 		places[i] = strconv.Itoa(i + 1)
 	}
 	order := strings.Join(places, ", ")
-	rows, err := s.raw(ctx, fmt.Sprintf(turnoverOfJournalSQL, strings.Join(columns, ", "), creditingSQL, rootKindSQL, rootKindSQL, join, order, order),
-		last, micros(from), micros(until)).Rows()
+	rows, err := r.reader.Raw(ctx, fmt.Sprintf(turnoverOfJournalSQL, strings.Join(columns, ", "), creditingSQL, rootKindSQL, rootKindSQL, join, order, order),
+		last, database.Micros(from), database.Micros(until)).Rows()
 	if err != nil {
 		return err
 	}
@@ -288,7 +303,7 @@ func periodsSQL(zone *time.Location, from, until time.Time, next func(calendar.D
 	var starts []int64
 	var names []string
 	for d := calendar.DayOf(from, zone); d.Start(zone).Before(until); d = next(d) {
-		starts, names = append(starts, micros(d.Start(zone))), append(names, name(d))
+		starts, names = append(starts, database.Micros(d.Start(zone))), append(names, name(d))
 	}
 	var b strings.Builder
 	var write func(low, high int)
@@ -310,16 +325,16 @@ func periodsSQL(zone *time.Location, from, until time.Time, next func(calendar.D
 
 // turnoverPeriod is the period of a query, its open ends closed by the journal's
 // first and last day.
-func (s *Store) turnoverPeriod(ctx context.Context, q TurnoverQuery, last int64) (from, until time.Time, err error) {
+func (r *Reports) turnoverPeriod(ctx context.Context, q TurnoverQuery, last int64) (from, until time.Time, err error) {
 	if q.From.IsZero() || q.To.IsZero() {
 		var first, final *int64
-		if err := s.raw(ctx, `SELECT min(t.effective_at), max(t.effective_at) FROM transactions t WHERE t.seq <= ?`, last).Row().Scan(&first, &final); err != nil {
+		if err := r.reader.Raw(ctx, `SELECT min(t.effective_at), max(t.effective_at) FROM transactions t WHERE t.seq <= ?`, last).Row().Scan(&first, &final); err != nil {
 			return from, until, err
 		}
 		if first == nil {
 			return from, until, nil
 		}
-		from, until = fromMicros(*first), fromMicros(*final).Add(time.Microsecond)
+		from, until = database.FromMicros(*first), database.FromMicros(*final).Add(time.Microsecond)
 	}
 	if !q.From.IsZero() {
 		from = q.From.Start(q.Zone)

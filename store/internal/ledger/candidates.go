@@ -1,10 +1,11 @@
-package store
+package ledger
 
 import (
 	"context"
 	"fmt"
 	"time"
 
+	"tolem/store/internal/database"
 	"tolem/store/internal/engine"
 	"tolem/topup"
 )
@@ -16,15 +17,15 @@ const maxCandidates = 5
 // part of it, to to, which is not, for exactly this sum, and have not succeeded:
 // the newest five. They are what money that came without a contract may have been
 // meant for. The index of times has the amount in it.
-func (s *Store) OpenPaymentsLike(ctx context.Context, m topup.Money, from, to time.Time) ([]*topup.Payment, error) {
-	rows, err := s.reader.ORM.WithContext(ctx).Table("payments AS p").Select(engine.PaymentColumns).
-		Where("p.created_at >= ? AND p.created_at < ? AND p.amount = ?", micros(from), micros(to), m.Amount).
+func (l *Ledger) OpenPaymentsLike(ctx context.Context, m topup.Money, from, to time.Time) ([]*topup.Payment, error) {
+	rows, err := l.reader.ORM.WithContext(ctx).Table("payments AS p").Select(engine.PaymentColumns).
+		Where("p.created_at >= ? AND p.created_at < ? AND p.amount = ?", database.Micros(from), database.Micros(to), m.Amount).
 		Where("p.currency = ? AND p.customer_id <> '' AND p.status <> 'succeeded'", m.Currency).
 		Order("p.created_at DESC, p.id DESC").Limit(maxCandidates).Rows()
 	if err != nil {
 		return nil, fmt.Errorf("look for payments of a sum: %w", err)
 	}
-	found, err := scanPayments(rows)
+	found, err := ScanPayments(rows)
 	if err != nil {
 		return nil, fmt.Errorf("look for payments of a sum: %w", err)
 	}

@@ -1,4 +1,4 @@
-package store
+package turnover
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"tolem/calendar"
+	"tolem/store/internal/database"
+	"tolem/store/internal/engine"
 	"tolem/topup"
 )
 
@@ -87,10 +89,10 @@ const (
 
 // SumTurnover brings the kept sums of the days in a time zone up to date, and
 // returns how many transactions it has read.
-func (s *Store) SumTurnover(ctx context.Context, zone *time.Location) (int, error) {
+func (r *Reports) SumTurnover(ctx context.Context, zone *time.Location) (int, error) {
 	read := 0
 	for range turnoverTries {
-		n, err := s.sumTurnover(ctx, zone)
+		n, err := r.sumTurnover(ctx, zone)
 		read += n
 		if !errors.Is(err, errOvertaken) {
 			if err != nil {
@@ -106,17 +108,17 @@ func (s *Store) SumTurnover(ctx context.Context, zone *time.Location) (int, erro
 // errOvertaken says that another process has written the same sums.
 var errOvertaken = errors.New("another process has summed the turnover meanwhile")
 
-func (s *Store) sumTurnover(ctx context.Context, zone *time.Location) (read int, err error) {
-	last, err := s.lastFinal(ctx)
+func (r *Reports) sumTurnover(ctx context.Context, zone *time.Location) (read int, err error) {
+	last, err := r.ledger.LastFinal(ctx)
 	if err != nil {
 		return 0, err
 	}
-	through, err := s.turnoverThrough(ctx, zone)
+	through, err := r.turnoverThrough(ctx, zone)
 	if err != nil {
 		return 0, err
 	}
 	for through < last {
-		sum := newTurnoverSum(s, zone)
+		sum := newTurnoverSum(r, zone)
 		from := through
 		for range turnoverChunks {
 			if through, err = sum.chunk(ctx, through, last); err != nil {
@@ -126,7 +128,7 @@ func (s *Store) sumTurnover(ctx context.Context, zone *time.Location) (read int,
 				break
 			}
 		}
-		if err := s.keepTurnover(ctx, zone, from, through, sum.sums); err != nil {
+		if err := r.keepTurnover(ctx, zone, from, through, sum.sums); err != nil {
 			return read, err
 		}
 		read += sum.read
@@ -135,8 +137,8 @@ func (s *Store) sumTurnover(ctx context.Context, zone *time.Location) (read int,
 }
 
 // turnoverThrough is the last place of the journal that the kept sums count.
-func (s *Store) turnoverThrough(ctx context.Context, zone *time.Location) (seq int64, err error) {
-	err = s.raw(ctx, turnoverThroughSQL, zone.String()).Row().Scan(&seq)
+func (r *Reports) turnoverThrough(ctx context.Context, zone *time.Location) (seq int64, err error) {
+	err = r.reader.Raw(ctx, turnoverThroughSQL, zone.String()).Row().Scan(&seq)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
@@ -145,7 +147,7 @@ func (s *Store) turnoverThrough(ctx context.Context, zone *time.Location) (seq i
 
 // turnoverSum sums chunks of the journal.
 type turnoverSum struct {
-	store    *Store
+	reports  *Reports
 	zone     *time.Location
 	sums     map[turnoverKey]turnoverSums
 	days     map[int64]calendar.Day // by quarter hours
@@ -156,14 +158,14 @@ type turnoverSum struct {
 // ledgerName is a ledger account of a platform.
 type ledgerName struct{ provider, project, currency string }
 
-func newTurnoverSum(s *Store, zone *time.Location) *turnoverSum {
-	return &turnoverSum{s, zone, map[turnoverKey]turnoverSums{}, map[int64]calendar.Day{}, map[int64]ledgerName{}, 0}
+func newTurnoverSum(r *Reports, zone *time.Location) *turnoverSum {
+	return &turnoverSum{r, zone, map[turnoverKey]turnoverSums{}, map[int64]calendar.Day{}, map[int64]ledgerName{}, 0}
 }
 
 func (t *turnoverSum) day(quarters int64) calendar.Day {
 	day, known := t.days[quarters]
 	if !known {
-		day = calendar.DayOf(fromMicros(quarters*quarter.Microseconds()), t.zone)
+		day = calendar.DayOf(database.FromMicros(quarters*quarter.Microseconds()), t.zone)
 		t.days[quarters] = day
 	}
 	return day
@@ -181,7 +183,7 @@ func (t *turnoverSum) add(quarters int64, of ledgerName, sums turnoverSums) erro
 // has counted.
 func (t *turnoverSum) chunk(ctx context.Context, after, last int64) (int64, error) {
 	var end sql.NullInt64
-	if err := t.store.raw(ctx, turnoverEndSQL, after, last, turnoverChunk).Row().Scan(&end); err != nil {
+	if err := t.reports.reader.Raw(ctx, turnoverEndSQL, after, last, turnoverChunk).Row().Scan(&end); err != nil {
 		return after, err
 	}
 	if !end.Valid {
@@ -203,7 +205,7 @@ type creditGroup struct {
 // credits sums what was credited, and reports whether there were transactions of
 // other kinds that matter.
 func (t *turnoverSum) credits(ctx context.Context, after, through int64) (others bool, err error) {
-	rows, err := t.store.raw(ctx, turnoverCreditsSQL, after, through).Rows()
+	rows, err := t.reports.reader.Raw(ctx, turnoverCreditsSQL, after, through).Rows()
 	if err != nil {
 		return false, err
 	}
@@ -241,7 +243,7 @@ func (t *turnoverSum) account(ctx context.Context, id int64) (ledgerName, error)
 		return of, nil
 	}
 	var name, currency string
-	if err := t.store.raw(ctx, `SELECT name, currency FROM ledger_accounts WHERE id = ?`, id).Row().Scan(&name, &currency); err != nil {
+	if err := t.reports.reader.Raw(ctx, `SELECT name, currency FROM ledger_accounts WHERE id = ?`, id).Row().Scan(&name, &currency); err != nil {
 		return ledgerName{}, err
 	}
 	of := platformOf(name, currency)
@@ -258,7 +260,7 @@ func platformOf(name, currency string) ledgerName {
 
 // others sums refunds, recalls, reversals and payouts, which are few.
 func (t *turnoverSum) others(ctx context.Context, after, through int64) (err error) {
-	rows, err := t.store.raw(ctx, fmt.Sprintf(turnoverOthersSQL, creditingSQL), after, through).Rows()
+	rows, err := t.reports.reader.Raw(ctx, fmt.Sprintf(turnoverOthersSQL, creditingSQL), after, through).Rows()
 	if err != nil {
 		return err
 	}
@@ -290,9 +292,9 @@ func (t *turnoverSum) others(ctx context.Context, after, through int64) (err err
 }
 
 // keepTurnover adds sums to those that are kept, if nobody else has meanwhile.
-func (s *Store) keepTurnover(ctx context.Context, zone *time.Location, from, through int64, sums map[turnoverKey]turnoverSums) error {
-	return s.writer.do(ctx, func(tx *wtx) error {
-		db := tx.gorm()
+func (r *Reports) keepTurnover(ctx context.Context, zone *time.Location, from, through int64, sums map[turnoverKey]turnoverSums) error {
+	return r.writer.Do(ctx, func(tx *engine.Tx) error {
+		db := tx.Gorm()
 		moved := db.Exec(`UPDATE turnover_through SET seq = ? WHERE zone = ? AND seq = ?`, through, zone.String(), from)
 		if moved.Error == nil && moved.RowsAffected == 0 && from == 0 {
 			moved = db.Exec(`INSERT INTO turnover_through (zone, seq) VALUES (?, ?) ON CONFLICT DO NOTHING`, zone.String(), through)
