@@ -346,7 +346,7 @@ func answered(payment *topup.Payment, a *store.StatusAnswer) string {
 	default:
 		text += fmt.Sprintf(": %s, as asked", a.Sum)
 	}
-	return text
+	return text + gaveBack(a.PaidBack)
 }
 
 // paymentsCreditCommand credits a payment by hand.

@@ -3,6 +3,7 @@ package jetpay
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	"tolem/signing"
 	"tolem/topup"
@@ -32,7 +33,8 @@ type GateAnswer struct {
 	StatusValue string     // payment.status
 	Operation   string     // of the sale
 	Sum         topup.Money
-	Code        string // of a refusal, else of the sale
+	PaidBack    topup.Money // by its refunds and reversals; zero when it does not say
+	Code        string      // of a refusal, else of the sale
 	Message     string
 }
 
@@ -81,7 +83,7 @@ func readGate(status int, answer []byte, paymentID string) (GateAnswer, error) {
 	}
 	a.StatusValue, a.Status = shown, gateStatusOf(shown)
 	sale := saleIn(b)
-	a.Sum = sale.sum
+	a.Sum, a.PaidBack = sale.sum, paidBackIn(b, sale.sum)
 	if sale.at != "" {
 		a.Operation, a.Code, a.Message = gateText(b, sale.at+":id"), gateText(b, sale.at+":code"), gateText(b, sale.at+":message")
 	}
@@ -131,6 +133,45 @@ func saleIn(b *signing.Body) sale {
 		return sale{}
 	}
 	return found
+}
+
+// paidBackIn adds up what the refunds and reversals that succeeded gave back, zero
+// for none, or when one of them cannot be read or is in another currency. Where none
+// is listed it is what payment.sum lacks to the sale's sum.
+func paidBackIn(b *signing.Body, sold topup.Money) topup.Money {
+	var total topup.Money
+	listed, readable := map[string]bool{}, true
+	read := func(path string) {
+		id := gateText(b, path+":id")
+		if !paysBack(gateText(b, path+":type")) || gateText(b, path+":status") != "success" || listed[id] {
+			return
+		}
+		listed[id] = true
+		sum := sumAt(b, path+":sum_initial")
+		amount, err := topup.Add(total.Amount, sum.Amount)
+		if sum.IsZero() || err != nil || !total.IsZero() && sum.Currency != total.Currency {
+			readable = false
+			return
+		}
+		total = topup.Money{Amount: amount, Currency: sum.Currency}
+	}
+	read("operation")
+	for i := range maxGateOperations {
+		path := fmt.Sprintf("operations:%d", i)
+		if !b.Has(path) {
+			break
+		}
+		read(path)
+	}
+	switch left := sumAt(b, "payment:sum"); {
+	case !readable:
+		return topup.Money{}
+	case len(listed) > 0:
+		return total
+	case strings.HasPrefix(gateText(b, "payment:status"), "partially ") && left.Currency == sold.Currency && left.Amount < sold.Amount:
+		return topup.Money{Amount: sold.Amount - left.Amount, Currency: sold.Currency}
+	}
+	return topup.Money{}
 }
 
 // sumAt returns a sum, the zero one if it cannot be read.

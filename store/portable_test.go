@@ -111,7 +111,7 @@ func loadSample(t *testing.T, file string, s *store.Store) {
 		}
 	}()
 	for _, table := range []string{"meta", "catalogue", "accounts", "payments", "messages", "message_bodies", "transactions", "ledger_accounts",
-		"entries", "operations", "freed_operations", "operator_steps", "approvals", "approval_decisions", "approved_transactions", "audit", "open_messages", "suspense_items", "payins", "idempotency", "watch_marks", "status_answers",
+		"entries", "operations", "freed_operations", "operator_steps", "approvals", "approval_decisions", "approved_transactions", "audit", "open_messages", "told_refunds", "suspense_items", "payins", "idempotency", "watch_marks", "status_answers",
 		"payouts", "payout_lines", "payout_steps", "settlement_progress", "settlement_sums", "payout_sums"} {
 		rows, err := from.DB.QueryContext(ctx, `SELECT * FROM `+table)
 		if err != nil {

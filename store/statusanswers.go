@@ -21,6 +21,7 @@ type StatusAnswer struct {
 	Code      string
 	Message   string
 	Sum       topup.Money // what it says was paid, zero if that cannot be read
+	PaidBack  topup.Money // what it says went back of that, zero if it does not say
 }
 
 // Differs names what of the sum is not as it was asked: "amount", "currency", or
@@ -48,11 +49,12 @@ func (s *Store) NoteStatusAnswer(ctx context.Context, paymentID string, a Status
 				return err
 			}
 		}
-		return tx.gorm().Exec(`INSERT INTO status_answers (payment_id, answered_at, http_status, status, operation, code, message, amount, currency)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (payment_id) DO UPDATE SET answered_at = excluded.answered_at, http_status = excluded.http_status,
+		return tx.gorm().Exec(`INSERT INTO status_answers (payment_id, answered_at, http_status, status, operation, code, message, amount, currency, paid_back, paid_back_currency)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (payment_id) DO UPDATE SET answered_at = excluded.answered_at, http_status = excluded.http_status,
 			status = excluded.status, operation = excluded.operation, code = excluded.code, message = excluded.message,
-			amount = excluded.amount, currency = excluded.currency WHERE excluded.status <> '' OR status_answers.status = ''`,
-			paymentID, micros(a.At), a.HTTPStatus, a.Status, a.Operation, a.Code, a.Message, a.Sum.Amount, a.Sum.Currency).Error
+			amount = excluded.amount, currency = excluded.currency,
+			paid_back = excluded.paid_back, paid_back_currency = excluded.paid_back_currency WHERE excluded.status <> '' OR status_answers.status = ''`,
+			paymentID, micros(a.At), a.HTTPStatus, a.Status, a.Operation, a.Code, a.Message, a.Sum.Amount, a.Sum.Currency, a.PaidBack.Amount, a.PaidBack.Currency).Error
 	})
 	if err != nil {
 		return false, fmt.Errorf("keep the answer about payment %s: %w", paymentID, err)
@@ -65,8 +67,8 @@ func (s *Store) NoteStatusAnswer(ctx context.Context, paymentID string, a Status
 func (s *Store) StatusAnswer(ctx context.Context, paymentID string) (*StatusAnswer, error) {
 	var a StatusAnswer
 	var at int64
-	err := s.raw(ctx, `SELECT answered_at, http_status, status, operation, code, message, amount, currency FROM status_answers WHERE payment_id = ?`, paymentID).
-		Row().Scan(&at, &a.HTTPStatus, &a.Status, &a.Operation, &a.Code, &a.Message, &a.Sum.Amount, &a.Sum.Currency)
+	err := s.raw(ctx, `SELECT answered_at, http_status, status, operation, code, message, amount, currency, paid_back, paid_back_currency FROM status_answers WHERE payment_id = ?`, paymentID).
+		Row().Scan(&at, &a.HTTPStatus, &a.Status, &a.Operation, &a.Code, &a.Message, &a.Sum.Amount, &a.Sum.Currency, &a.PaidBack.Amount, &a.PaidBack.Currency)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, nil

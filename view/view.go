@@ -299,7 +299,6 @@ type Happened struct {
 	ProviderCode   string            `json:"provider_code,omitempty"`
 	Open           topup.Told        `json:"open,omitempty"` // why an operator must handle it
 
-	// For a message, the sum that its operation gave back to the payer.
 	// For a status response of the provider: the sum that it reports as paid, and what differs from the requested
 	// one, amount or currency.
 	HTTPStatus      int    `json:"http_status,omitempty"`
@@ -307,6 +306,7 @@ type Happened struct {
 	Amount          int64  `json:"amount,omitempty"`
 	Currency        string `json:"currency,omitempty"`
 	Differs         string `json:"differs,omitempty"`
+	PaidBack        *Sum   `json:"paid_back,omitempty"` // what it reports as given back to the payer
 
 	// Of a ledger transaction, and of a message that made one.
 	TransactionSeq int64 `json:"seq,omitempty"`
@@ -334,12 +334,13 @@ func happenedOf(p *topup.Payment, entry store.TimelineEntry) Happened {
 	if m := entry.Message; m != nil {
 		out.Source, out.Disposition, out.ProviderStatus = m.Source, m.Disposition, m.Status
 		out.OperationID, out.ProviderCode, out.TransactionSeq, out.MessageID = m.Operation, m.Code, m.Seq, m.ID
-		out.Open, out.Amount, out.Currency = m.Open, m.PaidBack.Amount, m.PaidBack.Currency
+		out.Open, out.PaidBack = m.Open, sumOf(m.PaidBack)
 	}
 	if a := entry.Answer; a != nil {
 		out.Source, out.ProviderStatus, out.OperationID = topup.SourceInfo, a.Status, a.Operation
 		out.HTTPStatus, out.ProviderCode, out.ProviderMessage = a.HTTPStatus, a.Code, a.Message
 		out.Amount, out.Currency, out.Differs = a.Sum.Amount, a.Sum.Currency, a.Differs(p.Money)
+		out.PaidBack = sumOf(a.PaidBack)
 	}
 	if t := entry.Transaction; t != nil {
 		out.TransactionSeq, out.TransactionID, out.Kind = t.Seq, t.ID, t.Kind

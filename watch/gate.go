@@ -147,7 +147,7 @@ func (w *Watcher) pollGate(ctx context.Context, gate *jetpay.Gate, p *topup.Paym
 	}
 	said := store.StatusAnswer{
 		At: w.o.Now(), HTTPStatus: answer.HTTPStatus, Status: answer.StatusValue, Operation: answer.Operation,
-		Code: answer.Code, Message: answer.Message, Sum: answer.Sum,
+		Code: answer.Code, Message: answer.Message, Sum: answer.Sum, PaidBack: answer.PaidBack,
 	}
 	flagged := false
 	if answer.HasText() {

@@ -42,22 +42,27 @@ func (r *rig) askedOnce(status int, body string) string {
 func TestTheGatesSumIsComparedWithOursBeforeAnybodyCreditsByHand(t *testing.T) {
 	kzt := func(amount int64) topup.Money { return topup.Money{Amount: amount, Currency: "KZT"} }
 	const sale = `{"id":28,"type":"sale","status":"success","sum_initial":{"amount":1000,"currency":"KZT"},"code":"0","message":"Success"}`
+	const refunded = `{"id":29,"type":"refund","status":"success","sum_initial":{"amount":700,"currency":"KZT"}}`
 	for name, tc := range map[string]struct {
 		body    string
 		sum     topup.Money
+		back    int64
 		differs string
 		says    string
 	}{
-		"the same sum":           {`{"payment":{"id":"ID","status":"success","sum":{"amount":1000,"currency":"KZT"}}}`, kzt(1000), "", "credit it by hand when"},
-		"a hundredth":            {`{"payment":{"id":"ID","status":"success","sum":{"amount":10,"currency":"KZT"}}}`, kzt(10), "amount", "do not credit it by hand"},
-		"another currency":       {`{"payment":{"id":"ID","status":"success","sum":{"amount":1000,"currency":"KGS"}}}`, topup.Money{Amount: 1000, Currency: "KGS"}, "currency", "do not credit it by hand"},
-		"digits as text":         {`{"payment":{"id":"ID","status":"success","sum":{"amount":"1000","currency":"KZT"}}}`, kzt(1000), "", "credit it by hand when"},
-		"no sum":                 {`{"payment":{"id":"ID","status":"success"}}`, topup.Money{}, "", "cannot be read"},
-		"a fraction":             {`{"payment":{"id":"ID","status":"success","sum":{"amount":10.5,"currency":"KZT"}}}`, topup.Money{}, "", "cannot be read"},
-		"the sale's own sum":     {`{"payment":{"id":"ID","status":"success","sum":{"amount":10,"currency":"KZT"}},"operations":[` + sale + `]}`, kzt(1000), "", "credit it by hand when"},
-		"what is left of a sale": {`{"payment":{"id":"ID","status":"partially refunded","sum":{"amount":300,"currency":"KZT"}},"operations":[{"id":29,"type":"refund","status":"success","sum_initial":{"amount":700,"currency":"KZT"}},` + sale + `]}`, kzt(1000), "", "credit it by hand when"},
-		"two sales":              {`{"payment":{"id":"ID","status":"success","sum":{"amount":1000,"currency":"KZT"}},"operations":[` + sale + `,` + sale + `]}`, topup.Money{}, "", "cannot be read"},
-		"a declined sale before": {`{"payment":{"id":"ID","status":"success"},"operations":[{"id":27,"type":"sale","status":"decline","sum_initial":{"amount":1,"currency":"KZT"}},` + sale + `]}`, kzt(1000), "", "credit it by hand when"},
+		"the same sum":                          {`{"payment":{"id":"ID","status":"success","sum":{"amount":1000,"currency":"KZT"}}}`, kzt(1000), 0, "", "credit it by hand when"},
+		"a hundredth":                           {`{"payment":{"id":"ID","status":"success","sum":{"amount":10,"currency":"KZT"}}}`, kzt(10), 0, "amount", "do not credit it by hand"},
+		"another currency":                      {`{"payment":{"id":"ID","status":"success","sum":{"amount":1000,"currency":"KGS"}}}`, topup.Money{Amount: 1000, Currency: "KGS"}, 0, "currency", "do not credit it by hand"},
+		"digits as text":                        {`{"payment":{"id":"ID","status":"success","sum":{"amount":"1000","currency":"KZT"}}}`, kzt(1000), 0, "", "credit it by hand when"},
+		"no sum":                                {`{"payment":{"id":"ID","status":"success"}}`, topup.Money{}, 0, "", "cannot be read"},
+		"a fraction":                            {`{"payment":{"id":"ID","status":"success","sum":{"amount":10.5,"currency":"KZT"}}}`, topup.Money{}, 0, "", "cannot be read"},
+		"the sale's own sum":                    {`{"payment":{"id":"ID","status":"success","sum":{"amount":10,"currency":"KZT"}},"operations":[` + sale + `]}`, kzt(1000), 0, "", "credit it by hand when"},
+		"what is left of a sale":                {`{"payment":{"id":"ID","status":"partially refunded","sum":{"amount":300,"currency":"KZT"}},"operations":[{"id":29,"type":"refund","status":"success","sum_initial":{"amount":700,"currency":"KZT"}},` + sale + `]}`, kzt(1000), 700, "", "credit it by hand when"},
+		"two sales":                             {`{"payment":{"id":"ID","status":"success","sum":{"amount":1000,"currency":"KZT"}},"operations":[` + sale + `,` + sale + `]}`, topup.Money{}, 0, "", "cannot be read"},
+		"a declined sale before":                {`{"payment":{"id":"ID","status":"success"},"operations":[{"id":27,"type":"sale","status":"decline","sum_initial":{"amount":1,"currency":"KZT"}},` + sale + `]}`, kzt(1000), 0, "", "credit it by hand when"},
+		"a refund that is not listed":           {`{"payment":{"id":"ID","status":"partially refunded","sum":{"amount":300,"currency":"KZT"}},"operation":` + sale + `}`, kzt(1000), 700, "", "credit it by hand when"},
+		"a refund twice in it, and another one": {`{"payment":{"id":"ID","status":"partially reversed"},"operation":` + refunded + `,"operations":[` + refunded + `,{"id":30,"type":"reversal","status":"success","sum_initial":{"amount":50,"currency":"KZT"}},{"id":31,"type":"refund","status":"decline","sum_initial":{"amount":9,"currency":"KZT"}},` + sale + `]}`, kzt(1000), 750, "", "credit it by hand when"},
+		"a refund that cannot be read":          {`{"payment":{"id":"ID","status":"partially refunded"},"operations":[` + refunded + `,{"id":30,"type":"refund","status":"success"},` + sale + `]}`, kzt(1000), 0, "", "credit it by hand when"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
@@ -67,7 +72,7 @@ func TestTheGatesSumIsComparedWithOursBeforeAnybodyCreditsByHand(t *testing.T) {
 				t.Errorf("got %+v %v", p, err)
 			}
 			a := r.gateAnswer(id)
-			if a == nil || a.Sum != tc.sum || a.Differs(p.Money) != tc.differs || a.HTTPStatus != 200 || !a.At.Equal(r.Now()) {
+			if a == nil || a.Sum != tc.sum || a.PaidBack.Amount != tc.back || a.Differs(p.Money) != tc.differs || a.HTTPStatus != 200 || !a.At.Equal(r.Now()) {
 				t.Errorf("kept %+v", a)
 			}
 			if log := r.log(); !strings.Contains(log, tc.says) || strings.Count(log, `"payment_id":"`+id) != 1 {

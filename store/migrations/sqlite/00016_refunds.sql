@@ -33,6 +33,10 @@ CREATE TABLE told_refunds (
 INSERT INTO told_refunds (message_id, told, amount, currency)
     SELECT message_id, told, 0, '' FROM open_messages WHERE told = 'refund' OR told = 'reversal';
 
+-- What a provider answered that went back of a payment, 0 if it does not say.
+ALTER TABLE status_answers ADD COLUMN paid_back INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE status_answers ADD COLUMN paid_back_currency TEXT NOT NULL DEFAULT '';
+
 -- Programs of before know no refund, and take an item of which a part was returned
 -- for one that was returned whole.
 DROP TRIGGER transactions_no_replace;
