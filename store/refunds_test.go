@@ -469,3 +469,51 @@ func TestAnOlderProgramTakesNoStepOnARefundedPayment(t *testing.T) {
 		t.Error("a provider's credit was mirrored")
 	}
 }
+
+// TestRefundUnderFourEyes: what was asked for is what the second person approves.
+func TestRefundUnderFourEyes(t *testing.T) {
+	s := bookOf(t)
+	underFourEyes(t, s, store.ActionRefund, store.ActionReturn)
+	id := credited(t, s, "1")
+	_, err := s.RefundPayment(ctx, id, back(3000, byOperation("2"), func(r *topup.RefundRequest) { r.From = "bank:halyk" }), anna)
+	approval := proposed(t, err)
+	shows(t, s, id, "succeeded, credited 10000")
+	made, err := s.Approve(ctx, approval, bearer("bolat"))
+	if err != nil || len(made) != 1 || made[0].Operation != "2" || made[0].Postings[1] != (topup.Posting{Account: "bank:halyk", Amount: -3000, Currency: "KZT"}) {
+		t.Errorf("got %+v, %v", made, err)
+	}
+	_, item := suspendedItem(t, s, paid(id, "3", sum(9000)))
+	_, err = s.ReturnSuspense(ctx, item, topup.PayBack{Amount: 4000}, anna)
+	if made, err = s.Approve(ctx, proposed(t, err), bearer("bolat")); err != nil || made[0].Postings[0].Amount != 4000 {
+		t.Errorf("got %+v, %v", made, err)
+	}
+	_, err = s.RefundPayment(ctx, id, back(3000, byOperation("2")), anna)
+	refused(t, err, topup.KindConflict, "has been booked as a refund already") // is not even proposed
+	checked(t, s)
+}
+
+// TestACreditIsRefusedWhileItsMovementMayBeRecordedElsewhere: one movement would be
+// credited twice.
+func TestACreditIsRefusedWhileItsMovementMayBeRecordedElsewhere(t *testing.T) {
+	s := bookOf(t)
+	id := mustIssue(t, s)
+	record := must(t)(s.RecordPayment(ctx, recordOf("40"), anna))
+	message := stored(t, s, paid(id, "40"))
+	shows(t, s, id, "review, conflict")
+	_, err := s.CreditPayment(ctx, id, anna)
+	refused(t, err, topup.KindConflict, "reverse that step, then use messages suspend; if this payment was not paid, use payments close")
+
+	// As the refusal says.
+	must(t)(s.Reverse(ctx, record.ID, anna))
+	item := must(t)(s.SuspendMessage(ctx, message, topup.SuspendRequest{}, anna))
+	must(t)(s.AssignSuspense(ctx, item.ID, "7123456789", "12345", anna))
+	shows(t, s, id, "succeeded, credited 10000, conflict")
+
+	other := mustIssue(t, s)
+	must(t)(s.RecordPayment(ctx, recordOf("41"), anna))
+	stored(t, s, paid(other, "41"))
+	if err := s.ClosePayment(ctx, other, anna); err != nil {
+		t.Error(err)
+	}
+	shows(t, s, other, "declined, conflict")
+}
