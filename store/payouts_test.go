@@ -435,6 +435,43 @@ func TestSettlement(t *testing.T) {
 		}
 		checked(t, s)
 	})
+	t.Run("Refunds", func(t *testing.T) {
+		s, ids := paidBook(t, 2, at(newClock()))
+		mustAdd(t, s, newPayout("po-1", withLines(saleLine(2, ids[0], "1", 10000, 0),
+			topup.PayoutLine{Line: 3, Type: topup.LineRefund, Payment: ids[0], Operation: "90", Amount: 3000})))
+		differing := func() (list []topup.LineDifference) {
+			lines, _, err := s.PayoutDifferences(ctx, mustPayout(t, s, "po-1"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, l := range lines {
+				list = append(list, l.Difference)
+			}
+			return list
+		}
+		if got := differing(); !slices.Equal(got, []topup.LineDifference{topup.LineRefundNotBooked}) {
+			t.Errorf("before the refund: got %q", got)
+		}
+		must(t)(s.RefundPayment(ctx, ids[0], back(3000, byOperation("90")), anna))
+		must(t)(s.RefundPayment(ctx, ids[1], back(500, func(r *topup.RefundRequest) { r.From = "bank:halyk" }), anna))
+		if got := differing(); len(got) > 0 {
+			t.Errorf("after the refund: got %q", got)
+		}
+		mustPost(t, s, "po-1")
+		if got := settled(t, s, ""); got.Credited != 20000 || got.Refunded != 3000 || got.PaidOut != 7000 || got.Owed != 10000 || got.Unpaid[0].Count != 1 {
+			t.Errorf("got %+v", got)
+		}
+		checked(t, s)
+		refund := feed(t, s)[2]
+		must(t)(s.Reverse(ctx, refund.ID, anna))
+		if got := settled(t, s, ""); got.Refunded != 0 || got.Owed != 13000 {
+			t.Errorf("the refund was reversed: got %+v", got)
+		}
+		if got := differing(); len(got) != 1 {
+			t.Errorf("the refund was reversed: got %q", got)
+		}
+		checked(t, s)
+	})
 	t.Run("Ages", func(t *testing.T) {
 		c := newClock() // 2026-11-21
 		s := bookOf(t, at(c))
