@@ -37,6 +37,7 @@ type commandLine struct {
 	Payments    paymentsCommands   `cmd:"" help:"Find payments; credit, record, refund, recall and close them."`
 	Suspense    suspenseCommands   `cmd:"" help:"Resolve money that is not allocated to a contract."`
 	Messages    messagesCommands   `cmd:"" help:"Show the providers' stored messages; put their unposted money into suspense."`
+	Events      eventsCommands     `cmd:"" help:"See what the merchant's own systems were notified of, and send it again."`
 	Approvals   approvalsCommands  `cmd:"" help:"Approve or reject steps that need a second person."`
 	Audit       auditCommand       `cmd:"" help:"List who did what, when and why, and how it ended."`
 	Reconcile   reconcileCommand   `cmd:"" help:"Compare a platform's report with the payments."`

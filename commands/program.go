@@ -21,6 +21,7 @@ import (
 	"tolem/config"
 	"tolem/store"
 	"tolem/topup"
+	"tolem/view"
 )
 
 // program has what every command needs: the environment and standard streams,
@@ -76,7 +77,7 @@ func (p *program) warn(warnings ...string) {
 // storeOptions name the configured database, a SQLite file or one of a
 // PostgreSQL server. Where no bank account is configured, any may be named.
 func storeOptions(cfg *config.Config) store.Options {
-	o := store.Options{Normalize: topup.Normalizer(cfg.Accounts.Normalize), ReadMessage: adapters.ReadStored}
+	o := store.Options{Normalize: topup.Normalizer(cfg.Accounts.Normalize), ReadMessage: adapters.ReadStored, NotificationBody: view.NotificationBody}
 	for _, bank := range cfg.Banks {
 		o.Banks = append(o.Banks, bank.Name)
 	}

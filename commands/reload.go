@@ -44,6 +44,9 @@ func (s *server) reload(ctx context.Context, load loadConfig) {
 	if err == nil {
 		err = s.handlers.Configure(r.Config)
 	}
+	if err == nil {
+		err = s.notifier.Use(r.Config.Notify)
+	}
 	if err != nil {
 		s.log.Error("the configuration was read again and cannot be used: the server goes on with the one that it has", zap.Error(err))
 		return
@@ -53,8 +56,8 @@ func (s *server) reload(ctx context.Context, load loadConfig) {
 		s.log.Warn("these keys of the configuration have changed and need a restart: until then they keep their values", zap.Strings("keys", r.Kept))
 	}
 	s.log.Info("the configuration was read again", zap.Strings("changed", r.Changed))
-	if err := errors.Join(s.closeBooks(ctx), s.setFourEyes(ctx), s.auditReload(ctx, r)); err != nil {
-		s.log.Error("books_closed_to and four_eyes could not be written to the database: send SIGHUP again", zap.Error(err))
+	if err := errors.Join(s.closeBooks(ctx), s.setFourEyes(ctx), s.setEndpoints(ctx), s.auditReload(ctx, r)); err != nil {
+		s.log.Error("books_closed_to, four_eyes and notify could not be written to the database: send SIGHUP again", zap.Error(err))
 	}
 	s.reportProjects(ctx)
 }

@@ -20,7 +20,9 @@ import (
 
 	"tolem/config"
 	"tolem/handlers"
+	"tolem/notify"
 	"tolem/store"
+	"tolem/topup"
 )
 
 const (
@@ -156,6 +158,7 @@ type server struct {
 	store    *store.Store
 	sweeping atomic.Bool // whether this process was the leader at the last check
 	handlers *handlers.Server
+	notifier *notify.Dispatcher
 	public   net.Listener
 	admin    net.Listener
 	merchant net.Listener // nil unless configured
@@ -197,6 +200,15 @@ func startServer(ctx context.Context, cfg *config.Config, log *zap.Logger) (s *s
 		return s, err
 	}
 	if err = s.setFourEyes(ctx); err != nil {
+		return s, err
+	}
+	if err = s.setEndpoints(ctx); err != nil {
+		return s, err
+	}
+	s.notifier, err = notify.New(notify.Options{
+		Endpoints: cfg.Notify, Outbox: s.store, Log: log, Now: time.Now, Leads: s.isLeader, Observe: metrics.ObserveDelivery,
+	})
+	if err != nil {
 		return s, err
 	}
 	s.handlers, err = handlers.New(handlers.Options{
@@ -249,6 +261,20 @@ func (s *server) setFourEyes(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// setEndpoints writes into the database who is notified, so that every process
+// writes notifications for them.
+func (s *server) setEndpoints(ctx context.Context) error {
+	configured := s.cfg.Load().Notify
+	endpoints := make([]store.Endpoint, len(configured))
+	for i, e := range configured {
+		endpoints[i].Name = e.Name
+		for _, t := range e.Events {
+			endpoints[i].Types = append(endpoints[i].Types, topup.EventType(t))
+		}
+	}
+	return s.store.SetEndpoints(ctx, endpoints)
 }
 
 func listen(key, address string) (net.Listener, error) {
@@ -329,6 +355,7 @@ func (s *server) startSweeps(hangups <-chan os.Signal, load loadConfig) (stop fu
 	done.Go(func() { s.sweep(ctx) })
 	done.Go(func() { s.handlers.Watcher().Run(ctx) })
 	done.Go(func() { s.reloadAt(ctx, hangups, load) })
+	done.Go(func() { s.notifier.Run(ctx) })
 	return func() {
 		cancel()
 		done.Wait()
@@ -400,6 +427,7 @@ func (s *server) prune(ctx context.Context) {
 	}{
 		{"drop old raw messages", func(ctx context.Context) (int, error) { return s.store.PruneRaw(ctx, s.cfg.Load().RawRetention) }},
 		{"drop old idempotency keys", s.store.SweepIdempotency},
+		{"drop old notifications", func(ctx context.Context) (int, error) { return s.store.PruneEvents(ctx, notify.Retention) }},
 		{"forget servers that are gone", func(ctx context.Context) (int, error) { return 0, s.store.SweepWriters(ctx) }},
 	} {
 		if !s.isLeader(ctx) {

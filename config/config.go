@@ -66,6 +66,7 @@ type Config struct {
 	Accounts      Accounts      `yaml:"accounts"`
 	Timezone      string        `yaml:"timezone" validate:"zone"`                                                                                // IANA name; where a day begins in reports
 	BooksClosedTo string        `yaml:"books_closed_to" validate:"day" alsodate:"yes"`                                                           // the last closed day, such as 2026-10-31; empty: none is closed
+	Notify        []Endpoint    `yaml:"notify" validate:"dive"`                                                                                  // of the merchant's own systems, which are notified of what happens to money
 	FourEyes      []string      `yaml:"four_eyes" validate:"unique,dive,oneof=credit record refund recall assign return reverse suspend payout"` // operators' steps that need a second person
 	MaxAmount     int64         `yaml:"max_amount" validate:"min=1,max=10000000000000"`                                                          // minor units, of one payment
 	RawRetention  time.Duration `yaml:"raw_retention" validate:"gt=0"`                                                                           // how long raw provider messages are kept

@@ -46,6 +46,10 @@ func (c *Config) asWritten() *Config {
 	for i, project := range c.JetPay.Projects {
 		written.JetPay.Projects[i].Secrets = project.Secrets[:max(0, len(project.Secrets)-len(project.SecretFiles))]
 	}
+	written.Notify = slices.Clone(c.Notify)
+	for i, endpoint := range c.Notify {
+		written.Notify[i].Secrets = endpoint.Secrets[:max(0, len(endpoint.Secrets)-len(endpoint.SecretFiles))]
+	}
 	written.HighHelp.Projects = slices.Clone(c.HighHelp.Projects)
 	for i := range c.HighHelp.Projects {
 		project := &written.HighHelp.Projects[i]

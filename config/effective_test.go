@@ -53,6 +53,7 @@ accounts:
     stale: 10m
 timezone: Asia/Almaty
 books_closed_to: ""
+notify: []
 four_eyes: []
 max_amount: 10000000000000
 raw_retention: 1h30m

@@ -17,6 +17,11 @@ func (c *Config) locateFiles(folder string) {
 			names = append(names, &project.SecretFiles[i])
 		}
 	}
+	for _, endpoint := range c.Notify {
+		for i := range endpoint.SecretFiles {
+			names = append(names, &endpoint.SecretFiles[i])
+		}
+	}
 	for i := range c.HighHelp.Projects {
 		request, alert := &c.HighHelp.Projects[i].RequestKey, &c.HighHelp.Projects[i].AlertKey
 		names = append(names, &request.PrivateKeyFile, &request.SecretFile, &alert.PublicKeyFile, &alert.SecretFile)

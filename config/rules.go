@@ -50,6 +50,7 @@ func (r *rules) check() {
 	r.highhelp()
 	r.banks()
 	r.accountSource()
+	r.endpoints()
 	if r.config.Environment == Production {
 		r.production()
 	}

@@ -46,6 +46,8 @@ type Metrics struct {
 	calls             *prometheus.CounterVec
 	lookUps           *prometheus.CounterVec
 	lookUpSeconds     prometheus.Histogram
+	deliveries        *prometheus.CounterVec
+	deliverySeconds   *prometheus.HistogramVec
 	callSeconds       *prometheus.HistogramVec
 	looks             *prometheus.CounterVec
 	batchSize         prometheus.Histogram
@@ -108,6 +110,15 @@ func NewMetrics() *Metrics {
 			Help:    "How long requests to the merchant's billing took, in seconds.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5},
 		}),
+		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tolem_event_deliveries_total",
+			Help: "Attempts to deliver notifications to the merchant's own systems, by outcome.",
+		}, []string{"endpoint", "outcome"}),
+		deliverySeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "tolem_event_delivery_seconds",
+			Help:    "How long attempts to deliver notifications took, in seconds.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15},
+		}, []string{"endpoint"}),
 		looks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tolem_watch_looks_total",
 			Help: "Payments that a provider was asked about because they stay open, by what came of it.",
@@ -148,7 +159,7 @@ func NewMetrics() *Metrics {
 		m.seriesOf(key)
 	}
 	m.registry.MustRegister(m.requests, m.seconds, failures, m.issued, m.credits, m.repeats, m.suspended,
-		m.calls, m.callSeconds, m.lookUps, m.lookUpSeconds, m.looks,
+		m.calls, m.callSeconds, m.lookUps, m.lookUpSeconds, m.deliveries, m.deliverySeconds, m.looks,
 		m.batchSize, m.commitSeconds,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -226,6 +237,12 @@ func (m *Metrics) lookUp(outcome string, took time.Duration) {
 	}
 }
 
+// ObserveDelivery counts an attempt to deliver a notification.
+func (m *Metrics) ObserveDelivery(endpoint, outcome string, took time.Duration) {
+	m.deliveries.WithLabelValues(endpoint, outcome).Inc()
+	m.deliverySeconds.WithLabelValues(endpoint).Observe(took.Seconds())
+}
+
 // look counts a payment that a provider was asked about.
 func (m *Metrics) look(provider, outcome string) { m.looks.WithLabelValues(provider, outcome).Inc() }
 
@@ -278,6 +295,7 @@ type books struct {
 	up                                                               *prometheus.Desc
 	pending, oldest, review, suspense, seq, wal, payins, oldestPayin *prometheus.Desc
 	messages                                                         *prometheus.Desc
+	events, oldestEvent                                              *prometheus.Desc
 
 	mu      sync.Mutex
 	last    *figures      // nil: they could not be read, or not yet
@@ -290,6 +308,7 @@ type figures struct {
 	stats      store.Stats
 	openPayins int64
 	payinSince time.Time
+	endpoints  []store.EndpointStats
 }
 
 func newBooks(s *store.Store, log *zap.Logger, now func() time.Time) *books {
@@ -306,6 +325,9 @@ func newBooks(s *store.Store, log *zap.Logger, now func() time.Time) *books {
 		seq:      gauge("tolem_ledger_last_seq", "The newest place in the ledger's feed."),
 		wal:      gauge("tolem_wal_bytes", "Size of the database's write-ahead log, in bytes."),
 
+		events:      prometheus.NewDesc("tolem_events_waiting", "Notifications that an endpoint does not have: pending ones, and failed ones that are given up.", []string{"endpoint", "state"}, nil),
+		oldestEvent: prometheus.NewDesc("tolem_oldest_waiting_event_seconds", "Age of the oldest notification that an endpoint does not have, in seconds; 0 if it has all.", []string{"endpoint"}, nil),
+
 		payins:      gauge("tolem_open_payins", "Pay-ins that wait for their result."),
 		oldestPayin: gauge("tolem_oldest_open_payin_seconds", "Age of the oldest pay-in that waits for its result, in seconds; 0 if none does."),
 	}
@@ -313,7 +335,7 @@ func newBooks(s *store.Store, log *zap.Logger, now func() time.Time) *books {
 
 // Describe implements [prometheus.Collector].
 func (b *books) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{b.up, b.pending, b.oldest, b.review, b.suspense, b.seq, b.wal, b.payins, b.oldestPayin, b.messages} {
+	for _, desc := range []*prometheus.Desc{b.up, b.pending, b.oldest, b.review, b.suspense, b.seq, b.wal, b.payins, b.oldestPayin, b.messages, b.events, b.oldestEvent} {
 		ch <- desc
 	}
 }
@@ -351,6 +373,11 @@ func (b *books) Collect(ch chan<- prometheus.Metric) {
 	gauge(b.wal, float64(f.stats.WALBytes))
 	gauge(b.payins, float64(f.openPayins))
 	gauge(b.oldestPayin, age(f.payinSince))
+	for _, e := range f.endpoints {
+		ch <- prometheus.MustNewConstMetric(b.events, prometheus.GaugeValue, float64(e.Pending), e.Endpoint, string(store.DeliveryPending))
+		ch <- prometheus.MustNewConstMetric(b.events, prometheus.GaugeValue, float64(e.Failed), e.Endpoint, string(store.DeliveryFailed))
+		ch <- prometheus.MustNewConstMetric(b.oldestEvent, prometheus.GaugeValue, age(e.Oldest), e.Endpoint)
+	}
 }
 
 // figures are fresh ones, nil if they cannot be had in time. Scrapes that come
@@ -396,6 +423,9 @@ func (b *books) read(done chan<- struct{}) {
 	var err error
 	if f.stats, err = b.store.Stats(ctx); err == nil {
 		f.openPayins, f.payinSince, err = b.store.PayinStats(ctx)
+	}
+	if err == nil {
+		f.endpoints, err = b.store.EventStats(ctx)
 	}
 	if err != nil {
 		b.log.Warn("metrics about the books are left out", zap.Error(err))

@@ -74,7 +74,7 @@ func (s *Store) openAccounts() {
 	s.Catalogue = accounts.New(accounts.Options{
 		Reader: s.reader, Writer: s.writer.Writer, Now: s.now, Normalize: s.normalize,
 		Imported: func(tx *engine.Tx, i accounts.Imported) error {
-			return in(tx).audit(importer(i), Audited{ActionImport, i.File, ResultDone, importDetail(i)})
+			return s.writer.in(tx).audit(importer(i), Audited{ActionImport, i.File, ResultDone, importDetail(i)})
 		},
 		Refused: func(ctx context.Context, i accounts.Imported, refusal error) error {
 			return s.auditRefusal(ctx, importer(i), ActionImport, i.File, refusal)

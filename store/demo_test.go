@@ -39,7 +39,7 @@ func TestDemoDataFillAnEmptyDatabaseAndMarkIt(t *testing.T) {
 	p := mustPayment(t, s, "payment_47")
 	want := topup.Payment{
 		ID: "payment_47", Provider: "jetpay", Project: "1234", CustomerID: "c1", ContractID: "e1", ContractNumber: "number-e1",
-		Money: hundred, Method: "terminal/kaspi", Status: topup.StatusPending, CreatedAt: clock.Now(), ExpiresAt: clock.Now().Add(time.Hour),
+		Money: hundred, Method: "terminal/kaspi", Status: topup.StatusPending, Stored: topup.StatusPending, CreatedAt: clock.Now(), ExpiresAt: clock.Now().Add(time.Hour),
 	}
 	if *p != want {
 		t.Errorf("payment: got %+v, want %+v", *p, want)

@@ -11,7 +11,7 @@ import (
 // that has changed.
 func (s *Store) WritePayment(ctx context.Context, p topup.Payment) error {
 	return s.writer.Wait(ctx, &engine.Write{Kind: engine.Issue, Run: func(t *engine.Tx) error {
-		tx := in(t)
+		tx := s.writer.in(t)
 		if _, err := tx.openPayment(&p); err != nil {
 			return err
 		}

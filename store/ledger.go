@@ -27,6 +27,8 @@ type entry struct {
 	reason      string
 	effectiveAt time.Time
 	postings    []topup.Posting
+	// operation is the provider's that a message posts, or an operator enters.
+	operation string
 }
 
 // posted is a ledger transaction that post has written.
@@ -70,7 +72,9 @@ func (tx *wtx) post(e entry) (posted, error) {
 			return posted{}, err
 		}
 	}
-	return posted{seq, id, now}, nil
+	made := posted{seq, id, now}
+	tx.remember(&e, made)
+	return made, nil
 }
 
 func nullID(id int64) sql.NullInt64 { return database.NullID(id) }

@@ -95,6 +95,9 @@ type Options struct {
 	// database are not those that are open, and by a server once more with what was
 	// done to save their content. It must not use the store.
 	OnLost func(error)
+	// NotificationBody, if set, makes the body of a notification. Without it nobody is
+	// notified.
+	NotificationBody func(Notification) ([]byte, error)
 	// OnThread, if set, is called on the thread of its own that writes to SQLite,
 	// before the first write.
 	OnThread func()
@@ -124,6 +127,9 @@ type Store struct {
 	// of PostgreSQL
 	postgres   *database.Server // nil on SQLite
 	leadership *database.Leadership
+
+	// endpoints are who is notified.
+	endpoints atomic.Pointer[[]Endpoint]
 
 	closed atomic.Bool
 	// servedSince is when an exclusive store on SQLite was opened, zero for
@@ -163,6 +169,9 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 	s.Ledger = ledger.New(s.reader, s.now, s.normalize, s.path)
 	s.Reports = turnover.New(s.reader, s.writer.Writer, s.Ledger)
 	if err = s.AssertDurable(ctx); err != nil {
+		return s, err
+	}
+	if err = s.loadEndpoints(ctx); err != nil {
 		return s, err
 	}
 	return s, s.SettleNormalizer(ctx)

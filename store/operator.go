@@ -186,6 +186,7 @@ func (tx *wtx) carryOut(book topup.Book, step topup.Step, by By) (posted, error)
 		kind: step.Kind, paymentID: p.ID, takesCredit: step.TakesCredit,
 		reverses: seq(step.Reverses), resolves: seq(step.Resolves), takes: seq(step.Takes),
 		actor: by.Actor, reason: by.Reason, effectiveAt: effective, postings: step.Postings,
+		operation: step.Operation,
 	})
 	if err != nil {
 		return posted{}, err

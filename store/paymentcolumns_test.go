@@ -17,7 +17,7 @@ func TestPaymentColumns(t *testing.T) {
 		at := func(n int) time.Time { return time.Date(2026, 11, 20, 8, 0, n, 0, time.UTC) }
 		want := topup.Payment{
 			ID: "p_1", Provider: "jetpay", Project: "2", CustomerID: "3", ContractID: "4", ContractNumber: "5",
-			Money: topup.Money{Amount: 6, Currency: "KZT"}, Method: "7", Status: topup.StatusSucceeded, Flags: topup.FlagLate,
+			Money: topup.Money{Amount: 6, Currency: "KZT"}, Method: "7", Status: topup.StatusSucceeded, Stored: topup.StatusSucceeded, Flags: topup.FlagLate,
 			CreatedAt: at(1), ExpiresAt: at(2), ProviderStatus: "8", ProviderCode: "9", ProviderMessage: "10",
 			ProviderReference: "11", ProviderPaymentID: "12", OperationID: "13", ProviderTime: at(3), InSuspense: 14, Recorded: true,
 		}

@@ -29,7 +29,7 @@ type NewPayment struct {
 func (s *Store) Issue(ctx context.Context, n NewPayment) (string, error) {
 	var id string
 	err := s.writer.Wait(ctx, &engine.Write{Kind: engine.Issue, Run: func(tx *engine.Tx) (err error) {
-		id, err = in(tx).issue(n)
+		id, err = s.writer.in(tx).issue(n)
 		return err
 	}})
 	if err != nil {
@@ -70,7 +70,7 @@ func (s *Store) Deposit(ctx context.Context, customerID string, accept func(*top
 		if err != nil {
 			return err
 		}
-		id, err = in(tx).issue(n)
+		id, err = s.writer.in(tx).issue(n)
 		return err
 	}
 	if err := s.writer.Wait(ctx, op); err != nil {
@@ -97,12 +97,16 @@ func (tx *wtx) openPayment(p *topup.Payment) (string, error) {
 
 // savePayment writes everything about a payment that can change. The caller
 // has read it in this transaction.
-func (tx *wtx) savePayment(p *topup.Payment) error {
+func (tx *wtx) savePayment(p *topup.Payment) error { return tx.savePaymentAs(p, "") }
+
+// savePaymentAs is savePayment for an operator's step of which a notification
+// tells by itself.
+func (tx *wtx) savePaymentAs(p *topup.Payment, as topup.EventType) error {
 	err := tx.UpdatePayment(p)
 	if err != nil {
 		return fmt.Errorf("update payment %s: %w", p.ID, err)
 	}
-	return nil
+	return tx.notifySaved(p, as)
 }
 
 func nullText(text string) sql.NullString { return database.NullText(text) }

@@ -103,7 +103,13 @@ func (tx *wtx) bookPayout(p *Payout, step topup.Step, state topup.PayoutState, e
 	if err != nil {
 		return posted{}, err
 	}
-	return made, tx.movePayout(p, state, made.seq, by)
+	if err := tx.movePayout(p, state, made.seq, by); err != nil {
+		return posted{}, err
+	}
+	if state == topup.PayoutPosted && reverses == 0 {
+		return made, tx.notifyPayout(p, made)
+	}
+	return made, nil
 }
 
 // movePayout brings a payout into a state and writes down who did it. seq is the

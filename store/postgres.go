@@ -30,6 +30,6 @@ func (s *Store) openPostgres(ctx context.Context, o Options) error {
 		return err
 	}
 	s.leadership = database.NewLeadership(s.postgres)
-	s.writer = newWriter(o)
+	s.writer = s.newWriter(o)
 	return s.writer.OpenPostgres(ctx, s.postgres, pgLanes)
 }

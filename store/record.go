@@ -29,7 +29,7 @@ func (s *Store) Record(ctx context.Context, e topup.Event, body []byte) (Recorde
 	body, e.Fingerprint = kept[:len(body):len(body)], kept[len(body):]
 	var recorded Recorded
 	err := s.writer.Wait(ctx, &engine.Write{Kind: engine.Record, Event: &e, Run: func(tx *engine.Tx) (err error) {
-		recorded, err = in(tx).record(&e, body)
+		recorded, err = s.writer.in(tx).record(&e, body)
 		return err
 	}})
 	if err != nil {
@@ -126,7 +126,7 @@ func (tx *wtx) move(d topup.Decision, p *topup.Payment, e topup.Event) (topup.Ma
 	}
 	made, err := tx.post(entry{
 		kind: step.Kind, paymentID: p.ID, takesCredit: step.TakesCredit,
-		effectiveAt: topup.DateOfEvent(e, tx.now(), closed.Until), postings: step.Postings,
+		effectiveAt: topup.DateOfEvent(e, tx.now(), closed.Until), postings: step.Postings, operation: e.Operation,
 	})
 	if err != nil {
 		return topup.Made{}, fmt.Errorf("%s: %w", posting(step.Kind, p.ID), err)

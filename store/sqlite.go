@@ -81,7 +81,7 @@ func (s *Store) openSQLite(ctx context.Context, o Options) (err error) {
 	if s.reader, err = engine.OpenSQLiteReader(ctx, s.files, hotReaders, coldReaders); err != nil {
 		return err
 	}
-	s.writer = newWriter(o)
+	s.writer = s.newWriter(o)
 	if err := s.writer.OpenSQLite(ctx, s.files, o.Exclusive); err != nil {
 		return err
 	}

@@ -104,7 +104,7 @@ func (s CloseStep) run(r stepRun) ([]posted, error) {
 		return nil, err
 	}
 	book.Close()
-	if err := r.savePayment(book.Payment); err != nil {
+	if err := r.savePaymentAs(book.Payment, topup.EventResolved); err != nil {
 		return nil, err
 	}
 	return nil, r.noteStep(stepNote{action: stepClose, payment: s.PaymentID}, r.by)

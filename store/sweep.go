@@ -14,7 +14,7 @@ import (
 const (
 	// expireBatch and pruneBatch bound how long a sweep keeps others from
 	// writing.
-	expireBatch = 300
+	expireBatch = 250
 	pruneBatch  = 100
 )
 
@@ -33,9 +33,12 @@ func (s *Store) ExpirePending(ctx context.Context) (int, error) {
 		}
 		var n int64
 		err = s.writer.do(ctx, func(tx *wtx) error {
-			done := tx.gorm().Exec(fmt.Sprintf(expireSQL, topup.FlagOutcomeUnknown, s.dialect.SkipLocked()), due, now, topup.ExpiringProvider)
-			n = done.RowsAffected
-			return done.Error
+			expired, err := tx.scanIDs(fmt.Sprintf(expireSQL, topup.FlagOutcomeUnknown, s.dialect.SkipLocked()), due, now, topup.ExpiringProvider)
+			if err != nil {
+				return err
+			}
+			n = int64(len(expired))
+			return tx.notifyExpired(expired)
 		})
 		if err != nil {
 			return expired, fmt.Errorf("expire payments: %w", err)
@@ -52,7 +55,14 @@ func (s *Store) ExpirePending(ctx context.Context) (int, error) {
 // payment that somebody works on is left alone, for its result is coming; so
 // the sweep never waits for a payment while it holds others.
 const expireSQL = `UPDATE payments SET status = CASE WHEN flags & %d <> 0 THEN 'review' ELSE 'expired' END WHERE id IN (
-	SELECT p.id FROM payments p WHERE p.id IN ? AND p.status = 'pending' AND p.expires_at <= ? AND p.provider = ?%s)`
+	SELECT p.id FROM payments p WHERE p.id IN ? AND p.status = 'pending' AND p.expires_at <= ? AND p.provider = ?%s) RETURNING id`
+
+// scanIDs runs a statement that changes rows and returns their ids.
+func (tx *wtx) scanIDs(query string, args ...any) ([]int64, error) {
+	var ids []int64
+	err := tx.gorm().Raw(query, args...).Scan(&ids).Error
+	return ids, err
+}
 
 const dueSQL = `SELECT p.id FROM payments p WHERE p.status <> 'succeeded' AND p.status = 'pending'
 	AND p.expires_at <= ? AND p.provider = ? ORDER BY p.created_at LIMIT ?`

@@ -19,9 +19,13 @@ type wtx struct {
 	ctx     context.Context
 	now     func() time.Time
 	entropy io.Reader
+	outbox  *outbox
+	made    []madeEntry // ledger transactions that this write has posted, of payments that are not saved yet
 }
 
-func in(tx *engine.Tx) *wtx { return &wtx{tx, tx.Ctx, tx.Now, tx.Entropy} }
+func (w writer) in(tx *engine.Tx) *wtx {
+	return &wtx{Tx: tx, ctx: tx.Ctx, now: tx.Now, entropy: tx.Entropy, outbox: w.outbox}
+}
 
 func (tx *wtx) gorm() *gorm.DB                             { return tx.Gorm() }
 func (tx *wtx) raw(query string, args ...any) *gorm.DB     { return tx.Raw(query, args...) }
@@ -32,10 +36,16 @@ func (tx *wtx) lockPayment(id string) error                { return tx.LockPayme
 func (tx *wtx) closedPeriod() (engine.ClosedPeriod, error) { return tx.ClosedPeriod() }
 
 // writer is the writer of the store.
-type writer struct{ *engine.Writer }
+type writer struct {
+	*engine.Writer
+	outbox *outbox
+}
 
-func newWriter(o Options) *writer {
-	return &writer{engine.New(engine.Options{Now: o.Now, Entropy: o.Entropy, Queue: o.Queue, OnCommit: o.OnCommit, OnThread: o.OnThread})}
+func (s *Store) newWriter(o Options) *writer {
+	return &writer{
+		engine.New(engine.Options{Now: o.Now, Entropy: o.Entropy, Queue: o.Queue, OnCommit: o.OnCommit, OnThread: o.OnThread}),
+		&outbox{s.Endpoints, o.NotificationBody},
+	}
 }
 
 // write is a write, and the message that it is about, nil for none.
@@ -46,11 +56,11 @@ type write struct {
 
 // do queues fn and waits until its effect is on disk: see [engine.Writer.Do].
 func (w writer) do(ctx context.Context, fn func(*wtx) error) error {
-	return w.Do(ctx, func(tx *engine.Tx) error { return fn(in(tx)) })
+	return w.Do(ctx, func(tx *engine.Tx) error { return fn(w.in(tx)) })
 }
 
 func (w writer) wait(ctx context.Context, op *write) error {
-	return w.Wait(ctx, &engine.Write{Event: op.event, Run: func(tx *engine.Tx) error { return op.fn(in(tx)) }})
+	return w.Wait(ctx, &engine.Write{Event: op.event, Run: func(tx *engine.Tx) error { return op.fn(w.in(tx)) }})
 }
 
 // errUnavailable is the error for a caller who may try again.

@@ -102,6 +102,7 @@ type Payment struct {
 	Money          Money  // what was asked
 	Method         string
 	Status         Status
+	Stored         Status // the status that the database has; empty for a payment that it does not have
 	Flags          Flags
 	CreatedAt      time.Time
 	ExpiresAt      time.Time // zero: never
@@ -172,10 +173,13 @@ func (p *Payment) Name() string {
 	return p.ID
 }
 
+// customersPrefix begins the ledger accounts of contracts.
+const customersPrefix = "customers:"
+
 // CustomerAccount names the ledger account that holds what was credited to a
 // contract.
 func CustomerAccount(customerID, contractID string) string {
-	return fmt.Sprintf("customers:%s:%s", customerID, contractID)
+	return fmt.Sprintf(customersPrefix+"%s:%s", customerID, contractID)
 }
 
 // SettlementAccount names the ledger account that holds what a platform owes

@@ -196,6 +196,7 @@ type bulks struct {
 	insertOperation, insertItem                 *bulk
 	insertMessage, insertOpen, insertBody       *bulk
 	insertTold                                  *bulk
+	insertEvent, insertDelivery                 *bulk
 	addTotals                                   *bulk
 }
 
@@ -239,7 +240,11 @@ func newBulks(shard int64) *bulks {
 		insertBody: newBulk("iit", `INSERT INTO message_bodies (message_id, received_at, body) SELECT * FROM %s ON CONFLICT DO NOTHING`),
 		insertOpen: insertOpen,
 		insertTold: newBulk("itit", `INSERT INTO told_refunds (message_id, told, amount, currency) SELECT * FROM %s ON CONFLICT DO NOTHING`),
-		addTotals:  addTotals,
+		insertEvent: newBulk("ittittItt", `INSERT INTO events (id, event_id, type, at, payment_id, payout_id, seq, contract, body)
+			SELECT * FROM %s ON CONFLICT DO NOTHING`),
+		insertDelivery: newBulk("titi", `INSERT INTO event_deliveries (endpoint, id, contract, state, open, next_at)
+			SELECT u.endpoint, u.id, u.contract, 'pending', 1, u.next_at FROM %s AS u (endpoint, id, contract, next_at) ON CONFLICT DO NOTHING`),
+		addTotals: addTotals,
 	}
 }
 
@@ -249,7 +254,8 @@ func newBulks(shard int64) *bulks {
 func (b *bulks) inOrder() []*bulk {
 	return []*bulk{
 		b.insertAccount, b.insertHistory, b.insertPayment, b.updatePayment, b.ledgerAccounts, b.insertTransaction, b.insertStep, b.insertEntry,
-		b.insertOperation, b.insertItem, b.insertMessage, b.insertOpen, b.insertTold, b.insertBody, b.addTotals,
+		b.insertOperation, b.insertItem, b.insertMessage, b.insertOpen, b.insertTold, b.insertBody,
+		b.insertEvent, b.insertDelivery, b.addTotals,
 	}
 }
 
@@ -262,6 +268,7 @@ func (b *bulks) statements() *Statements {
 		InsertOperation: Statement{bulk: b.insertOperation}, InsertItem: Statement{bulk: b.insertItem},
 		InsertStep: Statement{bulk: b.insertStep}, InsertTold: Statement{bulk: b.insertTold},
 		InsertMessage: Statement{bulk: b.insertMessage}, InsertOpen: Statement{bulk: b.insertOpen}, InsertBody: Statement{bulk: b.insertBody},
+		InsertEvent: Statement{bulk: b.insertEvent}, InsertDelivery: Statement{bulk: b.insertDelivery},
 	}
 }
 

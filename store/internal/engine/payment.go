@@ -224,6 +224,7 @@ func (r *PaymentRow) Places() []any {
 // Value returns the scanned payment.
 func (r *PaymentRow) Value() *topup.Payment {
 	p := &r.payment
+	p.Stored = p.Status
 	p.CreatedAt = database.FromMicros(r.CreatedAt)
 	p.ExpiresAt = database.FromMicros(r.expiresAt.Int64)
 	p.ProviderPaymentID = r.receipt.String

@@ -443,11 +443,11 @@ type pgDriver struct {
 	ctx     context.Context
 	failure error // the first; the transaction cannot be committed any more
 
-	place, message, placesEnd int64
-	closed                    ClosedPeriod
-	known                     map[*topup.Event]*topup.State
-	accounts                  map[string]*AccountRow
-	totals                    map[LedgerAccount]*totals
+	place, message, event, placesEnd int64
+	closed                           ClosedPeriod
+	known                            map[*topup.Event]*topup.State
+	accounts                         map[string]*AccountRow
+	totals                           map[LedgerAccount]*totals
 }
 
 // begin begins the transaction, and reads what all its events meet, in one
@@ -498,7 +498,7 @@ func (w *pgDriver) begin(round []*Write) error {
 		l.disconnect() // it has rested for so long that its row was swept: it signs in anew
 		return fmt.Errorf("begin: the process is not signed in: %w", errLost)
 	}
-	w.message, w.placesEnd = w.place, w.place+placesPerTransaction
+	w.message, w.event, w.placesEnd = w.place, w.place, w.place+placesPerTransaction
 	return nil
 }
 
@@ -693,6 +693,8 @@ func (w *pgDriver) closedPeriod() (ClosedPeriod, error) { return w.closed, nil }
 func (w *pgDriver) takeSeq() (int64, error) { return w.take(&w.place) }
 
 func (w *pgDriver) takeMessage() (int64, error) { return w.take(&w.message) }
+
+func (w *pgDriver) takeEvent() (int64, error) { return w.take(&w.event) }
 
 func (w *pgDriver) take(number *int64) (int64, error) {
 	if *number == w.placesEnd {

@@ -215,6 +215,7 @@ type sqliteDriver struct {
 	lane        *sqliteLane
 	nextSeq     int64                   // next free transactions.seq, 0 until asked
 	nextMessage int64                   // next free messages.id, 0 until asked
+	nextEvent   int64                   // next free events.id, 0 until asked
 	accounts    map[LedgerAccount]int64 // ledger accounts met in this batch
 	balances    map[int64]*totals       // what this batch adds to them
 	closed      *ClosedPeriod           // the end of the closed period, nil until asked
@@ -318,6 +319,10 @@ func (w *sqliteDriver) account(customerID string) (*topup.Account, error) {
 // write lock, so nobody else can take it.
 func (w *sqliteDriver) takeSeq() (int64, error) {
 	return next(&w.nextSeq, w.lane.stmts.lastSeq.hot)
+}
+
+func (w *sqliteDriver) takeEvent() (int64, error) {
+	return next(&w.nextEvent, w.lane.stmts.lastEvent.hot)
 }
 
 func (w *sqliteDriver) takeMessage() (int64, error) {

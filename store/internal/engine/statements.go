@@ -30,6 +30,7 @@ type Statements struct {
 	closedPeriod                                Statement
 	lastMessage, InsertMessage, InsertBody      Statement
 	InsertOpen, InsertTold                      Statement
+	lastEvent, InsertEvent, InsertDelivery      Statement
 	lastSeq, InsertTransaction, insertEntry     Statement
 	InsertStep                                  Statement
 	InsertOperation, InsertItem                 Statement
@@ -57,6 +58,10 @@ func (s *Statements) queries() map[*Statement]string {
 		&s.InsertBody:    insertBodySQL,
 		&s.InsertOpen:    insertOpenSQL,
 		&s.InsertTold:    insertToldSQL,
+
+		&s.lastEvent:      lastEventSQL,
+		&s.InsertEvent:    insertEventSQL,
+		&s.InsertDelivery: insertDeliverySQL,
 
 		&s.lastSeq:           lastSeqSQL,
 		&s.InsertTransaction: insertTransactionSQL,

@@ -36,6 +36,8 @@ type driver interface {
 	// a message.
 	takeSeq() (int64, error)
 	takeMessage() (int64, error)
+	// takeEvent gives out the next id of a notification.
+	takeEvent() (int64, error)
 	// addEntry writes an entry of a ledger transaction, and adds it to the
 	// running totals, which are written once a batch.
 	addEntry(seq int64, n int, account LedgerAccount, amount int64) error
@@ -74,6 +76,9 @@ func (tx *Tx) TakeSeq() (int64, error) { return tx.driver.takeSeq() }
 
 // TakeMessage gives out the next id of a message.
 func (tx *Tx) TakeMessage() (int64, error) { return tx.driver.takeMessage() }
+
+// TakeEvent gives out the next id of a notification, a place as in the feed.
+func (tx *Tx) TakeEvent() (int64, error) { return tx.driver.takeEvent() }
 
 // AddEntry writes the nth entry of a ledger transaction, and adds it to the running
 // totals, which are written once a batch.

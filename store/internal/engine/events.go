@@ -1,0 +1,8 @@
+package engine
+
+const (
+	lastEventSQL   = `SELECT coalesce(max(id), 0) FROM events`
+	insertEventSQL = `INSERT INTO events (id, event_id, type, at, payment_id, payout_id, seq, contract, body)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertDeliverySQL = `INSERT INTO event_deliveries (endpoint, id, contract, state, open, next_at) VALUES (?, ?, ?, 'pending', 1, ?)`
+)
