@@ -114,11 +114,34 @@ func TestNotify(t *testing.T) {
 		if _, err := s.Reverse(ctx, assigned.ID, by); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.ReturnSuspense(ctx, recalled.ID, by); err != nil {
+		if _, err := s.ReturnSuspense(ctx, recalled.ID, topup.PayBack{}, by); err != nil {
 			t.Fatal(err)
 		}
 		if got, want := notices(t, s), "topup.succeeded topup.reversed topup.resolved topup.reversed topup.resolved"; got != want {
 			t.Errorf("told %s, want %s", got, want)
+		}
+	})
+	t.Run("ARefundIsToldWithWhatIsLeft", func(t *testing.T) {
+		s, _ := notifying(t)
+		id := mustIssue(t, s)
+		mustRecord(t, s, paid(id, "op1"))
+		if _, err := s.RefundPayment(ctx, id, topup.RefundRequest{PayBack: topup.PayBack{Amount: 3000}}, by); err != nil {
+			t.Fatal(err)
+		}
+		list, _, err := s.Events(ctx, store.EventFilter{Limit: 1})
+		if err != nil || len(list) != 1 || list[0].Type != topup.EventRefunded {
+			t.Fatalf("the newest is %+v, %v", list, err)
+		}
+		var n notified
+		if err := json.Unmarshal(list[0].Body, &n); err != nil {
+			t.Fatal(err)
+		}
+		payment, err := s.Payment(ctx, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want, _ := json.Marshal(view.PaymentOf(payment)); string(n.Data.Payment) != string(want) {
+			t.Errorf("payment:\n got %s\nwant %s", n.Data.Payment, want)
 		}
 	})
 	t.Run("ADeclineAReviewAndAnExpiryAreTold", func(t *testing.T) {
