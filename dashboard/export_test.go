@@ -3,10 +3,10 @@ package dashboard
 import "slices"
 
 // Audited are the actions that the audit may have.
-var Audited = []string{"credit", "record", "refund", "recall", "assign", "return", "reverse", "suspend", "payout", "close", "dismiss", "approve", "reject"}
+var Audited = []string{"credit", "record", "refund", "recall", "assign", "return", "reverse", "suspend", "payout", "payout_add", "payout_discard", "close", "dismiss", "approve", "reject", "configure"}
 
 // Sections are the entries of the menu.
-var Sections = []string{"overview", "payments", "suspense", "messages", "approvals", "audit"}
+var Sections = []string{"overview", "payments", "suspense", "messages", "payouts", "settlement", "approvals", "audit"}
 
 // Errors are the pages of errors.
 var Errors = []string{"no_page", "session", "csrf", "role", "too_large", "not_found", "invalid", "conflict", "unavailable"}
@@ -19,7 +19,7 @@ func StepTexts() map[string][]string {
 		if len(rule.inputs) > 0 {
 			texts[name] = append(texts[name], "help")
 		}
-		if slices.Contains(paymentSteps, name) || slices.Contains(stepsOf["messages"], name) {
+		if slices.Contains(paymentSteps, name) || slices.Contains(stepsOf["messages"], name) || slices.Contains(stepsOf["payouts"], name) {
 			texts[name] = append(texts[name], "short")
 		}
 	}

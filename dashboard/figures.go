@@ -22,7 +22,7 @@ const (
 
 	// chartDays is how many days the chart has.
 	chartDays = 30
-	// maxApprovals is up to how many proposals are counted.
+	// maxApprovals is up to how many proposals, and drafts of payouts, are counted.
 	maxApprovals = 100
 
 	// waitingLong is how long a payment may be pending before a person should look.
@@ -74,6 +74,7 @@ type Figures struct {
 	Stats     store.Stats
 	Oldest    time.Time // of the items in suspense, zero for none
 	Waiting   int64     // payments that are pending for more than a day
+	Drafts    int64     // payouts that are not booked, at most maxApprovals
 	Approvals int64     // proposals that wait for a second person, at most maxApprovals
 	Windows   []Window
 	Days      []DayTotal // the oldest first; today is the last
@@ -214,6 +215,11 @@ func (f *figures) collect(ctx context.Context, summed bool) (*Figures, error) {
 		return nil, err
 	}
 	out.Approvals = int64(len(open))
+	drafts, _, err := f.store.Payouts(ctx, store.PayoutFilter{State: topup.PayoutDraft, Limit: maxApprovals})
+	if err != nil {
+		return nil, err
+	}
+	out.Drafts = int64(len(drafts))
 	if out.Owed, err = f.balances(ctx, "settlement:", 1); err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ type paymentPage struct {
 	Timeline []happened
 	Items    []store.SuspenseItem // that lie in suspense
 	Steps    []offered            // that can be taken now
+	Proposed []store.Approval     // steps that wait for a second person
 	Advice   string               // the key of a text that says what the state means
 	Look     bool                 // somebody should look
 	Book     topup.Book
@@ -65,13 +66,27 @@ func (d *Dashboard) payment(w http.ResponseWriter, r *http.Request, s *session) 
 			return err
 		}
 	}
+	p := d.page(w, r, s, "payment.title", book.Payment.ID)
+	p.Section = "payments"
+	if p.Figures.Approvals > 0 {
+		if body.Proposed, err = d.proposedFor(ctx, book.Payment.ID); err != nil {
+			return err
+		}
+	}
 	if maySteps(s.Role) {
 		body.Steps = offeredFor(book)
 	}
-	p := d.page(w, r, s, "payment.title", book.Payment.ID)
-	p.Section = "payments"
 	d.show(w, r, http.StatusOK, "payment", p, body)
 	return nil
+}
+
+// proposedFor lists the open proposals about a payment.
+func (d *Dashboard) proposedFor(ctx context.Context, paymentID string) ([]store.Approval, error) {
+	all, _, err := d.store.Approvals(ctx, store.ApprovalFilter{Open: true, Limit: maxApprovals})
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(a store.Approval) bool { return a.Object != paymentID }), nil
 }
 
 // book is what the journal has of a payment now: the same that a step would be

@@ -102,6 +102,15 @@ var stepRules = map[string]stepRule{
 		},
 		steps: suspendSteps,
 	},
+	"post": {
+		carried: []string{"provider", "project"},
+		steps:   oneStep(func(q *stepRequest) store.Step { return store.PostPayoutStep{PayoutRef: payoutRef(q)} }),
+	},
+	"discard": {
+		carried: []string{"provider", "project"},
+		steps:   oneStep(func(q *stepRequest) store.Step { return store.DiscardPayoutStep{PayoutRef: payoutRef(q)} }),
+		danger:  true,
+	},
 	"approve": {
 		preview: previewApproval, noReason: true,
 		do: func(ctx context.Context, d *Dashboard, q *stepRequest, by store.By) error {
@@ -131,6 +140,7 @@ var stepsOf = map[string][]string{
 	"messages":     {"suspend", "dismiss"},
 	"suspense":     {"assign", "return"},
 	"approvals":    {"approve", "reject"},
+	"payouts":      {"post", "discard"},
 }
 
 func oneStep(make func(*stepRequest) store.Step) func(context.Context, *Dashboard, *stepRequest) ([]store.Step, error) {
@@ -142,7 +152,7 @@ func oneStep(make func(*stepRequest) store.Step) func(context.Context, *Dashboar
 // stepOf reads which step a request is about.
 func (d *Dashboard) stepOf(r *http.Request) (*stepRequest, stepRule, error) {
 	kind, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	q := &stepRequest{name: r.PathValue("step"), kind: kind, id: r.PathValue("id"), form: url.Values{}}
+	q := &stepRequest{name: r.PathValue("step"), kind: kind, id: r.PathValue("id"), form: r.URL.Query()}
 	if !slices.Contains(stepsOf[kind], q.name) {
 		return nil, stepRule{}, errNoPage
 	}
@@ -158,10 +168,12 @@ func (d *Dashboard) stepOf(r *http.Request) (*stepRequest, stepRule, error) {
 		if err != nil {
 			return nil, stepRule{}, err
 		}
-		q.back = "/payments"
+		q.back = "/payouts"
 		if t.PaymentID != "" {
 			q.back = paymentURL(t.PaymentID)
 		}
+	case "payouts":
+		q.back = payoutURL(q.form.Get("provider"), q.form.Get("project"), q.id)
 	case "suspense", "approvals":
 		q.back = "/" + kind
 	default:

@@ -28,6 +28,10 @@ func groups() map[string][]string {
 	for _, k := range topup.Kinds() {
 		kinds = append(kinds, string(k))
 	}
+	var payoutStates []string
+	for _, s := range topup.PayoutStates {
+		payoutStates = append(payoutStates, string(s))
+	}
 	return map[string][]string{
 		"status":            statuses,
 		"advice":            append(words("suspense", "more", "elsewhere"), statuses...),
@@ -47,6 +51,11 @@ func groups() map[string][]string {
 		"audited":           dashboard.Audited,
 		"candidate":         words("own", "payer", "open"),
 		"ledger":            words("settlement", "suspense", "fees", "reserve", "adjustments"),
+		"payout_state":      payoutStates,
+		"line_type":         words("payment", "refund", "refund_reversal", "chargeback", "fee", "reserve", "adjustment"),
+		"line_difference":   words("payment_unknown", "not_received", "amount_differs", "currency_differs", "refund_not_booked"),
+		"age":               store.UnpaidAges[:],
+		"payout":            words("gross", "refunds", "fees", "reserve", "adjustments", "net"),
 		"nav":               dashboard.Sections,
 		"error":             dashboard.Errors,
 	}
