@@ -127,6 +127,14 @@ func TestAClerkMendsAPayment(t *testing.T) {
 	p.do("the raw message", chromedp.Click(css(".timeline details summary")), chromedp.WaitVisible(css(".timeline pre")))
 	p.reads(`"amount": 250050`)
 
+	p.do("refund", p.opens("/payments/"+id+"/refund"), chromedp.WaitVisible(css("#amount")), chromedp.Clear(css("#amount")),
+		chromedp.SendKeys(css("#amount"), "500,50"+kb.Enter), chromedp.WaitReady(css(`input[name=previewed][value*="500%2C50"]`)))
+	p.reads("What will be booked", "₸500.50")
+	p.do("confirm", chromedp.SendKeys(css("#reason"), "the payer paid twice"), chromedp.Click(css("button[name=confirm]")), chromedp.WaitVisible(css(".flash")))
+	p.reads("The refund was booked", "bek: the payer paid twice")
+	if got := r.balance(phone, "e1"); got != 200000 {
+		t.Errorf("balance after the refund: got %d, want 200000", got)
+	}
 	p.do("suspense", p.opens("/suspense"), chromedp.Click(css(".pick input")),
 		chromedp.SetAttributeValue(css("option[value='contract=e2&customer="+phone+"']"), "selected", ""),
 		chromedp.SendKeys(css("#reason"), "the payer has the receipt"), chromedp.Click(css(".bulk button.primary")), chromedp.WaitVisible(css("form.confirm")))
@@ -134,7 +142,7 @@ func TestAClerkMendsAPayment(t *testing.T) {
 	p.do("confirm", chromedp.Click(css("button[name=confirm]")), chromedp.WaitVisible(css(".flash")))
 	p.reads("The money was assigned", "There is no money in suspense")
 	p.do("the account", p.opens("/accounts/"+phone), chromedp.WaitVisible(css(".contracts")))
-	p.reads("₸700.00", "₸2,500.50", "bek: the payer has the receipt")
+	p.reads("₸700.00", "₸2,000.00", "bek: the payer has the receipt")
 
 	p.do("a proposal", p.opens("/payments/"+waiting+"/credit"), chromedp.SendKeys(css("#reason"), "letter of JetPay"), chromedp.Click(css("button[name=confirm]")), chromedp.WaitVisible(css(".flash")))
 	p.reads("Proposed. This step needs a second person")
@@ -230,13 +238,13 @@ func gallery(t *testing.T) (*rig, map[string]string) {
 	now := r.clock.Now()
 	r.account("7019998877", "KZT", "h1", "AL-2024/000118", "h2", "AL-2024/000119")
 	r.clock.Add(-29*24*time.Hour - 5*time.Hour)
-	story := ""
+	story, refunding := "", ""
 	for day := range 30 {
 		for n := range 3 + (day*7)%6 {
 			amount := int64(150000 + (day*37+n*91)%97*5000)
 			switch customer, contract := phone, "e1"; {
 			case n%3 == 1:
-				r.paid("7019998877", "h1", amount)
+				refunding = r.paid("7019998877", "h1", amount)
 			case n == 5:
 				r.pay(r.issue(customer, contract, amount), amount, platform.OutcomeDecline)
 			default:
@@ -274,7 +282,7 @@ func gallery(t *testing.T) (*rig, map[string]string) {
 	pages := map[string]string{
 		"01-overview": "/", "02-payments": "/payments", "03-search": "/payments?q=%2B7+701+111+22+33", "04-nothing-found": "/payments?q=nothing",
 		"05-payment": "/payments/" + story, "06-payment-waiting": "/payments/" + waiting, "07-step": "/payments/" + story + "/close",
-		"08-step-credit": "/payments/" + waiting + "/credit", "09-account": "/accounts/" + phone, "10-suspense": "/suspense", "11-suspense-all": "/suspense?all=1",
+		"08-step-refund": "/payments/" + refunding + "/refund", "08-step-credit": "/payments/" + waiting + "/credit", "09-account": "/accounts/" + phone, "10-suspense": "/suspense", "11-suspense-all": "/suspense?all=1",
 		"12-messages": "/messages?open=1", "13-message": "/messages/1", "14-payouts": "/payouts", "15-payout": "/payouts/KASPI-2026-11-29",
 		"16-settlement": "/settlement", "17-approvals": "/approvals", "18-approve": "/approvals/" + approvals[0].ID + "/approve",
 		"19-audit": "/audit", "20-error": "/payments/p_none", "21-refused": "/payments?amount=nonsense",

@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"tolem/store"
-	"tolem/topup"
 )
 
 // Roles of tokens.
@@ -43,21 +42,21 @@ type Options struct {
 	Store *store.Store
 	// Tokens lists who may sign in. It is called for every request: a session
 	// ends when its token is not listed any more.
-	Tokens    func() []Token
-	Normalize topup.Normalizer
-	Zone      *time.Location   // in which days are cut and times shown
-	Now       func() time.Time // time.Now if nil
-	Version   string           // of the program
+	Tokens  func() []Token
+	Banks   []string         // the names of the merchant's bank accounts
+	Zone    *time.Location   // in which days are cut and times shown
+	Now     func() time.Time // time.Now if nil
+	Version string           // of the program
 }
 
 // Dashboard serves the pages. It is safe for concurrent use.
 type Dashboard struct {
-	store     *store.Store
-	tokens    func() []Token
-	normalize topup.Normalizer
-	zone      *time.Location
-	now       func() time.Time
-	version   string
+	store   *store.Store
+	tokens  func() []Token
+	banks   []string
+	zone    *time.Location
+	now     func() time.Time
+	version string
 
 	sessions *sessions
 	signIns  *signIns
@@ -70,7 +69,7 @@ type Dashboard struct {
 // New makes the pages.
 func New(o Options) (*Dashboard, error) {
 	d := &Dashboard{
-		store: o.Store, tokens: o.Tokens, normalize: o.Normalize,
+		store: o.Store, tokens: o.Tokens, banks: o.Banks,
 		zone: o.Zone, now: o.Now, version: o.Version, secret: make([]byte, 32),
 	}
 	if d.now == nil {

@@ -196,6 +196,39 @@ func TestSteps(t *testing.T) {
 		v.wants(v.get("/payments/p_none/credit"), 404)
 		v.wants(v.get("/messages/x/dismiss"), 404)
 	})
+	t.Run("RefundOfAPart", func(t *testing.T) {
+		r := newRig(t)
+		id := r.paid(phone, "e1", 250050)
+		v := r.signIn(bekToken)
+		page := v.get("/payments/" + id + "/refund")
+		v.wants(page, 200, "Paid by", "What will be booked", "₸2,500.50") // all that is left is proposed
+		if !strings.Contains(page.body, `value="2500.50"`) {
+			t.Error("the amount is not proposed")
+		}
+		form := []string{"amount", "1 000,50", "from", "settlement"}
+		previewed := url.Values{"amount": {"1 000,50"}, "from": {"settlement"}, "operation": {""}, "transaction": {""}}.Encode()
+		v.wants(v.take("/payments/"+id+"/refund", append(form, "previewed", "other")...), 200, "₸1,000.50") // not what was shown
+		if got := r.balance(phone, "e1"); got != 250050 {
+			t.Fatalf("what was not shown was booked: %d", got)
+		}
+		first := url.Values{"csrf": {v.csrf("/payments")}, "confirm": {"1"}, "reason": {"ticket 4711"}, "previewed": {previewed}, "amount": {"1 000,50"}, "from": {"settlement"}, "key": {"k"}}
+		for range 2 {
+			v.wants(v.do(http.MethodPost, "/payments/"+id+"/refund", first), 303)
+		}
+		if got := r.balance(phone, "e1"); got != 150000 {
+			t.Errorf("balance: got %d, want 150000", got)
+		}
+		v.wants(v.get("/payments/"+id), 200, "Refunded ₸1,000.50", "Credited ₸1,500.00")
+		page = v.get("/payments/" + id + "/refund")
+		if !strings.Contains(page.body, `value="1500.00"`) {
+			t.Error("what is left is not proposed")
+		}
+		first.Set("key", "l")
+		first.Set("amount", "2000")
+		first.Set("previewed", url.Values{"amount": {"2000"}, "from": {"settlement"}, "operation": {""}, "transaction": {""}}.Encode())
+		v.wants(v.do(http.MethodPost, "/payments/"+id+"/refund", first), 409, "left to refund")
+		v.wants(v.get("/payments/"+r.issue(phone, "e1", 100)+"/refund"), 200)
+	})
 	t.Run("RecallThenReverse", func(t *testing.T) {
 		r := newRig(t)
 		id := r.paid(phone, "e1", 5000)

@@ -42,6 +42,8 @@ type stepRule struct {
 	possible func(topup.Book) error
 	// steps are what the form asks for, each of which is done by itself.
 	steps func(context.Context, *Dashboard, *stepRequest) ([]store.Step, error)
+	// options are what can be chosen for inputs of which only some values make sense.
+	options func(context.Context, *Dashboard, *stepRequest) (map[string][]option, error)
 	// fill proposes values for the inputs.
 	fill func(context.Context, *Dashboard, *stepRequest) (map[string]string, error)
 	// preview and do stand in for steps, of what is no step of its own.
@@ -58,19 +60,37 @@ type input struct {
 	Name     string
 	Label    string // the key of its text
 	Required bool
-	Decimal  bool     // a number is typed
-	Options  []option // none: anything
+	Decimal  bool // a number is typed
 }
 
-type option struct{ Value, Label string }
+// option is a value that can be chosen; Text is the key of what it is called, with
+// its argument, and Money what it is worth.
+type option struct {
+	Value, Text, Arg string
+	Money            topup.Money
+}
 
 // paymentSteps are offered on a payment's page, in this order.
-var paymentSteps = []string{"credit", "recall", "close"}
+var paymentSteps = []string{"credit", "refund", "recall", "close"}
 
 var stepRules = map[string]stepRule{
 	"credit": {
 		possible: func(b topup.Book) error { _, err := topup.DecideCredit(b); return err },
 		steps:    oneStep(func(q *stepRequest) store.Step { return store.CreditStep{PaymentID: q.id} }),
+	},
+	"refund": {
+		possible: func(b topup.Book) error {
+			if len(b.Standing()) == 0 {
+				return topup.Conflict("nothing of this payment is credited")
+			}
+			return nil
+		},
+		inputs: []input{
+			{Name: "amount", Label: "field.amount", Required: true, Decimal: true}, {Name: "from", Label: "refund.from"},
+			{Name: "operation", Label: "field.operation"}, {Name: "transaction", Label: "refund.transaction"},
+		},
+		options: refundOptions, fill: fillRefund, steps: refundSteps,
+		danger: true,
 	},
 	"recall": {
 		possible: func(b topup.Book) error { _, err := topup.DecideRecall(b); return err },
@@ -201,7 +221,8 @@ type stepPage struct {
 
 type filledInput struct {
 	input
-	Value string
+	Value   string
+	Options []option // none: anything
 }
 
 type field struct{ Name, Value string }
@@ -311,9 +332,20 @@ func (d *Dashboard) showStep(w http.ResponseWriter, r *http.Request, s *session,
 	p := d.page(w, r, s, "step."+q.name+".title")
 	p.Section, p.Narrow = sectionOf(q), true
 	body := stepPage{Name: q.name, Action: r.URL.EscapedPath(), Back: q.back, Danger: rule.danger, Reason: q.form.Get("reason"), Hidden: rule.hidden(q), Ask: !rule.noReason, Previewed: rule.entered(q)}
+	var options map[string][]option
+	if rule.options != nil {
+		var err error
+		if options, err = rule.options(r.Context(), d, q); err != nil {
+			return err
+		}
+	}
 	ready := true
 	for _, in := range rule.inputs {
-		body.Inputs = append(body.Inputs, filledInput{in, q.form.Get(in.Name)})
+		filled := filledInput{in, q.form.Get(in.Name), options[in.Name]}
+		if options != nil && in.Name == "transaction" && len(filled.Options) < 2 {
+			continue // there is nothing to choose
+		}
+		body.Inputs = append(body.Inputs, filled)
 		ready = ready && (!in.Required || q.form.Get(in.Name) != "")
 	}
 	var err error

@@ -84,7 +84,7 @@ func wanted(t *testing.T) map[string]bool {
 			keys["step."+name+"."+text] = true
 		}
 	}
-	asked := regexp.MustCompile(`(?:\bT|\bN|\bform|\.Text\(|\.Count\(|Label:|\bpage\(w, r, (?:s|nil),|\badd\(|said (?::?=)|\btext\() ?"([a-z_]+(?:\.[a-z_]+)+)"`)
+	asked := regexp.MustCompile(`(?:\bT|\bN|\bform|\.Text\(|\.Count\(|(?:Label|Text):|\bpage\(w, r, (?:s|nil),|\badd\(|said (?::?=)|\btext\() ?"([a-z_]+(?:\.[a-z_]+)+)"`)
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)

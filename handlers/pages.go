@@ -11,8 +11,12 @@ import (
 
 // newDashboard makes the pages for people.
 func (s *Server) newDashboard(c *config.Config, version string) (*dashboard.Dashboard, error) {
+	var banks []string
+	for _, b := range c.Banks {
+		banks = append(banks, b.Name)
+	}
 	return dashboard.New(dashboard.Options{
-		Store: s.store, Tokens: s.pageTokens,
+		Store: s.store, Tokens: s.pageTokens, Banks: banks,
 		Zone: s.zone, Now: s.now, Version: version,
 	})
 }

@@ -127,6 +127,7 @@ var catalogue = map[string][3]string{
 	"field.payment_id":       {"Номер платежа", "Төлем нөмірі", "Payment id"},
 	"field.credited":         {"Зачислено", "Есептелді", "Credited"},
 	"field.credits":          {"Зачислений", "Есептеулер", "Credits"},
+	"field.refunded":         {"Возвращено", "Қайтарылды", "Refunded"},
 	"field.expires":          {"Ждём до", "Күту мерзімі", "Expires"},
 	"field.provider":         {"Платформа", "Платформа", "Provider"},
 	"field.project":          {"Проект", "Жоба", "Project"},
@@ -164,6 +165,7 @@ var catalogue = map[string][3]string{
 	"flag.dispute":          {"спор", "дау", "dispute"},
 	"flag.unreadable":       {"нечитаемое сообщение", "оқылмайтын хабарлама", "unreadable message"},
 	"flag.outcome_unknown":  {"итог неизвестен", "нәтижесі белгісіз", "outcome unknown"},
+	"flag.refunded":         {"возвращено", "қайтарылды", "refunded"},
 	"flag.reversed":         {"зачисление отменено", "есептеу жойылды", "credit reversed"},
 
 	"item.open":     {"Открыта", "Ашық", "Open"},
@@ -205,6 +207,7 @@ var catalogue = map[string][3]string{
 	"kind.return":        {"Возврат платформе", "Платформаға қайтару", "Return to the platform"},
 	"kind.recall":        {"Отзыв зачисления", "Есептеуді кері алу", "Recall"},
 	"kind.payout":        {"Выплата", "Аударым", "Payout"},
+	"kind.refund":        {"Возврат плательщику", "Төлеушіге қайтарым", "Refund"},
 	"kind.reversal":      {"Отмена проводки", "Жазбаны жою", "Reversal"},
 
 	"action.record":  {"Оператор записал платёж", "Оператор төлемді жазды", "An operator recorded the payment"},
@@ -431,6 +434,17 @@ var catalogue = map[string][3]string{
 	"step.credit.about": {"Зачисляет запрошенную сумму на договор платежа. Сообщение, которое придёт позже, второй раз не зачислит.", "Сұралған соманы төлемнің шартына есептейді. Кейін келетін хабарлама екінші рет есептемейді.", "Credits the requested amount to the payment's contract. A message that comes later will not credit it twice."},
 	"step.credit.do":    {"Зачислить", "Есептеу", "Credit it"},
 	"step.credit.done":  {"Платёж зачислен.", "Төлем есептелді.", "The payment was credited."},
+
+	"step.refund.title":    {"Вернуть плательщику", "Төлеушіге қайтару", "Refund"},
+	"step.refund.short":    {"деньги ушли обратно плательщику, целиком или частью", "ақша төлеушіге толық не ішінара қайтты", "money went back to the payer, all of it or a part"},
+	"step.refund.about":    {"Отмечает возврат: сами деньги отправляет платформа или ваш банк. Возвращать можно частями, пока есть что.", "Қайтарымды белгілейді: ақшаны платформа не банкіңіз жібереді. Қалғаны бар болса, бөліп қайтаруға болады.", "Books a refund: the platform, or your bank, sends the money. It can be done in parts while something is left."},
+	"step.refund.help":     {"Сумма, например 1 500,50. Операция платформы нужна, если она о возврате сообщала; иначе оставьте поле пустым.", "Сома, мысалы 1 500,50. Платформа қайтарым туралы хабарласа, оның операциясы керек; әйтпесе бос қалдырыңыз.", "An amount such as 1,500.50. The platform's operation is needed if it has told of the refund; else leave the field empty."},
+	"step.refund.do":       {"Провести возврат", "Қайтарымды жүргізу", "Book the refund"},
+	"step.refund.done":     {"Возврат проведён.", "Қайтарым жүргізілді.", "The refund was booked."},
+	"refund.from":          {"Кто заплатил", "Кім төледі", "Paid by"},
+	"refund.from_platform": {"платформа", "платформа", "the platform"},
+	"refund.transaction":   {"Из какого зачисления", "Қай есептеуден", "Out of"},
+	"refund.of":            {"%s", "%s", "%s"},
 
 	"step.recall.title": {"Отозвать зачисление", "Есептеуді кері алу", "Recall the credit"},
 	"step.recall.short": {"зачислено не на тот договор", "басқа шартқа есептелген", "credited to the wrong contract"},
