@@ -1,4 +1,4 @@
-.PHONY: run test test-all lint bench bench-large benchstat soak overload
+.PHONY: run test test-all screenshots lint bench bench-large benchstat soak overload
 
 run: # serve config.yaml with the demo data
 	go run . serve
@@ -8,6 +8,11 @@ test: # before a commit: every promise, on both databases; five minutes on two p
 
 test-all: # the whole matrix: both SQLite drivers, the race detector everywhere, coverage
 	.ci/test.sh all
+
+PICTURES = screenshots
+screenshots: # every page of the dashboard, light, dark and on a telephone, into PICTURES
+	mkdir -p $(PICTURES)
+	TOLEM_TEST_SCREENSHOTS=$(abspath $(PICTURES)) go test -count=1 -run TestEveryPageFits ./dashboard
 
 lint: # formatting, vet and staticcheck alone
 	.ci/lint.sh

@@ -36,9 +36,12 @@ look_around() {
 	needs php php-cli "which judges the signature's natural order; its tests are skipped"
 	needs hledger hledger "which judges the exported journal; its test is skipped"
 	needs curl curl "with which the README's tour is run; its test is skipped"
-	needs chromium chromium "which pays on the sandbox's pages; its test is skipped"
+	needs chromium chromium "which pays on the sandbox's pages and works on the dashboard; those tests are skipped"
 	if [ "$what" = all ]; then
 		needs soffice libreoffice-calc "which opens the spreadsheets; its test is skipped"
+	fi
+	if [ "$what" = all ]; then
+		needs npm npm "which fetches axe-core; the test that looks for barriers on the pages is skipped"
 	fi
 	needs promtool prometheus "which judges the alert rules; their test is skipped"
 	needs pgbouncer pgbouncer "the pooler that the store is tested behind; those tests are skipped"
@@ -78,9 +81,32 @@ if [ -n "$lacking" ]; then
 	fi
 fi
 
+# axe-core, which looks for barriers on the pages: pinned, by its hash.
+axe_version=4.14.1
+axe_sha512=FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==
+fetch_axe() {
+	local folder file=axe-core-$axe_version.tgz code=0
+	folder=$(mktemp -d)
+	# Each step by &&: set -e does not hold where a function is asked whether it succeeds.
+	(
+		cd "$folder" && npm pack --silent "axe-core@$axe_version" >/dev/null &&
+			[ "$(openssl dgst -sha512 -binary "$file" | base64 -w 0)" = "$axe_sha512" ] &&
+			tar xzf "$file" package/axe.min.js && mv package/axe.min.js "$programs/"
+	) || code=1
+	rm -rf "$folder"
+	return "$code"
+}
+
 programs=$(mktemp -d)
 trap 'kill "${still:-}" 2>/dev/null || true; rm -rf "$programs"' EXIT
 at "downloading modules" go mod download
+if [ "$what" = all ]; then
+	if at "fetching axe-core $axe_version" fetch_axe; then
+		export TOLEM_TEST_AXE="$programs/axe.min.js"
+	else
+		echo "missing: axe-core $axe_version (npm), which looks for barriers on the pages; its test is skipped" >&2
+	fi
+fi
 at "formatting, vet, staticcheck" .ci/lint.sh
 at "building what runs the tests" go build -o "$programs/" ./pgtest/server ./.ci/matrix
 

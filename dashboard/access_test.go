@@ -230,6 +230,7 @@ func TestForms(t *testing.T) {
 	if page := eye.get("/payments/" + id).body; strings.Contains(page, credit) || strings.Count(page, "<form") != 2 {
 		t.Errorf("a reader sees a form for a step:\n%s", page) // what is there is for signing out, in both menus
 	}
+	anna.wants(anna.get("/audit?actor=eye"), 200, "POST /payments/{id}/{step}", "refused")
 	for i := range 2 { // a second click
 		got := anna.do(http.MethodPost, credit, form(csrf), "Sec-Fetch-Site", "same-origin")
 		if got.status != http.StatusSeeOther || got.header.Get("Location") != "/payments/"+id {

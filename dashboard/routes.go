@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"tolem/store"
 )
 
 // Routes lists what the pages serve, as patterns of net/http.
@@ -119,10 +121,17 @@ func (d *Dashboard) allow(w http.ResponseWriter, r *http.Request, s *session, st
 			return errNoCSRF
 		}
 	}
-	if steps && !maySteps(s.Role) {
-		return errRole
+	if !steps || maySteps(s.Role) {
+		return nil
 	}
-	return nil
+	if r.Method == http.MethodPost { // as the API does: what was only to be looked at is not written down
+		by := store.By{Actor: s.Name, Token: true, Role: s.Role, RequestID: w.Header().Get("X-Request-Id")}
+		refused := store.Audited{Action: store.Action(r.Pattern), Result: store.ResultRefused, Detail: errRole.Error()}
+		if err := d.store.Audit(r.Context(), by, refused); err != nil {
+			return err
+		}
+	}
+	return errRole
 }
 
 // maxForm bounds a form without a file, in bytes.
