@@ -169,8 +169,12 @@ func TestReconcileGivesNoVerdict(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			report, how := s.report(t, test.lines...)
-			args := append([]string{"reconcile", report, "--map", how}, test.args...)
+			out := filepath.Join(s.dir, "differences.csv")
+			args := append([]string{"reconcile", report, "--map", how, "--out", out}, test.args...)
 			got := s.tolem(t, args...)
+			if _, err := os.Stat(out); err == nil {
+				t.Error("something was written")
+			}
 			if got.code != 2 || got.out != "" {
 				t.Errorf("got %+v, want exit code 2 and no output", got)
 			}

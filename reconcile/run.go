@@ -346,7 +346,9 @@ func (r *Run) judgeOperation(g group) error {
 		e := g.entries[0]
 		own := slices.IndexFunc(lines, func(l Line) bool { return l.Type != reportfile.RefundReversal })
 		// A refund whose reversal is the same operation is judged with its payment.
-		if own >= 0 && !(e.Refund && len(lines) > 1) {
+		// So is money that the platform does not call paid: it may have been returned.
+		undone := own >= 0 && !e.Refund && !lines[own].isRefund() && lines[own].Status != reportfile.Paid && lines[own].Payment == e.Payment
+		if own >= 0 && !undone && !(e.Refund && len(lines) > 1) {
 			if err := r.pair(lines[own], e); err != nil {
 				return err
 			}
@@ -426,6 +428,7 @@ func (r *Run) judgePayment(g group) error {
 	if err != nil {
 		return err
 	}
+	others, came, back = r.dropReturned(sales, others, came, back)
 	// First what is equal, so that of several the right ones are paired.
 	for _, equal := range []bool{true, false} {
 		if sales, came, err = r.match(sales, came, equal); err != nil {
@@ -508,13 +511,39 @@ func (r *Run) cancel(g group, refunds []Line, back []Entry) ([]Line, []Entry, er
 	return refunds, back, nil
 }
 
-// match pairs lines and entries of which not both name an operation: equal ones,
-// or any.
+// dropReturned takes money out that the platform does not call paid and that an
+// operator has returned to it: nothing is owed on either side.
+func (r *Run) dropReturned(sales, others []Line, came, back []Entry) ([]Line, []Entry, []Entry) {
+	for i := 0; i < len(came); i++ {
+		e := came[i]
+		returned := slices.IndexFunc(back, func(b Entry) bool {
+			return b.Operation == "" && !b.Bypass && b.Amount == e.Amount && b.Currency == e.Currency
+		})
+		if returned < 0 || slices.ContainsFunc(sales, func(l Line) bool { return mayMatch(l, e) }) {
+			continue
+		}
+		came, back = slices.Delete(came, i, i+1), slices.Delete(back, returned, returned+1)
+		i--
+		if line := slices.IndexFunc(others, func(l Line) bool { return mayMatch(l, e) }); line >= 0 {
+			r.count(Matched, &others[line], nil)
+			others = slices.Delete(others, line, line+1)
+		}
+	}
+	return others, came, back
+}
+
+// mayMatch reports whether a line and an entry of one payment can be the same:
+// unless both name an operation, and not the same.
+func mayMatch(l Line, e Entry) bool {
+	return l.Operation == "" || e.Operation == "" || l.Operation == e.Operation
+}
+
+// match pairs lines and entries that can be the same: equal ones, or any.
 func (r *Run) match(lines []Line, entries []Entry, equal bool) ([]Line, []Entry, error) {
 	left := lines[:0:0]
 	for _, l := range lines {
 		i := slices.IndexFunc(entries, func(e Entry) bool {
-			return (l.Operation == "" || e.Operation == "") && (!equal || l.Amount == e.Amount && l.Currency == e.Currency)
+			return mayMatch(l, e) && (!equal || l.Amount == e.Amount && l.Currency == e.Currency)
 		})
 		if i < 0 {
 			left = append(left, l)
