@@ -2,14 +2,11 @@ package commands
 
 import (
 	"context"
-	"crypto/subtle"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 
-	"tolem/config"
 	"tolem/store"
 	"tolem/topup"
 	"tolem/view"
@@ -185,7 +182,7 @@ type approvalsApproveCommand struct {
 
 // Help is shown by --help.
 func (approvalsApproveCommand) Help() string {
-	return `The second person is the bearer of a token that the configuration has; the system's user and --actor do not count. Who proposed the step cannot approve it. The step is checked again as of now, and posted; when it has become impossible, the command says why, and the proposal stays.
+	return `The second person is the bearer of one of admin.tokens of the server, as serve has written them into the database; the system's user and --actor do not count. Who proposed the step cannot approve it. The step is checked again as of now, and posted; when it has become impossible, the command says why, and the proposal stays.
 
 Example:
 
@@ -198,14 +195,8 @@ func (c *approvalsApproveCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	var by store.By
-	check := func(cfg *config.Config) (err error) {
-		by, err = bearer(cfg, presented)
-		by.OSUser = osUser()
-		return err
-	}
-	return p.onBooksWith(ctx, config.DatabaseURL|config.AdminTokens, true, func(b books) error {
-		made, err := b.Approve(ctx, c.ID, by)
+	return p.withBooks(ctx, func(b books) error {
+		made, err := b.ApproveWithToken(ctx, c.ID, presented, store.By{Actor: osUser(), OSUser: osUser(), Role: store.RoleCommand})
 		if err != nil {
 			return err
 		}
@@ -222,7 +213,7 @@ func (c *approvalsApproveCommand) Run(ctx context.Context, p *program) error {
 			}
 		}
 		return nil
-	}, []func(*config.Config) error{check})
+	})
 }
 
 // maxTokenFile is far more than a token has, in bytes.
@@ -242,24 +233,6 @@ func readToken(path string) (string, error) {
 		return "", fmt.Errorf("--token-file: %s is larger than a token", path)
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r"), nil
-}
-
-// errUnknownToken does not tell whether the token is another server's.
-var errUnknownToken = errors.New("--token-file: the token is none of admin.tokens")
-
-// bearer is who presents a token. Every one is compared, so that the time tells
-// nothing about any.
-func bearer(cfg *config.Config, presented string) (store.By, error) {
-	by := store.By{}
-	for _, t := range cfg.Admin.Tokens {
-		if known := t.Token.Reveal(); known != "" && subtle.ConstantTimeCompare([]byte(known), []byte(presented)) == 1 {
-			by = store.By{Actor: t.Name, Role: t.Role, Token: true}
-		}
-	}
-	if !by.Token {
-		return by, errUnknownToken
-	}
-	return by, nil
 }
 
 // approvalsRejectCommand rejects.

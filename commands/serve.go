@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"tolem/calendar"
 	"tolem/config"
 	"tolem/handlers"
 	"tolem/notify"
@@ -260,7 +261,25 @@ func (s *server) setFourEyes(ctx context.Context) error {
 			s.log.Warn("four_eyes was weakened: a step that needed a second person needs none", zap.String("step", string(action)))
 		}
 	}
-	return nil
+	return s.setApprovers(ctx)
+}
+
+// setApprovers writes into the database whose tokens can approve on the command
+// line, where a configuration of one's own must not count.
+func (s *server) setApprovers(ctx context.Context) error {
+	cfg := s.cfg.Load()
+	var list []store.Approver
+	for _, token := range cfg.Admin.Tokens {
+		if token.Role != config.RoleAdmin && token.Role != config.RoleOperator {
+			continue
+		}
+		a := store.Approver{Name: token.Name, Role: token.Role, Token: token.Token.Reveal()}
+		if day, err := calendar.ParseDay(token.Expires); err == nil {
+			a.Until = day.End(cfg.Location())
+		}
+		list = append(list, a)
+	}
+	return s.store.SetApprovers(ctx, list)
 }
 
 // setEndpoints writes into the database who is notified, so that every process

@@ -282,6 +282,40 @@ func TestFourEyes(t *testing.T) {
 	})
 }
 
+func TestBearer(t *testing.T) {
+	clock := newClock()
+	s := mustOpen(t, func(o *store.Options) { o.Now = clock.Now })
+	_, err := s.Bearer(ctx, "a-token")
+	refused(t, err, topup.KindForbidden, "serve writes them")
+	list := []store.Approver{{Name: "bolat", Role: "operator", Token: "a-token"}, {Name: "dana", Role: "admin", Token: "b-token", Until: clock.Now().Add(time.Hour)}}
+	if err := s.SetApprovers(ctx, list); err != nil {
+		t.Fatal(err)
+	}
+	by, err := s.Bearer(ctx, "a-token")
+	if err != nil || by.Actor != "bolat" || by.Role != "operator" || !by.Token {
+		t.Errorf("got %+v, %v", by, err)
+	}
+	if by, err := s.Bearer(ctx, "b-token"); err != nil || by.Actor != "dana" {
+		t.Errorf("got %+v, %v", by, err)
+	}
+	clock.Add(time.Hour)
+	_, err = s.Bearer(ctx, "b-token")
+	refused(t, err, topup.KindForbidden, "the token of dana has expired")
+	for _, other := range []string{"", "c-token", "a-token ", strings.Repeat("a", 1<<20)} {
+		_, err := s.Bearer(ctx, other)
+		refused(t, err, topup.KindForbidden, "none of admin.tokens")
+	}
+	if err := s.SetApprovers(ctx, list[1:]); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Bearer(ctx, "a-token")
+	refused(t, err, topup.KindForbidden, "none of admin.tokens")
+	var value string
+	if err := rawOpen(t, s).QueryRow(`SELECT value FROM meta WHERE key = 'approvers'`).Scan(&value); err != nil || strings.Contains(value, "b-token") {
+		t.Errorf("got %s, %v", value, err)
+	}
+}
+
 // TestPreviewsBesideOtherWrites: they leave nothing behind, and no write beside
 // them runs again for one.
 func TestPreviewsBesideOtherWrites(t *testing.T) {
