@@ -247,7 +247,7 @@ func scanApprovals(rows *sql.Rows, now time.Time) (list []Approval, err error) {
 			return nil, err
 		}
 		a.At, a.ExpiresAt, a.Params = fromMicros(at), fromMicros(expires), json.RawMessage(params)
-		a.By.Token, a.By.Effective = byToken != 0, Day{fromMicros(start), fromMicros(end)}
+		a.By.Token, a.By.Effective = byToken != 0, Day{Start: fromMicros(start), End: fromMicros(end)}
 		if err := json.Unmarshal([]byte(preview), &a.Preview); err != nil {
 			return nil, fmt.Errorf("the preview of %s: %w", a.ID, err)
 		}

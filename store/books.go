@@ -6,6 +6,7 @@ import (
 
 	"tolem/store/internal/engine"
 	"tolem/store/internal/ledger"
+	"tolem/store/internal/payouts"
 	"tolem/store/internal/turnover"
 	"tolem/store/migrations"
 	"tolem/topup"
@@ -42,6 +43,21 @@ type (
 	// StatementLine is a line of a statement.
 	StatementLine = ledger.StatementLine
 
+	// Payout is a stored payout.
+	Payout = payouts.Payout
+	// PayoutStep is something that was done to a payout.
+	PayoutStep = payouts.PayoutStep
+	// PayoutRef names a payout.
+	PayoutRef = payouts.PayoutRef
+	// PayoutFilter narrows a list of payouts.
+	PayoutFilter = payouts.PayoutFilter
+	// PayoutLine is a stored line of a payout.
+	PayoutLine = payouts.PayoutLine
+	// Settlement is what a platform owes for a project.
+	Settlement = payouts.Settlement
+	// Unpaid is what no payout names yet.
+	Unpaid = payouts.Unpaid
+
 	// Dimension is what the turnover is reported by.
 	Dimension = turnover.Dimension
 	// TurnoverQuery asks for turnover.
@@ -52,6 +68,9 @@ type (
 
 // MaxStatement bounds the lines of a statement.
 const MaxStatement = ledger.MaxStatement
+
+// UnpaidAges are the ages by which what is unpaid is divided, in days.
+var UnpaidAges = payouts.UnpaidAges
 
 // The dimensions of turnover.
 const (

@@ -28,6 +28,7 @@ import (
 	"tolem/store/internal/database"
 	"tolem/store/internal/engine"
 	"tolem/store/internal/ledger"
+	"tolem/store/internal/payouts"
 	"tolem/store/internal/sqlite"
 	"tolem/store/internal/turnover"
 	"tolem/store/migrations"
@@ -108,6 +109,7 @@ type Store struct {
 	*accounts.Catalogue
 	*ledger.Ledger
 	*turnover.Reports
+	*payouts.Register
 
 	path      string
 	now       func() time.Time
@@ -168,6 +170,7 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 	s.openAccounts()
 	s.Ledger = ledger.New(s.reader, s.now, s.normalize, s.path)
 	s.Reports = turnover.New(s.reader, s.writer.Writer, s.Ledger)
+	s.Register = payouts.New(s.reader, s.writer.Writer, s.Ledger, s.now)
 	if err = s.AssertDurable(ctx); err != nil {
 		return s, err
 	}

@@ -51,7 +51,7 @@ type By struct {
 }
 
 // Day is a day on the calendar: from its first instant to that of the next day.
-type Day struct{ Start, End time.Time }
+type Day = ledger.Day
 
 func (b By) check() error {
 	if err := checkNote("actor", b.Actor, maxActorBytes); err != nil {

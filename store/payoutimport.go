@@ -1,15 +1,15 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"tolem/store/internal/payouts"
+	"tolem/store/migrations"
 	"tolem/topup"
 )
 
@@ -23,7 +23,7 @@ const (
 	// its own: others write between.
 	linesPerWrite = 400
 	// keysPerQuery is how many ids are looked up at once.
-	keysPerQuery = 500
+	keysPerQuery = payouts.KeysPerQuery
 	// stagedFor is how long the payouts of an import that has ended without a word
 	// stay in the database, where nobody sees them.
 	stagedFor = time.Hour
@@ -116,7 +116,7 @@ type payoutImport struct {
 
 func (i *payoutImport) report() (r PayoutImport) {
 	for n, p := range i.list {
-		ref := PayoutRef{p.ID, p.Provider, p.Project}
+		ref := PayoutRef{ID: p.ID, Provider: p.Provider, Project: p.Project}
 		if slices.Contains(i.created, n) {
 			r.Created = append(r.Created, ref)
 		} else {
@@ -162,7 +162,7 @@ func (i *payoutImport) check() error {
 			refused.add(p.ID, 0, err)
 		}
 		p.Payout.Bank = p.Bank.Name
-		if ref := (PayoutRef{p.ID, p.Provider, p.Project}); ids[ref] {
+		if ref := (PayoutRef{ID: p.ID, Provider: p.Provider, Project: p.Project}); ids[ref] {
 			refused.add(p.ID, 0, topup.Invalid("id", "is given twice"))
 		} else {
 			ids[ref] = true
@@ -199,8 +199,8 @@ func (i *payoutImport) check() error {
 
 // compare looks for what is there: payouts of the same id, and lines that are in
 // another payout. What it finds holds as long as the returned progress does.
-func (i *payoutImport) compare(ctx context.Context) (progress, error) {
-	at, err := readProgress(i.s.outside(ctx))
+func (i *payoutImport) compare(ctx context.Context) (payouts.Progress, error) {
+	at, err := payouts.ReadProgress(i.s.outside(ctx))
 	if err != nil {
 		return at, err
 	}
@@ -208,7 +208,7 @@ func (i *payoutImport) compare(ctx context.Context) (progress, error) {
 	var refused refusals
 	for n := range i.list {
 		p := &i.list[n]
-		held, err := readPayouts(i.s.outside(ctx), `o.payout_id = ? AND o.provider = ? AND o.project = ? AND `+heldSQL, p.ID, p.Provider, p.Project)
+		held, err := payouts.Read(i.s.outside(ctx), `o.payout_id = ? AND o.provider = ? AND o.project = ? AND `+migrations.HeldPayoutSQL, p.ID, p.Provider, p.Project)
 		if err != nil {
 			return at, err
 		}
@@ -246,7 +246,7 @@ func (i *payoutImport) differences(ctx context.Context, there *Payout, p *NewPay
 		return append(list, fmt.Sprintf("it has %d lines, and had %d", len(p.Lines), there.Lines)), nil
 	}
 	for n := 0; n < len(p.Lines); n += maxPage {
-		stored, err := i.s.storedLines(ctx, there.Row, int64(n), maxPage)
+		stored, err := i.s.StoredLines(ctx, there.Row, int64(n), maxPage)
 		if err != nil {
 			return nil, err
 		}
@@ -274,12 +274,12 @@ func (i *payoutImport) takenLines(ctx context.Context, p *NewPayout, refused *re
 		if len(keys) == 0 {
 			continue
 		}
-		rows, err := i.s.raw(ctx, `SELECT l.key, o.payout_id FROM payout_lines l JOIN payouts o ON o.id = l.payout AND `+heldSQL+`
+		rows, err := i.s.raw(ctx, `SELECT l.key, o.payout_id FROM payout_lines l JOIN payouts o ON o.id = l.payout AND `+migrations.HeldPayoutSQL+`
 			WHERE l.key IN ? AND l.key <> '' AND o.provider = ? AND o.project = ? ORDER BY l.payout, l.n`, keys, p.Provider, p.Project).Rows()
 		if err != nil {
 			return fmt.Errorf("look for lines in other payouts: %w", err)
 		}
-		err = eachRow(rows, func() error {
+		err = payouts.EachRow(rows, func() error {
 			var key, other string
 			if err := rows.Scan(&key, &other); err != nil {
 				return err
@@ -325,13 +325,13 @@ func (i *payoutImport) write(ctx context.Context) error {
 		if slices.Contains(rows, 0) {
 			continue // one was discarded meanwhile, and is new now
 		}
-		add := newSums()
+		add := payouts.NewSums()
 		for _, row := range rows {
-			named, err := namedBy(i.s.outside(ctx), row, at.seq, nil)
+			named, err := payouts.NamedBy(i.s.outside(ctx), row, at.Seq, nil)
 			if err != nil {
 				return err
 			}
-			maps.Copy(add.named, named.named)
+			add.CopyNamed(named)
 		}
 		done, err := i.publish(ctx, at, rows, add)
 		if err != nil {
@@ -345,13 +345,13 @@ func (i *payoutImport) write(ctx context.Context) error {
 }
 
 // publish makes staged payouts drafts, if nothing has changed since at.
-func (i *payoutImport) publish(ctx context.Context, at progress, rows []int64, add *sums) (done bool, err error) {
+func (i *payoutImport) publish(ctx context.Context, at payouts.Progress, rows []int64, add *payouts.Sums) (done bool, err error) {
 	err = i.s.stepOnce(ctx, i.by, nil, func(tx *wtx) (any, error) {
 		done = false
-		if err := tx.lockPayouts(); err != nil {
+		if err := payouts.Lock(tx.Tx); err != nil {
 			return nil, err
 		}
-		now, err := readProgress(tx.raw)
+		now, err := payouts.ReadProgress(tx.raw)
 		if err != nil {
 			return nil, err
 		}
@@ -371,11 +371,11 @@ func (i *payoutImport) publish(ctx context.Context, at progress, rows []int64, a
 				return nil, err
 			}
 		}
-		if err := tx.writeSums(add); err != nil {
+		if err := payouts.WriteSums(tx.Tx, add); err != nil {
 			return nil, err
 		}
 		done = true
-		return i.report(), tx.raiseSettlementVersion()
+		return i.report(), payouts.RaiseVersion(tx.Tx)
 	})
 	if errors.Is(err, errPayoutsChanged) {
 		return false, nil
@@ -407,7 +407,7 @@ func (i *payoutImport) stage(ctx context.Context, p *NewPayout) (int64, error) {
 	i.rows = append(i.rows, row)
 	n := 0
 	for part := range slices.Chunk(p.Lines, linesPerWrite) {
-		payments, err := i.s.paymentsOfLines(ctx, p.Provider, p.Project, part)
+		payments, err := i.s.PaymentsOfLines(ctx, p.Provider, p.Project, part)
 		if err != nil {
 			return 0, err
 		}
@@ -430,68 +430,6 @@ func (i *payoutImport) stage(ctx context.Context, p *NewPayout) (int64, error) {
 		}
 	}
 	return row, nil
-}
-
-// paymentsOfLines finds our payment of each line: by its operation, else by the
-// payment's id, ours or the platform's. Empty for those that we do not know.
-func (s *Store) paymentsOfLines(ctx context.Context, provider, project string, lines []topup.PayoutLine) ([]string, error) {
-	var operations, ids []string
-	for _, l := range lines {
-		if l.Operation != "" {
-			operations = append(operations, l.Operation)
-		}
-		if l.Payment != "" {
-			ids = append(ids, l.Payment)
-		}
-	}
-	byOperation, err := s.pairs(ctx, `SELECT o.operation, t.payment_id FROM operations o JOIN transactions t ON t.seq = o.seq
-		WHERE o.operation IN ? AND o.provider = ? AND o.project = ?`, operations, provider, project)
-	if err != nil {
-		return nil, err
-	}
-	byID, err := s.pairs(ctx, `SELECT p.payment_id, p.payment_id FROM payments p WHERE p.payment_id IN ? AND p.provider = ? AND p.project = ?`, ids, provider, project)
-	if err != nil {
-		return nil, err
-	}
-	byReference, err := s.pairs(ctx, `SELECT p.provider_reference, p.payment_id FROM payments p
-		WHERE p.provider_reference <> '' AND p.customer_id <> '' AND p.provider_reference IN ? AND p.provider = ? AND p.project = ?`, ids, provider, project)
-	if err != nil {
-		return nil, err
-	}
-	unknown, err := s.pairs(ctx, `SELECT p.provider_reference, p.payment_id FROM payments p
-		WHERE p.customer_id = '' AND p.provider_reference IN ? AND p.provider = ? AND p.project = ?`, ids, provider, project)
-	if err != nil {
-		return nil, err
-	}
-	found := make([]string, len(lines))
-	for i, l := range lines {
-		found[i] = cmp.Or(byOperation[l.Operation], byID[l.Payment], byReference[l.Payment], unknown[l.Payment])
-	}
-	return found, nil
-}
-
-// pairs reads a query of two texts; its first argument is a list.
-func (s *Store) pairs(ctx context.Context, query string, list []string, args ...any) (map[string]string, error) {
-	found := map[string]string{}
-	if len(list) == 0 {
-		return found, nil
-	}
-	rows, err := s.raw(ctx, query, append([]any{list}, args...)...).Rows()
-	if err != nil {
-		return nil, fmt.Errorf("look for the payments of lines: %w", err)
-	}
-	err = eachRow(rows, func() error {
-		var name, payment string
-		if err := rows.Scan(&name, &payment); err != nil {
-			return err
-		}
-		found[name] = payment
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("look for the payments of lines: %w", err)
-	}
-	return found, nil
 }
 
 // unstage deletes what this import has staged and not published.

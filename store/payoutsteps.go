@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"tolem/store/internal/payouts"
+	"tolem/store/migrations"
 	"tolem/topup"
 )
 
@@ -65,7 +67,7 @@ func (s DiscardPayoutStep) run(r stepRun) ([]posted, error) {
 }
 
 // changed is the payout as it is now: the newest of its id, since none holds it.
-func (s DiscardPayoutStep) changed(r stepRun) (any, error) { return findPayout(r.raw, s.PayoutRef) }
+func (s DiscardPayoutStep) changed(r stepRun) (any, error) { return payouts.Find(r.raw, s.PayoutRef) }
 
 // DiscardPayout is [Store.Do] of a [DiscardPayoutStep].
 func (s *Store) DiscardPayout(ctx context.Context, ref PayoutRef, by By) error {
@@ -73,15 +75,12 @@ func (s *Store) DiscardPayout(ctx context.Context, ref PayoutRef, by By) error {
 	return err
 }
 
-// lockPayouts makes this the only write that changes which payouts hold what.
-func (tx *wtx) lockPayouts() error { return tx.lockKey("payouts") }
-
 // payout reads a payout inside a write. From here on nobody else changes one.
 func (tx *wtx) payout(ref PayoutRef) (*Payout, error) {
-	if err := tx.lockPayouts(); err != nil {
+	if err := payouts.Lock(tx.Tx); err != nil {
 		return nil, err
 	}
-	return findPayout(tx.raw, ref)
+	return payouts.Find(tx.raw, ref)
 }
 
 // dateOfPayout is [topup.StepDate.OfPayout] in this database.
@@ -126,7 +125,7 @@ func (tx *wtx) movePayout(p *Payout, state topup.PayoutState, seq int64, by By) 
 	if err := tx.notePayout(p.Row, state, seq, by); err != nil {
 		return err
 	}
-	return tx.raiseSettlementVersion()
+	return payouts.RaiseVersion(tx.Tx)
 }
 
 func (tx *wtx) notePayout(row int64, state topup.PayoutState, seq int64, by By) error {
@@ -141,11 +140,11 @@ func (tx *wtx) notePayout(row int64, state topup.PayoutState, seq int64, by By) 
 // reversePayout mirrors a transaction of a payout: its posting, or a reversal
 // behind that.
 func (tx *wtx) reversePayout(target topup.Transaction, by By) (posted, error) {
-	if err := tx.lockPayouts(); err != nil {
+	if err := payouts.Lock(tx.Tx); err != nil {
 		return posted{}, err
 	}
 	const ofPayout = `SELECT s.payout FROM payout_steps s WHERE s.seq = ?`
-	list, err := readPayouts(tx.raw, `o.id = (`+ofPayout+`)`, target.Seq)
+	list, err := payouts.Read(tx.raw, `o.id = (`+ofPayout+`)`, target.Seq)
 	if err != nil {
 		return posted{}, err
 	}
@@ -177,14 +176,14 @@ func (tx *wtx) reversePayout(target topup.Transaction, by By) (posted, error) {
 // takenAgain says what of that which a payout held is held by another one, empty
 // for nothing.
 func (tx *wtx) takenAgain(p *Payout) (string, error) {
-	held, err := readPayouts(tx.raw, `o.payout_id = ? AND o.provider = ? AND o.project = ? AND `+heldSQL, p.ID, p.Provider, p.Project)
+	held, err := payouts.Read(tx.raw, `o.payout_id = ? AND o.provider = ? AND o.project = ? AND `+migrations.HeldPayoutSQL, p.ID, p.Provider, p.Project)
 	if err != nil {
 		return "", err
 	}
 	if len(held) > 0 {
 		return fmt.Sprintf("payout %s has been entered again", p.ID), nil
 	}
-	other, err := readPayouts(tx.raw, heldSQL+` AND o.provider = ? AND o.project = ? AND o.id IN (
+	other, err := payouts.Read(tx.raw, migrations.HeldPayoutSQL+` AND o.provider = ? AND o.project = ? AND o.id IN (
 		SELECT k.payout FROM payout_lines l JOIN payout_lines k ON k.key = l.key AND k.key <> '' WHERE l.payout = ? AND l.key <> '')
 		ORDER BY o.id LIMIT 1`, p.Provider, p.Project, p.Row)
 	if err != nil || len(other) == 0 {

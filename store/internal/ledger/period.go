@@ -53,3 +53,6 @@ func (p Period) Where() (string, []any, error) {
 	}
 	return condition, args, nil
 }
+
+// Day is a day on the calendar: from its first instant to that of the next day.
+type Day struct{ Start, End time.Time }

@@ -1,4 +1,4 @@
-package store
+package payouts
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 
 	"gorm.io/gorm"
 
+	"tolem/store/internal/database"
+	"tolem/store/internal/engine"
 	"tolem/store/migrations"
 	"tolem/topup"
 )
@@ -43,37 +45,40 @@ type payoutSumKey struct{ payout, account, quarter int64 }
 
 type sum struct{ n, amount int64 }
 
-// sums are what is to be added.
-type sums struct {
+// Sums are what is to be added.
+type Sums struct {
 	all   map[sumKey]sum
 	named map[payoutSumKey]sum
 }
 
-func newSums() *sums { return &sums{map[sumKey]sum{}, map[payoutSumKey]sum{}} }
+func NewSums() *Sums { return &Sums{map[sumKey]sum{}, map[payoutSumKey]sum{}} }
 
-func (s *sums) add(k sumKey, n, amount int64) {
+func (s *Sums) add(k sumKey, n, amount int64) {
 	was := s.all[k]
 	s.all[k] = sum{was.n + n, was.amount + amount}
 }
 
-func (s *sums) addNamed(k payoutSumKey, n, amount int64) {
+// CopyNamed takes over what the other sums have of what payouts name.
+func (s *Sums) CopyNamed(o *Sums) { maps.Copy(s.named, o.named) }
+
+func (s *Sums) addNamed(k payoutSumKey, n, amount int64) {
 	was := s.named[k]
 	s.named[k] = sum{was.n + n, was.amount + amount}
 }
 
-// progress is how far the sums have come.
-type progress struct{ seq, version int64 }
+// Progress is how far the sums have come.
+type Progress struct{ Seq, Version int64 }
 
-func readProgress(q query) (p progress, err error) {
-	if err := q(`SELECT seq, version FROM settlement_progress WHERE id = 1`).Row().Scan(&p.seq, &p.version); err != nil {
+func ReadProgress(q engine.Query) (p Progress, err error) {
+	if err := q(`SELECT seq, version FROM settlement_progress WHERE id = 1`).Row().Scan(&p.Seq, &p.Version); err != nil {
 		return p, fmt.Errorf("read how far the sums of settlement have come: %w", err)
 	}
 	return p, nil
 }
 
-// raiseSettlementVersion tells whoever adds up that what payouts name has changed.
-func (tx *wtx) raiseSettlementVersion() error {
-	if err := tx.gorm().Exec(`UPDATE settlement_progress SET version = version + 1 WHERE id = 1`).Error; err != nil {
+// RaiseVersion tells whoever adds up that what payouts name has changed.
+func RaiseVersion(tx *engine.Tx) error {
+	if err := tx.Gorm().Exec(`UPDATE settlement_progress SET version = version + 1 WHERE id = 1`).Error; err != nil {
 		return fmt.Errorf("note that payouts have changed: %w", err)
 	}
 	return nil
@@ -82,69 +87,69 @@ func (tx *wtx) raiseSettlementVersion() error {
 // SumSettlement adds up what was booked with platforms since it was last called, and
 // links lines of payouts to payments that have become known. Settlement does the
 // same: who calls this from time to time makes that quick.
-func (s *Store) SumSettlement(ctx context.Context) error {
-	last, err := s.lastFinal(ctx)
+func (b *Register) SumSettlement(ctx context.Context) error {
+	last, err := b.ledger.LastFinal(ctx)
 	if err != nil {
 		return err
 	}
 	moved := false
 	for range sumsPatience {
-		at, err := readProgress(s.outside(ctx))
+		at, err := ReadProgress(b.reader.Query(ctx))
 		if err != nil {
 			return err
 		}
-		for overtaken := false; at.seq < last && !overtaken; {
+		for overtaken := false; at.Seq < last && !overtaken; {
 			moved = true
-			next, done, err := s.addToSums(ctx, at, last)
+			next, done, err := b.addToSums(ctx, at, last)
 			if err != nil {
 				return err
 			}
 			at, overtaken = next, !done
 		}
-		if at.seq < last {
+		if at.Seq < last {
 			continue // another process was faster
 		}
 		if !moved {
 			return nil
 		}
-		if linked, err := s.linkLines(ctx, at); err != nil || linked {
+		if linked, err := b.linkLines(ctx, at); err != nil || linked {
 			return err
 		}
 	}
-	return errUnavailable(errors.New("the sums of settlement are being brought up by other processes"))
+	return database.Unavailable(errors.New("the sums of settlement are being brought up by other processes"))
 }
 
 // addToSums adds the next transactions of the feed up to last. It reads outside of
 // a write, and writes only if nobody has changed anything meanwhile.
-func (s *Store) addToSums(ctx context.Context, at progress, last int64) (next progress, done bool, err error) {
+func (b *Register) addToSums(ctx context.Context, at Progress, last int64) (next Progress, done bool, err error) {
 	var to sql.NullInt64
-	err = s.raw(ctx, `SELECT max(x.seq) FROM (SELECT t.seq FROM transactions t WHERE t.seq > ? AND t.seq <= ? ORDER BY t.seq LIMIT ?) x`,
-		at.seq, last, summedAtOnce).Row().Scan(&to)
+	err = b.reader.Raw(ctx, `SELECT max(x.seq) FROM (SELECT t.seq FROM transactions t WHERE t.seq > ? AND t.seq <= ? ORDER BY t.seq LIMIT ?) x`,
+		at.Seq, last, summedAtOnce).Row().Scan(&to)
 	if err != nil {
 		return at, false, fmt.Errorf("read the feed: %w", err)
 	}
 	if !to.Valid {
 		to.Int64 = last
 	}
-	add, err := s.sumsBetween(ctx, at.seq, to.Int64)
+	add, err := b.sumsBetween(ctx, at.Seq, to.Int64)
 	if err != nil {
 		return at, false, err
 	}
-	next = progress{to.Int64, at.version + 1}
-	err = s.writer.do(ctx, func(tx *wtx) error {
+	next = Progress{to.Int64, at.Version + 1}
+	err = b.writer.Do(ctx, func(tx *engine.Tx) error {
 		done = false
-		if err := tx.lockPayouts(); err != nil {
+		if err := Lock(tx); err != nil {
 			return err
 		}
-		now, err := readProgress(tx.raw)
+		now, err := ReadProgress(tx.Raw)
 		if err != nil || now != at {
 			return err
 		}
-		if err := tx.gorm().Exec(`UPDATE settlement_progress SET seq = ?, version = ? WHERE id = 1`, next.seq, next.version).Error; err != nil {
+		if err := tx.Gorm().Exec(`UPDATE settlement_progress SET seq = ?, version = ? WHERE id = 1`, next.Seq, next.Version).Error; err != nil {
 			return fmt.Errorf("note how far the sums of settlement have come: %w", err)
 		}
 		done = true
-		return tx.writeSums(add)
+		return WriteSums(tx, add)
 	})
 	if err != nil {
 		return at, false, fmt.Errorf("add to the sums of settlement: %w", err)
@@ -153,23 +158,23 @@ func (s *Store) addToSums(ctx context.Context, at progress, last int64) (next pr
 }
 
 // sumsBetween adds up the transactions after from, up to to.
-func (s *Store) sumsBetween(ctx context.Context, from, to int64) (*sums, error) {
-	accounts, err := s.platformAccounts(ctx)
+func (b *Register) sumsBetween(ctx context.Context, from, to int64) (*Sums, error) {
+	accounts, err := b.platformAccounts(ctx)
 	if err != nil {
 		return nil, err
 	}
-	add := newSums()
+	add := NewSums()
 	if len(accounts) == 0 {
 		return add, nil
 	}
 	// The transactions that stand on their own, which are nearly all.
-	rows, err := s.raw(ctx, `SELECT e.account_id, t.kind, t.effective_at / ?, count(*), sum(e.amount)
+	rows, err := b.reader.Raw(ctx, `SELECT e.account_id, t.kind, t.effective_at / ?, count(*), sum(e.amount)
 		FROM transactions t CROSS JOIN entries e WHERE e.seq = t.seq AND t.seq > ? AND t.seq <= ? AND t.kind NOT IN ? AND e.account_id IN ?
 		GROUP BY 1, 2, 3`, quarterMicros, from, to, kindTexts(topup.KindsThatReverse), accounts).Rows()
 	if err != nil {
 		return nil, fmt.Errorf("add up the journal: %w", err)
 	}
-	err = eachRow(rows, func() error {
+	err = EachRow(rows, func() error {
 		var k sumKey
 		var n, amount int64
 		if err := rows.Scan(&k.account, &k.kind, &k.quarter, &n, &amount); err != nil {
@@ -185,10 +190,10 @@ func (s *Store) sumsBetween(ctx context.Context, from, to int64) (*sums, error) 
 	if err != nil {
 		return nil, fmt.Errorf("add up the journal: %w", err)
 	}
-	if err := s.namedBetween(ctx, add, from, to); err != nil {
+	if err := b.namedBetween(ctx, add, from, to); err != nil {
 		return nil, err
 	}
-	return add, s.reversalsBetween(ctx, add, from, to, accounts)
+	return add, b.reversalsBetween(ctx, add, from, to, accounts)
 }
 
 // kindTexts are kinds as arguments of a query.
@@ -204,8 +209,8 @@ func isReceived(kind string) bool {
 	return slices.Contains(topup.KindsFromSettlement, topup.TransactionKind(kind))
 }
 
-// eachRow calls scan for every row, and closes them.
-func eachRow(rows *sql.Rows, scan func() error) (err error) {
+// EachRow calls scan for every row, and closes them.
+func EachRow(rows *sql.Rows, scan func() error) (err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		if err := scan(); err != nil {
@@ -215,8 +220,8 @@ func eachRow(rows *sql.Rows, scan func() error) (err error) {
 	return rows.Err()
 }
 
-func (s *Store) platformAccounts(ctx context.Context) (ids []int64, err error) {
-	if err := s.raw(ctx, `SELECT a.id FROM ledger_accounts a WHERE `+migrations.PlatformAccountsSQL).Scan(&ids).Error; err != nil {
+func (b *Register) platformAccounts(ctx context.Context) (ids []int64, err error) {
+	if err := b.reader.Raw(ctx, `SELECT a.id FROM ledger_accounts a WHERE `+migrations.PlatformAccountsSQL).Scan(&ids).Error; err != nil {
 		return nil, fmt.Errorf("read the accounts of platforms: %w", err)
 	}
 	return ids, nil
@@ -229,12 +234,12 @@ const firstNamingSQL = `l.type = 'payment' AND NOT EXISTS (SELECT 1 FROM payout_
 
 // namedBetween adds money that was received for payments which payouts had named
 // before. What staged ones name is added when they are published.
-func (s *Store) namedBetween(ctx context.Context, add *sums, from, to int64) error {
+func (b *Register) namedBetween(ctx context.Context, add *Sums, from, to int64) error {
 	var any bool
-	if err := s.raw(ctx, `SELECT EXISTS (SELECT 1 FROM payouts)`).Row().Scan(&any); err != nil || !any {
+	if err := b.reader.Raw(ctx, `SELECT EXISTS (SELECT 1 FROM payouts)`).Row().Scan(&any); err != nil || !any {
 		return err
 	}
-	rows, err := s.raw(ctx, `SELECT l.payout, e.account_id, t.effective_at / ?, count(*), sum(e.amount)
+	rows, err := b.reader.Raw(ctx, `SELECT l.payout, e.account_id, t.effective_at / ?, count(*), sum(e.amount)
 		FROM transactions t CROSS JOIN payout_lines l CROSS JOIN payouts o CROSS JOIN entries e
 		WHERE t.seq > ? AND t.seq <= ? AND t.kind IN ? AND l.payment_id = t.payment_id AND o.id = l.payout AND o.state <> 'staged' AND `+firstNamingSQL+`
 			AND e.seq = t.seq AND e.amount > 0 GROUP BY 1, 2, 3`, quarterMicros, from, to, kindTexts(topup.KindsFromSettlement)).Rows()
@@ -244,8 +249,8 @@ func (s *Store) namedBetween(ctx context.Context, add *sums, from, to int64) err
 	return scanNamed(rows, add)
 }
 
-func scanNamed(rows *sql.Rows, add *sums) error {
-	err := eachRow(rows, func() error {
+func scanNamed(rows *sql.Rows, add *Sums) error {
+	err := EachRow(rows, func() error {
 		var k payoutSumKey
 		var n, amount int64
 		if err := rows.Scan(&k.payout, &k.account, &k.quarter, &n, &amount); err != nil {
@@ -269,8 +274,8 @@ const upSQL = `WITH RECURSIVE up (start, seq, depth) AS (
 	FROM up u JOIN transactions r ON r.seq = u.seq AND r.reverses IS NULL JOIN transactions t ON t.seq = u.start JOIN entries e ON e.seq = u.start`
 
 // reversalsBetween adds reversals to the sums of what they undo.
-func (s *Store) reversalsBetween(ctx context.Context, add *sums, from, to int64, accounts []int64) error {
-	rows, err := s.raw(ctx, fmt.Sprintf(upSQL, `t.seq > ? AND t.seq <= ?`)+` WHERE e.account_id IN ?`,
+func (b *Register) reversalsBetween(ctx context.Context, add *Sums, from, to int64, accounts []int64) error {
+	rows, err := b.reader.Raw(ctx, fmt.Sprintf(upSQL, `t.seq > ? AND t.seq <= ?`)+` WHERE e.account_id IN ?`,
 		from, to, quarterMicros, quarterMicros, accounts).Rows()
 	if err != nil {
 		return fmt.Errorf("add up reversals: %w", err)
@@ -281,7 +286,7 @@ func (s *Store) reversalsBetween(ctx context.Context, add *sums, from, to int64,
 		sum     sum
 	}
 	var list []undone
-	err = eachRow(rows, func() error {
+	err = EachRow(rows, func() error {
 		var kind, payment string
 		var rootQuarter, quarter, depth, account, amount int64
 		if err := rows.Scan(&kind, &rootQuarter, &payment, &quarter, &depth, &account, &amount); err != nil {
@@ -301,7 +306,7 @@ func (s *Store) reversalsBetween(ctx context.Context, add *sums, from, to int64,
 	for _, u := range list {
 		add.add(u.key, u.sum.n, u.sum.amount)
 		var payouts []int64
-		if err := s.raw(ctx, `SELECT DISTINCT l.payout FROM payout_lines l JOIN payouts o ON o.id = l.payout
+		if err := b.reader.Raw(ctx, `SELECT DISTINCT l.payout FROM payout_lines l JOIN payouts o ON o.id = l.payout
 			WHERE l.payment_id = ? AND l.type = 'payment' AND o.state <> 'staged'`, u.payment).Scan(&payouts).Error; err != nil {
 			return fmt.Errorf("add up reversals: %w", err)
 		}
@@ -312,14 +317,14 @@ func (s *Store) reversalsBetween(ctx context.Context, add *sums, from, to int64,
 	return nil
 }
 
-// namedBy adds up what was received, up to a place in the feed, for the payments
+// NamedBy adds up what was received, up to a place in the feed, for the payments
 // that a payout names: all, or those that are listed.
-func namedBy(q query, payout, to int64, payments []string) (*sums, error) {
+func NamedBy(q engine.Query, payout, to int64, payments []string) (*Sums, error) {
 	only, args := ``, []any(nil)
 	if payments != nil {
 		only, args = ` AND l.payment_id IN ?`, []any{payments}
 	}
-	add := newSums()
+	add := NewSums()
 	rows, err := q(`SELECT l.payout, e.account_id, t.effective_at / ?, count(*), sum(e.amount)
 		FROM payout_lines l CROSS JOIN transactions t CROSS JOIN entries e
 		WHERE l.payout = ? AND `+firstNamingSQL+` AND t.payment_id = l.payment_id AND t.seq <= ? AND t.kind IN ?
@@ -338,7 +343,7 @@ func namedBy(q query, payout, to int64, payments []string) (*sums, error) {
 	if err != nil {
 		return nil, fmt.Errorf("add up what payouts name: %w", err)
 	}
-	err = eachRow(rows, func() error {
+	err = EachRow(rows, func() error {
 		var kind, payment string
 		var rootQuarter, quarter, depth, account, amount int64
 		if err := rows.Scan(&kind, &rootQuarter, &payment, &quarter, &depth, &account, &amount); err != nil {
@@ -358,8 +363,8 @@ func namedBy(q query, payout, to int64, payments []string) (*sums, error) {
 // sumsPerStatement is how many sums are written by one statement.
 const sumsPerStatement = 200
 
-// writeSums adds sums to those that are stored.
-func (tx *wtx) writeSums(add *sums) error {
+// WriteSums adds sums to those that are stored.
+func WriteSums(tx *engine.Tx, add *Sums) error {
 	keys := slices.SortedFunc(maps.Keys(add.all), func(a, b sumKey) int {
 		return compareInOrder(a.account-b.account, int64(strings.Compare(a.kind, b.kind)), a.quarter-b.quarter)
 	})
@@ -368,7 +373,7 @@ func (tx *wtx) writeSums(add *sums) error {
 		for _, k := range part {
 			args = append(args, k.account, k.kind, k.quarter, add.all[k].n, add.all[k].amount)
 		}
-		if err := upsertSums(tx.gorm(), "settlement_sums", []string{"account_id", "kind", "quarter"}, len(part), args); err != nil {
+		if err := upsertSums(tx.Gorm(), "settlement_sums", []string{"account_id", "kind", "quarter"}, len(part), args); err != nil {
 			return err
 		}
 	}
@@ -380,7 +385,7 @@ func (tx *wtx) writeSums(add *sums) error {
 		for _, k := range part {
 			args = append(args, k.payout, k.account, k.quarter, add.named[k].n, add.named[k].amount)
 		}
-		if err := upsertSums(tx.gorm(), "payout_sums", []string{"payout", "account_id", "quarter"}, len(part), args); err != nil {
+		if err := upsertSums(tx.Gorm(), "payout_sums", []string{"payout", "account_id", "quarter"}, len(part), args); err != nil {
 			return err
 		}
 	}

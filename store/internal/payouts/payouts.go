@@ -1,4 +1,6 @@
-package store
+// Package payouts reads what platforms have paid out, and what they owe. It keeps sums
+// of the journal, so that what is owed is known without reading all of it.
+package payouts
 
 import (
 	"context"
@@ -8,16 +10,35 @@ import (
 	"strconv"
 	"time"
 
+	"tolem/store/internal/database"
+	"tolem/store/internal/engine"
+	"tolem/store/internal/ledger"
 	"tolem/store/migrations"
 	"tolem/topup"
 )
 
+// Register is the payouts of a database.
+type Register struct {
+	reader *engine.Reader
+	writer *engine.Writer
+	ledger *ledger.Ledger
+	now    func() time.Time
+}
+
+// New returns the payouts of a database.
+func New(r *engine.Reader, w *engine.Writer, l *ledger.Ledger, now func() time.Time) *Register {
+	return &Register{r, w, l, now}
+}
+
+// Lock makes this the only write that changes which payouts hold what.
+func Lock(tx *engine.Tx) error { return tx.LockKey("payouts") }
+
 // Payout is a stored payout.
 type Payout struct {
 	topup.Payout
-	Row       int64 // its key in the database
-	Day       Day   // the day of the payout
-	Lines     int64 // how many it has
+	Row       int64      // its key in the database
+	Day       ledger.Day // the day of the payout
+	Lines     int64      // how many it has
 	File      string
 	SHA256    string // of the file, hexadecimal
 	CreatedAt time.Time
@@ -53,17 +74,15 @@ type PayoutRef struct {
 const payoutColumns = `o.id, o.payout_id, o.provider, o.project, o.bank, o.date, o.day_start, o.day_end, o.currency,
 	o.gross, o.refunds, o.fees, o.reserve, o.adjustments, o.net, o.lines, o.file, o.sha256, o.created_at, o.state`
 
-const heldSQL = migrations.HeldPayoutSQL
-
 func scanPayout(rows *sql.Rows) (p Payout, err error) {
 	var start, end, created int64
 	err = rows.Scan(&p.Row, &p.ID, &p.Provider, &p.Project, &p.Bank, &p.Date, &start, &end, &p.Currency,
 		&p.Gross, &p.Refunds, &p.Fees, &p.Reserve, &p.Adjustments, &p.Net, &p.Lines, &p.File, &p.SHA256, &created, (*string)(&p.State))
-	p.Day, p.CreatedAt = Day{fromMicros(start), fromMicros(end)}, fromMicros(created)
+	p.Day, p.CreatedAt = ledger.Day{Start: database.FromMicros(start), End: database.FromMicros(end)}, database.FromMicros(created)
 	return p, err
 }
 
-func readPayouts(q query, condition string, args ...any) (list []Payout, err error) {
+func Read(q engine.Query, condition string, args ...any) (list []Payout, err error) {
 	rows, err := q(`SELECT `+payoutColumns+` FROM payouts o WHERE `+condition, args...).Rows()
 	if err != nil {
 		return nil, fmt.Errorf("read payouts: %w", err)
@@ -79,9 +98,9 @@ func readPayouts(q query, condition string, args ...any) (list []Payout, err err
 	return list, rows.Err()
 }
 
-// findPayout returns the payout that is named: the one that holds the id, else the
+// Find returns the payout that is named: the one that holds the id, else the
 // newest.
-func findPayout(q query, ref PayoutRef) (*Payout, error) {
+func Find(q engine.Query, ref PayoutRef) (*Payout, error) {
 	condition, args := `o.payout_id = ? AND o.state <> 'staged'`, []any{ref.ID}
 	if ref.Provider != "" {
 		condition, args = condition+` AND o.provider = ?`, append(args, ref.Provider)
@@ -89,7 +108,7 @@ func findPayout(q query, ref PayoutRef) (*Payout, error) {
 	if ref.Project != "" {
 		condition, args = condition+` AND o.project = ?`, append(args, ref.Project)
 	}
-	list, err := readPayouts(q, condition+` ORDER BY CASE WHEN `+heldSQL+` THEN 0 ELSE 1 END, o.id DESC LIMIT 1000`, args...)
+	list, err := Read(q, condition+` ORDER BY CASE WHEN `+migrations.HeldPayoutSQL+` THEN 0 ELSE 1 END, o.id DESC LIMIT 1000`, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -108,12 +127,12 @@ func findPayout(q query, ref PayoutRef) (*Payout, error) {
 // again it is the one that holds it.
 //
 // Errors: KindNotFound when there is none; KindInvalid when the id is ambiguous.
-func (s *Store) Payout(ctx context.Context, ref PayoutRef) (*Payout, error) {
-	p, err := findPayout(s.outside(ctx), ref)
+func (b *Register) Payout(ctx context.Context, ref PayoutRef) (*Payout, error) {
+	p, err := Find(b.reader.Query(ctx), ref)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.raw(ctx, `SELECT s.at, s.state, coalesce(t.transaction_id, ''), s.actor, s.reason
+	rows, err := b.reader.Raw(ctx, `SELECT s.at, s.state, coalesce(t.transaction_id, ''), s.actor, s.reason
 		FROM payout_steps s LEFT JOIN transactions t ON t.seq = s.seq WHERE s.payout = ? ORDER BY s.id`, p.Row).Rows()
 	if err != nil {
 		return nil, fmt.Errorf("read the steps of a payout: %w", err)
@@ -125,7 +144,7 @@ func (s *Store) Payout(ctx context.Context, ref PayoutRef) (*Payout, error) {
 		if err := rows.Scan(&at, (*string)(&step.State), &step.TransactionID, &step.Actor, &step.Reason); err != nil {
 			return nil, fmt.Errorf("read the steps of a payout: %w", err)
 		}
-		step.At = fromMicros(at)
+		step.At = database.FromMicros(at)
 		p.Steps = append(p.Steps, step)
 	}
 	return p, rows.Err()
@@ -142,8 +161,8 @@ type PayoutFilter struct {
 
 // Payouts returns a page of payouts, those entered last first, and the cursor of
 // the next page, empty when this is the last.
-func (s *Store) Payouts(ctx context.Context, f PayoutFilter) (page []Payout, next string, err error) {
-	limit, err := pageSize(f.Limit, defaultPage, maxPage)
+func (b *Register) Payouts(ctx context.Context, f PayoutFilter) (page []Payout, next string, err error) {
+	limit, err := ledger.PageSize(f.Limit, ledger.DefaultPage, ledger.MaxPage)
 	if err != nil {
 		return nil, "", err
 	}
@@ -165,23 +184,23 @@ func (s *Store) Payouts(ctx context.Context, f PayoutFilter) (page []Payout, nex
 		and(`o.bank = ?`, f.Bank)
 	}
 	if f.Cursor != "" {
-		parts, err := decodeCursor(f.Cursor, 1)
+		parts, err := ledger.DecodeCursor(f.Cursor, 1)
 		if err != nil {
 			return nil, "", err
 		}
 		row, err := strconv.ParseInt(parts[0], 10, 64)
 		if err != nil {
-			return nil, "", errCursor()
+			return nil, "", ledger.ErrCursor()
 		}
 		and(`o.id < ?`, row)
 	}
-	page, err = readPayouts(s.outside(ctx), condition+` ORDER BY o.id DESC LIMIT ?`, append(args, limit+1)...)
+	page, err = Read(b.reader.Query(ctx), condition+` ORDER BY o.id DESC LIMIT ?`, append(args, limit+1)...)
 	if err != nil {
 		return nil, "", err
 	}
 	if len(page) > limit {
 		page = page[:limit]
-		next = encodeCursor(strconv.FormatInt(page[limit-1].Row, 10))
+		next = ledger.EncodeCursor(strconv.FormatInt(page[limit-1].Row, 10))
 	}
 	return page, next, nil
 }
@@ -200,12 +219,12 @@ const payoutLineColumns = `l.n, l.line, l.type, l.payment, l.operation, l.amount
 
 // PayoutLines returns the lines of a payout that follow place after, at most limit
 // of them (1 to 500, 50 if zero), each compared with the payment that it names.
-func (s *Store) PayoutLines(ctx context.Context, p *Payout, after int64, limit int) ([]PayoutLine, error) {
-	limit, err := pageSize(limit, defaultPage, maxPage)
+func (b *Register) PayoutLines(ctx context.Context, p *Payout, after int64, limit int) ([]PayoutLine, error) {
+	limit, err := ledger.PageSize(limit, ledger.DefaultPage, ledger.MaxPage)
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.storedLines(ctx, p.Row, after, limit)
+	list, err := b.StoredLines(ctx, p.Row, after, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +235,7 @@ func (s *Store) PayoutLines(ctx context.Context, p *Payout, after int64, limit i
 			unknown = append(unknown, l.PayoutLine)
 		}
 	}
-	payments, err := s.paymentsOfLines(ctx, p.Provider, p.Project, unknown)
+	payments, err := b.PaymentsOfLines(ctx, p.Provider, p.Project, unknown)
 	if err != nil {
 		return nil, err
 	}
@@ -225,11 +244,11 @@ func (s *Store) PayoutLines(ctx context.Context, p *Payout, after int64, limit i
 			list[i].PaymentID, payments = payments[0], payments[1:]
 		}
 	}
-	return list, s.compareLines(ctx, p.Currency, list)
+	return list, b.compareLines(ctx, p.Currency, list)
 }
 
-func (s *Store) storedLines(ctx context.Context, row, after int64, limit int) (list []PayoutLine, err error) {
-	rows, err := s.raw(ctx, `SELECT `+payoutLineColumns+` FROM payout_lines l WHERE l.payout = ? AND l.n > ? ORDER BY l.n LIMIT ?`, row, after, limit).Rows()
+func (b *Register) StoredLines(ctx context.Context, row, after int64, limit int) (list []PayoutLine, err error) {
+	rows, err := b.reader.Raw(ctx, `SELECT `+payoutLineColumns+` FROM payout_lines l WHERE l.payout = ? AND l.n > ? ORDER BY l.n LIMIT ?`, row, after, limit).Rows()
 	if err != nil {
 		return nil, fmt.Errorf("read the lines of a payout: %w", err)
 	}
@@ -241,14 +260,14 @@ func (s *Store) storedLines(ctx context.Context, row, after int64, limit int) (l
 		if err != nil {
 			return nil, fmt.Errorf("read the lines of a payout: %w", err)
 		}
-		l.At = fromMicros(at.Int64)
+		l.At = database.FromMicros(at.Int64)
 		list = append(list, l)
 	}
 	return list, rows.Err()
 }
 
 // compareLines says of each line what differs from what we have.
-func (s *Store) compareLines(ctx context.Context, currency string, lines []PayoutLine) error {
+func (b *Register) compareLines(ctx context.Context, currency string, lines []PayoutLine) error {
 	books := make(map[string]*topup.Book)
 	var ids []string
 	for _, l := range lines {
@@ -258,14 +277,14 @@ func (s *Store) compareLines(ctx context.Context, currency string, lines []Payou
 	}
 	listed := make(map[string]int64)
 	if len(ids) > 0 {
-		transactions, err := s.transactions(ctx, maxBook, `t.payment_id IN ?`, ids)
+		transactions, err := b.ledger.Find(ctx, ledger.MaxBook, `t.payment_id IN ?`, ids)
 		if err != nil {
 			return err
 		}
 		for _, t := range transactions {
 			books[t.PaymentID].Transactions = append(books[t.PaymentID].Transactions, t)
 		}
-		if listed, err = s.listedRefunds(ctx, ids); err != nil {
+		if listed, err = b.listedRefunds(ctx, ids); err != nil {
 			return err
 		}
 	}
@@ -283,9 +302,9 @@ func (s *Store) compareLines(ctx context.Context, currency string, lines []Payou
 }
 
 // listedRefunds sums what the payouts that count say went back of each payment.
-func (s *Store) listedRefunds(ctx context.Context, ids []string) (_ map[string]int64, err error) {
-	rows, err := s.raw(ctx, `SELECT l.payment_id, sum(CASE l.type WHEN 'refund_reversal' THEN -l.amount ELSE l.amount END)
-		FROM payout_lines l JOIN payouts o ON o.id = l.payout AND `+heldSQL+`
+func (b *Register) listedRefunds(ctx context.Context, ids []string) (_ map[string]int64, err error) {
+	rows, err := b.reader.Raw(ctx, `SELECT l.payment_id, sum(CASE l.type WHEN 'refund_reversal' THEN -l.amount ELSE l.amount END)
+		FROM payout_lines l JOIN payouts o ON o.id = l.payout AND `+migrations.HeldPayoutSQL+`
 		WHERE l.payment_id IN ? AND l.type IN ('refund', 'refund_reversal', 'chargeback') GROUP BY l.payment_id`, ids).Rows()
 	if err != nil {
 		return nil, fmt.Errorf("read the refunds that payouts list: %w", err)
@@ -308,9 +327,9 @@ const maxDifferences = 1000
 
 // PayoutDifferences returns the lines of a payout that differ from what we have,
 // the first 1000 of them, and how many differ in all. It reads all lines.
-func (s *Store) PayoutDifferences(ctx context.Context, p *Payout) (list []PayoutLine, total int, err error) {
+func (b *Register) PayoutDifferences(ctx context.Context, p *Payout) (list []PayoutLine, total int, err error) {
 	for after := int64(0); ; {
-		page, err := s.PayoutLines(ctx, p, after, maxPage)
+		page, err := b.PayoutLines(ctx, p, after, ledger.MaxPage)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -322,7 +341,7 @@ func (s *Store) PayoutDifferences(ctx context.Context, p *Payout) (list []Payout
 				list = append(list, l)
 			}
 		}
-		if len(page) < maxPage {
+		if len(page) < ledger.MaxPage {
 			return list, total, nil
 		}
 		after = page[len(page)-1].N

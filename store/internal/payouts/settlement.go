@@ -1,4 +1,4 @@
-package store
+package payouts
 
 import (
 	"cmp"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"tolem/calendar"
+	"tolem/store/internal/database"
+	"tolem/store/migrations"
 	"tolem/topup"
 )
 
@@ -49,24 +51,24 @@ type Unpaid struct{ Count, Sum int64 }
 //
 // With the zero Day it is all that is booked, and today's ages. The first call
 // after a while reads what the journal has since the one before.
-func (s *Store) Settlement(ctx context.Context, day calendar.Day, zone *time.Location) ([]Settlement, error) {
-	if err := s.SumSettlement(ctx); err != nil {
+func (b *Register) Settlement(ctx context.Context, day calendar.Day, zone *time.Location) ([]Settlement, error) {
+	if err := b.SumSettlement(ctx); err != nil {
 		return nil, err
 	}
 	until, payoutsTo := int64(math.MaxInt64), "9999-12-31"
 	if day != (calendar.Day{}) {
 		until, payoutsTo = quarterOf(day.End(zone)), day.String()
 	} else {
-		day = calendar.DayOf(s.now(), zone)
+		day = calendar.DayOf(b.now(), zone)
 	}
 	var edges [len(unpaidDays)]any
 	for i, days := range unpaidDays {
 		edges[i] = quarterOf(day.Add(-days).Start(zone))
 	}
-	return s.settlement(ctx, until, payoutsTo, edges[:])
+	return b.settlement(ctx, until, payoutsTo, edges[:])
 }
 
-func quarterOf(at time.Time) int64 { return micros(at) / quarterMicros }
+func quarterOf(at time.Time) int64 { return database.Micros(at) / quarterMicros }
 
 // ageSQL is the place in UnpaidAges of a sum's quarter.
 const ageSQL = `CASE WHEN u.quarter >= ? THEN 0 WHEN u.quarter >= ? THEN 1 WHEN u.quarter >= ? THEN 2 WHEN u.quarter >= ? THEN 3 ELSE 4 END`
@@ -81,18 +83,18 @@ const settlementSQL = `SELECT a.name, a.currency, x.kind, x.age, x.n, x.amount F
 			FROM settlement_sums u WHERE u.kind = '` + receivedKind + `' AND u.quarter < ? GROUP BY 1, 3
 		UNION ALL
 		SELECT u.account_id, '` + receivedKind + `', ` + ageSQL + `, CAST(-sum(u.n) AS BIGINT), CAST(-sum(u.amount) AS BIGINT)
-			FROM payouts o JOIN payout_sums u ON u.payout = o.id WHERE ` + heldSQL + ` AND o.date <= ? AND u.quarter < ? GROUP BY 1, 3) x
+			FROM payouts o JOIN payout_sums u ON u.payout = o.id WHERE ` + migrations.HeldPayoutSQL + ` AND o.date <= ? AND u.quarter < ? GROUP BY 1, 3) x
 	JOIN ledger_accounts a ON a.id = x.account_id`
 
-func (s *Store) settlement(ctx context.Context, until int64, payoutsTo string, edges []any) ([]Settlement, error) {
+func (b *Register) settlement(ctx context.Context, until int64, payoutsTo string, edges []any) ([]Settlement, error) {
 	args := slices.Concat([]any{until}, edges, []any{until}, edges, []any{payoutsTo, until})
-	rows, err := s.raw(ctx, settlementSQL, args...).Rows()
+	rows, err := b.reader.Raw(ctx, settlementSQL, args...).Rows()
 	if err != nil {
 		return nil, fmt.Errorf("read the sums of settlement: %w", err)
 	}
 	type key struct{ project, currency string }
 	found := map[key]*Settlement{}
-	err = eachRow(rows, func() error {
+	err = EachRow(rows, func() error {
 		var name, currency, kind string
 		var age, n, amount int64
 		if err := rows.Scan(&name, &currency, &kind, &age, &n, &amount); err != nil {
