@@ -47,8 +47,8 @@ func TestADatabaseOfEachEarlierLevelIsBroughtUp(t *testing.T) {
 		checked(t, s) // compares the schema with a new database's
 
 		for statement, refused := range map[string]string{
-			`UPDATE payments SET status = 'lost'`:                      "CHECK constraint failed",
-			`INSERT INTO suspense_items VALUES (1, 'p', 'lost', NULL)`: "CHECK constraint failed",
+			`UPDATE payments SET status = 'lost'`:                                         "CHECK constraint failed",
+			`INSERT INTO suspense_items (seq, payment_id, state) VALUES (1, 'p', 'lost')`: "CHECK constraint failed",
 		} {
 			if _, err := db.Exec(statement); err == nil || !strings.Contains(err.Error(), refused) {
 				t.Errorf("level %d: %s: got %v, want %s", level+1, statement, err, refused)

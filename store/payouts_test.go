@@ -184,6 +184,21 @@ func TestPayout(t *testing.T) {
 		_, _, err := s.Payouts(ctx, store.PayoutFilter{State: "gone"})
 		wantRefusal(t, err, topup.KindInvalid, "status must be one of")
 	})
+	t.Run("IsPostedByASecondPersonUnderFourEyes", func(t *testing.T) {
+		s, ids := paidBook(t, 1)
+		underFourEyes(t, s, store.ActionPayout)
+		mustAdd(t, s, newPayout("po-1", withLines(saleLine(2, ids[0], "1", 10000, 0))))
+		_, err := s.PostPayout(ctx, ref("po-1"), store.By{Actor: "anna", Reason: "ticket 9"})
+		id := proposed(t, err)
+		if got := mustPayout(t, s, "po-1"); got.State != topup.PayoutDraft {
+			t.Errorf("proposed: got %s", got.State)
+		}
+		made, err := s.Approve(ctx, id, bearer("bolat"))
+		if err != nil || len(made) != 1 || made[0].Kind != topup.KindPayout || mustPayout(t, s, "po-1").State != topup.PayoutPosted {
+			t.Errorf("approved: got %+v, %v", made, err)
+		}
+		checked(t, s)
+	})
 	t.Run("NeedsAnActorAndAReason", func(t *testing.T) {
 		s, _ := paidBook(t, 1)
 		_, err := s.AddPayout(ctx, newPayout("po-1"), store.By{})
