@@ -146,6 +146,9 @@ func (p *program) printMessage(b books, m store.StoredMessage, body []byte, cut 
 	t.rowIf("transaction", m.TransactionID)
 	t.rowIf("status", m.Status)
 	t.rowIf("operation", m.Operation)
+	if !m.PaidBack.IsZero() {
+		t.row("given back", m.PaidBack.String())
+	}
 	t.rowIf("code", m.Code)
 	t.rowIf("receipt", m.Receipt)
 	for _, step := range m.Steps {

@@ -37,6 +37,7 @@ func TestPaymentsRefund(t *testing.T) {
 	}
 	contains(t, "payments list", s.must(t, "payments", "list", "--flag", "refund"), "payment_47", "refund")
 	contains(t, "messages list", s.must(t, "messages", "list", "--open"), "refund")
+	contains(t, "messages show", s.must(t, "messages", "show", "1"), "given back", "30.00 KZT", "open", "refund")
 	contains(t, "payments show", s.must(t, "payments", "show", "payment_47"), "reported refund", "30.00 KZT: --operation 29 --amount 3000", "30.00 KZT given back")
 	refused(1, "operation 29 of 30.00 KZT", "--amount", "3000", "--reason", "r")
 	refused(1, "less than 100.01 KZT", "--amount", "10001", "--operation", "none", "--reason", "r")

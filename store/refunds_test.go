@@ -203,7 +203,13 @@ func TestToldRefund(t *testing.T) {
 		refused(t, err, topup.KindConflict, "operation 2 gave back 30.00 KZT (3000 minor units)")
 		must(t)(s.RefundPayment(ctx, id, back(2000, byOperation("none")), anna)) // another one
 		shows(t, s, id, "succeeded, credited 8000, refund refunded")
+		if stats, err := s.Stats(ctx); err != nil || stats.OpenRefunds != 1 {
+			t.Errorf("the gauge: got %+v, %v", stats, err)
+		}
 		must(t)(s.RefundPayment(ctx, id, back(3000, byOperation("2")), anna))
+		if stats, err := s.Stats(ctx); err != nil || stats.OpenRefunds != 0 {
+			t.Errorf("the gauge once it is booked: got %+v, %v", stats, err)
+		}
 		shows(t, s, id, "succeeded, credited 5000, refunded")
 		if open, err := s.OpenRefunds(ctx, id); err != nil || len(open) != 0 {
 			t.Errorf("got %+v, %v", open, err)
