@@ -115,18 +115,7 @@ func TestReconcileSaysWhatToDo(t *testing.T) {
 	}
 	contains(t, "text", got.out, "payments credit payment_47", "payments record --operation 5002", "report.csv line 3", "1 line not compared: the map does not list the type capture",
 		"0 matched, 1 missing here, 0 missing there, 0 amount differs, 0 currency differs, 1 status differs, 0 refund missing here, 0 refund missing there, 0 duplicated there\n")
-	var found struct {
-		Counts      map[string]int
-		Differences []struct {
-			Kind  string
-			There struct {
-				Line   int
-				Amount int64
-			}
-			Here struct{ Status string }
-		}
-	}
-	found = decode[struct {
+	found := decode[struct {
 		Counts      map[string]int
 		Differences []struct {
 			Kind  string

@@ -81,7 +81,6 @@ type Run struct {
 	scale     scale
 	asked     Span // by the user
 	covered   Span // by the report
-	all       Span // both
 	edge      int
 	waiting   []Line
 }

@@ -70,7 +70,6 @@ type Rows struct {
 	row   Row
 	read  *atomic.Int64
 	unit  string
-	sums  map[string]units
 	known map[string]topupCurrency
 	days  dayCache
 }

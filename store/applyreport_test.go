@@ -2,6 +2,8 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -99,6 +101,42 @@ func TestApplyReport(t *testing.T) {
 		}
 		if len(known) != 3 || known[credited].CreditOperation != "6001" || known[open].Status != "pending" || !known["unknown-1"].InSuspense {
 			t.Errorf("got %+v", known)
+		}
+	})
+	t.Run("RefundsThatTheReportShouldHave", func(t *testing.T) {
+		s := mustOpen(t, func(o *store.Options) { o.Banks = []string{"halyk"} })
+		id := mustIssue(t, s)
+		mustRecord(t, s, paid(id, "7001"))
+		var undone topup.Transaction
+		for _, r := range []topup.RefundRequest{
+			back(1000, byOperation("7002")),
+			back(2000),
+			back(500, func(r *topup.RefundRequest) { r.From = "bank:halyk" }),
+			back(300),
+		} {
+			var err error
+			if undone, err = s.RefundPayment(t.Context(), id, r, by); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := s.Reverse(t.Context(), undone.ID, by); err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]int64{}
+		whole := reconcile.Span{From: time.Unix(0, 0), To: time.Now().Add(240 * time.Hour)}
+		err := s.ReportBooks("jetpay", "1234").Entries(t.Context(), whole, func(e reconcile.Entry) error {
+			if e.Payment != id || e.Currency != "KZT" {
+				t.Errorf("got %+v", e)
+			}
+			got[fmt.Sprintf("%s refund %v bypass %v", e.Operation, e.Refund, e.Bypass)] = e.Amount
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]int64{"7001 refund false bypass false": 10000, "7002 refund true bypass false": 1000, " refund true bypass false": 2000, " refund true bypass true": 500}
+		if !maps.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
 		}
 	})
 }

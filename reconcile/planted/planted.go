@@ -275,7 +275,7 @@ func (f *filler) put(p *payment) error {
 		open("succeeded", fmt.Sprintf("%d,%d,'KZT',0,'%s'", seq, p.amount, p.operation))
 		f.operation(p.operation, p.id, seq, p.amount)
 		if p.special == partialRefund || p.special == refundMissingThere {
-			back := f.transaction("return", p.id, "operator", p.at)
+			back := f.transaction("refund", p.id, "operator", p.at)
 			f.operation("8"+p.operation, p.id, back, p.amount/4)
 		}
 	}
