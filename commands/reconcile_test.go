@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/xuri/excelize/v2"
+
 	"tolem/platform"
 	"tolem/reconcile"
 	"tolem/reconcile/planted"
@@ -129,10 +131,42 @@ func TestReconcileSaysWhatToDo(t *testing.T) {
 	if len(found.Differences) != 2 || found.Counts["status_differs"] != 1 || found.Differences[0].Here.Status != "pending" || found.Differences[1].There.Amount != 700 {
 		t.Errorf("--json: got %+v", found)
 	}
+	book := filepath.Join(s.dir, "differences.xlsx")
+	if got := s.tolem(t, "reconcile", report, "--map", how, "--out", book); got.code != 1 || !strings.HasPrefix(got.out, "1 line not compared") {
+		t.Errorf("--out: got %+v", got)
+	}
+	opened, err := excelize.OpenFile(book)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	cells, err := opened.GetRows("differences", excelize.Options{RawCellValue: true})
+	if err != nil || len(cells) != 3 || cells[1][0] != "status_differs" || cells[1][4] != "5001" || cells[1][6] != "100" {
+		t.Errorf("--out: got %q, %v", cells, err)
+	}
+	if kind, err := opened.GetCellType("differences", "E2"); err != nil || kind != excelize.CellTypeInlineString && kind != excelize.CellTypeSharedString {
+		t.Errorf("an operation is of type %v, %v, want a text", kind, err)
+	}
 	s.must(t, "payments", "credit", "payment_47", "--reason", "in the report")
 	report, how = s.report(t, "payment_47,5001,sale,success,100.00,KZT,,"+planted.Day+" 10:00:00")
 	if got := s.must(t, "reconcile", report, "--map", how); !strings.HasSuffix(got, "1 matched, 0 missing here, 0 missing there, 0 amount differs, 0 currency differs, 0 status differs, 0 refund missing here, 0 refund missing there, 0 duplicated there\n") {
 		t.Errorf("after the credit: got %s", got)
+	}
+}
+
+// TestReconcileOfHighHelp: its payments are known by the merchant's own ids.
+func TestReconcileOfHighHelp(t *testing.T) {
+	s := newShop(t)
+	s.must(t, "migrate")
+	s.serve(t).end(t)
+	report, how := s.report(t, "KZT-VISA-123456,hh-1,sale,success,30.00,KZT,,"+planted.Day+" 10:00:00")
+	got := s.tolem(t, "reconcile", report, "--map", how, "--provider", "highhelp")
+	if got.code != 1 || !strings.Contains(got.out, "1 status differs") || !strings.Contains(got.out, "serve asks the platform") {
+		t.Errorf("got %+v", got)
+	}
+	s.must(t, "payments", "credit", "KZT-VISA-123456", "--reason", "in the report")
+	if got := s.tolem(t, "reconcile", report, "--map", how, "--provider", "highhelp"); got.code != 0 || summaryOf(got.out) != "1 matched"+nothingElse {
+		t.Errorf("after the credit: got %+v", got)
 	}
 }
 

@@ -78,7 +78,7 @@ func (d *Difference) next(provider string) string {
 	case CurrencyDiffers:
 		return "ask the platform which currency is right, and compare the map"
 	case StatusDiffers:
-		return d.nextStatus()
+		return d.nextStatus(provider)
 	case RefundMissingHere:
 		return d.nextRefund()
 	case RefundMissingThere:
@@ -90,9 +90,9 @@ func (d *Difference) next(provider string) string {
 }
 
 func (d *Difference) nextMissingHere(provider string) string {
-	flag := " --operation " + d.Line.Operation
+	flag := " --operation " + word(d.Line.Operation)
 	if provider == "highhelp" {
-		flag = " --reference " + d.Line.Payment
+		flag = " --reference " + word(d.Line.Payment)
 	}
 	if d.Payment != nil && d.Payment.Credit != (Money{}) {
 		return "payment " + d.Payment.PaymentID + " is credited by another operation: this is a second payment of the payer, or was counted twice; ask the platform, then payments record" + flag + " --anyway, or have it refunded"
@@ -103,7 +103,7 @@ func (d *Difference) nextMissingHere(provider string) string {
 	return "no such payment is known here: ask the platform whose it is, then payments record" + flag
 }
 
-func (d *Difference) nextStatus() string {
+func (d *Difference) nextStatus(provider string) string {
 	switch {
 	case d.Line.Status != reportfile.Paid && d.Entry != nil:
 		return "the platform does not call it paid: ask it; if the payer was not charged: payments recall " + d.Entry.PaymentID + ", then suspense return"
@@ -115,16 +115,18 @@ func (d *Difference) nextStatus() string {
 		return "its money is in suspense here: suspense assign, or suspense return (payments show " + d.Payment.PaymentID + ")"
 	case d.Payment != nil && d.Payment.Taken:
 		return "its credit was undone by an operator: see payments show " + d.Payment.PaymentID
+	case d.Payment != nil && provider == "highhelp":
+		return "paid there, not credited here: serve asks the platform for open payments; if it does not report this one, payments credit " + d.Payment.PaymentID
 	case d.Payment != nil:
 		return "paid there, not credited here: payments credit " + d.Payment.PaymentID + ", or reconcile --apply"
 	}
-	return "see payments show " + d.Line.Payment
+	return "see payments show " + word(d.Line.Payment)
 }
 
 func (d *Difference) nextRefund() string {
 	operation := ""
 	if d.Line.Operation != "" {
-		operation = " --operation " + d.Line.Operation
+		operation = " --operation " + word(d.Line.Operation)
 	}
 	if d.Payment == nil {
 		return "its payment is not known here, or not by this id: deal with that first, then payments refund --amount " + fmt.Sprint(abs(d.Line.Amount)) + operation
@@ -142,6 +144,16 @@ func (e *Entry) name() string {
 		return "operation " + e.Operation
 	}
 	return "payment " + e.Payment
+}
+
+// word is a value of a report as a shell takes it for one word, because people copy
+// what they are told to do.
+func word(value string) string {
+	plain := strings.Trim(value, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-.") == ""
+	if plain && value != "" && value[0] != '-' {
+		return value
+	}
+	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
 }
 
 func abs(n int64) int64 { return max(n, -n) }

@@ -196,6 +196,33 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// TestWhatPeopleCopyIsOneWord: a report is a stranger's text.
+func TestWhatPeopleCopyIsOneWord(t *testing.T) {
+	t.Parallel()
+	run := reconcile.New(reconcile.Options{Provider: "jetpay"})
+	defer run.Close()
+	for i, operation := range []string{"5001", "1;reboot", "$(reboot)", "it's", "--help"} {
+		l := line(t, i+1, "p"+fmt.Sprint(i)+" x sale 100")
+		l.Operation = operation
+		if err := run.Add(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := run.Compare(t.Context(), books{}, day, day); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"5001", "'1;reboot'", "'$(reboot)'", `'it'\''s'`, "'--help'"}
+	err := run.Each(func(d reconcile.Difference) error {
+		if !strings.HasSuffix(d.Next, " --operation "+want[d.Line.Line-1]) {
+			t.Errorf("got %s, want it to end with %s", d.Next, want[d.Line.Line-1])
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestEdgesOfTheInterval(t *testing.T) {
 	t.Parallel()
 	almaty := reconcile.Span{From: at("2026-11-28 19:00"), To: at("2026-11-29 19:00")}
