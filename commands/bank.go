@@ -23,6 +23,7 @@ import (
 // bankCommands work on statements of the merchant's bank accounts.
 type bankCommands struct {
 	Import bankImportCommand `cmd:"" help:"Keep the lines of a bank statement, each once."`
+	Match  bankMatchCommand  `cmd:"" help:"Propose which line of a bank account is which payout, and write it down."`
 }
 
 // bankImportCommand keeps a statement.

@@ -21,7 +21,7 @@ import (
 type ledgerExportCommand struct {
 	periodFlags
 	outFlag
-	Format string `required:"" enum:"csv,xlsx,hledger,jsonl" help:"One of ${enum}."`
+	Format string `required:"" enum:"csv,xlsx,hledger,jsonl,1c" help:"One of ${enum}."`
 }
 
 // Help is shown by --help.
@@ -33,6 +33,8 @@ csv: for programs. A header, then one line a posting; a debit is positive, a cre
 xlsx: the same for a spreadsheet: ids are text, amounts are numbers in major units, times are dates in the configured timezone. A spreadsheet in Russian or Kazakh misreads the CSV: it takes a decimal point for text or for a date (12.05), and rounds ids of more than 15 digits.
 
 hledger: a journal that "hledger check --strict" accepts, with accounts, their types and commodities declared, so that balancesheet and incomestatement work. Days are those of the configured timezone.
+
+1c: the posted payouts as 1CClientBankExchange with the keys of Kazakhstan, in windows-1251. The bank account of each needs iban, bic, bin and kbe in the configuration (bank). A character that windows-1251 does not have is named, and nothing is written.
 
 jsonl: one transaction a line, as in the feed of the admin API. It is the exact one.
 
@@ -47,7 +49,7 @@ Example:
 func (c *ledgerExportCommand) Run(ctx context.Context, p *program) error {
 	var period store.Period
 	return p.withBooks(ctx, func(b books) error {
-		return c.output(p, c.Format == "xlsx", func(p *program) error {
+		return c.output(p, c.Format == "xlsx" || c.Format == "1c", func(p *program) error {
 			if err := c.export(ctx, p.stdio.Out, b, period); err != nil {
 				return fmt.Errorf("export the journal: %w", err)
 			}
@@ -72,6 +74,8 @@ func (c *ledgerExportCommand) export(ctx context.Context, out io.Writer, b books
 			return err
 		}
 		return e.end(ctx)
+	case "1c":
+		return exportOneC(ctx, out, b, period)
 	}
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)

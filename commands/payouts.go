@@ -251,7 +251,7 @@ func (c *payoutsAddCommand) Run(ctx context.Context, p *program) error {
 
 // payoutsListCommand lists payouts.
 type payoutsListCommand struct {
-	jsonFlag
+	formatFlags
 	Status   condition `placeholder:"S" help:"One of draft, posted, discarded, reversed."`
 	Provider condition `placeholder:"P" help:"jetpay or highhelp."`
 	Project  condition `placeholder:"X" help:"The project's id."`
@@ -272,22 +272,30 @@ func (c *payoutsListCommand) Run(ctx context.Context, p *program) error {
 		State: topup.PayoutState(c.Status), Provider: string(c.Provider), Project: string(c.Project), Bank: string(c.Bank), Limit: payoutPage,
 	}
 	return p.withBooks(ctx, func(b books) error {
-		l := p.list(c.JSON, "PAYOUT", "STATUS", "DATE", "PROJECT", "BANK", "GROSS", "REFUNDS", "FEES", "RESERVE", "ADJUSTMENTS", "NET", "CUR", "LINES")
-		for {
-			page, next, err := b.Payouts(ctx, filter)
-			if err != nil {
-				return refusedFilter(err)
-			}
-			for i := range page {
-				if err := l.add(view.PayoutOf(&page[i]), payoutCells(&page[i])...); err != nil {
-					return err
+		found := func(yield func(*store.Payout) error) error {
+			for filter := filter; ; {
+				page, next, err := b.Payouts(ctx, filter)
+				if err != nil {
+					return refusedFilter(err)
 				}
+				for i := range page {
+					if err := yield(&page[i]); err != nil {
+						return err
+					}
+				}
+				if next == "" {
+					return nil
+				}
+				filter.Cursor = next
 			}
-			if next == "" {
-				return l.end()
-			}
-			filter.Cursor = next
 		}
+		return printRecords(p, c.formatFlags, payoutTable(b.cfg.Location()), found, func(p *program, asJSON bool) error {
+			l := p.list(asJSON, "PAYOUT", "STATUS", "DATE", "PROJECT", "BANK", "GROSS", "REFUNDS", "FEES", "RESERVE", "ADJUSTMENTS", "NET", "CUR", "LINES")
+			if err := found(func(o *store.Payout) error { return l.add(view.PayoutOf(o), payoutCells(o)...) }); err != nil {
+				return err
+			}
+			return l.end()
+		})
 	})
 }
 
@@ -390,6 +398,9 @@ func (p *program) printPayout(ctx context.Context, b books, o *store.Payout) err
 	t.row("net", amount(o.Net))
 	t.rowIf("file", o.File)
 	t.rowIf("sha256", o.SHA256)
+	if l := o.BankLine; l != nil {
+		t.row("bank line", fmt.Sprintf("%d: %s, %s %s, %s", l.ID, l.Day, l.Direction, topup.Money{Amount: l.Amount, Currency: l.Currency}, described(l.Line)))
+	}
 	for _, s := range o.Steps {
 		t.row(string(s.State), when(s.At, b.cfg.Location())+" by "+s.Actor+": "+s.Reason)
 		t.rowIf("transaction", s.TransactionID)

@@ -13,7 +13,7 @@ import (
 
 // settlementCommand prints what each platform owes.
 type settlementCommand struct {
-	jsonFlag
+	formatFlags
 	At dayFlag `placeholder:"D" help:"As of the end of this day, such as 2026-10-31. Default: now."`
 }
 
@@ -45,24 +45,38 @@ func (c *settlementCommand) Run(ctx context.Context, p *program) error {
 		if err != nil {
 			return err
 		}
-		out := p.list(c.JSON, "PROJECT", "CUR", "CREDITED", "REFUNDED", "PAID OUT", "FEES", "RESERVE", "ADJUSTMENTS", "OWED", "SUSPENSE")
-		for i := range list {
-			if err := out.add(view.SettlementOf(&list[i]), settlementCells(&list[i])...); err != nil {
-				return err
-			}
-		}
-		if err := out.end(); err != nil || c.JSON {
-			return err
-		}
-		for i := range list {
-			if text := unpaidText(&list[i]); text != "" {
-				if err := p.println(text); err != nil {
+		found := func(yield func(*store.Settlement) error) error {
+			for i := range list {
+				if err := yield(&list[i]); err != nil {
 					return err
 				}
 			}
+			return nil
 		}
-		return nil
+		return printRecords(p, c.formatFlags, settlementTable(b.cfg.Location()), found, func(p *program, asJSON bool) error {
+			return p.printSettlement(list, asJSON)
+		})
 	})
+}
+
+func (p *program) printSettlement(list []store.Settlement, asJSON bool) error {
+	out := p.list(asJSON, "PROJECT", "CUR", "CREDITED", "REFUNDED", "PAID OUT", "FEES", "RESERVE", "ADJUSTMENTS", "OWED", "SUSPENSE")
+	for i := range list {
+		if err := out.add(view.SettlementOf(&list[i]), settlementCells(&list[i])...); err != nil {
+			return err
+		}
+	}
+	if err := out.end(); err != nil || asJSON {
+		return err
+	}
+	for i := range list {
+		if text := unpaidText(&list[i]); text != "" {
+			if err := p.println(text); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func settlementCells(s *store.Settlement) []string {

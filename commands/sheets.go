@@ -11,6 +11,7 @@ import (
 
 	"tolem/calendar"
 	"tolem/sheet"
+	"tolem/store"
 	"tolem/topup"
 )
 
@@ -155,6 +156,13 @@ func paymentTable(zone *time.Location) sheet.Table[*topup.Payment] {
 		{Heading: "credited", Width: 16, Of: credited(func(c topup.Credited) sheet.Value { return sheet.Amount(c.Money.Amount, c.Money.Currency) })},
 		{Heading: "credited_currency", Width: 9, Of: credited(func(c topup.Credited) sheet.Value { return sheet.Text(c.Money.Currency) })},
 		{Heading: "credited_at", Of: credited(func(c topup.Credited) sheet.Value { return sheet.Time(c.At) })},
+		{Heading: "refunded", Width: 16, Of: func(p payment) sheet.Value {
+			if p.Refunded.IsZero() {
+				return sheet.Value{}
+			}
+			return sheet.Amount(p.Refunded.Amount, p.Refunded.Currency)
+		}},
+		sheet.TextColumn("payout_id", 20, func(p payment) string { return p.PayoutID }),
 		sheet.TextColumn("provider", 10, func(p payment) string { return p.Provider }),
 		sheet.TextColumn("project_id", 12, func(p payment) string { return p.Project }),
 		sheet.TextColumn("payment_method", 18, func(p payment) string { return p.Method }),
@@ -164,4 +172,71 @@ func paymentTable(zone *time.Location) sheet.Table[*topup.Payment] {
 		sheet.TextColumn("provider_status", 16, func(p payment) string { return p.ProviderStatus }),
 		sheet.TimeColumn("provider_time", func(p payment) time.Time { return p.ProviderTime }),
 	}}
+}
+
+// amountColumn is a column of amounts.
+func amountColumn[R any](heading string, of func(R) (int64, string)) sheet.Column[R] {
+	return sheet.Column[R]{Heading: heading, Width: 16, Of: func(r R) sheet.Value { return sheet.Amount(of(r)) }}
+}
+
+// payoutTable are payouts without their lines.
+func payoutTable(zone *time.Location) sheet.Table[*store.Payout] {
+	type payout = *store.Payout
+	amount := func(heading string, of func(payout) int64) sheet.Column[payout] {
+		return amountColumn(heading, func(p payout) (int64, string) { return of(p), p.Currency })
+	}
+	return sheet.Table[payout]{Name: "payouts", Zone: zone, Columns: []sheet.Column[payout]{
+		sheet.TextColumn("payout_id", 20, func(p payout) string { return p.ID }),
+		sheet.TextColumn("status", 11, func(p payout) string { return string(p.State) }),
+		{Heading: "date", Width: 12, Of: func(p payout) sheet.Value { return dayValue(p.Date) }},
+		sheet.TextColumn("provider", 10, func(p payout) string { return p.Provider }),
+		sheet.TextColumn("project_id", 12, func(p payout) string { return p.Project }),
+		sheet.TextColumn("bank", 14, func(p payout) string { return p.Bank }),
+		amount("gross", func(p payout) int64 { return p.Gross }),
+		amount("refunds", func(p payout) int64 { return p.Refunds }),
+		amount("fees", func(p payout) int64 { return p.Fees }),
+		amount("reserve", func(p payout) int64 { return p.Reserve }),
+		amount("adjustments", func(p payout) int64 { return p.Adjustments }),
+		amount("net", func(p payout) int64 { return p.Net }),
+		sheet.TextColumn("currency", 9, func(p payout) string { return p.Currency }),
+		{Heading: "line_count", Width: 10, Of: func(p payout) sheet.Value { return sheet.Count(p.Lines) }},
+		sheet.TextColumn("file", 24, func(p payout) string { return p.File }),
+		sheet.TimeColumn("created_at", func(p payout) time.Time { return p.CreatedAt }),
+	}}
+}
+
+// dayValue is a day that is kept as a text.
+func dayValue(text string) sheet.Value {
+	day, err := calendar.ParseDay(text)
+	if err != nil {
+		return sheet.Text(text)
+	}
+	return sheet.Day(day)
+}
+
+// settlementTable is what platforms owe, with what no payout has named by its age.
+func settlementTable(zone *time.Location) sheet.Table[*store.Settlement] {
+	type row = *store.Settlement
+	amount := func(heading string, of func(row) int64) sheet.Column[row] {
+		return amountColumn(heading, func(s row) (int64, string) { return of(s), s.Currency })
+	}
+	columns := []sheet.Column[row]{
+		sheet.TextColumn("provider", 10, func(s row) string { return s.Provider }),
+		sheet.TextColumn("project_id", 12, func(s row) string { return s.Project }),
+		sheet.TextColumn("currency", 9, func(s row) string { return s.Currency }),
+		amount("credited", func(s row) int64 { return s.Credited }),
+		amount("refunded", func(s row) int64 { return s.Refunded }),
+		amount("paid_out", func(s row) int64 { return s.PaidOut }),
+		amount("fees", func(s row) int64 { return s.Fees }),
+		amount("reserve", func(s row) int64 { return s.Reserve }),
+		amount("adjustments", func(s row) int64 { return s.Adjustments }),
+		amount("owed", func(s row) int64 { return s.Owed }),
+		amount("suspense", func(s row) int64 { return s.Suspense }),
+	}
+	for i, age := range store.UnpaidAges {
+		columns = append(columns,
+			sheet.Column[row]{Heading: "unpaid_count_" + age, Width: 12, Of: func(s row) sheet.Value { return sheet.Count(int64(s.Unpaid[i].Count)) }},
+			amount("unpaid_"+age, func(s row) int64 { return s.Unpaid[i].Sum }))
+	}
+	return sheet.Table[row]{Name: "settlement", Zone: zone, Columns: columns}
 }

@@ -71,6 +71,7 @@ type Config struct {
 	MaxAmount     int64         `yaml:"max_amount" validate:"min=1,max=10000000000000"`                                                          // minor units, of one payment
 	RawRetention  time.Duration `yaml:"raw_retention" validate:"gt=0"`                                                                           // how long raw provider messages are kept
 	Banks         []Bank        `yaml:"bank" validate:"dive"`                                                                                    // the merchant's bank accounts, to which the platforms pay
+	BankDays      int64         `yaml:"bank_days" validate:"min=0,max=31"`                                                                       // within how many days behind a payout's day its bank line may be booked
 	JetPay        JetPay        `yaml:"jetpay"`
 	HighHelp      HighHelp      `yaml:"highhelp"`
 	Watch         Watch         `yaml:"watch"`
@@ -157,6 +158,7 @@ func Default() *Config {
 		Timezone:     "Asia/Almaty",
 		MaxAmount:    10_000_000_000_000,
 		RawRetention: 43800 * time.Hour,
+		BankDays:     7,
 		JetPay:       JetPay{ErrorStatus: ErrorStatus200, PaymentExpiry: 288 * time.Hour},
 		HighHelp: HighHelp{
 			BaseURL: "https://api.hh-processing.com",

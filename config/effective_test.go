@@ -58,6 +58,7 @@ four_eyes: []
 max_amount: 10000000000000
 raw_retention: 1h30m
 bank: []
+bank_days: 7
 jetpay:
   error_status: "200"
   sign_responses: false

@@ -107,7 +107,7 @@ func TestTheRepositorysFileLoadsWithoutWarnings(t *testing.T) {
 			HTTP: config.AccountsHTTP{Timeout: 2 * time.Second, Cache: 5 * time.Second, Stale: 10 * time.Minute}},
 		Timezone:     "Asia/Almaty",
 		MaxAmount:    10000000000000,
-		RawRetention: 43800 * time.Hour,
+		RawRetention: 43800 * time.Hour, BankDays: 7,
 		IdleTimeout:  config.DefaultIdleTimeout,
 		Banks:        []config.Bank{{Name: "halyk", IBAN: "KZ98999DEMO000000001", BIC: "HSBKKZKX", BIN: "000000000000", KBE: "17", Currency: "KZT"}},
 		JetPay: config.JetPay{
@@ -220,15 +220,15 @@ func TestBadValuesAreNamedWithTheirKeyAndLine(t *testing.T) {
 		{"two documents", minimal + "---\nlisten: x\n", "FILE: holds more than one YAML document; remove the line --- and what follows it"},
 		{"not UTF-8", "listen: \xff\xfe", "FILE: is not valid YAML; look for a missing quote, bracket, colon or space, or a tab"},
 		{"too large", "#" + strings.Repeat("x", 1<<20), "FILE: is larger than 1048576 bytes; name the configuration file with --config or TOLEM_CONFIG"},
-		{"a list", "- listen: x", "configuration: must be a section of keys and values: known here: environment, listen, public_url, admin, merchant, idle_timeout, database, demo, accounts, timezone, books_closed_to, notify, four_eyes, max_amount, raw_retention, bank, jetpay, highhelp, watch, thread_scheduling, log (line 1)"},
+		{"a list", "- listen: x", "configuration: must be a section of keys and values: known here: environment, listen, public_url, admin, merchant, idle_timeout, database, demo, accounts, timezone, books_closed_to, notify, four_eyes, max_amount, raw_retention, bank, bank_days, jetpay, highhelp, watch, thread_scheduling, log (line 1)"},
 
 		// keys
-		{"unknown key", "lisen: x" + project, "lisen: unknown key; correct or remove it; known here: environment, listen, public_url, admin, merchant, idle_timeout, database, demo, accounts, timezone, books_closed_to, notify, four_eyes, max_amount, raw_retention, bank, jetpay, highhelp, watch, thread_scheduling, log (line 1)"},
+		{"unknown key", "lisen: x" + project, "lisen: unknown key; correct or remove it; known here: environment, listen, public_url, admin, merchant, idle_timeout, database, demo, accounts, timezone, books_closed_to, notify, four_eyes, max_amount, raw_retention, bank, bank_days, jetpay, highhelp, watch, thread_scheduling, log (line 1)"},
 		{"unknown inner key", "log:\n  colour: red" + project, "log.colour: unknown key; correct or remove it; known here: level, format (line 2)"},
 		{"unknown key in a list", inProject("methods: [x]"), "jetpay.projects[0].methods: unknown key; correct or remove it; known here: id, secrets, secret_files, payment_methods, callback_methods (line 5)"},
-		{"a key of the next version", "invoices: {projects: []}" + project, "invoices: unknown key; correct or remove it; known here: environment, listen, public_url, admin, merchant, idle_timeout, database, demo, accounts, timezone, books_closed_to, notify, four_eyes, max_amount, raw_retention, bank, jetpay, highhelp, watch, thread_scheduling, log (line 1)"},
+		{"a key of the next version", "invoices: {projects: []}" + project, "invoices: unknown key; correct or remove it; known here: environment, listen, public_url, admin, merchant, idle_timeout, database, demo, accounts, timezone, books_closed_to, notify, four_eyes, max_amount, raw_retention, bank, bank_days, jetpay, highhelp, watch, thread_scheduling, log (line 1)"},
 		{"upper case", "log: {Level: info}" + project, "log.Level: unknown key; correct or remove it; known here: level, format (line 1)"},
-		{"a dotted key", "log.level: info" + project, "configuration: has an unknown key, not shown because it may be a secret; remove it; known here: environment, listen, public_url, admin, merchant, idle_timeout, database, demo, accounts, timezone, books_closed_to, notify, four_eyes, max_amount, raw_retention, bank, jetpay, highhelp, watch, thread_scheduling, log (line 1)"},
+		{"a dotted key", "log.level: info" + project, "configuration: has an unknown key, not shown because it may be a secret; remove it; known here: environment, listen, public_url, admin, merchant, idle_timeout, database, demo, accounts, timezone, books_closed_to, notify, four_eyes, max_amount, raw_retention, bank, bank_days, jetpay, highhelp, watch, thread_scheduling, log (line 1)"},
 		{"a number as key", "log: {1: x}" + project, "log.1: unknown key; correct or remove it; known here: level, format (line 1)"},
 		{"a list as key", "log: {[a]: x}" + project, "log: has an unknown key, not shown because it may be a secret; remove it; known here: level, format (line 1)"},
 		{"repeated key", "listen: :1\nlog: {}\nlisten: :2" + project, "listen: is given twice; keep one, the first is in line 1 (line 3)"},
@@ -362,7 +362,7 @@ jetpay:
       secrets: []
 `
 	wantLines(t, "problems", problemsOf(t, text, []string{"TOLEM_LOG__LEVEL=loud", "TOLEM_JETPAY__SIGN_RESPONSES=maybe"}), []string{
-		"colour: unknown key; correct or remove it; known here: environment, listen, public_url, admin, merchant, idle_timeout, database, demo, accounts, timezone, books_closed_to, notify, four_eyes, max_amount, raw_retention, bank, jetpay, highhelp, watch, thread_scheduling, log (line 2)",
+		"colour: unknown key; correct or remove it; known here: environment, listen, public_url, admin, merchant, idle_timeout, database, demo, accounts, timezone, books_closed_to, notify, four_eyes, max_amount, raw_retention, bank, bank_days, jetpay, highhelp, watch, thread_scheduling, log (line 2)",
 		"jetpay.payment_expiry: must be a duration such as 288h or 10s (line 7)",
 		"jetpay.projects[0].secrets[0]: must be a text; put it in quotes, so that it is read as it is written (line 10)",
 		"jetpay.sign_responses: must be true or false (TOLEM_JETPAY__SIGN_RESPONSES)",

@@ -186,8 +186,11 @@ func (tx *wtx) takenAgain(p *Payout) (string, error) {
 	other, err := payouts.Read(tx.raw, migrations.HeldPayoutSQL+` AND o.provider = ? AND o.project = ? AND o.id IN (
 		SELECT k.payout FROM payout_lines l JOIN payout_lines k ON k.key = l.key AND k.key <> '' WHERE l.payout = ? AND l.key <> '')
 		ORDER BY o.id LIMIT 1`, p.Provider, p.Project, p.Row)
-	if err != nil || len(other) == 0 {
+	if err != nil {
 		return "", err
+	}
+	if len(other) == 0 {
+		return tx.bankLineTaken(p)
 	}
 	return fmt.Sprintf("lines of it are in payout %s", other[0].ID), nil
 }

@@ -89,3 +89,61 @@ func BankImportedOf(im store.BankImport, done store.BankImported) BankImported {
 	}
 	return out
 }
+
+// BankProposal is what there is to say of payouts and bank lines without a match.
+type BankProposal struct {
+	Applied   bool            `json:"applied"` // the matches are written down
+	Matches   []BankMatch     `json:"matches"`
+	Ambiguous []BankAmbiguity `json:"ambiguous"`
+	Groups    []BankSumGroup  `json:"groups"`
+	Open      []Payout        `json:"open"` // payouts for which nothing fits
+}
+
+// BankMatch is a payout and its line.
+type BankMatch struct {
+	Payout Payout   `json:"payout"`
+	Line   BankLine `json:"line"`
+	Named  bool     `json:"named"` // the line names the payout
+}
+
+// BankAmbiguity is a payout that several lines fit, or whose line fits others too.
+type BankAmbiguity struct {
+	Payout Payout     `json:"payout"`
+	Lines  []BankLine `json:"lines"`
+}
+
+// BankSumGroup are payouts and lines whose sums fit together, but not one to one.
+type BankSumGroup struct {
+	Payouts []Payout   `json:"payouts"`
+	Lines   []BankLine `json:"lines"`
+}
+
+// BankProposalOf shows a proposal.
+func BankProposalOf(p store.BankProposal, applied bool) BankProposal {
+	out := BankProposal{Applied: applied, Matches: []BankMatch{}, Ambiguous: []BankAmbiguity{}, Groups: []BankSumGroup{}, Open: []Payout{}}
+	line := func(l store.BankLine) BankLine { return BankLineOf(l.Bank, l.Currency, l.ID, l.Line) }
+	all := func(list []store.BankLine) []BankLine {
+		shown := make([]BankLine, len(list))
+		for i, l := range list {
+			shown[i] = line(l)
+		}
+		return shown
+	}
+	for i := range p.Matches {
+		out.Matches = append(out.Matches, BankMatch{PayoutOf(&p.Matches[i].Payout), line(p.Matches[i].Line), p.Matches[i].Named})
+	}
+	for i := range p.Ambiguous {
+		out.Ambiguous = append(out.Ambiguous, BankAmbiguity{PayoutOf(&p.Ambiguous[i].Payout), all(p.Ambiguous[i].Lines)})
+	}
+	for _, g := range p.Groups {
+		group := BankSumGroup{Lines: all(g.Lines)}
+		for i := range g.Payouts {
+			group.Payouts = append(group.Payouts, PayoutOf(&g.Payouts[i]))
+		}
+		out.Groups = append(out.Groups, group)
+	}
+	for i := range p.Open {
+		out.Open = append(out.Open, PayoutOf(&p.Open[i]))
+	}
+	return out
+}

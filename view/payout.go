@@ -42,6 +42,7 @@ type WholePayout struct {
 	Payout
 	TransactionID string       `json:"transaction_id,omitempty"` // that booked it
 	Steps         []PayoutStep `json:"steps"`
+	BankLine      *BankLine    `json:"bank_line,omitempty"` // that it is matched with
 	// DifferenceCount is how many lines differ from what tolem has of their payments;
 	// Differences are the first 1000 of them.
 	DifferenceCount int          `json:"difference_count"`
@@ -102,6 +103,10 @@ func WholePayoutOf(p *store.Payout, lines []store.PayoutLine, more bool, differe
 	whole := WholePayout{
 		Payout: PayoutOf(p), TransactionID: p.Posting(), Steps: []PayoutStep{},
 		DifferenceCount: total, Differences: []PayoutLine{}, Lines: []PayoutLine{},
+	}
+	if l := p.BankLine; l != nil {
+		line := BankLineOf(l.Bank, l.Currency, l.ID, l.Line)
+		whole.BankLine = &line
 	}
 	for _, s := range p.Steps {
 		whole.Steps = append(whole.Steps, PayoutStep{Time(s.At), s.State, s.TransactionID, s.Actor, s.Reason})

@@ -43,6 +43,7 @@ type Payout struct {
 	SHA256    string // of the file, hexadecimal
 	CreatedAt time.Time
 	Steps     []PayoutStep // how it came into its state, the oldest first; of one payout alone
+	BankLine  *BankLine    // that it is matched with, nil for none; of one payout alone
 }
 
 // PayoutStep is something that was done to a payout.
@@ -147,7 +148,28 @@ func (b *Register) Payout(ctx context.Context, ref PayoutRef) (*Payout, error) {
 		step.At = database.FromMicros(at)
 		p.Steps = append(p.Steps, step)
 	}
-	return p, rows.Err()
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read the steps of a payout: %w", err)
+	}
+	p.BankLine, err = bankLineOf(s.outside(ctx), p)
+	return p, err
+}
+
+// PayoutOfTransaction returns the payout that a ledger transaction booked, or
+// whose booking it reversed.
+//
+// The error is of KindNotFound when it is no transaction of a payout.
+func (s *Store) PayoutOfTransaction(ctx context.Context, transactionID string) (*Payout, error) {
+	list, err := readPayouts(s.outside(ctx), `o.id = (SELECT s.payout FROM payout_steps s JOIN transactions t ON t.seq = s.seq WHERE t.transaction_id = ?)`, transactionID)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, topup.NotFound("no payout was booked by this transaction")
+	}
+	p := &list[0]
+	p.BankLine, err = bankLineOf(s.outside(ctx), p)
+	return p, err
 }
 
 // PayoutFilter selects payouts. Zero members select everything.

@@ -197,7 +197,7 @@ func (t Turnover) order(by []Dimension) []string {
 }
 
 const turnoverOfJournalSQL = `SELECT %s, a.currency, CAST(sum(CASE WHEN %s THEN 1 ELSE 0 END) AS BIGINT),
-	CAST(sum(CASE WHEN %s = '` + kindRefund + `' THEN 0 ELSE -e.amount END) AS BIGINT), CAST(sum(CASE WHEN %s = '` + kindRefund + `' THEN e.amount ELSE 0 END) AS BIGINT)
+	CAST(sum(CASE WHEN %s = '` + string(topup.KindRefund) + `' THEN 0 ELSE -e.amount END) AS BIGINT), CAST(sum(CASE WHEN %s = '` + string(topup.KindRefund) + `' THEN e.amount ELSE 0 END) AS BIGINT)
 	FROM transactions t JOIN entries e ON e.seq = t.seq JOIN ledger_accounts a ON a.id = e.account_id %s
 	WHERE t.seq <= ? AND a.name >= 'customers:' AND a.name < 'customers;' AND t.effective_at >= ? AND t.effective_at < ? GROUP BY %s ORDER BY %s`
 

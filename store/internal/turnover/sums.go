@@ -53,9 +53,6 @@ func (s *turnoverSums) add(o turnoverSums) (err error) {
 	return errors.Join(failed[:]...)
 }
 
-// kindRefund is the kind of transactions that give credited money back.
-const kindRefund = "refund"
-
 // creditingSQL is the condition that a transaction's kind gives money to a
 // contract.
 var creditingSQL = `t.kind IN (` + quotedKinds(topup.KindsThatCredit) + `)`
@@ -279,7 +276,7 @@ func (t *turnoverSum) others(ctx context.Context, after, through int64) (err err
 		switch {
 		case strings.HasPrefix(name, "fees:"):
 			of, sums.fees = platformOf(name, currency), amount
-		case kind == kindRefund:
+		case kind == string(topup.KindRefund):
 			sums.refunded = amount
 		default:
 			sums.credited = -amount
