@@ -108,8 +108,8 @@ func TestTheRepositorysFileLoadsWithoutWarnings(t *testing.T) {
 		Timezone:     "Asia/Almaty",
 		MaxAmount:    10000000000000,
 		RawRetention: 43800 * time.Hour, BankDays: 7,
-		IdleTimeout:  config.DefaultIdleTimeout,
-		Banks:        []config.Bank{{Name: "halyk", IBAN: "KZ98999DEMO000000001", BIC: "HSBKKZKX", BIN: "000000000000", KBE: "17", Currency: "KZT"}},
+		IdleTimeout: config.DefaultIdleTimeout,
+		Banks:       []config.Bank{{Name: "halyk", IBAN: "KZ98999DEMO000000001", BIC: "HSBKKZKX", BIN: "000000000000", KBE: "17", Currency: "KZT"}},
 		JetPay: config.JetPay{
 			ErrorStatus:   "200",
 			SignResponses: false,
