@@ -2,117 +2,23 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
-	"tolem/bankfile"
-	"tolem/calendar"
-	"tolem/topup"
+	"tolem/store/internal/payouts"
 )
 
 // ActionBankMatch is the matching of payouts with bank lines, in the audit.
 const ActionBankMatch Action = "bank_match"
 
-// BankLine is a kept line of a bank account.
-type BankLine struct {
-	ID       int64
-	Bank     string // the account's name in the configuration
-	Currency string
-	bankfile.Line
-}
-
-const bankLineColumns = `b.id, b.bank, b.currency, b.day, b.value_day, b.direction, b.amount, b.number, b.reference, b.counterparty_account, b.counterparty_name,
-	b.counterparty_id, b.purpose_code, b.purpose`
-
-func readBankLines(q query, from string, args ...any) (list []BankLine, err error) {
-	rows, err := q(`SELECT `+bankLineColumns+` FROM bank_lines b `+from, args...).Rows()
-	if err != nil {
-		return nil, fmt.Errorf("read bank lines: %w", err)
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var l BankLine
-		var day, value string
-		err := rows.Scan(&l.ID, &l.Bank, &l.Currency, &day, &value, (*string)(&l.Direction), &l.Amount, &l.Number, &l.BankReference, &l.CounterpartyAccount,
-			&l.CounterpartyName, &l.CounterpartyID, &l.PurposeCode, &l.Purpose)
-		if err != nil {
-			return nil, fmt.Errorf("read bank lines: %w", err)
-		}
-		if l.Day, err = calendar.ParseDay(day); err != nil {
-			return nil, err
-		}
-		if value != "" {
-			if l.ValueDay, err = calendar.ParseDay(value); err != nil {
-				return nil, err
-			}
-		}
-		list = append(list, l)
-	}
-	return list, rows.Err()
-}
-
-// bankLineOf is the line that a payout is matched with, nil for none. A match of a
-// payout that was discarded or reversed is no more in force.
-func bankLineOf(q query, p *Payout) (*BankLine, error) {
-	if !p.State.Holds() {
-		return nil, nil
-	}
-	lines, err := readBankLines(q, `JOIN bank_matches m ON m.line = b.id WHERE m.payout = ? ORDER BY m.id DESC LIMIT 1`, p.Row)
-	if err != nil || len(lines) == 0 {
-		return nil, err
-	}
-	return &lines[0], nil
-}
-
-// BankProposal is what there is to say of payouts and lines of bank accounts that
-// are not matched yet: see [topup.MatchBank].
-type BankProposal struct {
-	Matches   []BankMatch
-	Ambiguous []BankAmbiguity
-	Groups    []BankGroup
-	Open      []Payout // payouts for which nothing fits
-}
-
-// BankMatch is a payout and the one line that fits it.
-type BankMatch struct {
-	Payout Payout
-	Line   BankLine
-	Named  bool // the line names the payout
-}
-
-// BankAmbiguity is a payout that several lines fit, or whose line fits others too.
-type BankAmbiguity struct {
-	Payout Payout
-	Lines  []BankLine
-}
-
-// BankGroup are payouts and lines whose sums fit together, but not one to one.
-type BankGroup struct {
-	Payouts []Payout
-	Lines   []BankLine
-}
-
-// maxOpenPayouts bounds how many payouts without a line are looked at: the oldest
-// first.
-const maxOpenPayouts = 5000
-
-// The payouts without a match in force, and the lines without one of some days.
-const (
-	matchedPayoutSQL = `EXISTS (SELECT 1 FROM bank_matches m WHERE m.payout = o.id)`
-	matchedLineSQL   = `EXISTS (SELECT 1 FROM bank_matches m JOIN payouts o ON o.id = m.payout WHERE m.line = b.id AND ` + heldSQL + `)`
+// What bank accounts and payouts have to do with each other: see there.
+type (
+	BankLine      = payouts.BankLine
+	BankProposal  = payouts.BankProposal
+	BankMatch     = payouts.BankMatch
+	BankAmbiguity = payouts.BankAmbiguity
+	BankGroup     = payouts.BankGroup
 )
-
-// ProposeBankMatches looks for the bank lines of payouts, up to window days behind
-// each payout's day.
-func (s *Store) ProposeBankMatches(ctx context.Context, window int) (BankProposal, error) {
-	found, err := proposeBankMatches(s.outside(ctx), window)
-	if err != nil {
-		return found, fmt.Errorf("match payouts with bank lines: %w", err)
-	}
-	return found, nil
-}
 
 // ApplyBankMatches writes down the matches that it proposes at the moment, and
 // nothing else, and returns the proposal. It moves no money.
@@ -122,10 +28,10 @@ func (s *Store) ApplyBankMatches(ctx context.Context, window int, by By) (BankPr
 		return found, err
 	}
 	err := s.writer.do(ctx, func(tx *wtx) (err error) {
-		if err := tx.lockPayouts(); err != nil {
+		if err := payouts.Lock(tx.Tx); err != nil {
 			return err
 		}
-		if found, err = proposeBankMatches(tx.raw, window); err != nil {
+		if found, err = payouts.ProposeMatches(tx.raw, window); err != nil {
 			return err
 		}
 		for _, m := range found.Matches {
@@ -141,85 +47,4 @@ func (s *Store) ApplyBankMatches(ctx context.Context, window int, by By) (BankPr
 		return found, fmt.Errorf("match payouts with bank lines: %w", err)
 	}
 	return found, nil
-}
-
-func proposeBankMatches(q query, window int) (found BankProposal, err error) {
-	if window < 0 || window > topup.MaxMatchWindow {
-		return found, topup.Invalid("window", "must be 0 to %d days", topup.MaxMatchWindow)
-	}
-	payouts, err := readPayouts(q, heldSQL+` AND o.net <> 0 AND NOT `+matchedPayoutSQL+` ORDER BY o.date, o.id LIMIT ?`, maxOpenPayouts)
-	if err != nil || len(payouts) == 0 {
-		return found, err
-	}
-	last, err := calendar.ParseDay(payouts[len(payouts)-1].Date)
-	if err != nil {
-		return found, err
-	}
-	lines, err := readBankLines(q, `WHERE b.day >= ? AND b.day <= ? AND NOT `+matchedLineSQL+` ORDER BY b.day, b.id`, payouts[0].Date, last.Add(window).String())
-	if err != nil {
-		return found, err
-	}
-	return assembleProposal(payouts, lines, window)
-}
-
-// assembleProposal asks the domain, and puts payouts and lines for their keys.
-func assembleProposal(payouts []Payout, lines []BankLine, window int) (found BankProposal, err error) {
-	expected := make([]topup.ExpectedPayout, len(payouts))
-	ofPayout := map[int64]Payout{}
-	for i, p := range payouts {
-		date, err := calendar.ParseDay(p.Date)
-		if err != nil {
-			return found, err
-		}
-		expected[i] = topup.ExpectedPayout{Key: p.Row, ID: p.ID, Bank: p.Bank + " " + p.Currency, Date: dayNumber(date), Net: p.Net}
-		ofPayout[p.Row] = p
-	}
-	booked := make([]topup.BookedLine, len(lines))
-	ofLine := map[int64]BankLine{}
-	for i, l := range lines {
-		booked[i] = topup.BookedLine{
-			Key: l.ID, Bank: l.Bank + " " + l.Currency, Day: dayNumber(l.Day), Amount: l.Signed(), Number: l.Number, Reference: l.BankReference, Purpose: l.Purpose,
-		}
-		ofLine[l.ID] = l
-	}
-	pick := func(keys []int64) (picked []BankLine) {
-		for _, key := range keys {
-			picked = append(picked, ofLine[key])
-		}
-		return picked
-	}
-	proposal := topup.MatchBank(expected, booked, window)
-	for _, m := range proposal.Matches {
-		found.Matches = append(found.Matches, BankMatch{ofPayout[m.Payout], ofLine[m.Line], m.Named})
-	}
-	for _, a := range proposal.Ambiguous {
-		found.Ambiguous = append(found.Ambiguous, BankAmbiguity{ofPayout[a.Payout], pick(a.Lines)})
-	}
-	for _, g := range proposal.Groups {
-		group := BankGroup{Lines: pick(g.Lines)}
-		for _, key := range g.Payouts {
-			group.Payouts = append(group.Payouts, ofPayout[key])
-		}
-		found.Groups = append(found.Groups, group)
-	}
-	for _, key := range proposal.Open {
-		found.Open = append(found.Open, ofPayout[key])
-	}
-	return found, nil
-}
-
-// dayNumber counts days.
-func dayNumber(d calendar.Day) int {
-	return int(d.Start(time.UTC).Unix() / int64((24 * time.Hour).Seconds()))
-}
-
-// bankLineTaken says what of the bank line that a reversed payout was matched with
-// another payout has now, empty for nothing.
-func (tx *wtx) bankLineTaken(p *Payout) (string, error) {
-	others, err := readPayouts(tx.raw, heldSQL+` AND o.id <> ? AND o.id IN (
-		SELECT k.payout FROM bank_matches m JOIN bank_matches k ON k.line = m.line WHERE m.payout = ?) ORDER BY o.id LIMIT 1`, p.Row, p.Row)
-	if err != nil || len(others) == 0 {
-		return "", err
-	}
-	return fmt.Sprintf("its bank line is that of payout %s", others[0].ID), nil
 }

@@ -190,7 +190,7 @@ func (tx *wtx) takenAgain(p *Payout) (string, error) {
 		return "", err
 	}
 	if len(other) == 0 {
-		return tx.bankLineTaken(p)
+		return payouts.BankLineTaken(tx.raw, p)
 	}
 	return fmt.Sprintf("lines of it are in payout %s", other[0].ID), nil
 }

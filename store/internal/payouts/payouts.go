@@ -151,7 +151,7 @@ func (b *Register) Payout(ctx context.Context, ref PayoutRef) (*Payout, error) {
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("read the steps of a payout: %w", err)
 	}
-	p.BankLine, err = bankLineOf(s.outside(ctx), p)
+	p.BankLine, err = bankLineOf(b.reader.Query(ctx), p)
 	return p, err
 }
 
@@ -159,8 +159,8 @@ func (b *Register) Payout(ctx context.Context, ref PayoutRef) (*Payout, error) {
 // whose booking it reversed.
 //
 // The error is of KindNotFound when it is no transaction of a payout.
-func (s *Store) PayoutOfTransaction(ctx context.Context, transactionID string) (*Payout, error) {
-	list, err := readPayouts(s.outside(ctx), `o.id = (SELECT s.payout FROM payout_steps s JOIN transactions t ON t.seq = s.seq WHERE t.transaction_id = ?)`, transactionID)
+func (b *Register) PayoutOfTransaction(ctx context.Context, transactionID string) (*Payout, error) {
+	list, err := Read(b.reader.Query(ctx), `o.id = (SELECT s.payout FROM payout_steps s JOIN transactions t ON t.seq = s.seq WHERE t.transaction_id = ?)`, transactionID)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +168,7 @@ func (s *Store) PayoutOfTransaction(ctx context.Context, transactionID string) (
 		return nil, topup.NotFound("no payout was booked by this transaction")
 	}
 	p := &list[0]
-	p.BankLine, err = bankLineOf(s.outside(ctx), p)
+	p.BankLine, err = bankLineOf(b.reader.Query(ctx), p)
 	return p, err
 }
 
