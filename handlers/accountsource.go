@@ -20,7 +20,7 @@ func (s *Server) newAccountSource(c *config.Config) (*billing.Source, error) {
 	if c.Accounts.Source != config.SourceHTTP {
 		return nil, nil
 	}
-	if before := s.settings.Load(); before != nil && before.accounts != nil && reflect.DeepEqual(before.accountsConfig, c.Accounts) {
+	if before := s.settings.Load(); before != nil && before.accounts != nil && reflect.DeepEqual(before.config.Accounts, c.Accounts) {
 		return before.accounts, nil
 	}
 	return billing.New(billing.Options{

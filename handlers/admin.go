@@ -188,12 +188,19 @@ func (s *Server) ledgerBalances(c echo.Context) error {
 	return writeJSON(c, http.StatusOK, page)
 }
 
-// ledgerTransactions is the feed: what follows a place in it, in commit order.
+// ledgerTransactions is the feed: what follows a place in it, in commit order. It
+// waits for it if it is asked to.
 func (s *Server) ledgerTransactions(c echo.Context) error {
-	q := queryOf(c, "after", "limit")
-	after, limit := q.number("after", 0, 1<<62), int(q.number("limit", 1, maxFeed))
+	q := queryOf(c, "after", "limit", "wait")
+	after, limit, wait := q.number("after", 0, 1<<62), int(q.number("limit", 1, maxFeed)), q.wait("wait")
 	if len(q.problems) > 0 {
 		return q.problems
+	}
+	if wait > 0 {
+		allowWait(c, wait)
+		if err := s.await(c.Request().Context(), after, wait); err != nil {
+			return err
+		}
 	}
 	ctx, cancel := c.(*exchange).patience()
 	defer cancel()

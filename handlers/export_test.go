@@ -87,3 +87,9 @@ func Routes(s *Server) (admin, merchant []string) {
 	}
 	return list(s.admin), list(s.merchant)
 }
+
+// MaxFollowers is how many requests wait for the feed at the same time, and
+// Followers how many do.
+const MaxFollowers = maxFollowers
+
+func Followers(s *Server) int { return len(s.follower.waiting) }

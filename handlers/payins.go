@@ -323,24 +323,98 @@ func (s *Server) steerPayin(x *exchange, op string, send func(*highhelp.Client, 
 	}
 	p := y.Payment
 	x.paymentID, x.named = p.ID, p.Project
-	project := s.settings.Load().highhelp.projects[p.Project]
+	key, err := idempotencyKey(x, asked{Route: x.Path(), ID: p.ID})
+	if err != nil {
+		return err
+	}
+	// What was answered before is answered again, whatever has become of the pay-in.
+	if prior, err := s.priorRequest(x, key); err != nil || prior != nil {
+		return s.answerSteered(x, prior, err)
+	}
+	side := x.settings.highhelp
+	project := side.projects[p.Project]
 	switch {
 	case project == nil:
 		return topup.Conflict("the project of this pay-in is not configured any more")
-	case !s.settings.Load().highhelp.catalogue.CanConfirm(p.Money.Currency, p.Method):
+	case !side.catalogue.CanConfirm(p.Money.Currency, p.Method):
 		return topup.Conflict("the method of this pay-in has no %s", op)
 	}
 	if err := topup.DecideSteer(p, op); err != nil {
 		return err
 	}
+	request, prior, err := s.openRequest(x, key, side.timeout+2*storeTimeout)
+	if err != nil || prior != nil {
+		return s.answerSteered(x, prior, err)
+	}
 	s.allowTime(x)
 	started := time.Now()
-	_, err = send(project.client, context.WithoutCancel(x.Request().Context()), p.ID)
+	ctx := context.WithoutCancel(x.Request().Context())
+	_, err = send(project.client, ctx, p.ID)
 	s.metrics.call(highhelp.Provider, op, highhelp.CallOutcome(err), time.Since(started))
-	if err != nil {
-		return providerError(p.ID, err)
+	return s.noteSteered(ctx, x, request, err)
+}
+
+func (s *Server) priorRequest(x *exchange, key store.IdempotencyKey) (*store.Prior, error) {
+	ctx, cancel := x.patience()
+	defer cancel()
+	return s.store.PriorRequest(ctx, key)
+}
+
+func (s *Server) openRequest(x *exchange, key store.IdempotencyKey, within time.Duration) (string, *store.Prior, error) {
+	ctx, cancel := x.patience()
+	defer cancel()
+	return s.store.OpenRequest(ctx, key, within)
+}
+
+// answerSteered answers a confirm or cancel that was sent before under its key.
+func (s *Server) answerSteered(x *exchange, prior *store.Prior, err error) error {
+	if prior != nil {
+		prior.PaymentID = x.paymentID
 	}
-	return s.answerPayin(x, http.StatusAccepted, p.ID, false)
+	return s.answerPrior(x, prior, err)
+}
+
+// noteSteered answers a confirm or cancel that was passed on, and stores the answer
+// under its key: of an unknown outcome that there was one, of a refusal that may
+// not be the last nothing.
+func (s *Server) noteSteered(ctx context.Context, x *exchange, request string, err error) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	if err == nil {
+		y, err := s.store.Payin(ctx, x.paymentID)
+		if err != nil {
+			return err
+		}
+		body, err := marshal(payinJSONOf(y))
+		if err != nil {
+			return err
+		}
+		if err := s.store.AnswerRequest(ctx, request, store.Answer{Status: http.StatusAccepted, Body: body}); err != nil {
+			return err
+		}
+		return x.Blob(http.StatusAccepted, echo.MIMEApplicationJSON, body)
+	}
+	failed := (*highhelp.Error)(nil)
+	if !errors.As(err, &failed) {
+		return errors.Join(err, s.store.AnswerRequest(ctx, request, store.Answer{}))
+	}
+	answer := providerError(x.paymentID, err)
+	stored := store.Answer{}
+	switch {
+	case failed.Unknown:
+		stored.Status = http.StatusGatewayTimeout
+	case !failed.Temporary:
+		p := problemOf(answer)
+		body, err := marshal(p)
+		if err != nil {
+			return err
+		}
+		stored = store.Answer{Status: p.Status, Body: body}
+	}
+	if err := s.store.AnswerRequest(ctx, request, stored); err != nil {
+		return errors.Join(answer, err)
+	}
+	return answer
 }
 
 // allowTime gives the answer the time that a call to the provider may take.

@@ -70,6 +70,7 @@ type Server struct {
 	former    *formerProjects
 	watcher   *watch.Watcher
 
+	follower      *follower
 	keys          sync.Map // keyInUse: of requests that run
 	draining      atomic.Bool
 	underWay      atomic.Int64 // messages of providers
@@ -104,6 +105,7 @@ func New(o Options) (*Server, error) {
 		normalize: topup.Normalizer(o.Config.Accounts.Normalize),
 		zone:      o.Config.Location(),
 		former:    &formerProjects{},
+		follower:  newFollower(),
 		idPrefix:  hex.EncodeToString(prefix) + "-",
 	}
 	s.exchanges.New = func() any { return &exchange{} }
@@ -150,8 +152,12 @@ func (s *Server) Merchant() http.Handler { return s.merchant }
 func (s *Server) Watcher() *watch.Watcher { return s.watcher }
 
 // Drain makes the provider routes answer 503, so that the platform comes again
-// later, takes no new pay-ins, and makes the server not ready. Requests that are under way are finished.
-func (s *Server) Drain() { s.draining.Store(true) }
+// later, takes no new pay-ins, and makes the server not ready. Requests that are
+// under way are finished; those that wait for the feed are answered.
+func (s *Server) Drain() {
+	s.draining.Store(true)
+	s.follower.stop()
+}
 
 // NewHTTPServer makes the http.Server for one of the listeners, with its
 // time-outs and limits set and its complaints going to log as warnings. It keeps a

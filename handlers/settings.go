@@ -22,10 +22,10 @@ type settings struct {
 	counters  []projectCounters // of JetPay projects, by their index
 	highhelp  *highhelpSide
 	tokens    []token
+	config    *config.Config
 	effective string // the configuration as YAML, without secrets
 
-	accounts       *billing.Source // nil: accounts are what the store has
-	accountsConfig config.Accounts // with which it was made
+	accounts *billing.Source // nil: accounts are what the store has
 }
 
 func (s *Server) newSettings(c *config.Config) (*settings, watch.Polled, error) {
@@ -39,6 +39,7 @@ func (s *Server) newSettings(c *config.Config) (*settings, watch.Polled, error) 
 		mirror:    c.JetPay.ErrorStatus == config.ErrorStatusMirror,
 		sign:      c.JetPay.SignResponses,
 		projects:  projects,
+		config:    c,
 		tokens:    newTokens(c.Admin.Tokens, s.zone),
 	}
 	for _, p := range projects.All() {
@@ -52,7 +53,6 @@ func (s *Server) newSettings(c *config.Config) (*settings, watch.Polled, error) 
 	if now.highhelp, err = newHighHelp(c, s.metrics, s.now); err != nil {
 		return nil, watch.Polled{}, err
 	}
-	now.accountsConfig = c.Accounts
 	if now.accounts, err = s.newAccountSource(c); err != nil {
 		return nil, watch.Polled{}, err
 	}

@@ -81,13 +81,18 @@ func step[B stepBody](s *Server, c echo.Context, do func(ctx context.Context, id
 // inMembers names the member of the body that a step was refused for, where the
 // domain has another word for it.
 func inMembers(err error) error {
-	if refusal := (*topup.Error)(nil); errors.As(err, &refusal) && refusal.Field == "effective" {
-		named := *refusal
-		named.Field = "effective_at"
-		return &named
+	if refusal := (*topup.Error)(nil); errors.As(err, &refusal) {
+		if member := memberOf[refusal.Field]; member != "" {
+			named := *refusal
+			named.Field = member
+			return &named
+		}
 	}
 	return err
 }
+
+// memberOf are the members of bodies for which the domain has another word.
+var memberOf = map[string]string{"effective": "effective_at", "id": "payout_id"}
 
 // by is who takes a step, why, and as of when.
 func (s *Server) by(x *exchange, n note) (store.By, error) {
@@ -119,7 +124,17 @@ type outcomeOfStep struct {
 func (o *outcomeOfStep) answer(done any) (store.Answer, error) {
 	var shown any
 	switch done := done.(type) {
+	case store.PayoutImport:
+		o.Status, shown = http.StatusCreated, view.PayoutImportOf(done, false)
+		if len(done.Created) == 0 {
+			o.Status = http.StatusOK
+		}
+	case *store.Payout:
+		o.Status, shown = http.StatusOK, view.PayoutOf(done)
 	case []topup.Transaction:
+		if len(done) == 0 {
+			return o.Answer, errors.New("a step has made no transaction, and has nothing else to show")
+		}
 		o.Status, o.paymentID, shown = http.StatusCreated, done[0].PaymentID, view.TransactionOf(done[0])
 	case *topup.Payment:
 		o.Status, o.paymentID, shown = http.StatusOK, done.ID, view.PaymentOf(done)

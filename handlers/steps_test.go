@@ -95,6 +95,51 @@ func TestSteps(t *testing.T) {
 		checkProblem(t, r.step("/api/v1/suspense/t_none/return", because, ""), 404, "")
 		checkProblem(t, r.step("/api/v1/ledger/transactions/t_none/reverse", because, ""), 404, "")
 	})
+	t.Run("RefundInParts", func(t *testing.T) {
+		r := newRig(t)
+		id := r.issue()
+		r.send(callbackFor(t, id, "28"))
+		path := "/api/v1/payments/" + id + "/refunds"
+		part := `{"amount":4000,"reason":"asked for it back"}`
+		first := r.step(path, part, "k1").wants(t, 201, map[string]any{"kind": "refund", "payment_id": id})
+		r.step(path, part, "k1").wants(t, 201, map[string]any{"transaction_id": first["transaction_id"]})
+		r.step(path, part, "k2").wants(t, 201, nil)
+		checkProblem(t, r.step(path, part, "k3"), 409, "")
+		r.ask(http.MethodGet, "/api/v1/payments/"+id, "").wants(t, 200, map[string]any{"status": "succeeded"})
+		if refunded := r.ask(http.MethodGet, "/api/v1/payments/"+id, "").json(t)["refunded"]; fmt.Sprint(refunded) != "map[amount:8000 currency:KZT]" {
+			t.Errorf("refunded: got %v", refunded)
+		}
+	})
+	t.Run("Payout", func(t *testing.T) {
+		r := newRig(t, func(c *config.Config, _ *store.Options) {
+			c.Banks = []config.Bank{{Name: "halyk", Currency: "KZT"}}
+		})
+		r.send(callbackFor(t, r.issue(), "28"))
+		body := `{"payout_id":"PO/1","provider":"jetpay","project_id":1234,"bank":"halyk","date":"2026-11-29","currency":"KZT","gross":10000,"fees":150,"net":9850}`
+		r.step("/api/v1/payouts", body, "k").wants(t, 201, nil)
+		r.step("/api/v1/payouts", body, "k").wants(t, 201, nil) // the stored answer
+		r.step("/api/v1/payouts", body, "").wants(t, 200, nil)
+		checkProblem(t, r.step("/api/v1/payouts", edit(t, body, "9850", "9851", "150", "149"), ""), 409, "")
+		checkProblem(t, r.step("/api/v1/payouts", edit(t, body, "PO/1", "PO/2", "9850", "1"), ""), 422, "net")
+		checkProblem(t, r.step("/api/v1/payouts", edit(t, body, "halyk", "other"), ""), 422, "bank")
+		checkProblem(t, r.step("/api/v1/payouts", edit(t, body, "2026-11-29", "29.11.2026"), ""), 422, "date")
+		checkProblem(t, r.step("/api/v1/payouts", edit(t, body, "PO/1", ""), ""), 422, "payout_id")
+		path := "/api/v1/payouts/PO%2F1"
+		r.ask(http.MethodGet, path, "").wants(t, 200, map[string]any{"payout_id": "PO/1", "status": "draft", "net": 9850.0})
+		r.step(path+"/post", because, "").wants(t, 201, map[string]any{"kind": "payout", "payout_id": "PO/1", "payment_id": nil})
+		checkProblem(t, r.step(path+"/discard", because, ""), 409, "")
+		checkProblem(t, r.step("/api/v1/payouts/none/post", because, ""), 404, "")
+		r.step("/api/v1/payouts", edit(t, body, "PO/1", "PO-2"), "").wants(t, 201, nil)
+		r.step("/api/v1/payouts/PO-2/discard", because, "").wants(t, 200, map[string]any{"status": "discarded"})
+		if list := r.ask(http.MethodGet, "/api/v1/payouts?status=posted&provider=jetpay", "").json(t)["payouts"].([]any); len(list) != 1 {
+			t.Errorf("got %v", list)
+		}
+		checkProblem(t, r.ask(http.MethodGet, "/api/v1/payouts?status=paid", ""), 422, "status")
+		if owed := r.ask(http.MethodGet, "/api/v1/settlement", ""); owed.status != 200 || !strings.Contains(owed.body, `"paid_out":9850`) || !strings.Contains(owed.body, `"owed":0`) {
+			t.Errorf("settlement: got %d %s", owed.status, owed.body)
+		}
+		checkProblem(t, r.ask(http.MethodGet, "/api/v1/settlement?at=yesterday", ""), 422, "at")
+	})
 	t.Run("Close", func(t *testing.T) {
 		r := newRig(t)
 		item := r.inSuspense("28")

@@ -72,3 +72,15 @@ func (l *Ledger) FeedEnd(ctx context.Context) (end int64, err error) {
 	}
 	return end, nil
 }
+
+// LastInFeed is the last place of the feed that is final, 0 when there is none.
+func (l *Ledger) LastInFeed(ctx context.Context) (last int64, err error) {
+	end, err := l.FeedEnd(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if err := l.reader.Raw(ctx, `SELECT coalesce(max(t.seq), 0) FROM transactions t WHERE t.seq < ?`, end).Row().Scan(&last); err != nil {
+		return 0, fmt.Errorf("look for the last transaction: %w", err)
+	}
+	return last, nil
+}
