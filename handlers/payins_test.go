@@ -603,6 +603,46 @@ func TestARefreshThatBringsNothingSaysSo(t *testing.T) {
 	}
 }
 
+func TestConfirmAndCancelOnceUnderAKey(t *testing.T) {
+	for _, op := range []string{"confirm", "cancel"} {
+		t.Run(op, func(t *testing.T) {
+			r := newPayinRig(t, slow)
+			id := r.open(mobileBody)
+			steer := func(key string) answer {
+				t.Helper()
+				request := r.request(http.MethodPost, r.merchant.URL+"/api/v1/payins/"+id+"/"+op, "")
+				request.Header.Set("Authorization", "Bearer "+shopToken)
+				request.Header.Set("Idempotency-Key", key)
+				return r.do(request)
+			}
+			first, again := steer("k1"), steer("k1")
+			if first.status != http.StatusAccepted || again.status != http.StatusAccepted || again.body != first.body || again.header.Get("Idempotency-Replayed") != "true" {
+				t.Errorf("got %d %s, then %d %s", first.status, first.body, again.status, again.body)
+			}
+			r.provider.answer(op, withStatus(409, `{"status":"error","status_description":"Too early"}`))
+			refused, same := steer("k2"), steer("k2")
+			if refused.status != http.StatusBadGateway || same.status != http.StatusBadGateway || same.body != refused.body {
+				t.Errorf("refused: got %d %s, then %d %s", refused.status, refused.body, same.status, same.body)
+			}
+			r.provider.answer(op, cutOff)
+			if unknown, now := steer("k3"), steer("k3"); unknown.status != http.StatusGatewayTimeout || now.status != http.StatusOK || now.json(t)["payment_id"] != id {
+				t.Errorf("cut off: got %d %s, then %d %s", unknown.status, unknown.body, now.status, now.body)
+			}
+			if sent := r.provider.made(op); len(sent) != 3 {
+				t.Errorf("sent %d requests, want one a key", len(sent))
+			}
+			if got := r.createWith("k1", payinBody); got.status != http.StatusUnprocessableEntity {
+				t.Errorf("another request under the key: got %d %s", got.status, got.body)
+			}
+			// The result is there: what was answered is answered still.
+			r.accepted(alertBody(id, "success", "", 1500000, "KZT"))
+			if got := steer("k1"); got.body != first.body {
+				t.Errorf("after the result: got %d %s", got.status, got.body)
+			}
+		})
+	}
+}
+
 func TestConfirmAndCancelArePassedOn(t *testing.T) {
 	for _, op := range []string{"confirm", "cancel"} {
 		t.Run(op, func(t *testing.T) {

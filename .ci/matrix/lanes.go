@@ -123,6 +123,9 @@ func allLanes(s surroundings, packages []string, counters string) [][]pass {
 		counted(of(onSQLite, pure, inside), counters),
 		of(onSQLite, pure, append(without(packages, append(inside, "./pgtest")...), engine, "./.ci/matrix")),
 	}
+	client := of(onSQLite, pure, []string{"./handlers"}, "-run=^TestAGeneratedClient$")
+	client.name, client.env = "a generated client", append(client.env, "TOLEM_TEST_CLIENT=1")
+	sqlite = append(sqlite, client)
 	if s.gcc {
 		sqlite = append(sqlite,
 			of(onSQLite, c, []string{"./store", engine, "./handlers", "./signing", "."}),
