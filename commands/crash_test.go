@@ -93,6 +93,7 @@ func eachBuild(t *testing.T, test func(t *testing.T, programs ...string)) {
 type victim struct {
 	process *exec.Cmd
 	client  *platform.Client
+	url     string   // of the public listener
 	admin   string   // URL
 	late    chan int // gets what answeredLate says when the server is gone
 }
@@ -129,7 +130,7 @@ func (s *shop) start(t *testing.T, program string, env ...string) *victim {
 			t.Fatal(err)
 		}
 		t.Cleanup(client.Close)
-		return &victim{process, client, "http://" + line.Admin, late}
+		return &victim{process, client, "http://" + line.Listen, "http://" + line.Admin, late}
 	}
 	t.Fatalf("the server ended instead of serving: %v", process.Wait())
 	return nil
@@ -399,6 +400,24 @@ func (s *shop) booked(t *testing.T) (payments map[string]bool, credits map[strin
 	return payments, credits
 }
 
+// checkNotified verifies that each transaction that moves money of a contract has
+// exactly one notification: both were written, or neither.
+func (s *shop) checkNotified(t *testing.T) {
+	t.Helper()
+	db := storetest.Open(t, s.database)
+	defer db.Close()
+	var moved, wrong int
+	err := db.QueryRow(`SELECT count(*), coalesce(sum(CASE WHEN n = 1 THEN 0 ELSE 1 END), 0) FROM (
+		SELECT t.seq, (SELECT count(*) FROM events v WHERE v.seq = t.seq) AS n FROM transactions t
+		WHERE EXISTS (SELECT 1 FROM entries e JOIN ledger_accounts a ON a.id = e.account_id WHERE e.seq = t.seq AND a.name LIKE 'customers:%')) x`).Scan(&moved, &wrong)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if moved == 0 || wrong != 0 {
+		t.Errorf("of %d transactions, %d have no notification, or several", moved, wrong)
+	}
+}
+
 // checkLedger asks the program itself, in a process of its own.
 func (s *shop) checkLedger(t *testing.T, program string) {
 	t.Helper()
@@ -415,7 +434,7 @@ func (s *shop) checkLedger(t *testing.T, program string) {
 func TestAcknowledgedIsBookedAcrossCrashes(t *testing.T) {
 	t.Parallel()
 	eachBuild(t, func(t *testing.T, programs ...string) {
-		s := newShop(t)
+		s := newShop(t, notifying(freeAddress(t)))
 		m := &memory{}
 		for life := range kills {
 			program := programs[life%len(programs)]
@@ -439,6 +458,7 @@ func TestAcknowledgedIsBookedAcrossCrashes(t *testing.T) {
 		m.compare(t, s)
 		s.checkLedger(t, program)
 		succeeded := m.creditedAll(t, s)
+		s.checkNotified(t)
 		t.Logf("%d messages in %d lives, %d payments credited", len(m.sent), kills+1, succeeded)
 	})
 }
