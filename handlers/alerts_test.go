@@ -126,7 +126,7 @@ func TestAlerts(t *testing.T) {
 		}
 	})
 	t.Run("UseSeriesThatAnEmptyServerHas", func(t *testing.T) {
-		exposed := exposedSeries(t, newRig(t).scrapedWhole())
+		exposed := exposedSeries(t, notifyingRig(t).scrapedWhole())
 		names := map[string]bool{"up": true} // by Prometheus itself
 		for series := range exposed {
 			name, _, _ := strings.Cut(series, "{")

@@ -13,6 +13,7 @@ import (
 
 	"tolem/billing"
 	"tolem/highhelp"
+	"tolem/notify"
 	"tolem/signing"
 	"tolem/store"
 	"tolem/topup"
@@ -235,6 +236,14 @@ func (m *Metrics) lookUp(outcome string, took time.Duration) {
 	if outcome != billing.OutcomeSkipped {
 		m.lookUpSeconds.Observe(took.Seconds())
 	}
+}
+
+// endpoint lets the counters of an endpoint begin at 0.
+func (m *Metrics) endpoint(name string) {
+	for _, outcome := range notify.Outcomes() {
+		m.deliveries.WithLabelValues(name, outcome)
+	}
+	m.deliverySeconds.WithLabelValues(name)
 }
 
 // ObserveDelivery counts an attempt to deliver a notification.

@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -182,12 +183,22 @@ func TestACallersRequestIDIsTakenOnlyWhereItIsTrustedAndHarmless(t *testing.T) {
 	}
 }
 
+// notifyingRig is a rig with an endpoint, whose metrics are then there.
+func notifyingRig(t *testing.T) *rig {
+	t.Helper()
+	r := newRig(t, func(c *config.Config, _ *store.Options) { c.Notify = []config.Endpoint{{Name: "billing"}} })
+	if err := r.store.SetEndpoints(context.Background(), []store.Endpoint{{Name: "billing"}}); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 func TestTheMetricsAreThoseThatAreDocumented(t *testing.T) {
 	doc, err := os.ReadFile("../docs/metrics.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := newRig(t)
+	r := notifyingRig(t)
 	r.send(verifyBody)
 	exposed := map[string]string{}
 	for _, m := range regexp.MustCompile(`(?m)^# TYPE (tolem_\w+) (\w+)$`).FindAllStringSubmatch(r.scrapedWhole(), -1) {

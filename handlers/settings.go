@@ -45,6 +45,9 @@ func (s *Server) newSettings(c *config.Config) (*settings, watch.Polled, error) 
 	for _, p := range projects.All() {
 		now.counters = append(now.counters, s.metrics.project(p.ID))
 	}
+	for _, e := range c.Notify {
+		s.metrics.endpoint(e.Name)
+	}
 	effective, err := c.Effective()
 	if err != nil {
 		return nil, watch.Polled{}, err
