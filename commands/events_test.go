@@ -130,7 +130,7 @@ func TestTheReceiversOfTheDocs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-						if err := receiver.Start(); err != nil {
+			if err := receiver.Start(); err != nil {
 				t.Fatal(err)
 			}
 			defer func() { _ = syscall.Kill(-receiver.Process.Pid, syscall.SIGKILL); _ = receiver.Wait() }()
