@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strconv"
 
 	"github.com/labstack/echo/v4"
@@ -42,7 +43,7 @@ func step[B stepBody](s *Server, c echo.Context, do func(ctx context.Context, id
 	if err := x.readBody(nil); err != nil {
 		return err
 	}
-	if _, optional := any(*new(B)).(nothing); optional && len(x.body) == 0 {
+	if len(x.body) == 0 && reflect.TypeFor[B]().NumField() == 0 {
 		x.body = append(x.body, "{}"...)
 	}
 	body, err := bodyOf[B](x.body)
@@ -128,6 +129,11 @@ func (o *outcomeOfStep) answer(done any) (store.Answer, error) {
 		o.Status, shown = http.StatusCreated, view.PayoutImportOf(done, false)
 		if len(done.Created) == 0 {
 			o.Status = http.StatusOK
+		}
+	case store.EventStep:
+		o.Status, shown = http.StatusOK, eventStep{done.EventID, done.State}
+		if done.State == store.DeliveryPending {
+			o.Status = http.StatusAccepted // it is sent soon
 		}
 	case *store.Payout:
 		o.Status, shown = http.StatusOK, view.PayoutOf(done)

@@ -288,11 +288,14 @@ const (
 // ResendEvent makes a notification due at every endpoint, whatever became of it.
 // The error is of KindNotFound when there is none.
 func (s *Store) ResendEvent(ctx context.Context, eventID string, by By) error {
-	n, err := s.resend(ctx, by, eventID, `v.event_id = ?`, eventID)
-	if err == nil && n == 0 {
-		err = topup.NotFound("event does not exist")
-	}
+	_, err := s.resend(ctx, by, eventID, true, `v.event_id = ?`, eventID)
 	return err
+}
+
+// EventStep is what was done to a notification, for [Once.Answer].
+type EventStep struct {
+	EventID string        // or the period of several
+	State   DeliveryState // in which its deliveries are now
 }
 
 // maxResend bounds what is sent again at once.
@@ -312,17 +315,27 @@ func (s *Store) ResendEvents(ctx context.Context, period Period, by By) (int64, 
 	if n > maxResend {
 		return 0, topup.Invalid("from", "there are more than %d events between from and to: name a shorter period", maxResend)
 	}
-	return s.resend(ctx, by, fmt.Sprintf("%s to %s", period.From.UTC().Format(time.RFC3339), period.To.UTC().Format(time.RFC3339)), `v.at >= ? AND v.at < ?`, from, to)
+	return s.resend(ctx, by, fmt.Sprintf("%s to %s", period.From.UTC().Format(time.RFC3339), period.To.UTC().Format(time.RFC3339)), false, `v.at >= ? AND v.at < ?`, from, to)
 }
 
-func (s *Store) resend(ctx context.Context, by By, object, which string, args ...any) (n int64, err error) {
-	err = s.writer.do(ctx, func(tx *wtx) error {
+// resend makes notifications due; one says that object is the id of one.
+func (s *Store) resend(ctx context.Context, by By, object string, one bool, which string, args ...any) (n int64, err error) {
+	if strings.TrimSpace(by.Reason) == "" {
+		by.Reason = "resend"
+	}
+	err = s.stepOnce(ctx, by, nil, func(tx *wtx) (any, error) {
+		if one {
+			if _, err := tx.eventPlace(object); err != nil {
+				return nil, err
+			}
+		}
 		done := tx.gorm().Exec(`UPDATE event_deliveries SET state = 'pending', open = 1, next_at = ?, first_at = 0, attempts = 0
 			WHERE id IN (SELECT v.id FROM events v WHERE `+which+`)`, append([]any{micros(tx.now())}, args...)...)
+		shown := EventStep{object, DeliveryPending}
 		if n = done.RowsAffected; done.Error != nil || n == 0 {
-			return done.Error
+			return shown, done.Error
 		}
-		return tx.audit(by, Audited{ActionResendEvents, object, ResultDone, fmt.Sprintf("%d deliveries", n)})
+		return shown, tx.audit(by, Audited{ActionResendEvents, object, ResultDone, fmt.Sprintf("%d deliveries", n)})
 	})
 	if err != nil {
 		return 0, fmt.Errorf("send notifications again: %w", err)
@@ -355,7 +368,9 @@ func (s SkipEventStep) run(r stepRun) ([]posted, error) {
 	return nil, done.Error
 }
 
-func (s SkipEventStep) changed(stepRun) (any, error) { return s.EventID, nil }
+func (s SkipEventStep) changed(stepRun) (any, error) {
+	return EventStep{s.EventID, DeliverySkipped}, nil
+}
 
 // SkipEvent is [Store.Do] of a [SkipEventStep].
 func (s *Store) SkipEvent(ctx context.Context, eventID string, by By) error {
