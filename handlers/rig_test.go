@@ -22,6 +22,7 @@ import (
 	"tolem/store"
 	"tolem/storetest"
 	"tolem/topup"
+	"tolem/view"
 )
 
 const (
@@ -91,7 +92,7 @@ func (r *rig) start() {
 	r.t.Helper()
 	r.metrics = handlers.NewMetrics()
 	o := r.database
-	o.OnCommit, o.ReadMessage = r.metrics.ObserveCommit, adapters.ReadStored
+	o.OnCommit, o.ReadMessage, o.NotificationBody = r.metrics.ObserveCommit, adapters.ReadStored, view.NotificationBody
 	var err error
 	if r.store, err = store.Open(context.Background(), o); err != nil {
 		r.t.Fatal(err)
