@@ -88,15 +88,13 @@ type comparison struct {
 	from, to calendar.Day
 	zone     *time.Location // of the configuration
 
-	engine      *reconcile.Run
-	by          store.By
-	api         *dataapi.Client // nil if none is configured, or needed
-	hours       []apiHour       // what was read of it, instead of files
-	upTo        time.Time       // where the Data API cannot be read yet, if that is in the interval
-	applied     *applied
-	first, last calendar.Day // of the report's lines
-	lines       int
-	unlisted    map[string]int // lines of a type or status that the map does not list
+	engine  *reconcile.Run
+	by      store.By
+	api     *dataapi.Client // nil if none is configured, or needed
+	hours   []apiHour       // what was read of it, instead of files
+	upTo    time.Time       // where the Data API cannot be read yet, if that is in the interval
+	applied *applied
+	report  reconcile.Report
 }
 
 func (c *comparison) usage() (err error) {
@@ -182,7 +180,6 @@ func (c *comparison) check(cfg *config.Config) error {
 func (c *comparison) run(ctx context.Context, b books) (err error) {
 	// A report of any size leaves much garbage and needs little memory.
 	defer debug.SetGCPercent(debug.SetGCPercent(reconcileGC))
-	c.unlisted = map[string]int{}
 	c.engine = reconcile.New(reconcile.Options{Provider: c.Provider, ByPayment: c.Provider == "highhelp", LaterWins: len(c.Files) == 0})
 	defer func() { err = errors.Join(err, c.engine.Close()) }()
 	if c.api != nil {
@@ -276,62 +273,23 @@ func (c *comparison) readFile(ctx context.Context, n int, path string, progress 
 
 // add takes a line that is about a payment.
 func (c *comparison) add(file int, row *reportfile.Row) error {
-	switch row.Type {
-	case "":
-		c.unlisted["type "+row.TypeText]++
-		return nil
-	case reportfile.Payment, reportfile.Refund, reportfile.RefundReversal, reportfile.Chargeback:
-	default:
-		return nil
-	}
-	if row.Status == "" {
-		c.unlisted["status "+row.StatusText]++
-	}
-	if len(c.unlisted) > 1000 {
-		return errors.New("has more than 1000 words for types and statuses that the map does not list: are the right columns mapped?")
-	}
-	c.lines++
-	if !row.Date.IsZero() {
-		if c.first.IsZero() || row.Date.Before(c.first) {
-			c.first = row.Date
-		}
-		if c.last.IsZero() || row.Date.After(c.last) {
-			c.last = row.Date
-		}
+	about, err := c.report.Take(row)
+	if err != nil || !about {
+		return err
 	}
 	return c.engine.Add(reconcile.LineOf(file, row))
 }
 
-// spans are the interval that is asked for, and the days that the report covers:
-// in its own zone those that are asked for, and all that it has lines of.
+// spans are the interval that is asked for, and the days that the report covers.
 func (c *comparison) spans() (asked, covered reconcile.Span, err error) {
-	first, last := c.first, c.last
-	if !first.IsZero() {
-		covered = days(first, last, c.reports.Zone())
+	asked, covered, err = c.report.Spans(c.from, c.to, c.zone, c.reports.Zone())
+	switch {
+	case errors.Is(err, reconcile.ErrNoInterval):
+		err = wrongUsage("the report has no times within the interval: give both --from and --to")
+	case errors.Is(err, reconcile.ErrNoTimes):
+		err = wrongUsage("the report has no times: give --from and --to")
 	}
-	asked = covered
-	if !c.from.IsZero() || !c.to.IsZero() {
-		from, to := c.from, c.to
-		if from.IsZero() {
-			from = first
-		}
-		if to.IsZero() {
-			to = last
-		}
-		if from.IsZero() || to.IsZero() || to.Before(from) {
-			return asked, covered, wrongUsage("the report has no times within the interval: give both --from and --to")
-		}
-		asked = days(from, to, c.zone)
-		covered = covered.Hull(days(from, to, c.reports.Zone()))
-	}
-	if asked.From.Equal(asked.To) {
-		return asked, covered, wrongUsage("the report has no times: give --from and --to")
-	}
-	return asked, covered, nil
-}
-
-func days(first, last calendar.Day, zone *time.Location) reconcile.Span {
-	return reconcile.Span{From: first.Start(zone), To: last.End(zone)}
+	return asked, covered, err
 }
 
 // compare compares, and explains why a report gives no verdict.
@@ -422,8 +380,8 @@ func (c *comparison) printDifferences() error {
 
 // notes is what is said beside the differences.
 func (c *comparison) notes() (notes []string) {
-	for _, word := range sortedKeys(c.unlisted) {
-		notes = append(notes, fmt.Sprintf("%s not compared: the map does not list the %s", counted(int64(c.unlisted[word]), "line"), printable(word)))
+	for _, word := range sortedKeys(c.report.Unlisted) {
+		notes = append(notes, fmt.Sprintf("%s not compared: the map does not list the %s", counted(int64(c.report.Unlisted[word]), "line"), printable(word)))
 	}
 	if n := c.engine.Edge(); n > 0 {
 		notes = append(notes, fmt.Sprintf("%s of the interval not compared: days on which, in the time zone of the report (%s), it has no lines; add the report of the day before or after", counted(int64(n), "payment"), c.reports.Zone()))

@@ -29,7 +29,7 @@ type apiHour struct {
 // readAPI reads what JetPay's Data API has of the interval, which it returns. It
 // ends where the Data API cannot be read yet.
 func (c *comparison) readAPI(ctx context.Context, cfg *config.Config) (asked reconcile.Span, err error) {
-	asked = days(c.from, c.to, c.zone)
+	asked = reconcile.Days(c.from, c.to, c.zone)
 	end := c.api.LastHour().Add(dataapi.Hour)
 	if !asked.From.Before(end) {
 		return asked, wrongUsage("--from must be earlier: the Data API can be read up to %s", when(end, c.zone))

@@ -284,7 +284,7 @@ func gallery(t *testing.T) (*rig, map[string]string) {
 		"05-payment": "/payments/" + story, "06-payment-waiting": "/payments/" + waiting, "07-step": "/payments/" + story + "/close",
 		"08-step-refund": "/payments/" + refunding + "/refund", "08-step-credit": "/payments/" + waiting + "/credit", "09-account": "/accounts/" + phone, "10-suspense": "/suspense", "11-suspense-all": "/suspense?all=1",
 		"12-messages": "/messages?open=1", "13-message": "/messages/1", "14-payouts": "/payouts", "15-payout": "/payouts/KASPI-2026-11-29",
-		"16-settlement": "/settlement", "17-approvals": "/approvals", "18-approve": "/approvals/" + approvals[0].ID + "/approve",
+		"16-settlement": "/settlement", "16-reconcile": "/reconcile", "17-approvals": "/approvals", "18-approve": "/approvals/" + approvals[0].ID + "/approve",
 		"19-audit": "/audit", "20-error": "/payments/p_none", "21-refused": "/payments?amount=nonsense",
 	}
 	return r, pages

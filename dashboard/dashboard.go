@@ -58,12 +58,13 @@ type Dashboard struct {
 	now     func() time.Time
 	version string
 
-	sessions *sessions
-	signIns  *signIns
-	figures  *figures
-	pages    *pages
-	secret   []byte // signs the csrf tokens of this process
-	mux      http.Handler
+	sessions    *sessions
+	comparisons *comparisons
+	signIns     *signIns
+	figures     *figures
+	pages       *pages
+	secret      []byte // signs the csrf tokens of this process
+	mux         http.Handler
 }
 
 // New makes the pages.
@@ -86,6 +87,7 @@ func New(o Options) (*Dashboard, error) {
 		return nil, err
 	}
 	d.sessions = newSessions(d.now)
+	d.comparisons = &comparisons{}
 	d.signIns = newSignIns()
 	d.figures = newFigures(d.store, d.zone, d.now)
 	d.mux = d.route()
@@ -93,7 +95,10 @@ func New(o Options) (*Dashboard, error) {
 }
 
 // Close ends what runs in the background.
-func (d *Dashboard) Close() { d.figures.close() }
+func (d *Dashboard) Close() {
+	d.figures.close()
+	d.comparisons.close()
+}
 
 // Note is what a request came to, for the log: nothing in it is personal.
 type Note struct {

@@ -6,7 +6,7 @@ import "slices"
 var Audited = []string{"credit", "record", "refund", "recall", "assign", "return", "reverse", "suspend", "payout", "payout_add", "payout_discard", "close", "dismiss", "approve", "reject", "configure"}
 
 // Sections are the entries of the menu.
-var Sections = []string{"overview", "payments", "suspense", "messages", "payouts", "settlement", "approvals", "audit"}
+var Sections = []string{"overview", "payments", "suspense", "messages", "payouts", "settlement", "reconcile", "approvals", "audit"}
 
 // Errors are the pages of errors.
 var Errors = []string{"no_page", "session", "csrf", "role", "too_large", "not_found", "invalid", "conflict", "unavailable"}

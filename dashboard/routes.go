@@ -28,6 +28,7 @@ var routes = []struct {
 	pattern string
 	action  action
 	steps   bool // the page is a form: it needs a role that takes steps
+	upload  bool // the form has a file
 }{
 	{pattern: "POST /logout", action: func(d *Dashboard, w http.ResponseWriter, r *http.Request, s *session) error {
 		d.postLogout(w, r, s)
@@ -51,6 +52,8 @@ var routes = []struct {
 	{pattern: "GET /payouts/{id}/{step}", action: (*Dashboard).getStep, steps: true},
 	{pattern: "POST /payouts/{id}/{step}", action: (*Dashboard).postStep, steps: true},
 	{pattern: "GET /settlement", action: (*Dashboard).settlement},
+	{pattern: "GET /reconcile", action: (*Dashboard).reconcilePage},
+	{pattern: "POST /reconcile", action: (*Dashboard).postReconcile, steps: true, upload: true},
 	{pattern: "GET /approvals", action: (*Dashboard).approvals},
 	{pattern: "GET /approvals/{id}/{step}", action: (*Dashboard).getStep, steps: true},
 	{pattern: "POST /approvals/{id}/{step}", action: (*Dashboard).postStep, steps: true},
@@ -91,7 +94,10 @@ func (d *Dashboard) route() http.Handler {
 			ctx, cancel := context.WithTimeout(r.Context(), pageTimeout)
 			defer cancel()
 			r = r.WithContext(ctx)
-			err := d.allow(w, r, s, route.steps)
+			err := d.allow(w, r, s, route.steps, route.upload)
+			if route.upload && r.MultipartForm != nil {
+				defer func() { _ = r.MultipartForm.RemoveAll() }() // what stays is in the system's folder for such files
+			}
 			if err == nil {
 				err = route.action(d, w, r, s)
 			}
@@ -112,9 +118,13 @@ func (d *Dashboard) route() http.Handler {
 
 // allow refuses a form that is not the session's own, and steps to roles that take
 // none.
-func (d *Dashboard) allow(w http.ResponseWriter, r *http.Request, s *session, steps bool) error {
+func (d *Dashboard) allow(w http.ResponseWriter, r *http.Request, s *session, steps, upload bool) error {
 	if r.Method == http.MethodPost {
-		if err := readForm(w, r); err != nil {
+		read := readForm
+		if upload {
+			read = readUpload
+		}
+		if err := read(w, r); err != nil {
 			return err
 		}
 		if !d.csrfFits("session", s.id, r.PostForm.Get("csrf")) {
@@ -148,6 +158,25 @@ func readForm(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err != nil {
 		return errNoCSRF // whatever it is, it is no form of ours
+	}
+	return nil
+}
+
+// readUpload reads a form with files, which may take a while. Files are kept on the
+// disk.
+func readUpload(w http.ResponseWriter, r *http.Request) error {
+	until := time.Now().Add(uploadTime)
+	server := http.NewResponseController(w)
+	if err := errors.Join(server.SetReadDeadline(until), server.SetWriteDeadline(until.Add(pageTimeout))); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxUpload)
+	err := r.ParseMultipartForm(maxForm)
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return errFormTooBig
+	}
+	if err != nil {
+		return errNoCSRF
 	}
 	return nil
 }

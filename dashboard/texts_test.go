@@ -11,6 +11,7 @@ import (
 
 	"tolem/dashboard"
 	"tolem/locale"
+	"tolem/reconcile"
 	"tolem/store"
 	"tolem/topup"
 )
@@ -31,6 +32,10 @@ func groups() map[string][]string {
 	var payoutStates []string
 	for _, s := range topup.PayoutStates {
 		payoutStates = append(payoutStates, string(s))
+	}
+	var differences []string // the first is none
+	for _, k := range reconcile.Kinds {
+		differences = append(differences, string(k))
 	}
 	return map[string][]string{
 		"status":            statuses,
@@ -56,6 +61,8 @@ func groups() map[string][]string {
 		"line_difference":   words("payment_unknown", "not_received", "amount_differs", "currency_differs", "refund_not_booked"),
 		"age":               store.UnpaidAges[:],
 		"payout":            words("gross", "refunds", "fees", "reserve", "adjustments", "net"),
+		"difference":        differences,
+		"difference.next":   differences[1:],
 		"nav":               dashboard.Sections,
 		"error":             dashboard.Errors,
 	}
