@@ -15,7 +15,7 @@ import (
 func (r *rig) pages() []string {
 	id := r.paid(phone, "e1", 250050)
 	r.stray("their-id", 5000)
-	return []string{"/", "/payments", "/payments/" + id, "/accounts/" + phone, "/suspense", "/messages", "/messages/1", "/approvals", "/audit"}
+	return []string{"/", "/payments", "/payments/" + id, "/accounts/" + phone, "/suspense", "/messages", "/messages/1", "/payouts", "/settlement", "/reconcile", "/events", "/approvals", "/audit"}
 }
 
 func TestAccess(t *testing.T) {

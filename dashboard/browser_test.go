@@ -236,6 +236,9 @@ func gallery(t *testing.T) (*rig, map[string]string) {
 	t.Helper()
 	r := newRig(t)
 	now := r.clock.Now()
+	if err := r.store.SetEndpoints(t.Context(), []store.Endpoint{{Name: "billing"}}); err != nil {
+		t.Fatal(err)
+	}
 	r.account("7019998877", "KZT", "h1", "AL-2024/000118", "h2", "AL-2024/000119")
 	r.clock.Add(-29*24*time.Hour - 5*time.Hour)
 	story, refunding := "", ""
@@ -278,13 +281,13 @@ func gallery(t *testing.T) (*rig, map[string]string) {
 	if err != nil || len(approvals) == 0 {
 		t.Fatalf("proposals: %v", err)
 	}
-	r.addPayout("KASPI-2026-11-29", 12_500_000)
+	r.addPayout("KASPI-2026-11-29", 12_500_000, r.last-5)
 	pages := map[string]string{
 		"01-overview": "/", "02-payments": "/payments", "03-search": "/payments?q=%2B7+701+111+22+33", "04-nothing-found": "/payments?q=nothing",
 		"05-payment": "/payments/" + story, "06-payment-waiting": "/payments/" + waiting, "07-step": "/payments/" + story + "/close",
 		"08-step-refund": "/payments/" + refunding + "/refund", "08-step-credit": "/payments/" + waiting + "/credit", "09-account": "/accounts/" + phone, "10-suspense": "/suspense", "11-suspense-all": "/suspense?all=1",
 		"12-messages": "/messages?open=1", "13-message": "/messages/1", "14-payouts": "/payouts", "15-payout": "/payouts/KASPI-2026-11-29",
-		"16-settlement": "/settlement", "16-reconcile": "/reconcile", "17-approvals": "/approvals", "18-approve": "/approvals/" + approvals[0].ID + "/approve",
+		"16-settlement": "/settlement", "16-reconcile": "/reconcile", "16-events": "/events", "17-approvals": "/approvals", "18-approve": "/approvals/" + approvals[0].ID + "/approve",
 		"19-audit": "/audit", "20-error": "/payments/p_none", "21-refused": "/payments?amount=nonsense",
 	}
 	return r, pages
@@ -292,7 +295,7 @@ func gallery(t *testing.T) (*rig, map[string]string) {
 
 // addPayout enters a payout as a draft, whose lines are an operation that we have
 // and one that nobody knows.
-func (r *rig) addPayout(id string, gross int64) {
+func (r *rig) addPayout(id string, gross, operation int64) {
 	r.t.Helper()
 	start := r.clock.Now().Add(-24 * time.Hour).Truncate(24 * time.Hour)
 	_, err := r.store.AddPayout(context.Background(), store.NewPayout{
@@ -302,8 +305,8 @@ func (r *rig) addPayout(id string, gross int64) {
 		},
 		Day: store.Day{Start: start, End: start.Add(24 * time.Hour)}, Bank: topup.BankAccountOf{Name: "halyk", Currency: "KZT"}, File: "register-2026-11-29.csv",
 		Lines: []topup.PayoutLine{
-			{Line: 2, Type: topup.LinePayment, Operation: itoa(r.last - 5), Amount: gross - 1000, Fee: gross / 50, At: start},
-			{Line: 3, Type: topup.LinePayment, Operation: "999", Amount: 1000, At: start},
+			{Line: 2, Type: topup.LinePayment, Operation: itoa(operation), Amount: gross - 1000, Fee: gross / 50, At: start},
+			{Line: 3, Type: topup.LinePayment, Operation: "99" + itoa(gross), Amount: 1000, At: start},
 		},
 	}, store.By{Actor: "bek", Reason: "the register of 29 November"})
 	if err != nil {

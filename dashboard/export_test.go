@@ -3,10 +3,10 @@ package dashboard
 import "slices"
 
 // Audited are the actions that the audit may have.
-var Audited = []string{"credit", "record", "refund", "recall", "assign", "return", "reverse", "suspend", "payout", "payout_add", "payout_discard", "close", "dismiss", "approve", "reject", "configure"}
+var Audited = []string{"credit", "record", "refund", "recall", "assign", "return", "reverse", "suspend", "payout", "payout_add", "payout_discard", "close", "dismiss", "approve", "reject", "configure", "import", "bank_import", "resend_events", "skip_event"}
 
 // Sections are the entries of the menu.
-var Sections = []string{"overview", "payments", "suspense", "messages", "payouts", "settlement", "reconcile", "approvals", "audit"}
+var Sections = []string{"overview", "payments", "suspense", "messages", "payouts", "settlement", "reconcile", "events", "approvals", "audit"}
 
 // Errors are the pages of errors.
 var Errors = []string{"no_page", "session", "csrf", "role", "too_large", "not_found", "invalid", "conflict", "unavailable"}

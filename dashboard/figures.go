@@ -75,6 +75,7 @@ type Figures struct {
 	Oldest    time.Time // of the items in suspense, zero for none
 	Waiting   int64     // payments that are pending for more than a day
 	Drafts    int64     // payouts that are not booked, at most maxApprovals
+	Failed    int64     // notifications that were given up
 	Approvals int64     // proposals that wait for a second person, at most maxApprovals
 	Windows   []Window
 	Days      []DayTotal // the oldest first; today is the last
@@ -220,6 +221,13 @@ func (f *figures) collect(ctx context.Context, summed bool) (*Figures, error) {
 		return nil, err
 	}
 	out.Drafts = int64(len(drafts))
+	endpoints, err := f.store.EventStats(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range endpoints {
+		out.Failed += e.Failed
+	}
 	if out.Owed, err = f.balances(ctx, "settlement:", 1); err != nil {
 		return nil, err
 	}

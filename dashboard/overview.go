@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tolem/calendar"
+	"tolem/store"
 	"tolem/topup"
 )
 
@@ -53,6 +54,7 @@ func (d *Dashboard) todo(f *Figures) []todo {
 	add("todo.review", f.Stats.Review, "/payments?status="+string(topup.StatusReview), time.Time{}, nil)
 	add("todo.approvals", f.Approvals, "/approvals", time.Time{}, nil)
 	add("todo.payouts", f.Drafts, "/payouts?status="+string(topup.PayoutDraft), time.Time{}, nil)
+	add("todo.events", f.Failed, "/events?status="+string(store.DeliveryFailed), time.Time{}, nil)
 	add("todo.messages", f.Messages(), "/messages?open=1", time.Time{}, nil)
 	before := calendar.DayOf(f.At.Add(-waitingLong), d.zone)
 	add("todo.waiting", f.Waiting, "/payments?status="+string(topup.StatusPending)+"&to="+before.String(), f.Stats.OldestPending, nil)

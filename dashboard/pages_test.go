@@ -14,6 +14,7 @@ import (
 	"tolem/config"
 	"tolem/dashboard"
 	"tolem/platform"
+	"tolem/store"
 	"tolem/topup"
 )
 
@@ -496,4 +497,58 @@ func TestKZPhoneNormaliser(t *testing.T) {
 	if got := v.get("/payments?q=" + url.QueryEscape("8 701 111-22-33")); !strings.Contains(got.body, id) {
 		t.Errorf("not found:\n%s", words(got.body))
 	}
+}
+
+func TestPayouts(t *testing.T) {
+	r := newRig(t)
+	for range 8 {
+		r.paid(phone, "e1", 500000)
+	}
+	r.addPayout("KASPI-1", 501000, r.last)
+	r.addPayout("KASPI-2/odd", 502000, r.last-1)
+	v := r.signIn(annaToken)
+	v.wants(v.get("/payouts"), 200, "KASPI-1", "Draft", "₸4,909.80", "2 lines")
+	v.wants(v.get("/payouts?status=posted"), 200, "There are no payouts")
+	v.wants(v.get("/payouts/KASPI-1"), 200, "1 line differs from the payments", "payment unknown", "Fees −₸100.20", "Post the payout")
+	odd := "/payouts/KASPI-2%2Fodd"
+	v.wants(v.get(odd+"?provider=jetpay&project=1234"), 200, "KASPI-2/odd", "amount differs", "we have ₸5,000.00")
+	v.wants(v.get(odd+"/discard?provider=jetpay&project=1234"), 200, "The draft is given up")
+	got := v.take(odd+"/discard", "provider", "jetpay", "project", "1234")
+	if got.status != 303 || got.header.Get("Location") != odd+"?project=1234&provider=jetpay" {
+		t.Errorf("got %d to %s\n%s", got.status, got.header.Get("Location"), words(got.body))
+	}
+	v.wants(v.get(odd), 200, "The draft was discarded", "Discarded")
+	v.wants(v.get("/payouts/KASPI-1/post?provider=jetpay&project=1234"), 200, "What will be booked", "Bank halyk", "Fees of JetPay, project 1234", "₸4,909.80")
+	v.wants(v.take("/payouts/KASPI-1/post", "provider", "jetpay", "project", "1234"), 303)
+	v.wants(v.get("/payouts/KASPI-1"), 200, "The payout was posted", "Posted", "anna: ticket 4711", "Reverse")
+	v.wants(v.get("/settlement"), 200, "JetPay 1234 · KZT", "₸34,990.00", "Paid out −₸4,909.80", "up to 1 day 7")
+	v.wants(v.get("/settlement?at=2026-11-01"), 200)
+	v.wants(v.get("/settlement?at=x"), 422)
+	v.wants(v.get("/payouts/none"), 404)
+	v.wants(v.get("/payouts?status=odd"), 422)
+	eye := r.signIn(eyeToken)
+	if page := eye.get("/payouts/KASPI-1").body; strings.Contains(page, "/reverse") {
+		t.Error("a reader sees a step")
+	}
+}
+
+func TestEvents(t *testing.T) {
+	r := newRig(t)
+	if err := r.store.SetEndpoints(t.Context(), []store.Endpoint{{Name: "billing"}}); err != nil {
+		t.Fatal(err)
+	}
+	id := r.paid(phone, "e1", 5000)
+	v := r.signIn(annaToken)
+	page := v.get("/events")
+	v.wants(page, 200, "Money was credited", id, "billing Pending", `"customer_id": "•••"`)
+	_, event, _ := strings.Cut(page.body, `href="/events/`)
+	event, _, _ = strings.Cut(event, "/")
+	v.wants(v.get("/events/"+event+"/skip"), 200, "The notification is given up")
+	v.wants(v.take("/events/"+event+"/skip"), 303)
+	v.wants(v.get("/events?status=skipped"), 200, "The notification was skipped", id)
+	v.wants(v.take("/events/"+event+"/skip"), 409, "not waiting at any endpoint")
+	v.wants(v.take("/events/"+event+"/resend"), 303)
+	v.wants(v.get("/events?status=pending"), 200, id)
+	v.wants(v.get("/events/ev_none/resend"), 404)
+	v.wants(v.get("/events?status=odd"), 422)
 }

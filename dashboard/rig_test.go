@@ -27,6 +27,7 @@ import (
 	"tolem/store"
 	"tolem/storetest"
 	"tolem/topup"
+	"tolem/view"
 )
 
 const (
@@ -111,6 +112,7 @@ func newRig(t testing.TB, change ...func(*config.Config)) *rig {
 	metrics := handlers.NewMetrics()
 	o := storetest.New(t)
 	o.Now, o.OnCommit, o.ReadMessage = r.clock.Now, metrics.ObserveCommit, adapters.ReadStored
+	o.NotificationBody = view.NotificationBody
 	o.Normalize = topup.Normalizer(c.Accounts.Normalize)
 	if r.store, err = store.Open(context.Background(), o); err != nil {
 		t.Fatal(err)

@@ -131,6 +131,16 @@ var stepRules = map[string]stepRule{
 		steps:   oneStep(func(q *stepRequest) store.Step { return store.DiscardPayoutStep{PayoutRef: payoutRef(q)} }),
 		danger:  true,
 	},
+	"skip": {
+		steps:  oneStep(func(q *stepRequest) store.Step { return store.SkipEventStep{EventID: q.id} }),
+		danger: true,
+	},
+	"resend": {
+		preview: onEvent,
+		do: func(ctx context.Context, d *Dashboard, q *stepRequest, by store.By) error {
+			return d.store.ResendEvent(ctx, q.id, by)
+		},
+	},
 	"approve": {
 		preview: previewApproval, noReason: true,
 		do: func(ctx context.Context, d *Dashboard, q *stepRequest, by store.By) error {
@@ -161,6 +171,7 @@ var stepsOf = map[string][]string{
 	"suspense":     {"assign", "return"},
 	"approvals":    {"approve", "reject"},
 	"payouts":      {"post", "discard"},
+	"events":       {"resend", "skip"},
 }
 
 func oneStep(make func(*stepRequest) store.Step) func(context.Context, *Dashboard, *stepRequest) ([]store.Step, error) {
@@ -194,7 +205,7 @@ func (d *Dashboard) stepOf(r *http.Request) (*stepRequest, stepRule, error) {
 		}
 	case "payouts":
 		q.back = payoutURL(q.form.Get("provider"), q.form.Get("project"), q.id)
-	case "suspense", "approvals":
+	case "suspense", "approvals", "events":
 		q.back = "/" + kind
 	default:
 		q.back = "/" + kind + "/" + url.PathEscape(q.id)

@@ -63,6 +63,8 @@ func groups() map[string][]string {
 		"payout":            words("gross", "refunds", "fees", "reserve", "adjustments", "net"),
 		"difference":        differences,
 		"difference.next":   differences[1:],
+		"delivery":          words("pending", "delivered", "failed", "skipped"),
+		"event":             words("topup.succeeded", "topup.resolved", "topup.refunded", "topup.reversed", "topup.declined", "topup.expired", "topup.review", "payout.posted"),
 		"nav":               dashboard.Sections,
 		"error":             dashboard.Errors,
 	}

@@ -16,6 +16,7 @@ var catalogue = map[string][3]string{
 	"nav.payouts":    {"Выплаты", "Аударымдар", "Payouts"},
 	"nav.settlement": {"Расчёты", "Есеп айырысу", "Settlement"},
 	"nav.reconcile":  {"Сверка", "Салыстыру", "Reconcile"},
+	"nav.events":     {"Уведомления", "Хабарландырулар", "Events"},
 	"nav.approvals":  {"Одобрения", "Мақұлдаулар", "Approvals"},
 	"nav.audit":      {"Журнал действий", "Әрекеттер журналы", "Audit"},
 	"nav.waiting":    {"ждут решения", "шешім күтіп тұр", "waiting for a decision"},
@@ -84,6 +85,7 @@ var catalogue = map[string][3]string{
 	"todo.review":    {"платёж на разборе|платежа на разборе|платежей на разборе", "тексерудегі төлем", "payment in review|payments in review"},
 	"todo.payouts":   {"выплата не проведена|выплаты не проведены|выплат не проведено", "жүргізілмеген аударым", "payout is not booked|payouts are not booked"},
 	"todo.approvals": {"действие ждёт одобрения|действия ждут одобрения|действий ждут одобрения", "мақұлдау күтіп тұрған әрекет", "step waits for approval|steps wait for approval"},
+	"todo.events":    {"уведомление не доставлено|уведомления не доставлены|уведомлений не доставлено", "жеткізілмеген хабарландыру", "notification was not delivered|notifications were not delivered"},
 	"todo.messages":  {"сообщение платформы без проводки|сообщения платформы без проводки|сообщений платформы без проводки", "платформаның жазбасыз хабарламасы", "message of the platform that was not booked|messages of the platform that were not booked"},
 	"todo.waiting":   {"платёж ждёт результата больше суток|платежа ждут результата больше суток|платежей ждут результата больше суток", "төлем нәтижені тәуліктен артық күтуде", "payment has been pending for over a day|payments have been pending for over a day"},
 
@@ -419,6 +421,28 @@ var catalogue = map[string][3]string{
 	"difference.next.refund_missing_there": {"Спросите платформу. Если деньги не ушли — отмените возврат.", "Платформадан сұраңыз. Ақша кетпесе, қайтарымды жойыңыз.", "Ask the platform. If the money did not go back, reverse the refund."},
 	"difference.next.duplicated_there":     {"Ничего: строка учтена один раз.", "Ештеңе: жол бір рет есептелді.", "Nothing: the line counts once."},
 
+	// Notifications.
+	"events.title":    {"Уведомления", "Хабарландырулар", "Notifications"},
+	"events.lead":     {"Что сообщено вашим системам и дошло ли. Недоставленное задерживает следующие уведомления того же договора.", "Жүйелеріңізге не хабарланды және жетті ме. Жеткізілмегені сол шарттың келесілерін кешіктіреді.", "What your own systems were told, and whether they have it. One that is not delivered holds up the later ones of its contract."},
+	"events.none":     {"Уведомлений нет.", "Хабарландыру жоқ.", "There are no notifications."},
+	"events.failed":   {"уведомление не доставлено|уведомления не доставлены|уведомлений не доставлено", "жеткізілмеген хабарландыру", "notification was not delivered|notifications were not delivered"},
+	"events.attempts": {"попытка|попытки|попыток", "әрекет", "attempt|attempts"},
+	"events.body":     {"Что сообщено", "Не хабарланды", "What was told"},
+
+	"delivery.pending":   {"Ждёт", "Күтуде", "Pending"},
+	"delivery.delivered": {"Доставлено", "Жеткізілді", "Delivered"},
+	"delivery.failed":    {"Не доставлено", "Жеткізілмеді", "Failed"},
+	"delivery.skipped":   {"Пропущено", "Өткізілді", "Skipped"},
+
+	"event.topup.succeeded": {"Деньги зачислены", "Ақша есептелді", "Money was credited"},
+	"event.topup.resolved":  {"Невыясненные разобраны", "Анықталмағаны реттелді", "Suspense was resolved"},
+	"event.topup.refunded":  {"Возврат плательщику", "Төлеушіге қайтарым", "Money was refunded"},
+	"event.topup.reversed":  {"Зачисление отозвано", "Есептеу кері алынды", "A credit was taken back"},
+	"event.topup.declined":  {"Платёж отклонён", "Төлем қабылданбады", "A payment was declined"},
+	"event.topup.expired":   {"Платёж без результата", "Нәтижесіз төлем", "A payment expired"},
+	"event.topup.review":    {"Платёж на разборе", "Тексерудегі төлем", "A payment needs a person"},
+	"event.payout.posted":   {"Выплата проведена", "Аударым жүргізілді", "A payout was posted"},
+
 	// Approvals and the audit.
 	"approvals.title":        {"Одобрения", "Мақұлдаулар", "Approvals"},
 	"approvals.lead":         {"Действия, которым нужен второй человек. Одобрить может любой другой оператор или администратор.", "Екінші адамды қажет ететін әрекеттер. Кез келген басқа оператор немесе әкімші мақұлдай алады.", "Steps that need a second person. Any other operator or administrator can approve them."},
@@ -459,6 +483,10 @@ var catalogue = map[string][3]string{
 	"audited.payout_discard": {"удалить черновик выплаты", "аударым жобасын жою", "discard a payout"},
 	"audited.close":          {"закрыть разбор", "тексеруді жабу", "close"},
 	"audited.dismiss":        {"отметить разобранным", "реттелді деп белгілеу", "dismiss"},
+	"audited.import":         {"загрузить счета", "шоттарды жүктеу", "import accounts"},
+	"audited.bank_import":    {"загрузить выписку", "үзіндіні жүктеу", "import a bank statement"},
+	"audited.resend_events":  {"отправить уведомления снова", "хабарландыруларды қайта жіберу", "resend notifications"},
+	"audited.skip_event":     {"пропустить уведомление", "хабарландыруды өткізіп жіберу", "skip a notification"},
 	"audited.approve":        {"одобрить", "мақұлдау", "approve"},
 	"audited.reject":         {"отклонить", "қабылдамау", "reject"},
 
@@ -538,6 +566,16 @@ var catalogue = map[string][3]string{
 	"step.discard.about": {"Черновик закрывается, его номер и строки свободны. Деньги не двигаются.", "Жоба жабылады, нөмірі мен жолдары босайды. Ақша қозғалмайды.", "The draft is given up; its id and lines are free again. No money moves."},
 	"step.discard.do":    {"Удалить", "Жою", "Discard it"},
 	"step.discard.done":  {"Черновик удалён.", "Жоба жойылды.", "The draft was discarded."},
+
+	"step.resend.title": {"Отправить снова", "Қайта жіберу", "Send again"},
+	"step.resend.about": {"Уведомление уйдёт ещё раз во все системы, которым оно назначено.", "Хабарландыру арналған барлық жүйелерге тағы жіберіледі.", "The notification is sent once more to every system that it is for."},
+	"step.resend.do":    {"Отправить", "Жіберу", "Send it"},
+	"step.resend.done":  {"Уведомление отправляется.", "Хабарландыру жіберілуде.", "The notification is on its way."},
+
+	"step.skip.title": {"Пропустить", "Өткізіп жіберу", "Skip"},
+	"step.skip.about": {"Уведомление больше не отправляется, и следующие по этому договору пойдут дальше.", "Хабарландыру енді жіберілмейді, осы шарттың келесілері өтеді.", "The notification is given up, and the later ones of its contract pass."},
+	"step.skip.do":    {"Пропустить", "Өткізу", "Skip it"},
+	"step.skip.done":  {"Уведомление пропущено.", "Хабарландыру өткізілді.", "The notification was skipped."},
 
 	"step.approve.title": {"Одобрить", "Мақұлдау", "Approve"},
 	"step.approve.about": {"Вы второй человек: действие проводится сейчас, от имени того, кто его предложил.", "Сіз екінші адамсыз: әрекет қазір, оны ұсынған адамның атынан жүргізіледі.", "You are the second person: the step is booked now, in the name of who proposed it."},
