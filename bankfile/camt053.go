@@ -330,11 +330,11 @@ func (a Account) amountOf(amount camtAmount) (int64, error) {
 		text = strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
 	}
 	if strings.ContainsRune(text, ',') {
-		return 0, fmt.Errorf("Amt %s %w", shown(text), errAmount)
+		return 0, fmt.Errorf("the amount (Amt) %s %w", shown(text), errAmount)
 	}
 	minor, err := a.amount(text)
 	if err != nil {
-		return 0, fmt.Errorf("Amt %s %w", shown(text), err)
+		return 0, fmt.Errorf("the amount (Amt) %s %w", shown(text), err)
 	}
 	return minor, nil
 }

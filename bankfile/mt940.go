@@ -49,7 +49,7 @@ func readMT940(raw []byte, account Account) ([]Statement, error) {
 		if r.other != "" {
 			return nil, fmt.Errorf("the file is of another account, %s, not of %s", shown(r.other), account.Number)
 		}
-		return nil, errors.New("the file is no MT940: it has no :25: and :60F:")
+		return nil, errors.New("the file is no MT940: it has no fields 25 and 60F")
 	}
 	return r.statements, nil
 }

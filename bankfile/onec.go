@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"tolem/calendar"
-	"tolem/topup"
 )
 
 // 1CClientBankExchange (v8.1c.ru, "Стандарт обмена с системами Клиент банк",
@@ -314,7 +313,7 @@ func (s section) line(account Account, others map[string]bool) (line Line, mine 
 		return line, true, fmt.Errorf("the account is neither payer nor payee: %s, %s", shown(s.get(payers...)), shown(s.get(payees...)))
 	}
 	if whole != 0 && line.Amount != whole {
-		return line, true, fmt.Errorf("Сумма %s is not the sum that came or went, %s", s.get("СУММА"), topup.FormatMinor(line.Amount, 2))
+		return line, true, fmt.Errorf("the sum (Сумма) %s is not what came or went, %s", s.get("СУММА"), major(line.Amount, account.Currency))
 	}
 	if currency := s.get("ВАЛЮТА"); currency != "" && !account.hasCurrency(currency) {
 		return line, true, fmt.Errorf("is in %s, and the account in %s", shown(currency), account.Currency)

@@ -113,7 +113,7 @@ func TestRefusals(t *testing.T) {
 		{"AnotherCurrency", oneC, []string{"Валюта=KZT", "Валюта=USD"}, `line 20: is in "USD", and the account in KZT`},
 		{"NeitherPayerNorPayee", oneC, []string{"СуммаПриход=98500\r\n", "", "ПолучательИИК=KZ98999DEMO000000001", "ПолучательИИК=KZ1"}, "line 20: the account is neither payer nor payee"},
 		{"TwoSums", oneC, []string{"СуммаПриход=98500\r\n", "СуммаПриход=98500\r\nСуммаРасход=1\r\n"}, "line 20: has both"},
-		{"SumsDiffer", oneC, []string{"Сумма=98500", "Сумма=98000"}, "line 20: Сумма 98000 is not the sum that came or went"},
+		{"SumsDiffer", oneC, []string{"Сумма=98500", "Сумма=98000"}, "line 20: the sum (Сумма) 98000 is not what came or went"},
 		{"AmountInTwoWays", oneC, []string{"СуммаПриход=98500\r\n", "СуммаПриход=98,500\r\n"}, "more digits behind the decimal mark"},
 		{"NoAmount", oneC, []string{"СуммаПриход=98500\r\n", "СуммаПриход=98'500\r\n"}, "is no amount"},
 		{"NegativeAmount", oneC, []string{"СуммаПриход=98500\r\n", "СуммаПриход=-98500\r\n"}, "is negative"},

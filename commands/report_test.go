@@ -4,10 +4,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestReport(t *testing.T) {
-	s := newShop(t)
+	s := newShop(t, "bank: [{name: halyk, currency: KZT}]")
 	r := s.serve(t)
 	for _, contract := range []string{"12345", "12345", "67890"} {
 		if got := s.simulate(t, r, "--customer", "7123456789", "--entity", contract, "--amount", "100050"); got.code != 0 {
@@ -62,6 +63,26 @@ func TestReport(t *testing.T) {
 		none := decode[map[string]any](t, s.must(t, "report", "--by", "day", "--to", "2020-01-01", "--json"))
 		if len(none["rows"].([]any)) != 0 || len(none["totals"].([]any)) != 0 {
 			t.Errorf("got %v", none)
+		}
+	})
+	t.Run("RefundsAndFees", func(t *testing.T) {
+		payments := csvRows(t, s.must(t, "payments", "list", "--format", "csv", "--status", "succeeded"))
+		id := cellOf(t, payments, 1, "payment_id")
+		refund := decode[map[string]any](t, s.must(t, "payments", "refund", id, "--amount", "50", "--reason", "half a tenge back", "--json"))
+		s.must(t, "payments", "refund", id, "--amount", "1000", "--reason", "ten more")
+		s.must(t, "ledger", "reverse", refund["transaction_id"].(string), "--reason", "was wrong")
+		s.must(t, "payouts", "add", "--provider", "jetpay", "--project", "1234", "--bank", "halyk", "--id", "po_1", "--date", time.Now().UTC().Add(-24*time.Hour).Format(time.DateOnly),
+			"--currency", "KZT", "--gross", "300150", "--refunds", "1000", "--fees", "3000", "--net", "296150")
+		s.must(t, "payouts", "post", "po_1", "--reason", "on the statement")
+		rows := csvRows(t, s.must(t, "report", "--by", "project", "--format", "csv"))
+		for heading, want := range map[string]string{"count": "3", "credited": "300150", "refunded": "1000", "fees": "3000", "net": "296150"} {
+			if got := cellOf(t, rows, 1, heading); len(rows) != 2 || got != want {
+				t.Errorf("%s: got %s, want %s in %q", heading, got, want, rows)
+			}
+		}
+		rows = csvRows(t, s.must(t, "report", "--by", "method", "--format", "csv"))
+		if got := cellOf(t, rows, 1, "refunded"); got != "1000" || cellOf(t, rows, 1, "fees") != "" {
+			t.Errorf("by method: got %q", rows)
 		}
 	})
 	for _, args := range [][]string{{"--by", "week"}, {"--by", "day", "--from", "now"}, {"--by", "day", "--from", "2026-11-02", "--to", "2026-11-01"}, {"--by", ""}} {
