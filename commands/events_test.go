@@ -246,14 +246,14 @@ func (f *flapping) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// TestKillsAndNotifications: the receiver is down for a thousand credits, then
-// flaps, and the server is killed twice meanwhile. Every notification arrives,
+// TestKillsAndNotifications: the receiver is down for 200 credits, or, with
+// TOLEM_TEST_LONG=1, as in make test-all, for a thousand, and then flaps, and the server is killed twice meanwhile. Every notification arrives,
 // verified, in order for its contract, and none before its money is on disk.
 func TestKillsAndNotifications(t *testing.T) {
 	t.Parallel()
-	credits := 1000
-	if testing.Short() {
-		credits = 200
+	credits := 200
+	if os.Getenv("TOLEM_TEST_LONG") == "1" {
+		credits = 1000
 	}
 	address := freeAddress(t)
 	s := newShop(t, notifying(address))
