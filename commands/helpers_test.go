@@ -34,7 +34,7 @@ type shop struct {
 // must not be among the shop's own.
 func newShop(t testing.TB, lines ...string) *shop {
 	t.Helper()
-	return newShopOn(t, storetest.New(t), lines...)
+	return newShopOn(t, storetest.Unopened(t), lines...)
 }
 
 // newShopOn is newShop with a database that the test has chosen.

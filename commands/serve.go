@@ -413,7 +413,7 @@ func (s *server) isLeader(ctx context.Context) bool {
 		s.log.Warn("ask whose turn the regular work is", zap.Error(err))
 	}
 	if s.sweeping.Swap(leader) != leader {
-		s.log.Info("the regular work", zap.Bool("ours", leader))
+		s.log.Info("the regular work", zap.Bool("leader", leader))
 	}
 	return leader
 }

@@ -208,7 +208,7 @@ func TestProductionRefusesADatabaseThatHadDemoData(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	contains(t, "standard error", got.err, "demo data", "database.dsn")
-	s.use(storetest.New(t))
+	s.use(storetest.Unopened(t))
 	s.serve(t)
 }
 

@@ -29,7 +29,7 @@ func (s *Server) getConfig(c echo.Context) error {
 // contracts, and what is known of how it became so.
 func (s *Server) getAccount(c echo.Context) error {
 	x := c.(*exchange)
-	ctx, cancel := x.patience()
+	ctx, cancel := x.deadline()
 	defer cancel()
 	customerID, err := pathParam(c, "customer_id")
 	if err != nil {
@@ -64,7 +64,7 @@ func (s *Server) putAccount(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := x.patience()
+	ctx, cancel := x.deadline()
 	defer cancel()
 	created, err := s.store.PutAccountBy(ctx, account, x.client)
 	if err != nil {
@@ -106,7 +106,7 @@ func (s *Server) recordOf(body []byte, customerID string) (*topup.Account, error
 // getPayment answers with a payment, its ledger transactions and its timeline.
 func (s *Server) getPayment(c echo.Context) error {
 	x := c.(*exchange)
-	ctx, cancel := x.patience()
+	ctx, cancel := x.deadline()
 	defer cancel()
 	paymentID, err := pathParam(c, "payment_id")
 	if err != nil {
@@ -148,7 +148,7 @@ func (s *Server) listPayments(c echo.Context) error {
 	if len(q.problems) > 0 {
 		return q.problems
 	}
-	ctx, cancel := c.(*exchange).patience()
+	ctx, cancel := c.(*exchange).deadline()
 	defer cancel()
 	payments, next, err := s.store.Payments(ctx, filter)
 	if err != nil {
@@ -172,7 +172,7 @@ func (s *Server) ledgerBalances(c echo.Context) error {
 	if len(q.problems) > 0 {
 		return q.problems
 	}
-	ctx, cancel := c.(*exchange).patience()
+	ctx, cancel := c.(*exchange).deadline()
 	defer cancel()
 	found, err := s.store.Balances(ctx, filter)
 	if err != nil {
@@ -202,7 +202,7 @@ func (s *Server) ledgerTransactions(c echo.Context) error {
 			return err
 		}
 	}
-	ctx, cancel := c.(*exchange).patience()
+	ctx, cancel := c.(*exchange).deadline()
 	defer cancel()
 	transactions, err := s.store.Transactions(ctx, after, limit)
 	if err != nil {

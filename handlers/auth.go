@@ -106,7 +106,7 @@ func (s *Server) forbid(x *exchange) error {
 	if isRead(x.Request().Method) || x.Path() == "" {
 		return errForbidden
 	}
-	ctx, cancel := x.patience()
+	ctx, cancel := x.deadline()
 	defer cancel()
 	step := x.Request().Method + " " + x.Path()
 	if err := s.store.Audit(ctx, byToken(x), store.Audited{Action: store.Action(step), Result: store.ResultRefused, Detail: errForbidden.Error()}); err != nil {

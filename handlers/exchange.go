@@ -185,17 +185,17 @@ func (x *exchange) readBody(mayBeLarge func() bool) error {
 	}
 }
 
-// patience bounds how long the request waits for the store. The context also
+// deadline bounds how long the request waits for the store. The context also
 // ends when the caller goes away.
-func (x *exchange) patience() (context.Context, context.CancelFunc) {
-	p := &patience{Context: x.Request().Context()}
+func (x *exchange) deadline() (context.Context, context.CancelFunc) {
+	p := &lazyDeadline{Context: x.Request().Context()}
 	return p, p.cancel
 }
 
-// patience is context.WithTimeout(storeTimeout), which it only becomes when
+// lazyDeadline is context.WithTimeout(storeTimeout), which it only becomes when
 // somebody waits on it: a read that finds everything ready never does, and a
 // timer and a context cost it as much as the parsing of its message.
-type patience struct {
+type lazyDeadline struct {
 	context.Context // of the request
 	once            sync.Once
 	bound           atomic.Pointer[bound]
@@ -207,7 +207,7 @@ type bound struct {
 }
 
 // Done begins the wait.
-func (p *patience) Done() <-chan struct{} {
+func (p *lazyDeadline) Done() <-chan struct{} {
 	p.once.Do(func() {
 		ctx, cancel := context.WithTimeout(p.Context, storeTimeout)
 		p.bound.Store(&bound{ctx, cancel})
@@ -216,7 +216,7 @@ func (p *patience) Done() <-chan struct{} {
 }
 
 // now is what the context is so far.
-func (p *patience) now() context.Context {
+func (p *lazyDeadline) now() context.Context {
 	if b := p.bound.Load(); b != nil {
 		return b
 	}
@@ -224,15 +224,15 @@ func (p *patience) now() context.Context {
 }
 
 // Err says why the wait has ended.
-func (p *patience) Err() error { return p.now().Err() }
+func (p *lazyDeadline) Err() error { return p.now().Err() }
 
 // Deadline is known once the wait has begun.
-func (p *patience) Deadline() (time.Time, bool) { return p.now().Deadline() }
+func (p *lazyDeadline) Deadline() (time.Time, bool) { return p.now().Deadline() }
 
 // Value finds what belongs to the request.
-func (p *patience) Value(key any) any { return p.now().Value(key) }
+func (p *lazyDeadline) Value(key any) any { return p.now().Value(key) }
 
-func (p *patience) cancel() {
+func (p *lazyDeadline) cancel() {
 	if b := p.bound.Load(); b != nil {
 		b.cancel()
 	}

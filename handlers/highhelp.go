@@ -40,7 +40,7 @@ func (s *Server) highhelpAlert(c echo.Context) error {
 		s.warnOfDialect(project.id, dialect)
 	}
 	event := highhelp.ReadAlert(body, project.id).Event(topup.SourceAlert, x.settings.highhelp.maxOver)
-	ctx, cancel := x.patience()
+	ctx, cancel := x.deadline()
 	defer cancel()
 	recorded, err := s.store.Record(ctx, event, x.body)
 	if err != nil {

@@ -104,7 +104,7 @@ func (s *Server) verify(x *exchange, m jetpay.Message) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := x.patience()
+	ctx, cancel := x.deadline()
 	defer cancel()
 	if err := s.refresh(ctx, customerID); err != nil {
 		return fmt.Errorf("verify: %w", err)
@@ -127,7 +127,7 @@ func (s *Server) checkDeposit(x *exchange, m jetpay.Message) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := x.patience()
+	ctx, cancel := x.deadline()
 	defer cancel()
 	if err := s.refresh(ctx, customerID); err != nil {
 		return fmt.Errorf("check_deposit: %w", err)
@@ -164,7 +164,7 @@ func (s *Server) checkDeposit(x *exchange, m jetpay.Message) error {
 // disk.
 func (s *Server) callback(x *exchange, m jetpay.Message) error {
 	event := m.Event(x.project)
-	ctx, cancel := x.patience()
+	ctx, cancel := x.deadline()
 	defer cancel()
 	recorded, err := s.store.Record(ctx, event, x.body)
 	if err != nil {

@@ -44,7 +44,7 @@ func (s *Server) createPayin(c echo.Context) error {
 		return err
 	}
 	s.allowTime(x)
-	ctx, cancel := x.patience()
+	ctx, cancel := x.deadline()
 	defer cancel()
 	// What was answered before is answered again, whatever has become of the
 	// account since.
@@ -355,13 +355,13 @@ func (s *Server) steerPayin(x *exchange, op string, send func(*highhelp.Client, 
 }
 
 func (s *Server) priorRequest(x *exchange, key store.IdempotencyKey) (*store.Prior, error) {
-	ctx, cancel := x.patience()
+	ctx, cancel := x.deadline()
 	defer cancel()
 	return s.store.PriorRequest(ctx, key)
 }
 
 func (s *Server) openRequest(x *exchange, key store.IdempotencyKey, within time.Duration) (string, *store.Prior, error) {
-	ctx, cancel := x.patience()
+	ctx, cancel := x.deadline()
 	defer cancel()
 	return s.store.OpenRequest(ctx, key, within)
 }

@@ -32,7 +32,7 @@ func (s *Server) listPayouts(c echo.Context) error {
 	if len(q.problems) > 0 {
 		return q.problems
 	}
-	ctx, cancel := c.(*exchange).patience()
+	ctx, cancel := c.(*exchange).deadline()
 	defer cancel()
 	list, next, err := s.store.Payouts(ctx, filter)
 	if err != nil {
@@ -59,7 +59,7 @@ func (s *Server) getPayout(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.(*exchange).patience()
+	ctx, cancel := c.(*exchange).deadline()
 	defer cancel()
 	payout, err := s.store.Payout(ctx, store.PayoutRef{ID: id, Provider: q.text("provider"), Project: q.text("project_id")})
 	if err != nil {

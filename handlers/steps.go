@@ -66,7 +66,7 @@ func step[B stepBody](s *Server, c echo.Context, do func(ctx context.Context, id
 	// The write may outlive the request: it must not touch x.
 	done := &outcomeOfStep{}
 	by.Once = &store.Once{Key: key, Answer: done.answer}
-	ctx, cancel := x.patience()
+	ctx, cancel := x.deadline()
 	defer cancel()
 	err = do(ctx, id, body, by)
 	if answered := (*store.AnsweredError)(nil); errors.As(err, &answered) {

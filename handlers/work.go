@@ -41,7 +41,7 @@ func (s *Server) listApprovals(c echo.Context) error {
 	if len(q.problems) > 0 {
 		return q.problems
 	}
-	ctx, cancel := c.(*exchange).patience()
+	ctx, cancel := c.(*exchange).deadline()
 	defer cancel()
 	list, next, err := s.store.Approvals(ctx, filter)
 	if err != nil {
@@ -64,7 +64,7 @@ func (s *Server) listAudit(c echo.Context) error {
 	if len(q.problems) > 0 {
 		return q.problems
 	}
-	ctx, cancel := c.(*exchange).patience()
+	ctx, cancel := c.(*exchange).deadline()
 	defer cancel()
 	list, next, err := s.store.AuditEntries(ctx, filter)
 	if err != nil {
@@ -104,7 +104,7 @@ func (s *Server) listSuspense(c echo.Context) error {
 	if len(q.problems) > 0 {
 		return q.problems
 	}
-	ctx, cancel := c.(*exchange).patience()
+	ctx, cancel := c.(*exchange).deadline()
 	defer cancel()
 	items, err := s.store.SuspenseItems(ctx, filter)
 	if err != nil {
@@ -141,7 +141,7 @@ func (s *Server) listMessages(c echo.Context) error {
 	if len(q.problems) > 0 {
 		return q.problems
 	}
-	ctx, cancel := c.(*exchange).patience()
+	ctx, cancel := c.(*exchange).deadline()
 	defer cancel()
 	list, next, err := s.store.Messages(ctx, filter)
 	if err != nil {

@@ -57,6 +57,7 @@ func TestTheWALStartsAfreshBesideTraffic(t *testing.T) {
 		t.Skip("the WAL is SQLite's")
 	}
 	s := mustOpen(t)
+	mustIssue(t, s) // so that there is a WAL
 	store.WithShortWAL(s, 500)
 	credited, stop := underLoad(t, s)
 	defer stop()

@@ -4,15 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"os"
-	"path/filepath"
-	"regexp"
 	"sync"
 	"testing"
 	"time"
 
-	"tolem/pgtest"
 	"tolem/store"
+	"tolem/storetest"
 	"tolem/topup"
 )
 
@@ -39,30 +36,21 @@ func (c *clock) Add(d time.Duration) {
 }
 
 // onPostgres tells that this run of the tests is on PostgreSQL.
-var onPostgres = os.Getenv("TOLEM_TEST_STORE") == "postgres"
+var onPostgres = storetest.OnPostgres()
 
 // onlyPostgres skips a test of what there is on PostgreSQL alone.
 func onlyPostgres(t testing.TB) {
 	t.Helper()
-	if !onPostgres {
-		t.Skip("only on PostgreSQL")
-	}
+	storetest.OnlyPostgres(t)
 }
 
-// newDatabase returns options that name a database of the test's own, which is
-// not there yet, or empty.
+// newDatabase returns options that name a database of the test's own, which has only
+// its tables.
 func newDatabase(t testing.TB) store.Options {
 	t.Helper()
-	if !onPostgres {
-		return store.Options{Path: filepath.Join(t.TempDir(), "tolem.db"), ReadMessage: readStored}
-	}
-	return store.Options{ReadMessage: readStored, Postgres: pgtest.Template(t, "store", func(url string) error {
-		s, err := store.Open(context.Background(), store.Options{Postgres: url})
-		if err != nil {
-			return err
-		}
-		return s.Close()
-	})}
+	o := storetest.New(t)
+	o.ReadMessage = readStored
+	return o
 }
 
 // mustOpen opens a store on a new database and closes it with the test.
@@ -86,50 +74,18 @@ func mustOpen(t testing.TB, change ...func(*store.Options)) *store.Store {
 
 // rawDB is a connection of an operator's own, with SQL in which ? stands for an
 // argument.
-type rawDB struct{ *sql.DB }
-
-var placeholder = regexp.MustCompile(`\?`)
-
-func rebound(query string) string {
-	if !onPostgres {
-		return query
-	}
-	n := 0
-	return placeholder.ReplaceAllStringFunc(query, func(string) string { n++; return fmt.Sprintf("$%d", n) })
-}
-
-func (db rawDB) Exec(query string, args ...any) (sql.Result, error) {
-	return db.DB.Exec(rebound(query), args...)
-}
-
-func (db rawDB) Query(query string, args ...any) (*sql.Rows, error) {
-	return db.DB.Query(rebound(query), args...)
-}
-
-func (db rawDB) QueryRow(query string, args ...any) *sql.Row {
-	return db.DB.QueryRow(rebound(query), args...)
-}
+type rawDB = storetest.DB
 
 // rawOpen opens the store's database with a connection of its own, as an
 // operator with a shell would.
 func rawOpen(t testing.TB, s *store.Store) rawDB {
 	t.Helper()
-	driver, dsn := store.DriverName, "file:"+s.Path()
-	if onPostgres {
-		driver, dsn = "pgx", s.PostgresURL()
-	}
-	return rawOpenAt(t, driver, dsn)
+	return storetest.Open(t, store.Options{Path: s.Path(), Postgres: s.PostgresURL()})
 }
 
-func rawOpenAt(t testing.TB, driver, dsn string) rawDB {
+func rawOpenAt(t testing.TB, driver, source string) rawDB {
 	t.Helper()
-	db, err := sql.Open(driver, dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	db.SetMaxOpenConns(1)
-	t.Cleanup(func() { _ = db.Close() })
-	return rawDB{db}
+	return storetest.OpenAt(t, driver, source)
 }
 
 var hundred = topup.Money{Amount: 10000, Currency: "KZT"}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tolem/store"
+	"tolem/storetest"
 )
 
 func TestProjectsAreThoseWithOpenPaymentsOrMoney(t *testing.T) {
@@ -34,7 +35,12 @@ func TestProjectsAreThoseWithOpenPaymentsOrMoney(t *testing.T) {
 func TestADatabaseKnowsWhenItWasMade(t *testing.T) {
 	before := time.Now().Truncate(time.Second)
 	var o store.Options
-	s := mustOpen(t, func(opened *store.Options) { o = *opened })
+	s := mustOpen(t, func(opened *store.Options) {
+		if !onPostgres {
+			opened.Path = storetest.Missing(t).Path
+		}
+		o = *opened
+	})
 	first, err := s.Created(context.Background())
 	if err != nil {
 		t.Fatal(err)

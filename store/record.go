@@ -220,7 +220,7 @@ func (tx *wtx) keepMessage(e topup.Event, body []byte, r Recorded, seq int64, to
 func (tx *wtx) bodyKept(e topup.Event, body []byte) (bool, error) {
 	var kept bool
 	// The first message is of an earlier transaction, or was written at once: what
-	// is put off is not sent for this, which would lock totals before their turn.
+	// is put off is not sent for this, which would lock totals too early.
 	err := tx.RawEarlier(`SELECT EXISTS (SELECT 1 FROM messages m JOIN message_bodies b ON b.message_id = m.id
 		WHERE m.reference = ? AND m.fingerprint = ? AND b.body = ?)`, e.Reference, e.Fingerprint, tx.Body(body)).Row().Scan(&kept)
 	if err != nil {

@@ -6,10 +6,12 @@ package storetest
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
@@ -37,12 +39,20 @@ func OnlyPostgres(t testing.TB) {
 	}
 }
 
-// New names a new database: a file that does not exist, or a database that has
-// only its tables.
+// New names a new database that has only its tables. On both databases it is a copy
+// of one that was migrated once: to migrate takes most of the time of a short test.
 func New(t testing.TB) store.Options {
 	t.Helper()
 	if !OnPostgres() {
-		return store.Options{Path: filepath.Join(t.TempDir(), "tolem.db")}
+		content, err := migratedFile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := Missing(t)
+		if err := os.WriteFile(o.Path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return o
 	}
 	return store.Options{Postgres: pgtest.Template(t, "store", func(url string) error {
 		s, err := store.Open(context.Background(), store.Options{Postgres: url})
@@ -53,11 +63,46 @@ func New(t testing.TB) store.Options {
 	})}
 }
 
-// Empty names a database without any tables.
+// migratedFile is the content of a SQLite file that has only its tables.
+var migratedFile = sync.OnceValues(func() (content []byte, err error) {
+	folder, err := os.MkdirTemp("", "storetest")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	path := filepath.Join(folder, "tolem.db")
+	s, err := store.Open(context.Background(), store.Options{Path: path})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Close(); err != nil { // which leaves no write-ahead log
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+// Missing names a SQLite file that does not exist, on either database.
+func Missing(t testing.TB) store.Options {
+	t.Helper()
+	return store.Options{Path: filepath.Join(t.TempDir(), "tolem.db")}
+}
+
+// Unopened names a database for a test of who opens it first: a file that does not
+// exist, or a PostgreSQL database that has only its tables, which take long there.
+func Unopened(t testing.TB) store.Options {
+	t.Helper()
+	if !OnPostgres() {
+		return Missing(t)
+	}
+	return New(t)
+}
+
+// Empty names a database without any tables: a file that does not exist, or an empty
+// database.
 func Empty(t testing.TB) store.Options {
 	t.Helper()
 	if !OnPostgres() {
-		return New(t)
+		return Missing(t)
 	}
 	return store.Options{Postgres: pgtest.Database(t)}
 }
@@ -85,13 +130,19 @@ func Open(t testing.TB, o store.Options) DB {
 	if o.Postgres != "" {
 		driver, source = "pgx", o.Postgres
 	}
+	return OpenAt(t, driver, source)
+}
+
+// OpenAt is [Open] with a driver, and a data source in the driver's own form.
+func OpenAt(t testing.TB, driver, source string) DB {
+	t.Helper()
 	db, err := sql.Open(driver, source)
 	if err != nil {
 		t.Fatal(err)
 	}
 	db.SetMaxOpenConns(1)
 	t.Cleanup(func() { _ = db.Close() })
-	return DB{db, o.Postgres != ""}
+	return DB{db, driver == "pgx"}
 }
 
 // Exec is that of sql.DB.

@@ -67,7 +67,7 @@ func counted(p pass, counters string) pass {
 		return r
 	}, string(p.name[strings.Index(p.name, "("):]))
 	p.counts = folder
-	p.flags = append(p.flags, "-cover")
+	p.flags = append(p.flags, "-cover", "-coverpkg="+counts)
 	p.args = append(p.args, "-args", "-test.gocoverdir="+folder)
 	return p
 }

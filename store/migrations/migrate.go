@@ -55,17 +55,17 @@ func SQLite(ctx context.Context, path string, existing bool, report func(Migrati
 
 // Postgres is [SQLite] for PostgreSQL.
 func Postgres(ctx context.Context, server *database.Server, existing bool, report func(Migration)) (err error) {
-	turn, err := pgx.ConnectConfig(ctx, server.Session(nil))
+	lock, err := pgx.ConnectConfig(ctx, server.Session(nil))
 	if err != nil {
 		return fmt.Errorf("connect: %w", database.ExplainConnect(err))
 	}
 	// Closing it gives the lock back.
-	defer func() { err = errors.Join(err, turn.Close(context.WithoutCancel(ctx))) }()
+	defer func() { err = errors.Join(err, lock.Close(context.WithoutCancel(ctx))) }()
 	// Nothing is written, not even a table, to a server that may lose it.
-	if err := server.AssertDurable(ctx, turn); err != nil {
+	if err := server.AssertDurable(ctx, lock); err != nil {
 		return err
 	}
-	if err := lockMigration(ctx, turn); err != nil {
+	if err := lockMigration(ctx, lock); err != nil {
 		return fmt.Errorf("lock: %w", err)
 	}
 	// A migration waits for a table's lock behind whoever uses it, and everybody
