@@ -2,9 +2,7 @@ package store
 
 import (
 	"context"
-	"database/sql"
 
-	"tolem/store/internal/engine"
 	"tolem/store/internal/ledger"
 	"tolem/store/internal/payouts"
 	"tolem/store/internal/turnover"
@@ -118,8 +116,4 @@ func (s *Store) transactions(ctx context.Context, limit int, where string, args 
 
 func (s *Store) feedEnd(ctx context.Context) (int64, error) { return s.FeedEnd(ctx) }
 
-func (s *Store) lastFinal(ctx context.Context) (int64, error) { return s.LastFinal(ctx) }
-
 func errCursor() error { return ledger.ErrCursor() }
-
-func scanPayments(rows *sql.Rows) ([]*engine.PaymentRow, error) { return ledger.ScanPayments(rows) }

@@ -6,7 +6,6 @@ import (
 	"gorm.io/gorm"
 
 	"tolem/store/internal/engine"
-	"tolem/store/migrations"
 )
 
 // raw is a query: SQL through GORM, which turns each ? into what the database calls
@@ -14,9 +13,6 @@ import (
 func (s *Store) raw(ctx context.Context, query string, args ...any) *gorm.DB {
 	return s.reader.Raw(ctx, query, args...)
 }
-
-// balancesTable is where the running totals of ledger accounts are read.
-const balancesTable = migrations.BalancesTable
 
 // query is a query, inside a write or outside.
 type query = engine.Query
