@@ -29,7 +29,7 @@ func (s *Server) listEvents(c echo.Context) error {
 	if len(q.problems) > 0 {
 		return q.problems
 	}
-	ctx, cancel := c.(*exchange).patience()
+	ctx, cancel := c.(*exchange).deadline()
 	defer cancel()
 	list, next, err := s.store.Events(ctx, filter)
 	if err != nil {
@@ -48,7 +48,7 @@ func (s *Server) getEvent(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.(*exchange).patience()
+	ctx, cancel := c.(*exchange).deadline()
 	defer cancel()
 	e, err := s.store.Event(ctx, id)
 	if err != nil {
