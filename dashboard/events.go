@@ -26,7 +26,7 @@ type shownEvent struct {
 func (d *Dashboard) events(w http.ResponseWriter, r *http.Request, s *session) error {
 	q := r.URL.Query()
 	body := eventsPage{State: q.Get("status"), States: store.DeliveryStates()}
-	list, next, err := d.store.Events(r.Context(), store.EventFilter{State: store.DeliveryState(body.State), Cursor: q.Get("cursor"), Limit: pageRows})
+	list, next, err := d.store.Events(r.Context(), store.EventFilter{State: store.DeliveryState(body.State), Cursor: q.Get("cursor"), Limit: suspenseRows})
 	if err != nil {
 		return err
 	}
