@@ -278,10 +278,7 @@ func (v *visitor) do(method, path string, form url.Values, header ...string) rep
 
 func (v *visitor) get(path string) reply { v.t.Helper(); return v.do(http.MethodGet, path, nil) }
 
-var (
-	csrfField = regexp.MustCompile(`name="csrf" value="([^"]+)"`)
-	keyField  = regexp.MustCompile(`name="key" value="([^"]+)"`)
-)
+var csrfField = regexp.MustCompile(`name="csrf" value="([^"]+)"`)
 
 // csrf is the token of the forms of a page.
 func (v *visitor) csrf(path string) string {

@@ -127,17 +127,7 @@ func (p Printer) Form(key string, n int64) string {
 	return forms[min(p.Language.form(n), len(forms)-1)]
 }
 
-// forms is how many plural forms a language has.
-func (l Language) forms() int {
-	switch l {
-	case Russian:
-		return 3
-	case English:
-		return 2
-	}
-	return 1
-}
-
+// form is the place of the plural form that goes with a number.
 func (l Language) form(n int64) int {
 	if n < 0 {
 		n = -n
