@@ -9,7 +9,7 @@ import (
 
 // restartOnly are the keys that a running server cannot change, each with the keys below it.
 var restartOnly = []string{
-	"environment", "listen", "admin.listen", "merchant", "idle_timeout", "database", "demo", "accounts.normalize", "bank", "notify", "timezone", "thread_scheduling", "log",
+	"environment", "listen", "admin.listen", "merchant", "idle_timeout", "database", "demo", "accounts.normalize", "bank", "timezone", "thread_scheduling", "log",
 	"watch.interval",
 }
 

@@ -347,3 +347,39 @@ func TestDispatcher(t *testing.T) {
 		}
 	})
 }
+
+// TestUse: endpoints are replaced while the dispatcher runs, as SIGHUP does.
+func TestUse(t *testing.T) {
+	before, after := newReceiver(t, oldSecret), newReceiver(t, newSecret)
+	r := newRig(t, endpointOf("billing", before, oldSecret))
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { r.dispatcher.Run(ctx); close(ended) }()
+	waitFor := func(receiver *receiver, n int) {
+		t.Helper()
+		for deadline := time.Now().Add(time.Minute); len(receiver.arrived()) < n; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%d have arrived, want %d", len(receiver.arrived()), n)
+			}
+		}
+	}
+	r.credit("c1")
+	waitFor(before, 1)
+	if err := r.dispatcher.Use([]config.Endpoint{endpointOf("billing", after, newSecret)}); err != nil {
+		t.Fatal(err)
+	}
+	r.credit("c1")
+	waitFor(after, 1)
+	bad := endpointOf("billing", before)
+	bad.Secrets = []config.Secret{config.NewSecret("whsec_*")}
+	if err := r.dispatcher.Use([]config.Endpoint{bad}); err == nil {
+		t.Error("an unusable secret is used")
+	}
+	r.credit("c1")
+	waitFor(after, 2)
+	if n := len(before.arrived()); n != 1 {
+		t.Errorf("%d have arrived at the endpoint that was replaced, want 1", n)
+	}
+	stop()
+	<-ended
+}
