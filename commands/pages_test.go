@@ -9,34 +9,56 @@ import (
 	"testing"
 )
 
-// TestAnOperatorsWeek runs the commands of docs/operators-week.md in one shell
-// and compares what each prints with what the page shows. With
-// WRITE_DOCS=1 in the environment it writes what was printed into the page.
+// TestAnOperatorsWeek runs docs/operators-week.md.
 func TestAnOperatorsWeek(t *testing.T) {
-	const page = "../docs/operators-week.md"
+	s := newShop(t, "books_closed_to: 2026-10-31")
+	runAsShown(t, "../docs/operators-week.md", "", "", s)
+}
+
+// TestAMonth runs the section "A month" of docs/finance.md; its last part where
+// there is hledger.
+func TestAMonth(t *testing.T) {
+	s := newShop(t, `bank: [{name: halyk, iban: KZ98999DEMO000000001, bic: HSBKKZKX, bin: "000000000000", kbe: "17", currency: KZT}]`)
+	end := "\n## "
+	if _, err := exec.LookPath("hledger"); err != nil {
+		end = "\n### The same month in hledger"
+	}
+	runAsShown(t, "../docs/finance.md", "\n## A month\n", end, s)
+	need(t, "hledger")
+}
+
+// runAsShown runs the commands of a page in one shell against a server of the
+// shop, and compares what each prints with what the page shows. With WRITE_DOCS=1
+// in the environment it writes what was printed into the page. What is run begins
+// at the text from and ends before the next text to; empty: at the ends of the page.
+func runAsShown(t *testing.T, page, from, to string, s *shop) {
+	t.Helper()
 	for _, program := range []string{"bash", "curl", "awk"} {
 		need(t, program)
 	}
-	text, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
+	text := readFile(t, page)
+	begin, end := strings.Index(text, from), len(text)
+	if begin < 0 {
+		t.Fatalf("%s has no %q", page, from)
 	}
-	s := newShop(t, "books_closed_to: 2026-10-31")
-	r := s.serve(t)
-	got := runPage(t, string(text), buildProgram(t, "0"), s, r)
+	if i := strings.Index(text[begin+len(from):], to); to != "" && i >= 0 {
+		end = begin + len(from) + i
+	}
+	server := s.serve(t)
+	got := text[:begin] + runPage(t, text[begin:end], buildProgram(t, "0"), s, server) + text[end:]
 	if os.Getenv("WRITE_DOCS") != "" {
 		if err := os.WriteFile(page, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	printed, shown := strings.Split(steadyPage(got), "\n"), strings.Split(steadyPage(string(text)), "\n")
+	printed, shown := strings.Split(steadyPage(got), "\n"), strings.Split(steadyPage(text), "\n")
 	for i := range max(len(printed), len(shown)) {
 		if i >= len(printed) || i >= len(shown) || printed[i] != shown[i] {
 			t.Fatalf("line %d: printed\n%s\nthe page shows\n%s", i+1, strings.Join(printed[min(i, len(printed)):min(i+8, len(printed))], "\n"),
 				strings.Join(shown[min(i, len(shown)):min(i+8, len(shown))], "\n"))
 		}
 	}
-	r.end(t)
+	server.end(t)
 }
 
 // runPage runs every command of a page's console blocks in one shell, and
