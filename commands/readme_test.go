@@ -2,13 +2,10 @@ package commands_test
 
 import (
 	"encoding/json"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -152,88 +149,6 @@ func TestTheAccountRecordsInTheDocumentsCanBeImported(t *testing.T) {
 				"1 account with 2 contracts imported: 0 created, 0 changed")
 		})
 	}
-}
-
-// TestTheTableOfTheAdminAPIIsTrue compares the table of docs/api.md with the
-// routes, and asks each of them with a token of each role and with none.
-func TestTheTableOfTheAdminAPIIsTrue(t *testing.T) {
-	rows := regexp.MustCompile("(?m)^\\| `([A-Z]+) (/\\S+)` \\| ([^|]+) \\|").FindAllStringSubmatch(documents(t)["../docs/api.md"], -1)
-	source, err := os.ReadFile("../handlers/routes.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var routes, documented []string
-	parameter := regexp.MustCompile(`:(\w+)`)
-	for _, m := range regexp.MustCompile(`e\.([A-Z]+)\((payinsRoute)?\+?("[^"]*")?,`).FindAllStringSubmatch(strings.ReplaceAll(string(source), "probe(e, ", "e.GET("), -1) {
-		path := strings.Replace(m[2], "payinsRoute", "/api/v1/payins", 1) + strings.Trim(m[3], `"`)
-		if !strings.HasPrefix(path, "/jetpay") && path != "/healthz" {
-			routes = append(routes, m[1]+" "+parameter.ReplaceAllString(path, "{$1}"))
-		}
-	}
-	for _, row := range rows {
-		documented = append(documented, row[1]+" "+row[2])
-	}
-	slices.Sort(routes)
-	slices.Sort(documented)
-	if !slices.Equal(routes, documented) {
-		t.Errorf("the routes are\n%s\nthe table has\n%s", strings.Join(routes, "\n"), strings.Join(documented, "\n"))
-	}
-
-	tokens := map[string]string{"admin": "demo-admin-token", "read": "token-of-the-reader", "merchant": "token-of-the-shop"}
-	var configured []map[string]string
-	for role, token := range tokens {
-		configured = append(configured, map[string]string{"name": role, "role": role, "token": token})
-	}
-	list, err := json.Marshal(configured)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := newShop(t)
-	s.env = append(s.env, "TOLEM_ADMIN__TOKENS="+string(list))
-	admin := s.serve(t).admin
-	tokens["no token"] = ""
-	for _, row := range rows {
-		for role, token := range tokens {
-			want := http.StatusForbidden
-			switch listed := strings.Split(strings.TrimSpace(row[3]), ", "); {
-			case slices.Contains(listed, role) || slices.Contains(listed, "no token"):
-				want = 0
-			case token == "":
-				want = http.StatusUnauthorized
-			}
-			path := regexp.MustCompile(`\{\w+\}`).ReplaceAllString(row[2], "nothing")
-			got, body := send(t, row[1], admin+path, token)
-			if want == 0 { // it may: and then it has a handler, that says what is wrong
-				if got == http.StatusUnauthorized || got == http.StatusForbidden || got >= 400 && !strings.Contains(body, `"detail"`) {
-					t.Errorf("%s %s, %s: got %d %s", row[1], row[2], role, got, body)
-				}
-			} else if got != want {
-				t.Errorf("%s %s, %s: got %d, want %d", row[1], row[2], role, got, want)
-			}
-		}
-	}
-}
-
-// send sends a request without a body.
-func send(t *testing.T, method, url, token string) (status int, body string) {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response.StatusCode, string(text)
 }
 
 // TestTheReadmesToursPrintWhatTheyShow runs the commands of the README, one
