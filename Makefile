@@ -1,4 +1,4 @@
-.PHONY: run test test-all screenshots lint bench bench-large benchstat soak overload
+.PHONY: run test test-all screenshots lint bench bench-large benchstat soak overload sbom reproducible
 
 run: # serve config.yaml with the demo data
 	go run . serve
@@ -33,3 +33,10 @@ overload: # three times the top rate: refused quickly, and nothing lost
 BASE = HEAD~1
 benchstat: # the microbenchmarks, beside those of the commit BASE
 	bench/benchstat.sh $(BASE)
+
+SBOM = sbom.cdx.json
+sbom: # the modules of the commit's program with versions and licences, as CycloneDX, into SBOM
+	.ci/sbom.sh $(SBOM)
+
+reproducible: # builds the commit twice in two folders and compares the programs byte for byte
+	.ci/reproducible.sh

@@ -9,17 +9,21 @@ trap 'rm -rf "$folder"' EXIT
 here=$(git rev-parse --show-toplevel)
 commit=$(git -C "$here" rev-parse HEAD)
 
-for place in a another/place; do
-	git clone --quiet --shared "$here" "$folder/$place/tolem"
-	git -C "$folder/$place/tolem" checkout --quiet --detach "$commit"
+build() { # PLACE
+	git clone --quiet --shared "$here" "$folder/$1/tolem"
+	cd "$folder/$1/tolem"
+	git checkout --quiet --detach "$commit"
 	for cgo in 0 1; do
-		if [ $cgo = 1 ] && ! command -v gcc >/dev/null; then
-			continue
+		if [ $cgo = 0 ] || command -v gcc >/dev/null; then
+			env -u GOFLAGS CGO_ENABLED=$cgo GOCACHE="$folder/$1/cache" go build -trimpath -o "$folder/$1/tolem-cgo$cgo" .
 		fi
-		(cd "$folder/$place/tolem" && env -u GOFLAGS CGO_ENABLED=$cgo GOCACHE="$folder/$place/cache" \
-			go build -trimpath -o "$folder/$place/tolem-cgo$cgo" .)
 	done
-done
+}
+
+(build a) &
+first=$!
+(build another/place)
+wait $first
 
 echo "commit $commit, $(go version)"
 status=0

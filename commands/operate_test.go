@@ -437,6 +437,29 @@ func TestABackupIsADatabaseOfItsOwn(t *testing.T) {
 	contains(t, "check of the copy", s.must(t, "ledger", "check"), "sound: 1 transactions")
 }
 
+// TestABackupHasNoSecret: who takes a copy can neither sign messages nor use the API,
+// though the copy knows who may approve steps.
+func TestABackupHasNoSecret(t *testing.T) {
+	s := newShop(t, "four_eyes: [credit]", notifying("127.0.0.1:1"))
+	r := s.serve(t)
+	if got := s.simulate(t, r, "--customer", "7123456789", "--entity", "12345", "--amount", "100000"); got.code != 0 {
+		t.Fatalf("simulate: got %+v", got)
+	}
+	copied := filepath.Join(s.dir, "copy.db")
+	s.must(t, "backup", copied)
+	content := readFile(t, copied)
+	contains(t, "the copy", content, "7123456789", "billing", "demo")
+	key := readFile(t, "../fixtures/highhelp/keys/request.pem")
+	for name, secret := range map[string]string{
+		"a token": "demo-admin-token", "JetPay's secret": "demo-secret", "the secret of notifications": strings.TrimPrefix(eventSecret, "whsec_"),
+		"HighHelp's key": strings.Split(key, "\n")[1],
+	} {
+		if strings.Contains(content, secret) {
+			t.Errorf("the copy has %s", name)
+		}
+	}
+}
+
 func TestImportReportsEveryBadLineAndImportsNothing(t *testing.T) {
 	s := newShop(t)
 	s.env = []string{"TOLEM_DEMO__ACCOUNTS=", "TOLEM_DEMO__PAYMENTS="}

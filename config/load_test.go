@@ -296,6 +296,8 @@ func TestBadValuesAreNamedWithTheirKeyAndLine(t *testing.T) {
 			"accounts.http.secret: must be whsec_ and 24 to 64 bytes in base64; make one with: echo whsec_$(openssl rand -base64 32) (line 1)"},
 		{"billing without a secret", "accounts: {source: http, http: {url: 'https://billing.example.kz/accounts/{customer_id}'}}" + project,
 			"accounts.http.secret: is missing or empty; give a secret or a secret_file (line 1)"},
+		{"a receiver over http", "notify: [{name: a, url: 'http://billing.example.kz/hooks', secrets: [whsec_dG9sZW0gZXhhbXBsZSBzZWNyZXQgb2YgMzIgYnl0ZXM=]}]" + project,
+			"notify[0].url: must begin with https; http is for loopback addresses in development only (line 1)"},
 		{"billing's time-out", "accounts: {http: {timeout: 30s}}" + project, "accounts.http.timeout: must be 2500ms or less (line 1)"},
 		{"max_close_percent over all", "accounts: {max_close_percent: 101}" + project, "accounts.max_close_percent: must be 100 or less (line 1)"},
 		{"max_close_percent below 0", "accounts: {max_close_percent: -1}" + project, "accounts.max_close_percent: must be 0 or more (line 1)"},
