@@ -26,6 +26,24 @@ func StepTexts() map[string][]string {
 	return texts
 }
 
+// RefusalParts are the parts by which translated refusals are known.
+func RefusalParts() []string {
+	var parts []string
+	for _, r := range refusals {
+		parts = append(parts, r.part)
+	}
+	return parts
+}
+
+// RefusalTexts are the keys of translated refusals.
+func RefusalTexts() []string {
+	var keys []string
+	for _, r := range refusals {
+		keys = append(keys, r.Text)
+	}
+	return keys
+}
+
 // Masked shows a raw message.
 func Masked(body []byte) (string, bool) { return masked(body) }
 

@@ -121,6 +121,7 @@ func (d *Dashboard) functions(p *pages, l locale.Language) template.FuncMap {
 	return template.FuncMap{
 		"T":          print.Text,
 		"word":       func(group string, word any) string { return wordOf(print, group, fmt.Sprint(word)) },
+		"refusal":    func(english string) string { return refusal(print, english) },
 		"N":          print.Count,
 		"form":       print.Form,
 		"num":        print.Number,

@@ -443,6 +443,21 @@ var catalogue = map[string][3]string{
 	"event.topup.review":    {"Платёж на разборе", "Тексерудегі төлем", "A payment needs a person"},
 	"event.payout.posted":   {"Выплата проведена", "Аударым жүргізілді", "A payout was posted"},
 
+	// Rules that people meet most often.
+	"refusal.credited":    {"Платёж уже зачислен. Если не на тот договор — отзовите зачисление.", "Төлем бұрын есептелген. Басқа шартқа болса, есептеуді кері алыңыз.", "The payment has been credited. If that was to the wrong contract, recall the credit."},
+	"refusal.in_suspense": {"Деньги этого платежа лежат в невыясненных: распределите или верните их там.", "Бұл төлемнің ақшасы анықталмағандарда: сол жерден бөліңіз не қайтарыңыз.", "Money of this payment lies in suspense: assign or return it there."},
+	"refusal.nothing":     {"По этому платежу ничего не зачислено.", "Бұл төлем бойынша ештеңе есептелмеген.", "Nothing of this payment is credited."},
+	"refusal.less":        {"Столько вернуть нельзя: осталось меньше.", "Мұнша қайтаруға болмайды: қалғаны аз.", "That much cannot be refunded: less is left."},
+	"refusal.resolved":    {"Эта сумма уже разобрана.", "Бұл сома реттелген.", "This amount was resolved already."},
+	"refusal.reason":      {"Напишите причину.", "Себебін жазыңыз.", "Give a reason."},
+	"refusal.own":         {"Это предложили вы: одобрить должен другой человек.", "Мұны сіз ұсындыңыз: басқа адам мақұлдауы керек.", "You proposed this: another person must approve it."},
+	"refusal.account":     {"Такого клиента нет.", "Мұндай клиент жоқ.", "There is no such customer."},
+	"refusal.choose":      {"Отметьте хотя бы одну сумму.", "Кемінде бір соманы белгілеңіз.", "Mark at least one amount."},
+	"refusal.contract":    {"Выберите договор для каждой суммы.", "Әр сомаға шарт таңдаңыз.", "Choose a contract for each amount."},
+	"refusal.contract_id": {"Укажите код или номер договора этого клиента.", "Осы клиент шартының коды не нөмірін көрсетіңіз.", "Enter the id or the number of one of this customer's contracts."},
+	"refusal.currency":    {"Валюта денег и валюта счёта различаются.", "Ақшаның валютасы мен шоттың валютасы әртүрлі.", "The money is in another currency than the account."},
+	"refusal.numbers":     {"Так начинается слишком много договоров: введите больше знаков.", "Тым көп шарт осылай басталады: көбірек таңба енгізіңіз.", "Too many contract numbers begin so: enter more of the number."},
+
 	// Approvals and the audit.
 	"approvals.title":        {"Одобрения", "Мақұлдаулар", "Approvals"},
 	"approvals.lead":         {"Действия, которым нужен второй человек. Одобрить может любой другой оператор или администратор.", "Екінші адамды қажет ететін әрекеттер. Кез келген басқа оператор немесе әкімші мақұлдай алады.", "Steps that need a second person. Any other operator or administrator can approve them."},
