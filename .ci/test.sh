@@ -43,6 +43,12 @@ look_around() {
 	if [ "$what" = all ]; then
 		needs npm npm "which fetches axe-core; the test that looks for barriers on the pages is skipped"
 	fi
+	needs nginx nginx-light "which is put before the server; its test is skipped"
+	needs systemd-analyze systemd "which judges the units; its test is skipped"
+	needs amtool prometheus-alertmanager "which judges where alerts go; its test is skipped"
+	if [ "$what" = all ]; then
+		needs docker-compose docker-compose "which judges the compose files; its test is skipped"
+	fi
 	needs promtool prometheus "which judges the alert rules; their test is skipped"
 	needs pgbouncer pgbouncer "the pooler that the store is tested behind; those tests are skipped"
 	if [ -z "${TOLEM_TEST_POSTGRES:-}" ]; then
