@@ -28,7 +28,7 @@ func (k known) has(folder, name string) bool {
 	name, subtest, _ := strings.Cut(name, "/")
 	for other, tests := range k {
 		texts, found := tests[name]
-		if found && (folder == "" || folder == other) && (subtest == "" || texts[subtest]) {
+		if found && (folder == "" || folder == other) && (subtest == "" || texts[subtest] || texts[subtest+"/"]) {
 			return true
 		}
 	}
