@@ -20,7 +20,8 @@ const balancePage = 500
 
 // ledgerCommands work on the books.
 type ledgerCommands struct {
-	Check    ledgerCheckCommand    `cmd:"" help:"Verify every invariant of the ledger."`
+	Check    ledgerCheckCommand    `cmd:"" help:"Verify every invariant of the ledger, or a seal."`
+	Seal     ledgerSealCommand     `cmd:"" help:"Seal the journal, and print the seal."`
 	Balances ledgerBalancesCommand `cmd:"" help:"Print the balances of the ledger accounts."`
 	Export   ledgerExportCommand   `cmd:"" help:"Print the journal for other programs."`
 	Reverse  ledgerReverseCommand  `cmd:"" help:"Reverse a ledger transaction, once."`
@@ -52,19 +53,31 @@ func (c *ledgerReverseCommand) Run(ctx context.Context, p *program) error {
 }
 
 // ledgerCheckCommand proves the books.
-type ledgerCheckCommand struct{}
+type ledgerCheckCommand struct {
+	Seal   string `placeholder:"FILE" help:"Verify instead that the journal up to this seal is what it was when ledger seal printed it."`
+	Recent bool   `help:"With --seal: do not read again what the seal covers. Compare its hash with that in the database, and verify what was sealed since."`
+}
 
 // Help is shown by --help.
 func (ledgerCheckCommand) Help() string {
-	return `Reads the whole journal: every transaction sums to zero in each currency, running totals equal the sums of their entries, no payment is credited twice, what payments and suspense items say is what the journal says. When something is broken it says what, and exits 1. It can run beside the server.
+	return `Reads the whole journal: every transaction sums to zero in each currency, running totals equal the sums of their entries, no payment is credited twice, what payments and suspense items say is what the journal says, and the journal is what was sealed every day. When something is broken it says what, and exits 1. It can run beside the server.
+
+With --seal it reads the journal only to verify seals: that of the file, which was kept where nobody who can write to the database can change it, and those in the database. A changed, deleted, inserted or moved row is found, the last ones included. With --recent it is much faster on a large journal, and finds a journal that was changed and sealed anew, cut off or restored from an older backup; a row that was changed without a new seal only if it is newer than the seal.
 
 Example:
 
-  tolem ledger check`
+  tolem ledger check
+  tolem ledger check --seal /mnt/elsewhere/seal-2026-11-30.json`
 }
 
 // Run checks.
-func (ledgerCheckCommand) Run(ctx context.Context, p *program) error {
+func (c ledgerCheckCommand) Run(ctx context.Context, p *program) error {
+	switch {
+	case c.Seal != "":
+		return p.checkSeal(ctx, c.Seal, c.Recent)
+	case c.Recent:
+		return wrongUsage("--recent goes with --seal")
+	}
 	return p.withBooks(ctx, func(b books) error {
 		report, err := b.Check(ctx)
 		if err != nil {

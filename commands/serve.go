@@ -388,6 +388,7 @@ func (s *server) sweep(ctx context.Context) {
 	defer prune.Stop()
 	s.expire(ctx)
 	s.prune(ctx)
+	s.seal(ctx)
 	for {
 		select {
 		case <-ctx.Done():
@@ -396,6 +397,7 @@ func (s *server) sweep(ctx context.Context) {
 			s.expire(ctx)
 		case <-prune.C:
 			s.prune(ctx)
+			s.seal(ctx)
 		case <-turnover.C:
 			s.sumTurnover(ctx)
 		}

@@ -5,6 +5,7 @@ import (
 
 	"tolem/store/internal/ledger"
 	"tolem/store/internal/payouts"
+	"tolem/store/internal/seal"
 	"tolem/store/internal/turnover"
 	"tolem/store/migrations"
 	"tolem/topup"
@@ -62,6 +63,11 @@ type (
 	TurnoverQuery = turnover.TurnoverQuery
 	// Turnover is what moved.
 	Turnover = turnover.Turnover
+
+	// Seal is the head of the hash chain over the journal.
+	Seal = seal.Seal
+	// SealReport is what a verification of seals has read and what is wrong.
+	SealReport = seal.Report
 )
 
 // MaxStatement bounds the lines of a statement.

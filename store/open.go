@@ -29,6 +29,7 @@ import (
 	"tolem/store/internal/engine"
 	"tolem/store/internal/ledger"
 	"tolem/store/internal/payouts"
+	"tolem/store/internal/seal"
 	"tolem/store/internal/sqlite"
 	"tolem/store/internal/turnover"
 	"tolem/store/migrations"
@@ -110,6 +111,7 @@ type Store struct {
 	*ledger.Ledger
 	*turnover.Reports
 	*payouts.Register
+	*seal.Seals
 
 	path      string
 	now       func() time.Time
@@ -171,6 +173,7 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 	s.Ledger = ledger.New(s.reader, s.now, s.normalize, s.path)
 	s.Reports = turnover.New(s.reader, s.writer.Writer, s.Ledger)
 	s.Register = payouts.New(s.reader, s.writer.Writer, s.Ledger, s.now)
+	s.Seals = seal.New(s.reader, s.writer.Writer, s.Ledger, s.now)
 	if err = s.AssertDurable(ctx); err != nil {
 		return s, err
 	}

@@ -32,7 +32,7 @@ var Files embed.FS
 // schema_levels): a program of a lower level refuses to start, so that an old
 // binary never works on tables that it does not understand, while a new column
 // alone locks nobody out.
-const ProgramLevel = 18
+const ProgramLevel = 19
 
 // SQLite brings the database to this program's schema, or, where it must exist
 // already, refuses one that is behind. Migrations only go forward; two

@@ -15,6 +15,7 @@ import (
 	"gorm.io/gorm"
 
 	"tolem/store/internal/database"
+	"tolem/store/internal/seal"
 	"tolem/store/internal/sqlite"
 	"tolem/store/migrations"
 )
@@ -39,7 +40,7 @@ type Database struct {
 	Read    *gorm.DB
 }
 
-// Check verifies every invariant of the ledger against the database as it is
+// Check verifies every invariant of the ledger, and its seals, against the database as it is
 // at one moment, while others may write. The problems are in the report; the
 // error says that the check itself could not be made. Memory does not grow
 // with the journal; what has to be sorted goes through the database's temporary
@@ -51,8 +52,15 @@ func (d Database) Check(ctx context.Context) (Report, error) {
 		return Report{}, fmt.Errorf("check the ledger: compare the schema: %w", err)
 	}
 	err = database.Snapshot(ctx, d.Dialect, d.Read, func(db *gorm.DB) (err error) {
-		report, err = Book(ctx, d.Dialect, db)
-		return err
+		if report, err = Book(ctx, d.Dialect, db); err != nil {
+			return err
+		}
+		sealed, err := seal.Verify(d.Dialect, db)
+		if err != nil {
+			return fmt.Errorf("verify the seals: %w", err)
+		}
+		report.Problems = slices.Concat(report.Problems, sealed.Problems)
+		return nil
 	})
 	if err != nil {
 		return Report{}, fmt.Errorf("check the ledger: %w", err)
