@@ -31,10 +31,8 @@ func damage(t *testing.T, s *store.Store, statements ...string) {
 		for _, table := range guarded {
 			exec(`ALTER TABLE ` + table + ` DISABLE TRIGGER USER`)
 		}
-		for _, name := range texts(t, db, `SELECT format('ALTER TABLE %I ENABLE ALWAYS TRIGGER %I', c.relname, t.tgname)
-			FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE t.tgenabled = 'D' AND NOT t.tgisinternal`) {
-			restore = append(restore, name)
-		}
+		restore = append(restore, texts(t, db, `SELECT format('ALTER TABLE %I ENABLE ALWAYS TRIGGER %I', c.relname, t.tgname)
+			FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE t.tgenabled = 'D' AND NOT t.tgisinternal`)...)
 	} else {
 		restore = texts(t, db, `SELECT sql FROM sqlite_master WHERE type = 'trigger'`)
 		for _, name := range texts(t, db, `SELECT name FROM sqlite_master WHERE type = 'trigger'`) {
