@@ -1,12 +1,14 @@
 package commands_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"tolem/platform"
 	"tolem/signing"
+	"tolem/view"
 )
 
 // refundOf is the platform's callback that an operation gave back 3000 of the 10000 of
@@ -37,7 +39,8 @@ func TestPaymentsRefund(t *testing.T) {
 	}
 	contains(t, "payments list", s.must(t, "payments", "list", "--flag", "refund"), "payment_47", "refund")
 	contains(t, "messages list", s.must(t, "messages", "list", "--open"), "refund")
-	contains(t, "messages show", s.must(t, "messages", "show", "1"), "given back", "30.00 KZT", "open", "refund")
+	messageID := fmt.Sprint(decode[[]view.Message](t, s.must(t, "messages", "list", "--open", "--json"))[0].ID)
+	contains(t, "messages show", s.must(t, "messages", "show", messageID), "given back", "30.00 KZT", "open", "refund")
 	contains(t, "payments show", s.must(t, "payments", "show", "payment_47"), "reported refund", "30.00 KZT: --operation 29 --amount 3000", "30.00 KZT given back")
 	refused(1, "operation 29 of 30.00 KZT", "--amount", "3000", "--reason", "r")
 	refused(1, "less than 100.01 KZT", "--amount", "10001", "--operation", "none", "--reason", "r")

@@ -86,12 +86,14 @@ func TestWhatMayBeDoneBesideAServerIsNoLoss(t *testing.T) {
 		if _, err := s.Backup(context.Background(), filepath.Join(t.TempDir(), "copy.db")); err != nil {
 			t.Error(err)
 		}
-		beside, err := store.Open(context.Background(), store.Options{Path: path, Existing: true})
-		if err != nil {
-			t.Fatal(err)
-		}
 		// SQLite hands the lock to whoever asks at the right moment: beside this load
 		// that may be the server for longer than a write waits.
+		var beside *store.Store
+		waitFor(t, "another process opens the database", func() (opened bool) {
+			var err error
+			beside, err = store.Open(context.Background(), store.Options{Path: path, Existing: true})
+			return err == nil
+		})
 		waitFor(t, "a write of another process", func() bool {
 			_, err := beside.Issue(context.Background(), store.NewPayment{
 				Provider: "jetpay", Project: "1234", CustomerID: "7123456789", ContractID: "12345", ContractNumber: "A-1", Money: hundred,
