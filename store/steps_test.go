@@ -379,7 +379,7 @@ func TestTheLargestListIsAssigned(t *testing.T) {
 	s := bookOf(t)
 	var list []store.Assignment
 	for n := range store.MaxAssignments {
-		_, item := suspendedItem(t, s, paid("theirs", fmt.Sprint(n)))
+		_, item := suspendedItem(t, s, paid(fmt.Sprintf("theirs-%d", n), fmt.Sprint(n)))
 		list = append(list, store.Assignment{Item: item, CustomerID: "7123456789", ContractID: "12345"})
 	}
 	if made, err := s.AssignAll(ctx, list, anna); err != nil || len(made) != len(list) {
