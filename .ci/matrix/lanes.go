@@ -121,7 +121,7 @@ func allLanes(s surroundings, packages []string, counters string) [][]pass {
 	inside := []string{"./store", "./accountfile", "./signing", "./topup", "./fixtures", "./handlers"}
 	sqlite := []pass{
 		counted(of(onSQLite, pure, inside), counters),
-		of(onSQLite, pure, append(without(packages, append(inside, "./pgtest")...), engine, "./.ci/matrix")),
+		counted(of(onSQLite, pure, append(without(packages, append(inside, "./pgtest")...), engine, "./.ci/matrix")), counters),
 	}
 	client := of(onSQLite, pure, []string{"./handlers"}, "-run=^TestAGeneratedClient$")
 	client.name, client.env = "a generated client", append(client.env, "TOLEM_TEST_CLIENT=1")
@@ -137,7 +137,7 @@ func allLanes(s surroundings, packages []string, counters string) [][]pass {
 	if !s.postgres {
 		return [][]pass{append(sqlite, of(onSQLite, pure, []string{"./pgtest/..."}))}
 	}
-	postgres := []pass{of(onPostgres, pure, []string{"./commands", "./handlers", "./fixtures", "."})}
+	postgres := []pass{counted(of(onPostgres, pure, []string{"./commands", "./handlers", "./fixtures", "."}), counters)}
 	if s.gcc {
 		postgres = append(postgres,
 			counted(of(onPostgres, race, inside[:1], fewer("50")), counters),
