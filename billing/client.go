@@ -2,22 +2,19 @@ package billing
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
-	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"tolem/config"
 	"tolem/topup"
+	"tolem/webhook"
 )
 
 const (
@@ -35,36 +32,18 @@ var errUnknown = errors.New("billing does not know the customer")
 // client makes the requests. It is safe for concurrent use.
 type client struct {
 	url       string
-	signer    *standardwebhooks.Webhook
+	signer    webhook.Signer
 	normalize topup.Normalizer
 	http      *http.Client
 	now       func() time.Time
 }
 
 func newClient(c config.AccountsHTTP, normalize topup.Normalizer, now func() time.Time) (*client, error) {
-	signer, err := standardwebhooks.NewWebhook(c.Secret.Reveal())
+	signer, err := webhook.NewSigner(c.Secret)
 	if err != nil {
-		return nil, errors.New("accounts.http.secret must be whsec_ and base64") // the library's error has the secret
+		return nil, fmt.Errorf("accounts.http: %w", err)
 	}
-	return &client{
-		url: c.URL, signer: signer, normalize: normalize, now: now,
-		http: &http.Client{
-			// An answer is looked at as it is: billing's own host answers, or nobody.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-			Transport: &http.Transport{
-				Proxy:                  http.ProxyFromEnvironment,
-				DialContext:            (&net.Dialer{Timeout: c.Timeout}).DialContext,
-				TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-				TLSHandshakeTimeout:    c.Timeout,
-				MaxConnsPerHost:        maxConnections,
-				MaxIdleConnsPerHost:    maxConnections,
-				IdleConnTimeout:        time.Minute,
-				MaxResponseHeaderBytes: 32 << 10,
-				DisableCompression:     true, // the bound on the answer is one on what is read
-				ForceAttemptHTTP2:      true,
-			},
-		},
-	}, nil
+	return &client{url: c.URL, signer: signer, normalize: normalize, now: now, http: webhook.NewClient(maxConnections, c.Timeout)}, nil
 }
 
 // account asks for a customer, whose id is normalised. The error is errUnknown
@@ -72,10 +51,6 @@ func newClient(c config.AccountsHTTP, normalize topup.Normalizer, now func() tim
 func (c *client) account(ctx context.Context, customerID string) (*topup.Account, error) {
 	now := c.now()
 	id := "msg_" + ulid.MustNew(ulid.Timestamp(now), ulid.DefaultEntropy()).String()
-	signature, err := c.signer.Sign(id, now, nil)
-	if err != nil {
-		return nil, fmt.Errorf("sign the request: %w", err)
-	}
 	// In a path and in a query: a blank is %20, and nothing else is left that means something.
 	escaped := strings.ReplaceAll(url.QueryEscape(customerID), "+", "%20")
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.ReplaceAll(c.url, Placeholder, escaped), nil)
@@ -83,13 +58,12 @@ func (c *client) account(ctx context.Context, customerID string) (*topup.Account
 		return nil, errors.New("accounts.http.url is not usable")
 	}
 	request.Header.Set("Accept", "application/json")
-	request.Header.Set("User-Agent", "tolem")
-	request.Header.Set(standardwebhooks.HeaderWebhookID, id)
-	request.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
-	request.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
+	if err := c.signer.Sign(request, id, now, nil); err != nil {
+		return nil, err
+	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("request: %w", withoutURL(err))
+		return nil, fmt.Errorf("request: %w", webhook.Reason(err))
 	}
 	defer response.Body.Close()
 	switch response.StatusCode {
@@ -102,7 +76,7 @@ func (c *client) account(ctx context.Context, customerID string) (*topup.Account
 	}
 	data, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	if err != nil {
-		return nil, fmt.Errorf("read the answer: %w", withoutURL(err))
+		return nil, fmt.Errorf("read the answer: %w", webhook.Reason(err))
 	}
 	if len(data) > maxAnswer {
 		return nil, fmt.Errorf("the answer is larger than %d bytes", maxAnswer)
@@ -121,12 +95,4 @@ func (c *client) record(data []byte, customerID string) (*topup.Account, error) 
 		return nil, errors.New("the answer is the record of another customer")
 	}
 	return &account, nil
-}
-
-// withoutURL is what went wrong, without the URL, which has the customer's id.
-func withoutURL(err error) error {
-	if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
-		return wrapped.Err
-	}
-	return err
 }

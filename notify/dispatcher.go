@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// pollEvery is how often an endpoint is looked after.
+	// pollEvery is how often due deliveries are looked up.
 	pollEvery = 500 * time.Millisecond
 	// perRound bounds the contracts of a round, perContract the notifications of one
 	// contract that follow each other in it.
@@ -52,7 +52,7 @@ type Options struct {
 	Timeout time.Duration
 }
 
-// Dispatcher delivers. Endpoints are looked after side by side: one that is down
+// Dispatcher delivers. Endpoints are served side by side: one that is down
 // holds up no other.
 type Dispatcher struct {
 	o         Options
@@ -101,7 +101,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 		running, stop := context.WithCancel(ctx)
 		var all sync.WaitGroup
 		for _, e := range *d.endpoints.Load() {
-			all.Go(func() { d.look(running, e) })
+			all.Go(func() { d.poll(running, e) })
 		}
 		select {
 		case <-ctx.Done():
@@ -112,8 +112,8 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	}
 }
 
-// look looks after an endpoint until ctx ends.
-func (d *Dispatcher) look(ctx context.Context, e *endpoint) {
+// poll makes the deliveries of an endpoint whenever they are due, until ctx ends.
+func (d *Dispatcher) poll(ctx context.Context, e *endpoint) {
 	defer e.http.CloseIdleConnections()
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
@@ -126,15 +126,6 @@ func (d *Dispatcher) look(ctx context.Context, e *endpoint) {
 		case <-ticker.C:
 		}
 	}
-}
-
-// Round makes the deliveries of all endpoints that are due, once, and returns how
-// many were attempted.
-func (d *Dispatcher) Round(ctx context.Context) (attempted int) {
-	for _, e := range *d.endpoints.Load() {
-		attempted += d.round(ctx, e)
-	}
-	return attempted
 }
 
 // round makes the deliveries of an endpoint that are due.
