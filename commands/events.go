@@ -32,7 +32,7 @@ type eventsListCommand struct {
 
 // Help is shown by --help.
 func (eventsListCommand) Help() string {
-	return `What the endpoints of notify in the configuration are told, and what became of it at each. A pending or failed one keeps the later ones of its contract from that endpoint.
+	return `The notifications for the endpoints of notify in the configuration, and what became of each at every endpoint. A pending or failed one keeps the later ones of its contract from that endpoint.
 
 Example:
 
@@ -96,7 +96,7 @@ type eventsShowCommand struct {
 
 // Help is shown by --help.
 func (eventsShowCommand) Help() string {
-	return `Shows what the endpoints are told, word for word.
+	return `Shows a notification as it is sent.
 
 Example:
 

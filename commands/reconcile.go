@@ -45,7 +45,7 @@ Without a file JetPay's Data API is asked for the days of --from and --to: hour 
 
 --apply credits what the report calls paid, if it is a payment that was issued, is pending or expired, and has the same sum and currency; the credit is bound to the report's operation, so that a late callback posts nothing. A report is an unsigned file: with jetpay.gate_url or jetpay.data_url configured, only what that confirms is credited. Count and sum are shown before. A second run finds nothing left to credit.
 
-A line or a payment is missing only after a day on either side of the interval was looked at too. Days on which the report, in its own time zone, has nothing to say are told apart.
+A line or a payment is missing only after a day on either side of the interval was looked at too. Days on which the report, in its own time zone, has nothing to say are reported separately.
 
 Example:
 

@@ -31,7 +31,7 @@ func (e Endpoint) wants(t topup.EventType) bool {
 	return len(e.Types) == 0 || slices.Contains(e.Types, t)
 }
 
-// Notification is something that the merchant's own systems are told of.
+// Notification reports a change to the merchant's own systems.
 type Notification struct {
 	ID          string // evt_…
 	Type        topup.EventType
@@ -101,7 +101,7 @@ func (s *Store) Endpoints() []Endpoint {
 	return nil
 }
 
-// outbox writes notifications in the transactions that they tell of.
+// outbox writes notifications in the transactions that they report.
 type outbox struct {
 	endpoints func() []Endpoint
 	body      func(Notification) ([]byte, error)
@@ -123,8 +123,8 @@ type madeEntry struct {
 	posted
 }
 
-// notifySaved tells of what this write has done to a payment, which is saved. as
-// is the type of an operator's step that is told by itself, empty for none.
+// notifySaved reports what this write has done to a payment, which is saved. as is
+// the type of an operator's step that has a type of its own, empty for none.
 func (tx *wtx) notifySaved(p *topup.Payment, as topup.EventType) error {
 	before := p.Stored
 	p.Stored = p.Status
@@ -236,7 +236,7 @@ func (tx *wtx) writeEvent(n Notification, contract, paymentID, payoutID string, 
 	return nil
 }
 
-// notifyPayout tells that a payout was posted.
+// notifyPayout reports that a payout was posted.
 func (tx *wtx) notifyPayout(p *Payout, made posted) error {
 	if !tx.outbox.live() {
 		return nil
@@ -249,7 +249,7 @@ func (tx *wtx) notifyPayout(p *Payout, made posted) error {
 	return tx.writeEvent(n, "payouts:"+p.Provider+":"+p.Project, "", p.ID, made.seq)
 }
 
-// notifyExpired tells of payments that have just expired.
+// notifyExpired reports payments that have just expired.
 func (tx *wtx) notifyExpired(ids []int64) error {
 	if len(ids) == 0 || !tx.outbox.live() {
 		return nil

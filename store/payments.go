@@ -99,8 +99,8 @@ func (tx *wtx) openPayment(p *topup.Payment) (string, error) {
 // has read it in this transaction.
 func (tx *wtx) savePayment(p *topup.Payment) error { return tx.savePaymentAs(p, "") }
 
-// savePaymentAs is savePayment for an operator's step of which a notification
-// tells by itself.
+// savePaymentAs is savePayment for an operator's step whose notification
+// has a type of its own.
 func (tx *wtx) savePaymentAs(p *topup.Payment, as topup.EventType) error {
 	err := tx.UpdatePayment(p)
 	if err != nil {

@@ -36,7 +36,7 @@ var eventsOfKinds = map[TransactionKind]EventType{
 
 // EventOfTransaction is the notification of a ledger transaction of a payment
 // whose status is now the given one; empty if it has none. Money that never
-// touches a contract is told by the status in which it leaves the payment.
+// touches a contract is reported by the status in which it leaves the payment.
 func EventOfTransaction(kind TransactionKind, postings []Posting, status Status) EventType {
 	if ContractTouched(postings) != "" {
 		return eventsOfKinds[kind]

@@ -27,9 +27,9 @@ const (
 	quarterMicros = 15 * 60 * 1_000_000
 	// summedAtOnce is how many transactions are added up at a time.
 	summedAtOnce = 50_000
-	// sumsPatience bounds how often the sums are begun anew because another process
+	// sumsAttempts bounds how often the sums are begun anew because another process
 	// was faster.
-	sumsPatience = 100
+	sumsAttempts = 100
 
 	receivedKind = migrations.ReceivedKind
 )
@@ -93,7 +93,7 @@ func (b *Register) SumSettlement(ctx context.Context) error {
 		return err
 	}
 	moved := false
-	for range sumsPatience {
+	for range sumsAttempts {
 		at, err := ReadProgress(b.reader.Query(ctx))
 		if err != nil {
 			return err
