@@ -715,6 +715,28 @@ func TestCheckSeesOneMomentWhileOthersWriteAndNeverBlocksThem(t *testing.T) {
 	}
 }
 
+func TestCheckWaitsForNoWriterAndLocksNoTable(t *testing.T) {
+	if !onPostgres {
+		t.Skip("only on PostgreSQL: SQLite has no locks on tables")
+	}
+	t.Parallel()
+	s := bookOf(t)
+	mustRecord(t, s, paid(mustIssue(t, s), "28"))
+	writer, err := rawOpen(t, s).Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = writer.Rollback() }()
+	// The lock of somebody who writes into every table and has not committed yet.
+	if _, err := writer.Exec(`DO $$ DECLARE name text; BEGIN
+		FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema() LOOP
+			EXECUTE format('LOCK TABLE %I IN ROW EXCLUSIVE MODE', name);
+		END LOOP; END $$`); err != nil {
+		t.Fatal(err)
+	}
+	checked(t, s)
+}
+
 func TestACheckThatIsCancelledGivesItsConnectionBackInOrder(t *testing.T) {
 	s := bookOf(t)
 	mustRecord(t, s, paid(mustIssue(t, s), "28"))

@@ -91,6 +91,12 @@ func checkPostgresSchema(ctx context.Context, server *database.Server) (problems
 	return compareGuards(expected, found), nil
 }
 
+// temporarily makes of a migration one that runs in a transaction and touches
+// nothing but temporary tables. An index that an interrupted attempt has left is
+// not there: without its schema, the name would be that of the real index, and
+// dropping it locks the real table for as long as the transaction lasts.
+var temporarily = strings.NewReplacer(" CONCURRENTLY", "", "DROP INDEX IF EXISTS ", "DROP INDEX IF EXISTS pg_temp.")
+
 // runTemporarily runs the migrations of PostgreSQL in this transaction.
 func runTemporarily(ctx context.Context, conn *pgx.Conn) error {
 	files, err := fs.Glob(migrations.Files, "postgres/*.sql")
@@ -102,8 +108,7 @@ func runTemporarily(ctx context.Context, conn *pgx.Conn) error {
 		if err != nil {
 			return err
 		}
-		inTransaction := strings.ReplaceAll(string(text), " CONCURRENTLY", "")
-		if _, err := conn.PgConn().Exec(ctx, inTransaction).ReadAll(); err != nil {
+		if _, err := conn.PgConn().Exec(ctx, temporarily.Replace(string(text))).ReadAll(); err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
 	}
