@@ -116,14 +116,21 @@ fi
 at "formatting, vet, staticcheck" .ci/lint.sh
 at "building what runs the tests" go build -o "$programs/" ./pgtest/server ./.ci/matrix
 
-# One PostgreSQL server for all passes, on a socket of its own; the one that TOLEM_TEST_POSTGRES
-# names, if it does. The cluster that Debian's package makes is left alone. Its files are in memory
-# where there is room, which spares a twelfth of the time: what a test can end is a process, never
-# the power.
-folder=""
-if [ -w /dev/shm ] && [ "$(df --output=avail -k /dev/shm | tail -1)" -gt $((4 << 20)) ]; then
-	folder=/dev/shm
+# Files of tests and of the one PostgreSQL server for all passes are in memory where there is room:
+# each of thousands of databases would wait for the disk otherwise, and what a test can end is a
+# process, never the power. The server has a socket of its own; the one that TOLEM_TEST_POSTGRES
+# names is used instead, if it does. The cluster that Debian's package makes is left alone.
+memory=""
+in_memory() {
+	[ -w /dev/shm ] && [ "$(df --output=avail -k /dev/shm | tail -1)" -gt $((8 << 20)) ] || return 1
+	memory=$(mktemp -d /dev/shm/t.XXXX) && chmod 1777 "$memory" || return 1
+	# Programs that tests build are run from there.
+	printf '#!/bin/sh\n' >"$memory/runs" && chmod +x "$memory/runs" && "$memory/runs"
+}
+trap 'kill "${still:-}" 2>/dev/null || true; rm -rf "$programs" ${memory:+"$memory"}' EXIT
+if in_memory; then
+	export TMPDIR=$memory
 fi
 code=0
-"$programs/server" -folder "$folder" -- "$programs/matrix" "$what" || code=$?
+"$programs/server" -folder "${TMPDIR:-}" -- "$programs/matrix" "$what" || code=$?
 exit "$code"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -154,24 +155,20 @@ func (b sample) corrupted(t *testing.T, damage ...string) *store.Store {
 	if err := rows.Err(); err != nil {
 		t.Fatal(err)
 	}
-	exec := func(query string) {
-		t.Helper()
-		if _, err := raw.Exec(query); err != nil {
-			t.Fatalf("%s: %v", query, err)
-		}
-	}
+	script := []string{"BEGIN"} // one transaction: one wait for the disk
 	for name := range triggers {
-		exec(`DROP TRIGGER ` + name)
+		script = append(script, "DROP TRIGGER "+name)
 	}
 	for _, d := range damage {
 		if name, found := strings.CutPrefix(d, "LEAVE OUT "); found {
 			delete(triggers, name)
 			continue
 		}
-		exec(b.names(d))
+		script = append(script, b.names(d))
 	}
-	for _, text := range triggers {
-		exec(text)
+	script = slices.AppendSeq(script, maps.Values(triggers))
+	if _, err := raw.Exec(strings.Join(append(script, "COMMIT"), ";\n")); err != nil {
+		t.Fatalf("%s: %v", damage, err)
 	}
 	if err := raw.Close(); err != nil {
 		t.Fatal(err)

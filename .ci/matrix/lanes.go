@@ -83,36 +83,36 @@ func without(packages []string, some ...string) []string {
 }
 
 // fewer lets the property tests of ./store, which take minutes under the race
-// detector, run less often there than in the pass without it.
+// detector, run less often than in the one pass that has them whole.
 func fewer(checks string) string { return "-rapid.checks=" + checks }
 
 // engine is what is below ./store: the drivers of SQLite, which differ between the
 // builds, and what has tests of its own.
 const engine = "./store/internal/..."
 
-// quickLanes prove every promise once on either database: with the race
-// detector where goroutines of ours share something, with the pure Go SQLite
-// elsewhere, and ./store with both. The crash tests of ./commands build and run both drivers in every
+// goroutines are the tests, by their names, in which several write or wait at once:
+// where the race detector finds things.
+const goroutines = "-run=AtOnce|Concurrent|While|Beside|Share|Servers|Several"
+
+// quickLanes prove every promise once on either database, in pure Go, and let the
+// race detector watch where goroutines of ours share something; allLanes have it
+// everywhere. The crash tests of ./commands build and run both drivers in every
 // pass. The lanes run side by side.
 func quickLanes(s surroundings, packages []string) [][]pass {
-	shared := []string{"./store", "./handlers", "./watch", "./highhelp"}
-	rest := append(without(packages, append(shared[1:], "./pgtest")...), "./.ci/matrix")
-	sqlite := []pass{of(onSQLite, pure, rest)}
+	sqlite := []pass{
+		of(onSQLite, pure, []string{"./store"}, fewer("20")),
+		of(onSQLite, pure, append(without(packages, "./store", "./pgtest"), engine, "./.ci/matrix")),
+	}
 	if s.gcc {
-		sqlite = append(sqlite, of(onSQLite, race, shared[:1], fewer("10")), of(onSQLite, race, append([]string{engine}, shared[1:]...)))
-	} else {
-		sqlite = append(sqlite, of(onSQLite, pure, shared[1:]))
+		sqlite = append(sqlite, of(onSQLite, race, []string{"./store", engine, "./handlers", "./watch", "./highhelp", "./notify"}, goroutines))
 	}
 	if !s.postgres {
 		return [][]pass{append(sqlite, of(onSQLite, pure, []string{"./pgtest/..."}))}
 	}
-	postgres := []pass{of(onPostgres, pure, []string{"./commands", "./handlers", "./pgtest/...", "./watch"})}
-	if s.gcc {
-		postgres = append(postgres, of(onPostgres, race, shared[:1], fewer("10")))
-	} else {
-		postgres = append(postgres, of(onPostgres, pure, shared[:1]))
-	}
-	return [][]pass{sqlite, postgres}
+	return [][]pass{sqlite, {
+		of(onPostgres, pure, []string{"./store"}, fewer("20")),
+		of(onPostgres, pure, []string{"./commands", "./handlers", "./pgtest/...", "./watch"}),
+	}}
 }
 
 // allLanes are every package with every build that it differs in, on either
