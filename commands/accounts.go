@@ -5,15 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
-
 	"tolem/accountfile"
+	"tolem/commands/internal/console"
 	"tolem/store"
 	"tolem/topup"
 	"tolem/view"
@@ -66,8 +63,8 @@ func (c *accountsImportCommand) Validate() error {
 }
 
 // Run imports.
-func (c *accountsImportCommand) Run(ctx context.Context, p *program) error {
-	by, err := p.by(operator{Actor: c.Actor}, time.UTC)
+func (c *accountsImportCommand) Run(ctx context.Context, p *console.Program) error {
+	by, err := p.By(console.Operator{Actor: c.Actor}, time.UTC)
 	if err != nil {
 		by.Actor = by.OSUser // of a container without users: no reason not to import
 	}
@@ -75,18 +72,18 @@ func (c *accountsImportCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return fmt.Errorf("import accounts: %w", err)
 	}
-	return p.withNewBooks(ctx, func(b books) error {
-		limit := &store.CloseLimit{Percent: b.cfg.Accounts.MaxClosePercent, Confirmed: -1}
+	return p.WithNewBooks(ctx, func(b console.Books) error {
+		limit := &store.CloseLimit{Percent: b.Config.Accounts.MaxClosePercent, Confirmed: -1}
 		if c.YesClose != nil {
 			limit.Confirmed = *c.YesClose
 		}
-		progress, finish := p.importProgress()
+		progress, finish := p.ImportProgress()
 		report, err := b.ImportAccounts(ctx, store.ImportOptions{
 			Replace: c.Replace, DryRun: c.DryRun, Progress: progress, CloseLimit: limit, Actor: by.Actor, OSUser: by.OSUser,
 		}, file)
 		finish()
 		if bad := (*accountfile.LineErrors)(nil); errors.As(err, &bad) {
-			return p.reportLines(c.File, bad)
+			return reportLines(p, c.File, bad)
 		}
 		if many := (*store.TooManyClosedError)(nil); errors.As(err, &many) {
 			return tooManyClosed(c.File, many)
@@ -101,7 +98,7 @@ func (c *accountsImportCommand) Run(ctx context.Context, p *program) error {
 // tooManyClosed says what to do about a file that would close too many.
 func tooManyClosed(file string, e *store.TooManyClosedError) error {
 	text := fmt.Sprintf("%s does not have %d of %s, and --replace would close them: more than %d %% (accounts.max_close_percent). Nothing was imported",
-		file, e.Closed, counted(e.Open, "open account"), e.Limit.Percent)
+		file, e.Closed, console.Counted(e.Open, "open account"), e.Limit.Percent)
 	if e.Limit.Confirmed >= 0 {
 		text += fmt.Sprintf(", since --yes-close says %d", e.Limit.Confirmed)
 	}
@@ -109,58 +106,41 @@ func tooManyClosed(file string, e *store.TooManyClosedError) error {
 }
 
 // reportLines prints every bad line.
-func (p *program) reportLines(file string, bad *accountfile.LineErrors) error {
+func reportLines(p *console.Program, file string, bad *accountfile.LineErrors) error {
 	for _, line := range bad.Lines {
-		fmt.Fprintf(p.stdio.Err, "%s: %s\n", file, printable(line.Error()))
+		fmt.Fprintf(p.Stdio.Err, "%s: %s\n", file, console.Printable(line.Error()))
 	}
 	if bad.More > 0 {
-		fmt.Fprintf(p.stdio.Err, "%s: and %s\n", file, counted(bad.More, "more problem"))
+		fmt.Fprintf(p.Stdio.Err, "%s: and %s\n", file, console.Counted(bad.More, "more problem"))
 	}
-	return fmt.Errorf("%s in %s: nothing was imported", counted(int64(len(bad.Lines))+bad.More, "problem"), file)
+	return fmt.Errorf("%s in %s: nothing was imported", console.Counted(int64(len(bad.Lines))+bad.More, "problem"), file)
 }
 
-func (c *accountsImportCommand) report(p *program, r store.ImportReport) error {
+func (c *accountsImportCommand) report(p *console.Program, r store.ImportReport) error {
 	if r.Leftover != nil {
-		p.warn(fmt.Sprintf("older records could not be removed, the next import will: %v", r.Leftover))
+		p.Warn(fmt.Sprintf("older records could not be removed, the next import will: %v", r.Leftover))
 	}
 	if r.Unfit > 0 {
-		p.warn(fmt.Sprintf("%s no Kazakh telephone %s: accounts.normalize (kz_phone) leaves such ids as they are",
-			areOf(r.Unfit, r.Accounts, "customer id"), numberOrNumbers(r.Unfit)))
+		p.Warn(fmt.Sprintf("%s no Kazakh telephone %s: accounts.normalize (kz_phone) leaves such ids as they are",
+			console.AreOf(r.Unfit, r.Accounts, "customer id"), numberOrNumbers(r.Unfit)))
 	}
-	text := fmt.Sprintf("%s with %s", counted(r.Accounts, "account"), counted(r.Contracts, "contract"))
+	text := fmt.Sprintf("%s with %s", console.Counted(r.Accounts, "account"), console.Counted(r.Contracts, "contract"))
 	if c.DryRun {
 		text += " can be imported"
 		if c.Replace {
 			text += fmt.Sprintf("; %d of %s and %s of others would be closed",
-				r.Closed, counted(r.Open, "open account"), counted(r.ContractsClosed, "contract"))
+				r.Closed, console.Counted(r.Open, "open account"), console.Counted(r.ContractsClosed, "contract"))
 		}
-		return p.println(text)
+		return p.Println(text)
 	}
 	text += fmt.Sprintf(" imported: %d created, %d changed, %d as they were", r.Created, r.Changed, r.Unchanged)
 	if c.Replace {
-		text += fmt.Sprintf("; %s closed, and %s of others", counted(r.Closed, "account"), counted(r.ContractsClosed, "contract"))
+		text += fmt.Sprintf("; %s closed, and %s of others", console.Counted(r.Closed, "account"), console.Counted(r.ContractsClosed, "contract"))
 	}
 	if r.Overtaken > 0 {
 		text += fmt.Sprintf("; %d changed by somebody else meanwhile, who won", r.Overtaken)
 	}
-	return p.println(text + "; sha256 of the file " + r.SHA256)
-}
-
-// counted is a number of things: 1 account, 2 accounts.
-func counted(n int64, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
-
-// areOf is a part of a number of things with its verb: 1 of 5 ids is.
-func areOf(part, whole int64, thing string) string {
-	verb := "are"
-	if part == 1 {
-		verb = "is"
-	}
-	return fmt.Sprintf("%d of %s %s", part, counted(whole, thing), verb)
+	return p.Println(text + "; sha256 of the file " + r.SHA256)
 }
 
 func numberOrNumbers(n int64) string {
@@ -168,78 +148,6 @@ func numberOrNumbers(n int64) string {
 		return "number"
 	}
 	return "numbers"
-}
-
-// progressEvery is how often an import says how far it is where no bar can be
-// drawn.
-const progressEvery = 10 * time.Second
-
-// importProgress draws a bar for each phase of an import on a terminal, and
-// writes a line now and then elsewhere.
-func (p *program) importProgress() (progress func(store.ImportProgress), finish func()) {
-	if !p.terminal() {
-		return progressLines(p.stdio.Err, progressEvery)
-	}
-	var bar *progressbar.ProgressBar
-	var phase store.ImportPhase
-	progress = func(at store.ImportProgress) {
-		if bar == nil || at.Phase != phase {
-			phase = at.Phase
-			total := at.Total
-			if total == 0 {
-				total = -1 // unknown: a spinner
-			}
-			bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(p.stdio.Err),
-				progressbar.OptionSetDescription(string(phase)), progressbar.OptionThrottle(100*time.Millisecond),
-				progressbar.OptionClearOnFinish())
-		}
-		_ = bar.Set64(at.Done) // only drawing can fail
-	}
-	return progress, func() {
-		if bar != nil {
-			_ = bar.Finish()
-		}
-	}
-}
-
-// progressLines writes how far an import is at intervals, also while it waits.
-func progressLines(w io.Writer, every time.Duration) (progress func(store.ImportProgress), finish func()) {
-	started := time.Now()
-	var last atomic.Pointer[store.ImportProgress]
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		ticker := time.NewTicker(every)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-stop:
-				return
-			case <-ticker.C:
-				fmt.Fprintf(w, "tolem: import: %s, %s so far\n", howFar(last.Load()), time.Since(started).Round(time.Second))
-			}
-		}
-	}()
-	progress = func(at store.ImportProgress) { last.Store(&at) }
-	return progress, func() { close(stop); <-stopped }
-}
-
-// howFar is a line about how far a phase of an import is.
-func howFar(at *store.ImportProgress) string {
-	if at == nil {
-		return "beginning"
-	}
-	text := map[store.ImportPhase]string{
-		store.PhaseClear: "removing what an import that died has left, rows",
-		store.PhaseCheck: "checking the file, bytes",
-		store.PhaseStage: "writing, accounts",
-		store.PhaseSweep: "visible; removing older records, rows",
-	}[at.Phase]
-	text += fmt.Sprintf(" %d", at.Done)
-	if at.Total > 0 {
-		text += fmt.Sprintf(" of %d (%d %%)", at.Total, int64(float64(at.Done)/float64(at.Total)*100))
-	}
-	return text
 }
 
 // accountsExportCommand writes all accounts.
@@ -257,14 +165,14 @@ Example:
 }
 
 // Run exports.
-func (c *accountsExportCommand) Run(ctx context.Context, p *program) error {
+func (c *accountsExportCommand) Run(ctx context.Context, p *console.Program) error {
 	format, err := accountfile.FormatOf(c.File)
 	if err != nil {
 		return fmt.Errorf("export accounts: %w", err)
 	}
-	return p.withBooks(ctx, func(b books) error {
+	return p.WithBooks(ctx, func(b console.Books) error {
 		var report store.AccountExport
-		err := writeNew(c.File, func(file io.Writer) (err error) {
+		err := console.WriteNew(c.File, func(file io.Writer) (err error) {
 			report, err = b.ExportAccounts(ctx, format, file)
 			return err
 		})
@@ -272,10 +180,10 @@ func (c *accountsExportCommand) Run(ctx context.Context, p *program) error {
 			return err
 		}
 		if report.Refused > 0 {
-			p.warn(fmt.Sprintf("%s of today's rules for records: an import of this file would refuse them, naming each",
+			p.Warn(fmt.Sprintf("%s of today's rules for records: an import of this file would refuse them, naming each",
 				breakOne(report.Refused)))
 		}
-		return p.println(fmt.Sprintf("%s with %s exported to %s", counted(report.Accounts, "account"), counted(report.Contracts, "contract"), c.File))
+		return p.Println(fmt.Sprintf("%s with %s exported to %s", console.Counted(report.Accounts, "account"), console.Counted(report.Contracts, "contract"), c.File))
 	})
 }
 
@@ -286,17 +194,9 @@ func breakOne(n int64) string {
 	return fmt.Sprintf("%d accounts break one", n)
 }
 
-// writeNew is writeFile for a file that must not exist.
-func writeNew(path string, write func(io.Writer) error) error {
-	if _, err := os.Lstat(path); err == nil {
-		return fmt.Errorf("%s exists and is not overwritten", path)
-	}
-	return writeFile(path, write)
-}
-
 // accountsImportsCommand lists imports.
 type accountsImportsCommand struct {
-	jsonFlag
+	console.JSONFlag
 	Limit int `default:"20" help:"How many of the latest imports."`
 }
 
@@ -318,31 +218,31 @@ func (c *accountsImportsCommand) Validate() error {
 }
 
 // Run lists them.
-func (c *accountsImportsCommand) Run(ctx context.Context, p *program) error {
-	return p.withBooks(ctx, func(b books) error {
+func (c *accountsImportsCommand) Run(ctx context.Context, p *console.Program) error {
+	return p.WithBooks(ctx, func(b console.Books) error {
 		imports, err := b.AccountImports(ctx, c.Limit)
 		if err != nil {
 			return err
 		}
-		l := p.list(c.JSON, "AT", "BY", "FILE", "REPLACE", "ACCOUNTS", "CREATED", "CHANGED", "CLOSED", "SHA-256")
+		l := p.List(c.JSON, "AT", "BY", "FILE", "REPLACE", "ACCOUNTS", "CREATED", "CHANGED", "CLOSED", "SHA-256")
 		for _, i := range imports {
 			replace := "-"
 			if i.Replace {
 				replace = "yes"
 			}
-			err := l.add(view.AccountImportOf(i), when(i.At, b.cfg.Location()), orDash(i.Actor), orDash(i.File), replace,
+			err := l.Add(view.AccountImportOf(i), console.When(i.At, b.Config.Location()), orDash(i.Actor), orDash(i.File), replace,
 				strconv.FormatInt(i.Accounts, 10), strconv.FormatInt(i.ImportReport.Created, 10), strconv.FormatInt(i.Changed, 10),
 				strconv.FormatInt(i.Closed, 10), i.AccountChange.SHA256)
 			if err != nil {
 				return err
 			}
 		}
-		return l.end()
+		return l.End()
 	})
 }
 
 // accountsListCommand lists accounts.
-type accountsListCommand struct{ jsonFlag }
+type accountsListCommand struct{ console.JSONFlag }
 
 // Help is shown by --help.
 func (accountsListCommand) Help() string {
@@ -355,9 +255,9 @@ Example:
 }
 
 // Run lists.
-func (c *accountsListCommand) Run(ctx context.Context, p *program) error {
-	return p.withBooks(ctx, func(b books) error {
-		l := p.list(c.JSON, accountHeading...)
+func (c *accountsListCommand) Run(ctx context.Context, p *console.Program) error {
+	return p.WithBooks(ctx, func(b console.Books) error {
+		l := p.List(c.JSON, accountHeading...)
 		after := ""
 		for {
 			page, err := b.AccountsPage(ctx, after, accountPage)
@@ -371,7 +271,7 @@ func (c *accountsListCommand) Run(ctx context.Context, p *program) error {
 				after = account.CustomerID
 			}
 			if len(page) < accountPage {
-				return l.end()
+				return l.End()
 			}
 		}
 	})
@@ -380,17 +280,17 @@ func (c *accountsListCommand) Run(ctx context.Context, p *program) error {
 var accountHeading = []string{"CUSTOMER", "CONTRACT", "NUMBER", "PAYMENT", "MINIMUM", "CREDITED", "STATE"}
 
 // addAccount lists an account: one JSON object, or a row for each contract.
-func addAccount(ctx context.Context, b books, l *list, account *topup.Account) error {
+func addAccount(ctx context.Context, b console.Books, l *console.List, account *topup.Account) error {
 	balances, err := b.ContractBalances(ctx, account.CustomerID)
 	if err != nil {
 		return err
 	}
-	if l.json {
-		return l.add(view.AccountOf(account, balances))
+	if l.JSON {
+		return l.Add(view.AccountOf(account, balances))
 	}
 	for i := range account.Contracts {
 		c := &account.Contracts[i]
-		err := l.add(nil, account.CustomerID, c.ID, c.Number, optional(c.Payment, account.Currency), optional(c.MinPayment, account.Currency),
+		err := l.Add(nil, account.CustomerID, c.ID, c.Number, optional(c.Payment, account.Currency), optional(c.MinPayment, account.Currency),
 			topup.Money{Amount: balances[c.ID], Currency: account.Currency}.String(), state(account.Closed || c.Closed))
 		if err != nil {
 			return err
@@ -415,7 +315,7 @@ func state(closed bool) string {
 
 // accountsShowCommand shows one account.
 type accountsShowCommand struct {
-	jsonFlag
+	console.JSONFlag
 	CustomerID string `arg:"" name:"customer_id" help:"The customer's id."`
 }
 
@@ -429,8 +329,8 @@ Example:
 }
 
 // Run shows it.
-func (c *accountsShowCommand) Run(ctx context.Context, p *program) error {
-	return p.withBooks(ctx, func(b books) error {
+func (c *accountsShowCommand) Run(ctx context.Context, p *console.Program) error {
+	return p.WithBooks(ctx, func(b console.Books) error {
 		account, err := b.Account(ctx, c.CustomerID)
 		if err != nil {
 			return err
@@ -444,36 +344,36 @@ func (c *accountsShowCommand) Run(ctx context.Context, p *program) error {
 			if err != nil {
 				return err
 			}
-			return p.printJSON(view.AccountOf(account, balances).WithHistory(history))
+			return p.PrintJSON(view.AccountOf(account, balances).WithHistory(history))
 		}
-		zone := b.cfg.Location()
-		t := p.table()
-		t.row("customer", account.CustomerID)
-		t.row("at the platform", account.AdditionalCustomerID)
-		t.row("currency", account.Currency)
-		t.row("state", state(account.Closed))
-		t.row("contracts", strconv.Itoa(len(account.Contracts)))
-		t.row("created", madeBy(history.Created, zone))
-		t.row("last changed", madeBy(history.Changed, zone))
-		if err := t.flush(); err != nil {
+		zone := b.Config.Location()
+		t := p.Table()
+		t.Row("customer", account.CustomerID)
+		t.Row("at the platform", account.AdditionalCustomerID)
+		t.Row("currency", account.Currency)
+		t.Row("state", state(account.Closed))
+		t.Row("contracts", strconv.Itoa(len(account.Contracts)))
+		t.Row("created", madeBy(history.Created, zone))
+		t.Row("last changed", madeBy(history.Changed, zone))
+		if err := t.Flush(); err != nil {
 			return err
 		}
-		if err := p.printHistory(history.Events, zone); err != nil {
+		if err := printHistory(p, history.Events, zone); err != nil {
 			return err
 		}
-		if err := p.println(""); err != nil {
+		if err := p.Println(""); err != nil {
 			return err
 		}
-		l := p.list(false, accountHeading...)
+		l := p.List(false, accountHeading...)
 		if err := addAccount(ctx, b, l, account); err != nil {
 			return err
 		}
-		if err := l.end(); err != nil {
+		if err := l.End(); err != nil {
 			return err
 		}
 		for _, contract := range account.Contracts {
 			if len(contract.Info) > 0 {
-				fmt.Fprintf(p.stdio.Out, "info of %s: %s\n", contract.ID, printable(string(contract.Info)))
+				fmt.Fprintf(p.Stdio.Out, "info of %s: %s\n", contract.ID, console.Printable(string(contract.Info)))
 			}
 		}
 		return nil
@@ -481,23 +381,23 @@ func (c *accountsShowCommand) Run(ctx context.Context, p *program) error {
 }
 
 // printHistory prints what happened to an account, the oldest first.
-func (p *program) printHistory(events []store.AccountChange, zone *time.Location) error {
+func printHistory(p *console.Program, events []store.AccountChange, zone *time.Location) error {
 	if len(events) == 0 {
 		return nil
 	}
-	if err := p.println("\nhistory"); err != nil {
+	if err := p.Println("\nhistory"); err != nil {
 		return err
 	}
-	t := p.table()
+	t := p.Table()
 	for i := range events {
 		e := &events[i]
 		what := strings.ReplaceAll(e.What, "_", " ")
 		if e.ContractID != "" {
 			what += " " + e.ContractID
 		}
-		t.row(when(e.At, zone), what, doneBy(e))
+		t.Row(console.When(e.At, zone), what, doneBy(e))
 	}
-	return t.flush()
+	return t.Flush()
 }
 
 // madeBy is the time and the actor of a change of an account.
@@ -505,7 +405,7 @@ func madeBy(c *store.AccountChange, zone *time.Location) string {
 	if c == nil {
 		return "not recorded"
 	}
-	return strings.TrimSpace(when(c.At, zone) + " " + doneBy(c))
+	return strings.TrimSpace(console.When(c.At, zone) + " " + doneBy(c))
 }
 
 // doneBy is who changed an account, and by what.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"tolem/commands/internal/console"
 	"tolem/store"
 	"tolem/topup"
 	"tolem/view"
@@ -25,7 +26,7 @@ type approvalsCommands struct {
 
 // approvalsListCommand lists proposals.
 type approvalsListCommand struct {
-	jsonFlag
+	console.JSONFlag
 	All bool `help:"List approved, rejected and expired ones too."`
 }
 
@@ -40,9 +41,9 @@ Example:
 }
 
 // Run lists.
-func (c *approvalsListCommand) Run(ctx context.Context, p *program) error {
-	return p.withBooks(ctx, func(b books) error {
-		l := p.list(c.JSON, "APPROVAL", "STATUS", "STEP", "OBJECT", "WOULD POST", "PROPOSED BY", "REASON", "PROPOSED", "EXPIRES")
+func (c *approvalsListCommand) Run(ctx context.Context, p *console.Program) error {
+	return p.WithBooks(ctx, func(b console.Books) error {
+		l := p.List(c.JSON, "APPROVAL", "STATUS", "STEP", "OBJECT", "WOULD POST", "PROPOSED BY", "REASON", "PROPOSED", "EXPIRES")
 		filter := store.ApprovalFilter{Open: !c.All, Limit: approvalPage}
 		for {
 			page, next, err := b.Approvals(ctx, filter)
@@ -51,14 +52,14 @@ func (c *approvalsListCommand) Run(ctx context.Context, p *program) error {
 			}
 			for i := range page {
 				a := &page[i]
-				err := l.add(view.ApprovalOf(a), a.ID, string(a.Status), string(a.Action), a.Object, previewSummary(a.Preview),
-					proposer(a), a.By.Reason, when(a.At, b.cfg.Location()), when(a.ExpiresAt, b.cfg.Location()))
+				err := l.Add(view.ApprovalOf(a), a.ID, string(a.Status), string(a.Action), a.Object, previewSummary(a.Preview),
+					proposer(a), a.By.Reason, console.When(a.At, b.Config.Location()), console.When(a.ExpiresAt, b.Config.Location()))
 				if err != nil {
 					return err
 				}
 			}
 			if next == "" {
-				return l.end()
+				return l.End()
 			}
 			filter.Cursor = next
 		}
@@ -109,7 +110,7 @@ func addMoney(sums []topup.Money, m topup.Money) []topup.Money {
 
 // approvalsShowCommand shows a proposal.
 type approvalsShowCommand struct {
-	jsonFlag
+	console.JSONFlag
 	ID string `arg:"" help:"The proposal's id, as approvals list has it."`
 }
 
@@ -123,14 +124,14 @@ Example:
 }
 
 // Run shows it.
-func (c *approvalsShowCommand) Run(ctx context.Context, p *program) error {
-	return p.withBooks(ctx, func(b books) error {
+func (c *approvalsShowCommand) Run(ctx context.Context, p *console.Program) error {
+	return p.WithBooks(ctx, func(b console.Books) error {
 		a, err := b.Approval(ctx, c.ID)
 		if err != nil {
 			return err
 		}
 		if c.JSON {
-			return p.printJSON(view.ApprovalOf(&a))
+			return p.PrintJSON(view.ApprovalOf(&a))
 		}
 		now := ""
 		if a.Status == store.ApprovalProposed {
@@ -139,43 +140,43 @@ func (c *approvalsShowCommand) Run(ctx context.Context, p *program) error {
 				now = "would be refused: " + err.Error()
 			}
 		}
-		return p.printApproval(b, &a, now)
+		return printApproval(p, b, &a, now)
 	})
 }
 
-func (p *program) printApproval(b books, a *store.Approval, now string) error {
-	zone := b.cfg.Location()
-	t := p.table()
-	t.row("approval", a.ID)
-	t.row("status", string(a.Status))
-	t.row("step", string(a.Action)+" "+a.Object)
-	t.row("parameters", string(a.Params))
-	t.row("proposed by", proposer(a)+": "+a.By.Reason)
-	t.row("proposed", when(a.At, zone))
+func printApproval(p *console.Program, b console.Books, a *store.Approval, now string) error {
+	zone := b.Config.Location()
+	t := p.Table()
+	t.Row("approval", a.ID)
+	t.Row("status", string(a.Status))
+	t.Row("step", string(a.Action)+" "+a.Object)
+	t.Row("parameters", string(a.Params))
+	t.Row("proposed by", proposer(a)+": "+a.By.Reason)
+	t.Row("proposed", console.When(a.At, zone))
 	if day := a.By.Effective; !day.Start.IsZero() {
-		t.row("effective", when(day.Start, zone))
+		t.Row("effective", console.When(day.Start, zone))
 	}
-	t.row("expires", when(a.ExpiresAt, zone))
+	t.Row("expires", console.When(a.ExpiresAt, zone))
 	for _, would := range a.Preview {
-		t.row("would post", strings.TrimSpace(string(would.Kind)+" "+would.PaymentID+would.PayoutID))
+		t.Row("would post", strings.TrimSpace(string(would.Kind)+" "+would.PaymentID+would.PayoutID))
 		for _, posting := range would.Postings {
-			t.row(side(posting.Amount), posting.Account, topup.Money{Amount: max(posting.Amount, -posting.Amount), Currency: posting.Currency}.String())
+			t.Row(side(posting.Amount), posting.Account, topup.Money{Amount: max(posting.Amount, -posting.Amount), Currency: posting.Currency}.String())
 		}
 	}
-	t.rowIf("now", now)
+	t.RowIf("now", now)
 	if d := a.Decision; d != nil {
-		t.row(string(a.Status)+" by", strings.TrimSuffix(d.By.Actor+": "+d.By.Reason, ": "))
-		t.row("on", when(d.At, zone))
+		t.Row(string(a.Status)+" by", strings.TrimSuffix(d.By.Actor+": "+d.By.Reason, ": "))
+		t.Row("on", console.When(d.At, zone))
 		for _, id := range d.Transactions {
-			t.row("transaction", id)
+			t.Row("transaction", id)
 		}
 	}
-	return t.flush()
+	return t.Flush()
 }
 
 // approvalsApproveCommand approves.
 type approvalsApproveCommand struct {
-	jsonFlag
+	console.JSONFlag
 	ID        string `arg:"" help:"The proposal's id, as approvals list has it."`
 	TokenFile string `required:"" placeholder:"F" help:"A file with the token of the person who approves: one of admin.tokens, with the role admin or operator."`
 }
@@ -190,13 +191,13 @@ Example:
 }
 
 // Run approves.
-func (c *approvalsApproveCommand) Run(ctx context.Context, p *program) error {
+func (c *approvalsApproveCommand) Run(ctx context.Context, p *console.Program) error {
 	presented, err := readToken(c.TokenFile)
 	if err != nil {
 		return err
 	}
-	return p.withBooks(ctx, func(b books) error {
-		made, err := b.ApproveWithToken(ctx, c.ID, presented, store.By{Actor: osUser(), OSUser: osUser(), Role: store.RoleCommand})
+	return p.WithBooks(ctx, func(b console.Books) error {
+		made, err := b.ApproveWithToken(ctx, c.ID, presented, store.By{Actor: console.OSUser(), OSUser: console.OSUser(), Role: store.RoleCommand})
 		if err != nil {
 			return err
 		}
@@ -205,10 +206,10 @@ func (c *approvalsApproveCommand) Run(ctx context.Context, p *program) error {
 			for i, t := range made {
 				list[i] = view.TransactionOf(t)
 			}
-			return p.printJSON(list)
+			return p.PrintJSON(list)
 		}
 		for _, t := range made {
-			if err := p.printTransaction(b, t); err != nil {
+			if err := printTransaction(p, b, t); err != nil {
 				return err
 			}
 		}
@@ -237,14 +238,16 @@ func readToken(path string) (string, error) {
 
 // approvalsRejectCommand rejects.
 type approvalsRejectCommand struct {
-	jsonFlag
+	console.JSONFlag
 	ID     string `arg:"" help:"The proposal's id, as approvals list has it."`
 	Reason string `required:"" placeholder:"TEXT" help:"The reason; recorded with the proposal."`
 	Actor  string `placeholder:"NAME" help:"The actor; recorded beside the system's user. Default: the variable TOLEM_ACTOR, else the system's user."`
 }
 
 // Validate is called by kong: an empty reason is no reason.
-func (c approvalsRejectCommand) Validate() error { return operator{Reason: c.Reason}.Validate() }
+func (c approvalsRejectCommand) Validate() error {
+	return console.Operator{Reason: c.Reason}.Validate()
+}
 
 // Help is shown by --help.
 func (approvalsRejectCommand) Help() string {
@@ -256,8 +259,8 @@ Example:
 }
 
 // Run rejects.
-func (c *approvalsRejectCommand) Run(ctx context.Context, p *program) error {
-	return p.asOperator(ctx, operator{Reason: c.Reason, Actor: c.Actor}, func(b books, by store.By) error {
+func (c *approvalsRejectCommand) Run(ctx context.Context, p *console.Program) error {
+	return p.AsOperator(ctx, console.Operator{Reason: c.Reason, Actor: c.Actor}, func(b console.Books, by store.By) error {
 		if err := b.Reject(ctx, c.ID, by); err != nil {
 			return err
 		}
@@ -266,8 +269,8 @@ func (c *approvalsRejectCommand) Run(ctx context.Context, p *program) error {
 			if err != nil {
 				return err
 			}
-			return p.printJSON(view.ApprovalOf(&a))
+			return p.PrintJSON(view.ApprovalOf(&a))
 		}
-		return p.println("proposal " + c.ID + " was rejected")
+		return p.Println("proposal " + c.ID + " was rejected")
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"tolem/accountfile"
+	"tolem/commands/internal/console"
 	"tolem/store"
 	"tolem/topup"
 	"tolem/view"
@@ -29,7 +30,7 @@ type assignment struct {
 	line int
 }
 
-func (c *suspenseAssignCommand) assignFile(ctx context.Context, p *program) error {
+func (c *suspenseAssignCommand) assignFile(ctx context.Context, p *console.Program) error {
 	rows, err := readAssignments(c.File)
 	if err != nil {
 		return err
@@ -38,22 +39,22 @@ func (c *suspenseAssignCommand) assignFile(ctx context.Context, p *program) erro
 	for i, row := range rows {
 		list[i] = row.Assignment
 	}
-	return p.asOperator(ctx, c.operator, func(b books, by store.By) error {
+	return p.AsOperator(ctx, c.Operator, func(b console.Books, by store.By) error {
 		made, err := b.AssignAll(ctx, list, by)
 		if proposed := (*store.ProposedError)(nil); errors.As(err, &proposed) {
-			return p.reportProposed(ctx, b, proposed, c.JSON)
+			return reportProposed(ctx, p, b, proposed, c.JSON)
 		}
 		if err != nil {
-			return p.reportAssignments(c.File, rows, err)
+			return reportAssignments(p, c.File, rows, err)
 		}
-		out := p.list(c.JSON, "ITEM", "TRANSACTION", "AMOUNT", "CONTRACT")
+		out := p.List(c.JSON, "ITEM", "TRANSACTION", "AMOUNT", "CONTRACT")
 		for i, t := range made {
 			account, money := creditOf(t)
-			if err := out.add(view.TransactionOf(t), rows[i].Item, t.ID, money.String(), account); err != nil {
+			if err := out.Add(view.TransactionOf(t), rows[i].Item, t.ID, money.String(), account); err != nil {
 				return err
 			}
 		}
-		return out.end()
+		return out.End()
 	})
 }
 
@@ -67,13 +68,13 @@ func creditOf(t topup.Transaction) (account string, money topup.Money) {
 }
 
 // reportAssignments prints a line for each row that was refused.
-func (p *program) reportAssignments(file string, rows []assignment, err error) error {
+func reportAssignments(p *console.Program, file string, rows []assignment, err error) error {
 	refusals := assignErrors(err)
 	if len(refusals) == 0 {
 		return err
 	}
 	for _, refusal := range refusals {
-		fmt.Fprintf(p.stdio.Err, "line %d: %s\n", rows[refusal.Index].line, printable(refusal.Err.Error()))
+		fmt.Fprintf(p.Stdio.Err, "line %d: %s\n", rows[refusal.Index].line, console.Printable(refusal.Err.Error()))
 	}
 	return fmt.Errorf("%s: %d of %d rows were refused; nothing was assigned", file, len(refusals), len(rows))
 }

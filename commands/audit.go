@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 
+	"tolem/commands/internal/console"
 	"tolem/config"
 	"tolem/store"
 	"tolem/view"
@@ -13,10 +14,10 @@ const auditPage = 500
 
 // auditCommand lists who did what.
 type auditCommand struct {
-	span
-	jsonFlag
-	Actor condition `placeholder:"A" help:"Entries of this actor: the name of a token, a system's user, or a name given with --actor."`
-	Limit int       `placeholder:"N" help:"At most so many. Default: all."`
+	console.Span
+	console.JSONFlag
+	Actor console.Condition `placeholder:"A" help:"Entries of this actor: the name of a token, a system's user, or a name given with --actor."`
+	Limit int               `placeholder:"N" help:"At most so many. Default: all."`
 }
 
 // Help is shown by --help.
@@ -30,38 +31,38 @@ Example:
 }
 
 // Run lists.
-func (c *auditCommand) Run(ctx context.Context, p *program) error {
+func (c *auditCommand) Run(ctx context.Context, p *console.Program) error {
 	filter := store.AuditFilter{Actor: string(c.Actor)}
 	check := func(cfg *config.Config) (err error) {
 		if c.Limit < 0 {
-			return wrongUsage("--limit must not be negative")
+			return console.WrongUsage("--limit must not be negative")
 		}
-		filter.From, filter.To, err = c.between(cfg.Location())
+		filter.From, filter.To, err = c.Between(cfg.Location())
 		return err
 	}
-	return p.withBooks(ctx, func(b books) error {
-		l := p.list(c.JSON, "AT", "ACTOR", "ROLE", "ACTION", "OBJECT", "RESULT", "DETAIL", "REASON")
+	return p.WithBooks(ctx, func(b console.Books) error {
+		l := p.List(c.JSON, "AT", "ACTOR", "ROLE", "ACTION", "OBJECT", "RESULT", "DETAIL", "REASON")
 		for {
 			filter.Limit = auditPage
 			if c.Limit > 0 {
-				filter.Limit = min(auditPage, c.Limit-l.n)
+				filter.Limit = min(auditPage, c.Limit-l.Count)
 			}
 			page, next, err := b.AuditEntries(ctx, filter)
 			if err != nil {
-				return refusedFilter(err)
+				return console.RefusedFilter(err)
 			}
 			for _, e := range page {
 				actor := e.Actor
 				if e.ActingAs != "" {
 					actor += " as " + e.ActingAs
 				}
-				err := l.add(view.AuditEntryOf(e), when(e.At, b.cfg.Location()), actor, orDash(e.Role), e.Action, orDash(e.Object), e.Result, orDash(e.Detail), orDash(e.Reason))
+				err := l.Add(view.AuditEntryOf(e), console.When(e.At, b.Config.Location()), actor, orDash(e.Role), e.Action, orDash(e.Object), e.Result, orDash(e.Detail), orDash(e.Reason))
 				if err != nil {
 					return err
 				}
 			}
-			if next == "" || (c.Limit > 0 && l.n == c.Limit) {
-				return l.end()
+			if next == "" || (c.Limit > 0 && l.Count == c.Limit) {
+				return l.End()
 			}
 			filter.Cursor = next
 		}

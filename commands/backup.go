@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"tolem/commands/internal/console"
 	"tolem/config"
 	"tolem/store"
 )
@@ -24,23 +25,23 @@ Example:
 }
 
 // Run copies.
-func (c *backupCommand) Run(ctx context.Context, p *program) error {
-	cfg, err := p.config(config.DatabaseURL)
+func (c *backupCommand) Run(ctx context.Context, p *console.Program) error {
+	cfg, err := p.Config(config.DatabaseURL)
 	if err != nil {
 		return err
 	}
-	report, err := store.Backup(ctx, storeOptions(cfg), c.File)
+	report, err := store.Backup(ctx, console.StoreOptions(cfg), c.File)
 	if err != nil {
 		return fmt.Errorf("backup of %s: %w", cfg.Database.DSN, store.ExplainDamage(err))
 	}
 	reach := "holds no payments"
 	if !report.ReachesTo.IsZero() {
 		reach = fmt.Sprintf("reaches to %s (%s), the last ledger transaction is %d",
-			report.ReachesTo.UTC().Format(time.RFC3339Nano), when(report.ReachesTo, cfg.Location()), report.LastSeq)
+			report.ReachesTo.UTC().Format(time.RFC3339Nano), console.When(report.ReachesTo, cfg.Location()), report.LastSeq)
 	}
 	checked := "checked"
 	if report.Level < store.ProgramLevel {
 		checked = fmt.Sprintf("schema level %d, checked after an upgrade to %d on trial", report.Level, store.ProgramLevel)
 	}
-	return p.println(fmt.Sprintf("%s %s; %s", c.File, reach, checked))
+	return p.Println(fmt.Sprintf("%s %s; %s", c.File, reach, checked))
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"tolem/bankfile"
+	"tolem/commands/internal/console"
 	"tolem/config"
 	"tolem/maps"
 	"tolem/store"
@@ -28,14 +29,14 @@ type bankCommands struct {
 
 // bankImportCommand keeps a statement.
 type bankImportCommand struct {
-	jsonFlag
-	File    string    `arg:"" help:"The statement as the bank exported it."`
-	Bank    string    `required:"" placeholder:"NAME" help:"The bank account, as the configuration names it (bank)."`
-	Format  string    `required:"" enum:"1c,camt053,mt940,csv,xlsx" placeholder:"FORMAT" help:"One of ${enum}."`
-	Map     condition `placeholder:"MAP" help:"How a csv or xlsx file is read: a YAML file, or the name of a map that tolem has."`
-	Opening *int64    `placeholder:"N" help:"The balance before the first line, in minor units; of a csv or xlsx file without a column of balances."`
-	Closing *int64    `placeholder:"N" help:"The balance after the last line."`
-	Actor   string    `placeholder:"NAME" help:"The actor; recorded in the audit. Default: the variable TOLEM_ACTOR, else the system's user."`
+	console.JSONFlag
+	File    string            `arg:"" help:"The statement as the bank exported it."`
+	Bank    string            `required:"" placeholder:"NAME" help:"The bank account, as the configuration names it (bank)."`
+	Format  string            `required:"" enum:"1c,camt053,mt940,csv,xlsx" placeholder:"FORMAT" help:"One of ${enum}."`
+	Map     console.Condition `placeholder:"MAP" help:"How a csv or xlsx file is read: a YAML file, or the name of a map that tolem has."`
+	Opening *int64            `placeholder:"N" help:"The balance before the first line, in minor units; of a csv or xlsx file without a column of balances."`
+	Closing *int64            `placeholder:"N" help:"The balance after the last line."`
+	Actor   string            `placeholder:"NAME" help:"The actor; recorded in the audit. Default: the variable TOLEM_ACTOR, else the system's user."`
 }
 
 // Help is shown by --help.
@@ -51,18 +52,18 @@ Example:
 }
 
 // Run imports.
-func (c *bankImportCommand) Run(ctx context.Context, p *program) error {
+func (c *bankImportCommand) Run(ctx context.Context, p *console.Program) error {
 	var account bankfile.Account
 	check := func(cfg *config.Config) (err error) {
 		account, err = c.account(cfg)
 		return err
 	}
-	return p.withBooks(ctx, func(b books) error {
+	return p.WithBooks(ctx, func(b console.Books) error {
 		im, err := c.read(ctx, account)
 		if err != nil {
-			return noVerdict(fmt.Errorf("%s: %w", c.File, err))
+			return console.NoVerdict(fmt.Errorf("%s: %w", c.File, err))
 		}
-		by, err := p.by(operator{Actor: c.Actor, Reason: "bank statement " + filepath.Base(c.File)}, b.cfg.Location())
+		by, err := p.By(console.Operator{Actor: c.Actor, Reason: "bank statement " + filepath.Base(c.File)}, b.Config.Location())
 		if err != nil {
 			return err
 		}
@@ -80,17 +81,17 @@ func (c *bankImportCommand) account(cfg *config.Config) (bankfile.Account, error
 	mapped := c.Format == "csv" || c.Format == "xlsx"
 	switch {
 	case bank == nil:
-		return bankfile.Account{}, wrongUsage("--bank: the configuration has no bank account %q (bank)", c.Bank)
+		return bankfile.Account{}, console.WrongUsage("--bank: the configuration has no bank account %q (bank)", c.Bank)
 	case bank.IBAN == "":
-		return bankfile.Account{}, wrongUsage("--bank: the configuration has no number (iban) of bank account %s, by which its statements are known", c.Bank)
+		return bankfile.Account{}, console.WrongUsage("--bank: the configuration has no number (iban) of bank account %s, by which its statements are known", c.Bank)
 	case mapped && c.Map == "":
-		return bankfile.Account{}, wrongUsage("--map must say how the file is read: a file, or one of the maps that tolem has: %s", strings.Join(maps.Names(), ", "))
+		return bankfile.Account{}, console.WrongUsage("--map must say how the file is read: a file, or one of the maps that tolem has: %s", strings.Join(maps.Names(), ", "))
 	case !mapped && c.Map != "":
-		return bankfile.Account{}, wrongUsage("--map is for the formats csv and xlsx")
+		return bankfile.Account{}, console.WrongUsage("--map is for the formats csv and xlsx")
 	case (c.Opening == nil) != (c.Closing == nil):
-		return bankfile.Account{}, wrongUsage("--opening and --closing go together")
+		return bankfile.Account{}, console.WrongUsage("--opening and --closing go together")
 	case !mapped && c.Opening != nil:
-		return bankfile.Account{}, wrongUsage("--opening and --closing are for the formats csv and xlsx")
+		return bankfile.Account{}, console.WrongUsage("--opening and --closing are for the formats csv and xlsx")
 	}
 	return bankfile.Account{Number: bank.IBAN, Currency: bank.Currency}, nil
 }
@@ -133,47 +134,47 @@ func (c *bankImportCommand) balances() *bankfile.Balances {
 }
 
 // report prints what became of it.
-func (c *bankImportCommand) report(p *program, account bankfile.Account, im store.BankImport, done store.BankImported) error {
+func (c *bankImportCommand) report(p *console.Program, account bankfile.Account, im store.BankImport, done store.BankImported) error {
 	differs := len(done.Changed)+len(done.Vanished)+len(done.Gaps) > 0
 	if c.JSON {
-		if err := p.printJSON(view.BankImportedOf(im, done)); err != nil {
+		if err := p.PrintJSON(view.BankImportedOf(im, done)); err != nil {
 			return err
 		}
-	} else if err := p.printBankImport(account, im, done); err != nil {
+	} else if err := printBankImport(p, account, im, done); err != nil {
 		return err
 	}
 	if differs {
-		return errAnswered
+		return console.ErrAnswered
 	}
 	return nil
 }
 
-func (p *program) printBankImport(account bankfile.Account, im store.BankImport, done store.BankImported) error {
+func printBankImport(p *console.Program, account bankfile.Account, im store.BankImport, done store.BankImported) error {
 	money := func(minor int64) string { return topup.Money{Amount: minor, Currency: account.Currency}.String() }
 	for _, s := range im.Statements {
-		err := p.println(fmt.Sprintf("%s to %s: opening balance %s, closing balance %s, %s", s.From, s.To, money(s.Opening), money(s.Closing), counted(int64(len(s.Lines)), "line")))
+		err := p.Println(fmt.Sprintf("%s to %s: opening balance %s, closing balance %s, %s", s.From, s.To, money(s.Opening), money(s.Closing), console.Counted(int64(len(s.Lines)), "line")))
 		if err != nil {
 			return err
 		}
 	}
 	for _, change := range done.Changed {
-		if err := p.println(fmt.Sprintf("changed: line %d of the file, %s: kept as line %d (%s), it now is %s", change.Now.Row, bankLine(change.Now.Line, account),
+		if err := p.Println(fmt.Sprintf("changed: line %d of the file, %s: kept as line %d (%s), it now is %s", change.Now.Row, bankLine(change.Now.Line, account),
 			change.Stored.ID, described(change.Stored.Line), described(change.Now.Line))); err != nil {
 			return err
 		}
 	}
 	for _, line := range done.Vanished {
-		if err := p.println(fmt.Sprintf("vanished: kept line %d, %s (%s), is of a day that the file covers, and not in it", line.ID, bankLine(line.Line, account), described(line.Line))); err != nil {
+		if err := p.Println(fmt.Sprintf("vanished: kept line %d, %s (%s), is of a day that the file covers, and not in it", line.ID, bankLine(line.Line, account), described(line.Line))); err != nil {
 			return err
 		}
 	}
 	for _, gap := range done.Gaps {
-		if err := p.println(fmt.Sprintf("gap: the balance at the end of %s is %s, and at the beginning of %s it is %s: import the statement between",
+		if err := p.Println(fmt.Sprintf("gap: the balance at the end of %s is %s, and at the beginning of %s it is %s: import the statement between",
 			gap.Before, money(gap.Closing), gap.After, money(gap.Opening))); err != nil {
 			return err
 		}
 	}
-	return p.println(fmt.Sprintf("%d stored, %d known, %d changed, %d vanished, %s", done.Stored, done.Known, len(done.Changed), len(done.Vanished), counted(int64(len(done.Gaps)), "gap")))
+	return p.Println(fmt.Sprintf("%d stored, %d known, %d changed, %d vanished, %s", done.Stored, done.Known, len(done.Changed), len(done.Vanished), console.Counted(int64(len(done.Gaps)), "gap")))
 }
 
 // bankLine is a line in a few words.
@@ -187,5 +188,5 @@ func described(l bankfile.Line) string {
 	if len(purpose) > 80 {
 		purpose = strings.ToValidUTF8(purpose[:80], "") + "…"
 	}
-	return printable(fmt.Sprintf("number %s, reference %s, account %s, purpose %q", orDash(l.Number), orDash(l.BankReference), orDash(l.CounterpartyAccount), purpose))
+	return console.Printable(fmt.Sprintf("number %s, reference %s, account %s, purpose %q", orDash(l.Number), orDash(l.BankReference), orDash(l.CounterpartyAccount), purpose))
 }

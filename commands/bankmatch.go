@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"tolem/commands/internal/console"
 	"tolem/store"
 	"tolem/topup"
 	"tolem/view"
@@ -12,7 +13,7 @@ import (
 
 // bankMatchCommand matches payouts with bank lines.
 type bankMatchCommand struct {
-	jsonFlag
+	console.JSONFlag
 	Apply  bool   `help:"Write the matches down."`
 	Reason string `placeholder:"TEXT" help:"The reason; required with --apply, and recorded with each match."`
 	Actor  string `placeholder:"NAME" help:"The actor; recorded with each match. Default: the variable TOLEM_ACTOR, else the system's user."`
@@ -33,40 +34,40 @@ Example:
 }
 
 // Run matches.
-func (c *bankMatchCommand) Run(ctx context.Context, p *program) error {
+func (c *bankMatchCommand) Run(ctx context.Context, p *console.Program) error {
 	if c.Apply != (strings.TrimSpace(c.Reason) != "") {
-		return wrongUsage("--apply and --reason go together")
+		return console.WrongUsage("--apply and --reason go together")
 	}
-	return p.withBooks(ctx, func(b books) error {
+	return p.WithBooks(ctx, func(b console.Books) error {
 		found, err := c.match(ctx, p, b)
 		if err != nil {
 			return err
 		}
 		if c.JSON {
-			err = p.printJSON(view.BankProposalOf(found, c.Apply))
+			err = p.PrintJSON(view.BankProposalOf(found, c.Apply))
 		} else {
 			err = c.print(p, found)
 		}
 		if err == nil && len(found.Ambiguous)+len(found.Open) > 0 {
-			return errAnswered
+			return console.ErrAnswered
 		}
 		return err
 	})
 }
 
-func (c *bankMatchCommand) match(ctx context.Context, p *program, b books) (store.BankProposal, error) {
+func (c *bankMatchCommand) match(ctx context.Context, p *console.Program, b console.Books) (store.BankProposal, error) {
 	if !c.Apply {
-		return b.ProposeBankMatches(ctx, int(b.cfg.BankDays))
+		return b.ProposeBankMatches(ctx, int(b.Config.BankDays))
 	}
-	by, err := p.by(operator{Actor: c.Actor, Reason: c.Reason}, b.cfg.Location())
+	by, err := p.By(console.Operator{Actor: c.Actor, Reason: c.Reason}, b.Config.Location())
 	if err != nil {
 		return store.BankProposal{}, err
 	}
-	return b.ApplyBankMatches(ctx, int(b.cfg.BankDays), by)
+	return b.ApplyBankMatches(ctx, int(b.Config.BankDays), by)
 }
 
 // print shows a proposal to people.
-func (c *bankMatchCommand) print(p *program, found store.BankProposal) error {
+func (c *bankMatchCommand) print(p *console.Program, found store.BankProposal) error {
 	var lines []string
 	say := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	for _, m := range found.Matches {
@@ -90,7 +91,7 @@ func (c *bankMatchCommand) print(p *program, found store.BankProposal) error {
 		say("no line: %s", shownPayout(o))
 	}
 	for _, line := range lines {
-		if err := p.println(printable(line)); err != nil {
+		if err := p.Println(console.Printable(line)); err != nil {
 			return err
 		}
 	}
@@ -98,7 +99,7 @@ func (c *bankMatchCommand) print(p *program, found store.BankProposal) error {
 	if c.Apply {
 		what = "matched"
 	}
-	return p.println(fmt.Sprintf("%d %s, %d ambiguous, %d without a line, %s", len(found.Matches), what, len(found.Ambiguous), len(found.Open), counted(int64(len(found.Groups)), "group")))
+	return p.Println(fmt.Sprintf("%d %s, %d ambiguous, %d without a line, %s", len(found.Matches), what, len(found.Ambiguous), len(found.Open), console.Counted(int64(len(found.Groups)), "group")))
 }
 
 func shownPayout(p store.Payout) string {

@@ -13,15 +13,13 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"tolem/commands/internal/console"
+
 	"github.com/alecthomas/kong"
 )
 
-// Stdio is where a command reads and prints. Answers go to Out; everything
-// that is said about the work itself (errors, warnings, progress, logs) to Err.
-type Stdio struct {
-	In       io.Reader
-	Out, Err io.Writer
-}
+// Stdio is where a command reads and prints.
+type Stdio = console.Stdio
 
 // commandLine is the grammar: a field a command, a tag its help.
 type commandLine struct {
@@ -85,13 +83,13 @@ func Run(ctx context.Context, args, env []string, stdio Stdio) error {
 	if err != nil {
 		return reportUsage(stdio.Err, commandPath(parsed, err), err)
 	}
-	p := &program{env: env, stdio: stdio, configPath: line.Config}
+	p := &console.Program{Env: env, Stdio: stdio, ConfigPath: line.Config}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	err = parsed.Run(p)
-	if usage := (*usageError)(nil); errors.As(err, &usage) {
+	if usage := (*console.UsageError)(nil); errors.As(err, &usage) {
 		return reportUsage(stdio.Err, parsed.Command(), err)
 	}
-	if err != nil && !errors.Is(err, errAnswered) {
+	if err != nil && !errors.Is(err, console.ErrAnswered) {
 		fmt.Fprintf(stdio.Err, "tolem: %v\n", err)
 	}
 	return err
@@ -103,44 +101,14 @@ func ExitCode(err error) int {
 	if err == nil {
 		return 0
 	}
-	if usage := (*usageError)(nil); errors.As(err, &usage) {
+	if usage := (*console.UsageError)(nil); errors.As(err, &usage) {
 		return 2
 	}
-	if unreadable := (*noVerdictError)(nil); errors.As(err, &unreadable) {
+	if unreadable := (*console.NoVerdictError)(nil); errors.As(err, &unreadable) {
 		return 2
 	}
 	return 1
 }
-
-// noVerdictError says that the question has no answer, because what it is about
-// cannot be read: neither yes nor no. It ends the program with exit code 2.
-type noVerdictError struct{ cause error }
-
-func (e *noVerdictError) Error() string { return e.cause.Error() }
-func (e *noVerdictError) Unwrap() error { return e.cause }
-
-// noVerdict makes a *noVerdictError of an error, nil of nil.
-func noVerdict(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &noVerdictError{err}
-}
-
-// usageError says that the command line itself is wrong.
-type usageError struct{ cause error }
-
-func (e *usageError) Error() string { return e.cause.Error() }
-func (e *usageError) Unwrap() error { return e.cause }
-
-// wrongUsage makes an error that ends the program with exit code 2.
-func wrongUsage(format string, args ...any) error {
-	return &usageError{fmt.Errorf(format, args...)}
-}
-
-// errAnswered ends the program with exit code 1 when everything that there is
-// to say has been printed already.
-var errAnswered = errors.New("the answer is no")
 
 // reportUsage prints what is wrong with the command line and where help is.
 func reportUsage(w io.Writer, command string, err error) error {
@@ -152,10 +120,10 @@ func reportUsage(w io.Writer, command string, err error) error {
 		words = append(words, word)
 	}
 	fmt.Fprintf(w, "tolem: %v\nRun %q for usage.\n", err, strings.Join(append(words, "--help"), " "))
-	if usage := (*usageError)(nil); errors.As(err, &usage) {
+	if usage := (*console.UsageError)(nil); errors.As(err, &usage) {
 		return err
 	}
-	return &usageError{err}
+	return console.WrongUsage("%w", err)
 }
 
 // commandPath is the command as far as it could be read.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"tolem/commands/internal/console"
 	"tolem/config"
 	"tolem/platform"
 )
@@ -34,15 +35,15 @@ Example:
 }
 
 // Run checks.
-func (c configCheckCommand) Run(ctx context.Context, p *program) error {
+func (c configCheckCommand) Run(ctx context.Context, p *console.Program) error {
 	if c.AdminURL != "" && !c.Running {
-		return wrongUsage("--admin-url goes with --running")
+		return console.WrongUsage("--admin-url goes with --running")
 	}
-	cfg, warnings, err := config.Load(p.configFile(), p.env)
-	p.warn(warnings...)
+	cfg, warnings, err := config.Load(p.ConfigFile(), p.Env)
+	p.Warn(warnings...)
 	if err != nil {
-		fmt.Fprintln(p.stdio.Err, err)
-		return errAnswered
+		fmt.Fprintln(p.Stdio.Err, err)
+		return console.ErrAnswered
 	}
 	effective, err := cfg.Effective()
 	if err != nil {
@@ -51,17 +52,17 @@ func (c configCheckCommand) Run(ctx context.Context, p *program) error {
 	if c.Running {
 		return c.compare(ctx, p, cfg, effective)
 	}
-	_, err = p.stdio.Out.Write(effective)
+	_, err = p.Stdio.Out.Write(effective)
 	return err
 }
 
 // compare prints the running server's configuration, and how it differs.
-func (c configCheckCommand) compare(ctx context.Context, p *program, cfg *config.Config, effective []byte) error {
+func (c configCheckCommand) compare(ctx context.Context, p *console.Program, cfg *config.Config, effective []byte) error {
 	running, err := c.running(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprint(p.stdio.Out, running); err != nil {
+	if _, err := fmt.Fprint(p.Stdio.Out, running); err != nil {
 		return err
 	}
 	differences, err := config.Differences([]byte(running), effective)
@@ -69,10 +70,10 @@ func (c configCheckCommand) compare(ctx context.Context, p *program, cfg *config
 		return err
 	}
 	for _, d := range differences {
-		fmt.Fprintf(p.stdio.Err, "%s: the server runs with %q, a start here and now would take %q\n", d.Key, d.One, d.Other)
+		fmt.Fprintf(p.Stdio.Err, "%s: the server runs with %q, a start here and now would take %q\n", d.Key, d.One, d.Other)
 	}
 	if len(differences) > 0 {
-		return errAnswered
+		return console.ErrAnswered
 	}
 	return nil
 }
@@ -87,13 +88,13 @@ func (c configCheckCommand) running(ctx context.Context, cfg *config.Config) (st
 		}
 		base = "http://" + address
 	}
-	token, err := adminToken(cfg)
+	token, err := console.AdminToken(cfg)
 	if err != nil {
 		return "", err
 	}
 	client, err := platform.NewAdminClient(base, token, platform.ClientOptions{})
 	if err != nil {
-		return "", wrongUsage("--admin-url: %w", err)
+		return "", console.WrongUsage("--admin-url: %w", err)
 	}
 	defer client.Close()
 	return client.Config(ctx)

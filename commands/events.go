@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"tolem/commands/internal/console"
 	"tolem/config"
 	"tolem/store"
 	"tolem/view"
@@ -24,10 +25,10 @@ type eventsCommands struct {
 
 // eventsListCommand lists notifications.
 type eventsListCommand struct {
-	span
-	jsonFlag
-	Status condition `placeholder:"S" help:"Those that have such a delivery: pending, delivered, failed or skipped."`
-	Limit  int       `placeholder:"N" help:"At most so many. Default: all."`
+	console.Span
+	console.JSONFlag
+	Status console.Condition `placeholder:"S" help:"Those that have such a delivery: pending, delivered, failed or skipped."`
+	Limit  int               `placeholder:"N" help:"At most so many. Default: all."`
 }
 
 // Help is shown by --help.
@@ -41,35 +42,35 @@ Example:
 }
 
 // Run lists.
-func (c *eventsListCommand) Run(ctx context.Context, p *program) error {
+func (c *eventsListCommand) Run(ctx context.Context, p *console.Program) error {
 	filter := store.EventFilter{State: store.DeliveryState(c.Status)}
 	check := func(cfg *config.Config) (err error) {
 		if c.Limit < 0 {
-			return wrongUsage("--limit must not be negative")
+			return console.WrongUsage("--limit must not be negative")
 		}
-		filter.Period.From, filter.Period.To, err = c.between(cfg.Location())
+		filter.Period.From, filter.Period.To, err = c.Between(cfg.Location())
 		return err
 	}
-	return p.withBooks(ctx, func(b books) error {
-		l := p.list(c.JSON, "EVENT", "TYPE", "AT", "PAYMENT OR PAYOUT", "TRANSACTION", "DELIVERIES")
+	return p.WithBooks(ctx, func(b console.Books) error {
+		l := p.List(c.JSON, "EVENT", "TYPE", "AT", "PAYMENT OR PAYOUT", "TRANSACTION", "DELIVERIES")
 		for {
 			filter.Limit = eventsPage
 			if c.Limit > 0 {
-				filter.Limit = min(eventsPage, c.Limit-l.n)
+				filter.Limit = min(eventsPage, c.Limit-l.Count)
 			}
 			page, next, err := b.Events(ctx, filter)
 			if err != nil {
-				return refusedFilter(err)
+				return console.RefusedFilter(err)
 			}
 			for _, e := range page {
-				err := l.add(view.EventOf(e, false), e.ID, string(e.Type), when(e.At, b.cfg.Location()), orDash(e.PaymentID+e.PayoutID),
+				err := l.Add(view.EventOf(e, false), e.ID, string(e.Type), console.When(e.At, b.Config.Location()), orDash(e.PaymentID+e.PayoutID),
 					orDash(e.TransactionID), deliveries(e.Deliveries))
 				if err != nil {
 					return err
 				}
 			}
-			if next == "" || (c.Limit > 0 && l.n == c.Limit) {
-				return l.end()
+			if next == "" || (c.Limit > 0 && l.Count == c.Limit) {
+				return l.End()
 			}
 			filter.Cursor = next
 		}
@@ -90,7 +91,7 @@ func deliveries(list []store.Delivery) string {
 
 // eventsShowCommand shows a notification.
 type eventsShowCommand struct {
-	jsonFlag
+	console.JSONFlag
 	ID string `arg:"" help:"The event's id, as events list has it."`
 }
 
@@ -104,44 +105,44 @@ Example:
 }
 
 // Run shows it.
-func (c *eventsShowCommand) Run(ctx context.Context, p *program) error {
-	return p.withBooks(ctx, func(b books) error {
+func (c *eventsShowCommand) Run(ctx context.Context, p *console.Program) error {
+	return p.WithBooks(ctx, func(b console.Books) error {
 		e, err := b.Event(ctx, c.ID)
 		if err != nil {
 			return err
 		}
 		if c.JSON {
-			return p.printJSON(view.EventOf(e, true))
+			return p.PrintJSON(view.EventOf(e, true))
 		}
-		t := p.table()
-		t.row("event", e.ID)
-		t.row("type", string(e.Type))
-		t.row("at", when(e.At, b.cfg.Location()))
-		t.rowIf("payment", e.PaymentID)
-		t.rowIf("payout", e.PayoutID)
-		t.rowIf("transaction", e.TransactionID)
-		t.row("in order with", e.Contract)
+		t := p.Table()
+		t.Row("event", e.ID)
+		t.Row("type", string(e.Type))
+		t.Row("at", console.When(e.At, b.Config.Location()))
+		t.RowIf("payment", e.PaymentID)
+		t.RowIf("payout", e.PayoutID)
+		t.RowIf("transaction", e.TransactionID)
+		t.Row("in order with", e.Contract)
 		for _, d := range e.Deliveries {
 			text := fmt.Sprintf("%s, %d attempts", d.State, d.Attempts)
 			if !d.LastAt.IsZero() {
-				text += ", the last one " + when(d.LastAt, b.cfg.Location())
+				text += ", the last one " + console.When(d.LastAt, b.Config.Location())
 			}
 			if d.Error != "" {
 				text += ": " + d.Error
 			}
 			if d.State == store.DeliveryPending {
-				text += ", due " + when(d.NextAt, b.cfg.Location())
+				text += ", due " + console.When(d.NextAt, b.Config.Location())
 			}
-			t.row("endpoint "+d.Endpoint, text)
+			t.Row("endpoint "+d.Endpoint, text)
 		}
-		t.row("body", string(e.Body))
-		return t.flush()
+		t.Row("body", string(e.Body))
+		return t.Flush()
 	})
 }
 
 // eventsResendCommand sends notifications again.
 type eventsResendCommand struct {
-	span
+	console.Span
 	ID     string `arg:"" optional:"" help:"The event's id; or give --from and --to."`
 	Reason string `placeholder:"TEXT" help:"The reason; recorded in the audit."`
 	Actor  string `placeholder:"NAME" help:"The actor; recorded beside the system's user. Default: the variable TOLEM_ACTOR, else the system's user."`
@@ -158,32 +159,32 @@ Example:
 }
 
 // Run makes them due.
-func (c *eventsResendCommand) Run(ctx context.Context, p *program) error {
+func (c *eventsResendCommand) Run(ctx context.Context, p *console.Program) error {
 	spanned := c.From != "" || c.To != ""
 	if (c.ID != "") == spanned || spanned && (c.From == "" || c.To == "") {
-		return wrongUsage("give an event's id, or --from and --to")
+		return console.WrongUsage("give an event's id, or --from and --to")
 	}
 	var period store.Period
 	var by store.By
 	check := func(cfg *config.Config) (err error) {
-		if period.From, period.To, err = c.between(cfg.Location()); err != nil {
+		if period.From, period.To, err = c.Between(cfg.Location()); err != nil {
 			return err
 		}
-		by, err = p.by(operator{Reason: c.Reason, Actor: c.Actor}, cfg.Location())
+		by, err = p.By(console.Operator{Reason: c.Reason, Actor: c.Actor}, cfg.Location())
 		return err
 	}
-	return p.withBooks(ctx, func(b books) error {
+	return p.WithBooks(ctx, func(b console.Books) error {
 		if c.ID != "" {
 			if err := b.ResendEvent(ctx, c.ID, by); err != nil {
 				return err
 			}
-			return p.println("event " + c.ID + " is due again")
+			return p.Println("event " + c.ID + " is due again")
 		}
 		n, err := b.ResendEvents(ctx, period, by)
 		if err != nil {
 			return err
 		}
-		return p.println(fmt.Sprintf("%d deliveries are due again", n))
+		return p.Println(fmt.Sprintf("%d deliveries are due again", n))
 	}, check)
 }
 
@@ -195,7 +196,7 @@ type eventsSkipCommand struct {
 }
 
 // Validate is called by kong: an empty reason is no reason.
-func (c eventsSkipCommand) Validate() error { return operator{Reason: c.Reason}.Validate() }
+func (c eventsSkipCommand) Validate() error { return console.Operator{Reason: c.Reason}.Validate() }
 
 // Help is shown by --help.
 func (eventsSkipCommand) Help() string {
@@ -207,11 +208,11 @@ Example:
 }
 
 // Run gives it up.
-func (c *eventsSkipCommand) Run(ctx context.Context, p *program) error {
-	return p.asOperator(ctx, operator{Reason: c.Reason, Actor: c.Actor}, func(b books, by store.By) error {
+func (c *eventsSkipCommand) Run(ctx context.Context, p *console.Program) error {
+	return p.AsOperator(ctx, console.Operator{Reason: c.Reason, Actor: c.Actor}, func(b console.Books, by store.By) error {
 		if err := b.SkipEvent(ctx, c.ID, by); err != nil {
 			return err
 		}
-		return p.println("event " + c.ID + " is skipped")
+		return p.Println("event " + c.ID + " is skipped")
 	})
 }

@@ -13,6 +13,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"go.uber.org/zap"
 
+	"tolem/commands/internal/console"
 	"tolem/config"
 	"tolem/handlers"
 )
@@ -47,7 +48,7 @@ Example:
 }
 
 // Run listens until ctx ends.
-func (c *eventsListenCommand) Run(ctx context.Context, p *program) error {
+func (c *eventsListenCommand) Run(ctx context.Context, p *console.Program) error {
 	verifier, err := standardwebhooks.NewWebhook(c.Secret)
 	if err != nil {
 		return errors.New("--secret must be whsec_ and base64")
@@ -57,7 +58,7 @@ func (c *eventsListenCommand) Run(ctx context.Context, p *program) error {
 		return fmt.Errorf("--listen %s cannot be opened: %w; %s", c.Listen, err, listenAdvice(err, "give another --listen"))
 	}
 	server := handlers.NewHTTPServer(&listening{program: p, verifier: verifier}, config.DefaultIdleTimeout, zap.NewNop())
-	fmt.Fprintf(p.stdio.Err, "listening on http://%s\n", listener.Addr())
+	fmt.Fprintf(p.Stdio.Err, "listening on http://%s\n", listener.Addr())
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {
@@ -70,7 +71,7 @@ func (c *eventsListenCommand) Run(ctx context.Context, p *program) error {
 
 // listening answers notifications.
 type listening struct {
-	program  *program
+	program  *console.Program
 	verifier *standardwebhooks.Webhook
 	mu       sync.Mutex // one notification is printed at a time
 }
@@ -86,7 +87,7 @@ func (l *listening) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := l.verifier.Verify(body, r.Header); err != nil {
-		fmt.Fprintf(l.program.stdio.Err, "refused: %s\n", err)
+		fmt.Fprintf(l.program.Stdio.Err, "refused: %s\n", err)
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
@@ -99,7 +100,7 @@ func (l *listening) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	l.mu.Lock()
-	err = l.program.println(string(line))
+	err = l.program.Println(string(line))
 	l.mu.Unlock()
 	if err != nil { // it is not shown, so it must come again
 		http.Error(w, "cannot be printed", http.StatusInternalServerError)

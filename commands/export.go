@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tolem/calendar"
+	"tolem/commands/internal/console"
 	"tolem/sheet"
 	"tolem/store"
 	"tolem/topup"
@@ -20,7 +21,7 @@ import (
 // ledgerExportCommand prints the journal.
 type ledgerExportCommand struct {
 	periodFlags
-	outFlag
+	console.OutFlag
 	Format string `required:"" enum:"csv,xlsx,hledger,jsonl,1c" help:"One of ${enum}."`
 }
 
@@ -46,11 +47,11 @@ Example:
 }
 
 // Run exports.
-func (c *ledgerExportCommand) Run(ctx context.Context, p *program) error {
+func (c *ledgerExportCommand) Run(ctx context.Context, p *console.Program) error {
 	var period store.Period
-	return p.withBooks(ctx, func(b books) error {
-		return c.output(p, c.Format == "xlsx" || c.Format == "1c", func(p *program) error {
-			if err := c.export(ctx, p.stdio.Out, b, period); err != nil {
+	return p.WithBooks(ctx, func(b console.Books) error {
+		return c.Output(p, c.Format == "xlsx" || c.Format == "1c", func(p *console.Program) error {
+			if err := c.export(ctx, p.Stdio.Out, b, period); err != nil {
 				return fmt.Errorf("export the journal: %w", err)
 			}
 			return nil
@@ -58,8 +59,8 @@ func (c *ledgerExportCommand) Run(ctx context.Context, p *program) error {
 	}, c.into(&period))
 }
 
-func (c *ledgerExportCommand) export(ctx context.Context, out io.Writer, b books, period store.Period) error {
-	days := accountingDays{by: period.By, zone: b.cfg.Location()}
+func (c *ledgerExportCommand) export(ctx context.Context, out io.Writer, b console.Books, period store.Period) error {
+	days := accountingDays{by: period.By, zone: b.Config.Location()}
 	switch c.Format {
 	case "csv", "xlsx":
 		return journalTable(days.zone).Write(out, sheet.Format(c.Format), func(add func(posting) error) error {
@@ -114,7 +115,7 @@ func (c accountingDays) day(t topup.Transaction) calendar.Day {
 // all accounts in memory.
 type hledgerExporter struct {
 	out        io.Writer
-	books      books
+	books      console.Books
 	days       accountingDays
 	currencies map[string]bool
 }
@@ -130,7 +131,7 @@ account fees  ; type:Expense
 account adjustments  ; type:Expense
 `
 
-func newHledgerExporter(out io.Writer, b books, days accountingDays) (*hledgerExporter, error) {
+func newHledgerExporter(out io.Writer, b console.Books, days accountingDays) (*hledgerExporter, error) {
 	_, err := fmt.Fprintf(out, "; tolem journal, days by %s time in %s\ndecimal-mark .\n\n%s", days.by, days.zone, hledgerTypes)
 	return &hledgerExporter{out, b, days, map[string]bool{}}, err
 }

@@ -10,14 +10,15 @@ import (
 
 	"tolem/bankfile"
 	"tolem/calendar"
+	"tolem/commands/internal/console"
 	"tolem/config"
 	"tolem/store"
 	"tolem/topup"
 )
 
 // exportOneC writes the posted payouts of a period as 1CClientBankExchange.
-func exportOneC(ctx context.Context, out io.Writer, b books, period store.Period) error {
-	days := accountingDays{by: period.By, zone: b.cfg.Location()}
+func exportOneC(ctx context.Context, out io.Writer, b console.Books, period store.Period) error {
+	days := accountingDays{by: period.By, zone: b.Config.Location()}
 	exchange := bankfile.Exchange{Created: time.Now().In(days.zone)}
 	err := b.Journal(ctx, period, func(t topup.Transaction) error {
 		if t.Kind != topup.KindPayout {
@@ -51,12 +52,12 @@ func exportOneC(ctx context.Context, out io.Writer, b books, period store.Period
 
 // postedPayout is the payout that a transaction booked, with its bank account; nil
 // if the booking was reversed.
-func postedPayout(ctx context.Context, b books, t topup.Transaction) (*store.Payout, *config.Bank, error) {
+func postedPayout(ctx context.Context, b console.Books, t topup.Transaction) (*store.Payout, *config.Bank, error) {
 	payout, err := b.PayoutOfTransaction(ctx, t.ID)
 	if err != nil || payout.State != topup.PayoutPosted {
 		return nil, nil, err
 	}
-	bank := b.cfg.Bank(payout.Bank)
+	bank := b.Config.Bank(payout.Bank)
 	if bank == nil {
 		return nil, nil, fmt.Errorf("payout %s: bank account %s is not configured: add it under bank", payout.ID, payout.Bank)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"tolem/commands/internal/console"
 	"tolem/config"
 )
 
@@ -30,8 +31,8 @@ Example:
 }
 
 // Run asks.
-func (healthcheckCommand) Run(ctx context.Context, p *program) error {
-	cfg, err := p.config(config.NoSecrets)
+func (healthcheckCommand) Run(ctx context.Context, p *console.Program) error {
+	cfg, err := p.Config(config.NoSecrets)
 	if err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func (healthcheckCommand) Run(ctx context.Context, p *program) error {
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("healthcheck: %s answered %s: %q", address, response.Status, body)
 	}
-	return p.println("ok")
+	return p.Println("ok")
 }
 
 // reachable is the address under which this machine reaches a listener.

@@ -7,14 +7,15 @@ import (
 	"strconv"
 	"time"
 
+	"tolem/commands/internal/console"
 	"tolem/config"
 	"tolem/highhelp"
 	"tolem/signing"
 )
 
 // highHelpProject is the configured HighHelp project that is meant.
-func (f keyFlags) highHelpProject(p *program) (*config.HighHelpProject, error) {
-	cfg, err := p.config(config.HighHelpKeys)
+func (f keyFlags) highHelpProject(p *console.Program) (*config.HighHelpProject, error) {
+	cfg, err := p.Config(config.HighHelpKeys)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +32,7 @@ func (f keyFlags) highHelpProject(p *program) (*config.HighHelpProject, error) {
 }
 
 // runHighHelp signs a request to HighHelp.
-func (c *signCommand) runHighHelp(p *program) error {
+func (c *signCommand) runHighHelp(p *console.Program) error {
 	o := highhelp.Options{Dialect: signing.DefaultRequestDialect()}
 	var err error
 	if c.Secret != nil {
@@ -45,7 +46,7 @@ func (c *signCommand) runHighHelp(p *program) error {
 	if err != nil {
 		return err
 	}
-	data, err := p.readBody(c.File)
+	data, err := readBody(p, c.File)
 	if err != nil {
 		return err
 	}
@@ -61,7 +62,7 @@ func (c *signCommand) runHighHelp(p *program) error {
 		return err
 	}
 	if c.SignatureOnly {
-		return p.println(signature)
+		return p.Println(signature)
 	}
 	token := o.AccessToken.Reveal()
 	if token == "" {
@@ -77,14 +78,14 @@ func (c *signCommand) runHighHelp(p *program) error {
 		if header.value == "" {
 			continue
 		}
-		if err := p.println(header.name + ": " + header.value); err != nil {
+		if err := p.Println(header.name + ": " + header.value); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func printCanonical(p *program, data []byte, d signing.Dialect) error {
+func printCanonical(p *console.Program, data []byte, d signing.Dialect) error {
 	body, err := signing.Parse(data)
 	if err != nil {
 		return err
@@ -94,20 +95,20 @@ func printCanonical(p *program, data []byte, d signing.Dialect) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(p.stdio.Out, text)
+	_, err = io.WriteString(p.Stdio.Out, text)
 	return err
 }
 
 // runHighHelp says in which dialect a captured alert was signed.
-func (c *verifyCommand) runHighHelp(p *program) error {
+func (c *verifyCommand) runHighHelp(p *console.Program) error {
 	if c.Timestamp == "" || c.Signature == "" {
-		return wrongUsage("an alert of HighHelp is verified with --timestamp and --signature, the values of its two headers")
+		return console.WrongUsage("an alert of HighHelp is verified with --timestamp and --signature, the values of its two headers")
 	}
 	key, configured, err := c.alertKey(p)
 	if err != nil {
 		return err
 	}
-	data, err := p.readBody(c.File)
+	data, err := readBody(p, c.File)
 	if err != nil {
 		return err
 	}
@@ -120,24 +121,24 @@ func (c *verifyCommand) runHighHelp(p *program) error {
 	if err != nil {
 		return fmt.Errorf("not valid: %w", err)
 	}
-	if err := p.println("valid"); err != nil {
+	if err := p.Println("valid"); err != nil {
 		return err
 	}
-	if err := p.println("alert_dialect: {" + used.String() + "}"); err != nil {
+	if err := p.Println("alert_dialect: {" + used.String() + "}"); err != nil {
 		return err
 	}
 	if !used.Pinned() {
-		p.warn("what is auto makes no difference to this alert: capture another, such as a success, to pin it")
+		p.Warn("what is auto makes no difference to this alert: capture another, such as a success, to pin it")
 	}
 	if _, err := body.VerifyHighHelp(key, c.Signature, c.Timestamp, configured); err != nil {
-		p.warn("the configured alert_dialect is another, {" + configured.String() + "}: the server refuses this alert")
+		p.Warn("the configured alert_dialect is another, {" + configured.String() + "}: the server refuses this alert")
 	}
 	return nil
 }
 
 // alertKey is the key to verify with, and the dialect that is configured for
 // it: any, where no configuration is read.
-func (c *verifyCommand) alertKey(p *program) (signing.AlertKey, signing.Dialect, error) {
+func (c *verifyCommand) alertKey(p *console.Program) (signing.AlertKey, signing.Dialect, error) {
 	anyDialect := signing.DefaultAlertDialect()
 	switch {
 	case c.Secret != nil:

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tolem/commands/internal/console"
 	"tolem/config"
 	"tolem/store"
 	"tolem/topup"
@@ -29,8 +30,8 @@ type ledgerCommands struct {
 
 // ledgerReverseCommand undoes a transaction by another one.
 type ledgerReverseCommand struct {
-	operator
-	jsonFlag
+	console.Operator
+	console.JSONFlag
 	Transaction string `arg:"" help:"The ledger transaction's id."`
 }
 
@@ -46,8 +47,8 @@ Example:
 }
 
 // Run reverses.
-func (c *ledgerReverseCommand) Run(ctx context.Context, p *program) error {
-	return p.operate(ctx, c.operator, c.JSON, func(b books, by store.By) (topup.Transaction, error) {
+func (c *ledgerReverseCommand) Run(ctx context.Context, p *console.Program) error {
+	return operate(ctx, p, c.Operator, c.JSON, func(b console.Books, by store.By) (topup.Transaction, error) {
 		return b.Reverse(ctx, c.Transaction, by)
 	})
 }
@@ -71,14 +72,14 @@ Example:
 }
 
 // Run checks.
-func (c ledgerCheckCommand) Run(ctx context.Context, p *program) error {
+func (c ledgerCheckCommand) Run(ctx context.Context, p *console.Program) error {
 	switch {
 	case c.Seal != "":
-		return p.checkSeal(ctx, c.Seal, c.Recent)
+		return checkSeal(ctx, p, c.Seal, c.Recent)
 	case c.Recent:
-		return wrongUsage("--recent goes with --seal")
+		return console.WrongUsage("--recent goes with --seal")
 	}
-	return p.withBooks(ctx, func(b books) error {
+	return p.WithBooks(ctx, func(b console.Books) error {
 		report, err := b.Check(ctx)
 		if err != nil {
 			return fmt.Errorf("check the ledger: %w", err)
@@ -86,10 +87,10 @@ func (c ledgerCheckCommand) Run(ctx context.Context, p *program) error {
 		counted := fmt.Sprintf("%d transactions, %d entries, %d ledger accounts, %d payments",
 			report.Transactions, report.Entries, report.Accounts, report.Payments)
 		if len(report.Problems) == 0 {
-			return p.println("the ledger is sound: " + counted)
+			return p.Println("the ledger is sound: " + counted)
 		}
 		for _, problem := range report.Problems {
-			fmt.Fprintln(p.stdio.Err, printable(problem))
+			fmt.Fprintln(p.Stdio.Err, console.Printable(problem))
 		}
 		return fmt.Errorf("the ledger is broken: %d problems in %s", len(report.Problems), counted)
 	})
@@ -97,12 +98,12 @@ func (c ledgerCheckCommand) Run(ctx context.Context, p *program) error {
 
 // periodFlags say which part of the journal is meant.
 type periodFlags struct {
-	span
+	console.Span
 	By string `enum:"effective,recorded" default:"effective" help:"Which time is used: effective is the provider's (the accounting date), recorded is when it was written."`
 }
 
 func (f periodFlags) period(cfg *config.Config) (store.Period, error) {
-	from, to, err := f.between(cfg.Location())
+	from, to, err := f.Between(cfg.Location())
 	return store.Period{From: from, To: to, By: store.TimeAxis(f.By)}, err
 }
 
@@ -117,8 +118,8 @@ func (f periodFlags) into(place *store.Period) func(*config.Config) error {
 // ledgerBalancesCommand prints balances.
 type ledgerBalancesCommand struct {
 	periodFlags
-	jsonFlag
-	Prefix condition `placeholder:"TEXT" help:"Only accounts with this prefix, such as suspense: or customers:7123456789:"`
+	console.JSONFlag
+	Prefix console.Condition `placeholder:"TEXT" help:"Only accounts with this prefix, such as suspense: or customers:7123456789:"`
 }
 
 // Help is shown by --help.
@@ -133,10 +134,10 @@ Example:
 }
 
 // Run prints them.
-func (c *ledgerBalancesCommand) Run(ctx context.Context, p *program) error {
+func (c *ledgerBalancesCommand) Run(ctx context.Context, p *console.Program) error {
 	var period store.Period
-	return p.withBooks(ctx, func(b books) error {
-		l := &balanceList{list: p.list(c.JSON, "ACCOUNT", "CURRENCY", "DEBITS", "CREDITS", "BALANCE"), sums: map[string]store.Balance{}}
+	return p.WithBooks(ctx, func(b console.Books) error {
+		l := &balanceList{list: p.List(c.JSON, "ACCOUNT", "CURRENCY", "DEBITS", "CREDITS", "BALANCE"), sums: map[string]store.Balance{}}
 		if period.From.IsZero() && period.To.IsZero() {
 			if err := eachBalance(ctx, b, string(c.Prefix), l.add); err != nil {
 				return err
@@ -160,7 +161,7 @@ func (c *ledgerBalancesCommand) Run(ctx context.Context, p *program) error {
 }
 
 // eachBalance passes the ledger accounts to yield, page by page.
-func eachBalance(ctx context.Context, b books, prefix string, yield func(store.Balance) error) error {
+func eachBalance(ctx context.Context, b console.Books, prefix string, yield func(store.Balance) error) error {
 	filter := store.BalanceFilter{Prefix: prefix, Limit: balancePage}
 	for {
 		page, err := b.Balances(ctx, filter)
@@ -182,7 +183,7 @@ func eachBalance(ctx context.Context, b books, prefix string, yield func(store.B
 // balanceList prints balances as they are read; the table for people ends with
 // their sums.
 type balanceList struct {
-	list *list
+	list *console.List
 	sums map[string]store.Balance // by currency
 }
 
@@ -201,13 +202,13 @@ func (l *balanceList) add(balance store.Balance) error {
 // row adds a ledger account. Debits and credits are never negative, so their
 // difference cannot overflow.
 func (l *balanceList) row(b store.Balance) error {
-	return l.list.add(view.Balance(b), b.Account, b.Currency,
+	return l.list.Add(view.Balance(b), b.Account, b.Currency,
 		major(b.Debits, b.Currency), major(b.Credits, b.Currency), major(b.Debits-b.Credits, b.Currency))
 }
 
 func (l *balanceList) end() error {
-	if l.list.json {
-		return l.list.end()
+	if l.list.JSON {
+		return l.list.End()
 	}
 	for _, currency := range slices.Sorted(maps.Keys(l.sums)) {
 		sum := l.sums[currency]
@@ -216,7 +217,7 @@ func (l *balanceList) end() error {
 			return err
 		}
 	}
-	return l.list.end()
+	return l.list.End()
 }
 
 // major is an amount in major units, without its currency.

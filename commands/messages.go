@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 
+	"tolem/commands/internal/console"
 	"tolem/config"
 	"tolem/store"
 	"tolem/topup"
@@ -23,8 +24,8 @@ type messagesCommands struct {
 
 // messagesListCommand lists messages.
 type messagesListCommand struct {
-	span
-	jsonFlag
+	console.Span
+	console.JSONFlag
 	Disposition *string `placeholder:"D" help:"The disposition: one of repeat, noted, posted, credited, suspended, bound, foreign, unreadable."`
 	Open        bool    `help:"Messages that need an operator: a movement that could not be read, a refund or a reversal that the platform reported, a success that contradicts what was posted."`
 	Q           *string `name:"q" placeholder:"TEXT" help:"A complete id: of an operation, a receipt, or a payment (tolem's or the platform's)."`
@@ -43,18 +44,18 @@ Example:
 }
 
 // Run lists.
-func (c *messagesListCommand) Run(ctx context.Context, p *program) error {
+func (c *messagesListCommand) Run(ctx context.Context, p *console.Program) error {
 	var filter store.MessageFilter
 	check := func(cfg *config.Config) (err error) {
 		filter, err = c.filter(cfg)
 		return err
 	}
-	return p.withBooks(ctx, func(b books) error {
-		l := p.list(c.JSON, "MESSAGE", "RECEIVED", "PROVIDER", "DISPOSITION", "OPEN", "STATUS", "OPERATION", "PLATFORM'S PAYMENT", "PAYMENT")
+	return p.WithBooks(ctx, func(b console.Books) error {
+		l := p.List(c.JSON, "MESSAGE", "RECEIVED", "PROVIDER", "DISPOSITION", "OPEN", "STATUS", "OPERATION", "PLATFORM'S PAYMENT", "PAYMENT")
 		for {
 			filter.Limit = messagePage
 			if c.Limit > 0 {
-				filter.Limit = min(messagePage, c.Limit-l.n)
+				filter.Limit = min(messagePage, c.Limit-l.Count)
 			}
 			page, next, err := b.Messages(ctx, filter)
 			if err != nil {
@@ -62,14 +63,14 @@ func (c *messagesListCommand) Run(ctx context.Context, p *program) error {
 			}
 			for i := range page {
 				m := &page[i]
-				err := l.add(view.MessageOf(m), strconv.FormatInt(m.ID, 10), when(m.ReceivedAt, b.cfg.Location()), m.Provider+" "+m.Project,
+				err := l.Add(view.MessageOf(m), strconv.FormatInt(m.ID, 10), console.When(m.ReceivedAt, b.Config.Location()), m.Provider+" "+m.Project,
 					string(m.Disposition), orDash(string(m.Open)), orDash(m.Status), orDash(m.Operation), orDash(m.Reference), orDash(m.PaymentID))
 				if err != nil {
 					return err
 				}
 			}
-			if next == "" || (c.Limit > 0 && l.n == c.Limit) {
-				return l.end()
+			if next == "" || (c.Limit > 0 && l.Count == c.Limit) {
+				return l.End()
 			}
 			filter.Cursor = next
 		}
@@ -80,24 +81,24 @@ func (c *messagesListCommand) filter(cfg *config.Config) (f store.MessageFilter,
 	f.Open = c.Open
 	if c.Disposition != nil {
 		if f.Disposition, err = store.ParseDisposition(*c.Disposition); err != nil {
-			return f, wrongUsage("--%w", err)
+			return f, console.WrongUsage("--%w", err)
 		}
 	}
 	if c.Q != nil {
 		if f.Q = *c.Q; f.Q == "" {
-			return f, wrongUsage("--q must not be empty")
+			return f, console.WrongUsage("--q must not be empty")
 		}
 	}
 	if c.Limit < 0 {
-		return f, wrongUsage("--limit must not be negative")
+		return f, console.WrongUsage("--limit must not be negative")
 	}
-	f.From, f.To, err = c.between(cfg.Location())
+	f.From, f.To, err = c.Between(cfg.Location())
 	return f, err
 }
 
 // messagesShowCommand shows a message.
 type messagesShowCommand struct {
-	jsonFlag
+	console.JSONFlag
 	ID int64 `arg:"" help:"The message's number, as messages list has it."`
 }
 
@@ -111,8 +112,8 @@ Example:
 }
 
 // Run shows it.
-func (c *messagesShowCommand) Run(ctx context.Context, p *program) error {
-	return p.withBooks(ctx, func(b books) error {
+func (c *messagesShowCommand) Run(ctx context.Context, p *console.Program) error {
+	return p.WithBooks(ctx, func(b console.Books) error {
 		m, body, err := b.Message(ctx, c.ID)
 		if err != nil {
 			return err
@@ -123,54 +124,54 @@ func (c *messagesShowCommand) Run(ctx context.Context, p *program) error {
 			cut = err == nil && event.MaybeCut
 		}
 		if c.JSON {
-			return p.printJSON(view.WholeMessageOf(&m, body, cut))
+			return p.PrintJSON(view.WholeMessageOf(&m, body, cut))
 		}
-		return p.printMessage(b, m, body, cut)
+		return printMessage(p, b, m, body, cut)
 	})
 }
 
-func (p *program) printMessage(b books, m store.StoredMessage, body []byte, cut bool) error {
-	zone := b.cfg.Location()
-	t := p.table()
-	t.row("message", strconv.FormatInt(m.ID, 10))
-	t.row("received", when(m.ReceivedAt, zone))
-	t.row("project", m.Provider+" "+m.Project)
-	t.row("source", string(m.Source))
-	t.row("disposition", string(m.Disposition))
-	t.rowIf("open", string(m.Open))
+func printMessage(p *console.Program, b console.Books, m store.StoredMessage, body []byte, cut bool) error {
+	zone := b.Config.Location()
+	t := p.Table()
+	t.Row("message", strconv.FormatInt(m.ID, 10))
+	t.Row("received", console.When(m.ReceivedAt, zone))
+	t.Row("project", m.Provider+" "+m.Project)
+	t.Row("source", string(m.Source))
+	t.Row("disposition", string(m.Disposition))
+	t.RowIf("open", string(m.Open))
 	if cut {
-		t.row("may be cut", "from other signed text: nothing of it is believed; ask the platform, then use payments record")
+		t.Row("may be cut", "from other signed text: nothing of it is believed; ask the platform, then use payments record")
 	}
-	t.rowIf("platform's payment", m.Reference)
-	t.rowIf("payment", m.PaymentID)
-	t.rowIf("transaction", m.TransactionID)
-	t.rowIf("status", m.Status)
-	t.rowIf("operation", m.Operation)
+	t.RowIf("platform's payment", m.Reference)
+	t.RowIf("payment", m.PaymentID)
+	t.RowIf("transaction", m.TransactionID)
+	t.RowIf("status", m.Status)
+	t.RowIf("operation", m.Operation)
 	if !m.PaidBack.IsZero() {
-		t.row("given back", m.PaidBack.String())
+		t.Row("given back", m.PaidBack.String())
 	}
-	t.rowIf("code", m.Code)
-	t.rowIf("receipt", m.Receipt)
+	t.RowIf("code", m.Code)
+	t.RowIf("receipt", m.Receipt)
 	for _, step := range m.Steps {
 		text := step.Action
 		if step.TransactionID != "" {
 			text += " by " + step.TransactionID
 		}
-		t.row(when(step.At, zone), text+" ("+step.Actor+": "+step.Reason+")")
+		t.Row(console.When(step.At, zone), text+" ("+step.Actor+": "+step.Reason+")")
 	}
-	if err := t.flush(); err != nil {
+	if err := t.Flush(); err != nil {
 		return err
 	}
 	if body == nil {
-		return p.println("\nthe raw body is gone (raw_retention)")
+		return p.Println("\nthe raw body is gone (raw_retention)")
 	}
-	return p.println("\n" + printable(string(body)))
+	return p.Println("\n" + console.Printable(string(body)))
 }
 
 // messagesSuspendCommand suspends money of a message.
 type messagesSuspendCommand struct {
-	operator
-	jsonFlag
+	console.Operator
+	console.JSONFlag
 	ID        int64  `arg:"" help:"The message's number, as messages list has it."`
 	Amount    *int64 `placeholder:"N" help:"In minor units, when it cannot be read in the message, or for a part."`
 	Currency  string `placeholder:"C" help:"Three letters, when it cannot be read in the message."`
@@ -189,23 +190,23 @@ Example:
 }
 
 // Run suspends.
-func (c *messagesSuspendCommand) Run(ctx context.Context, p *program) error {
+func (c *messagesSuspendCommand) Run(ctx context.Context, p *console.Program) error {
 	request := topup.SuspendRequest{Operation: c.Operation, Reference: c.Reference, Currency: c.Currency}
 	if c.Amount != nil {
 		// A part of nothing is a mistake, not the whole.
 		if request.Amount = *c.Amount; request.Amount < 1 {
-			return wrongUsage("--amount must be at least 1 minor unit")
+			return console.WrongUsage("--amount must be at least 1 minor unit")
 		}
 	}
-	return p.operate(ctx, c.operator, c.JSON, func(b books, by store.By) (topup.Transaction, error) {
+	return operate(ctx, p, c.Operator, c.JSON, func(b console.Books, by store.By) (topup.Transaction, error) {
 		return b.SuspendMessage(ctx, c.ID, request, by)
 	})
 }
 
 // messagesDismissCommand settles a message.
 type messagesDismissCommand struct {
-	operator
-	jsonFlag
+	console.Operator
+	console.JSONFlag
 	ID int64 `arg:"" help:"The message's number, as messages list has it."`
 }
 
@@ -219,8 +220,8 @@ Example:
 }
 
 // Run dismisses.
-func (c *messagesDismissCommand) Run(ctx context.Context, p *program) error {
-	return p.asOperator(ctx, c.operator, func(b books, by store.By) error {
+func (c *messagesDismissCommand) Run(ctx context.Context, p *console.Program) error {
+	return p.AsOperator(ctx, c.Operator, func(b console.Books, by store.By) error {
 		if err := b.DismissMessage(ctx, c.ID, by); err != nil {
 			return err
 		}
@@ -229,8 +230,8 @@ func (c *messagesDismissCommand) Run(ctx context.Context, p *program) error {
 			return err
 		}
 		if c.JSON {
-			return p.printJSON(view.MessageOf(&m))
+			return p.PrintJSON(view.MessageOf(&m))
 		}
-		return p.println("message " + strconv.FormatInt(m.ID, 10) + " was dismissed")
+		return p.Println("message " + strconv.FormatInt(m.ID, 10) + " was dismissed")
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"tolem/commands/internal/console"
 	"tolem/config"
 	"tolem/store"
 )
@@ -22,15 +23,15 @@ Example:
 }
 
 // Run migrates.
-func (migrateCommand) Run(ctx context.Context, p *program) error {
-	cfg, err := p.config(config.DatabaseURL)
+func (migrateCommand) Run(ctx context.Context, p *console.Program) error {
+	cfg, err := p.Config(config.DatabaseURL)
 	if err != nil {
 		return err
 	}
 	what := "up to date"
-	o := storeOptions(cfg)
+	o := console.StoreOptions(cfg)
 	o.OnMigrate = func(m store.Migration) {
-		fmt.Fprintf(p.stdio.Out, "%s: schema level %d to %d in %s\n", m.Name, m.From, m.To, m.Took.Round(time.Millisecond))
+		fmt.Fprintf(p.Stdio.Out, "%s: schema level %d to %d in %s\n", m.Name, m.From, m.To, m.Took.Round(time.Millisecond))
 	}
 	if err := openAndClose(ctx, o, true); err != nil {
 		// Missing, or behind; or out of reach, as the next attempt will say.
@@ -39,7 +40,7 @@ func (migrateCommand) Run(ctx context.Context, p *program) error {
 			return fmt.Errorf("migrate %s: %w", cfg.Database.DSN, store.ExplainDamage(err))
 		}
 	}
-	return p.println(fmt.Sprintf("%s: schema level %d, %s", cfg.Database.DSN, store.ProgramLevel, what))
+	return p.Println(fmt.Sprintf("%s: schema level %d, %s", cfg.Database.DSN, store.ProgramLevel, what))
 }
 
 func openAndClose(ctx context.Context, o store.Options, existing bool) error {

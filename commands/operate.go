@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"tolem/config"
+	"tolem/commands/internal/console"
 	"tolem/store"
 	"tolem/topup"
 	"tolem/view"
@@ -12,66 +12,56 @@ import (
 
 // operate runs one step of an operator and prints the transaction that it
 // posted.
-func (p *program) operate(ctx context.Context, o operator, asJSON bool, act func(books, store.By) (topup.Transaction, error)) error {
-	return p.asOperator(ctx, o, func(b books, by store.By) error {
+func operate(ctx context.Context, p *console.Program, o console.Operator, asJSON bool, act func(console.Books, store.By) (topup.Transaction, error)) error {
+	return p.AsOperator(ctx, o, func(b console.Books, by store.By) error {
 		made, err := act(b, by)
 		if proposed := (*store.ProposedError)(nil); errors.As(err, &proposed) {
-			return p.reportProposed(ctx, b, proposed, asJSON)
+			return reportProposed(ctx, p, b, proposed, asJSON)
 		}
 		if err != nil {
 			return err
 		}
 		if asJSON {
-			return p.printJSON(view.TransactionOf(made))
+			return p.PrintJSON(view.TransactionOf(made))
 		}
-		return p.printTransaction(b, made)
+		return printTransaction(p, b, made)
 	})
 }
 
 // reportProposed prints a step that waits for a second person.
-func (p *program) reportProposed(ctx context.Context, b books, proposed *store.ProposedError, asJSON bool) error {
+func reportProposed(ctx context.Context, p *console.Program, b console.Books, proposed *store.ProposedError, asJSON bool) error {
 	if asJSON {
-		return p.printJSON(view.ProposedOf(proposed))
+		return p.PrintJSON(view.ProposedOf(proposed))
 	}
 	a, err := b.Approval(ctx, proposed.ApprovalID)
 	if err != nil {
 		return err
 	}
-	if err := p.printApproval(b, &a, ""); err != nil {
+	if err := printApproval(p, b, &a, ""); err != nil {
 		return err
 	}
-	return p.println("nothing is posted yet: another person approves it with tolem approvals approve " + a.ID + " --token-file F")
-}
-
-// asOperator opens the books for an operator's step.
-func (p *program) asOperator(ctx context.Context, o operator, act func(books, store.By) error) error {
-	var by store.By
-	check := func(cfg *config.Config) (err error) {
-		by, err = p.by(o, cfg.Location())
-		return err
-	}
-	return p.withBooks(ctx, func(b books) error { return act(b, by) }, check)
+	return p.Println("nothing is posted yet: another person approves it with tolem approvals approve " + a.ID + " --token-file F")
 }
 
 // printTransaction shows a ledger transaction to people.
-func (p *program) printTransaction(b books, made topup.Transaction) error {
-	t := p.table()
-	t.row("transaction", made.ID)
-	t.row("kind", string(made.Kind))
-	t.rowIf("payment", made.PaymentID)
-	t.rowIf("payout", made.PayoutID)
+func printTransaction(p *console.Program, b console.Books, made topup.Transaction) error {
+	t := p.Table()
+	t.Row("transaction", made.ID)
+	t.Row("kind", string(made.Kind))
+	t.RowIf("payment", made.PaymentID)
+	t.RowIf("payout", made.PayoutID)
 	if made.Actor != "" {
-		t.row("by", made.Actor+": "+made.Reason)
+		t.Row("by", made.Actor+": "+made.Reason)
 	}
-	t.rowIf("approved by", made.ApprovedBy)
-	if effective := when(made.EffectiveAt, b.cfg.Location()); effective != when(made.RecordedAt, b.cfg.Location()) {
-		t.row("effective", effective)
+	t.RowIf("approved by", made.ApprovedBy)
+	if effective := console.When(made.EffectiveAt, b.Config.Location()); effective != console.When(made.RecordedAt, b.Config.Location()) {
+		t.Row("effective", effective)
 	}
-	t.row("recorded", when(made.RecordedAt, b.cfg.Location()))
+	t.Row("recorded", console.When(made.RecordedAt, b.Config.Location()))
 	for _, posting := range made.Postings {
-		t.row(side(posting.Amount), posting.Account, topup.Money{Amount: max(posting.Amount, -posting.Amount), Currency: posting.Currency}.String())
+		t.Row(side(posting.Amount), posting.Account, topup.Money{Amount: max(posting.Amount, -posting.Amount), Currency: posting.Currency}.String())
 	}
-	return t.flush()
+	return t.Flush()
 }
 
 // side names the side of a posting: debits are positive.

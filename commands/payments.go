@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tolem/calendar"
+	"tolem/commands/internal/console"
 	"tolem/config"
 	"tolem/store"
 	"tolem/topup"
@@ -30,15 +31,15 @@ type paymentsCommands struct {
 
 // paymentsListCommand lists payments.
 type paymentsListCommand struct {
-	span
-	formatFlags
-	Status      condition       `placeholder:"S" help:"One of pending, succeeded, declined, expired, review."`
-	Flag        condition       `placeholder:"F" help:"Payments with this flag, such as amount_differs."`
-	Customer    condition       `placeholder:"C" help:"Payments of this customer."`
-	Q           condition       `name:"q" placeholder:"TEXT" help:"A complete id: the payment's, the provider's, the operation's, a receipt number; or the beginning of a contract number, in which blanks are ignored."`
-	Amount      amountCondition `placeholder:"N" help:"Payments of this sum in major units: 5000 and 5000.00 are both five thousand tenge. (The admin API's amount is in minor units.)"`
-	PendingOver time.Duration   `placeholder:"D" help:"Pending for longer than this, such as 2h."`
-	Limit       int             `default:"0" placeholder:"N" help:"At most so many. Default: all."`
+	console.Span
+	console.FormatFlags
+	Status      console.Condition       `placeholder:"S" help:"One of pending, succeeded, declined, expired, review."`
+	Flag        console.Condition       `placeholder:"F" help:"Payments with this flag, such as amount_differs."`
+	Customer    console.Condition       `placeholder:"C" help:"Payments of this customer."`
+	Q           console.Condition       `name:"q" placeholder:"TEXT" help:"A complete id: the payment's, the provider's, the operation's, a receipt number; or the beginning of a contract number, in which blanks are ignored."`
+	Amount      console.AmountCondition `placeholder:"N" help:"Payments of this sum in major units: 5000 and 5000.00 are both five thousand tenge. (The admin API's amount is in minor units.)"`
+	PendingOver time.Duration           `placeholder:"D" help:"Pending for longer than this, such as 2h."`
+	Limit       int                     `default:"0" placeholder:"N" help:"At most so many. Default: all."`
 }
 
 // Help is shown by --help.
@@ -57,33 +58,33 @@ Example:
 }
 
 // Run lists.
-func (c *paymentsListCommand) Run(ctx context.Context, p *program) error {
+func (c *paymentsListCommand) Run(ctx context.Context, p *console.Program) error {
 	var filter store.PaymentFilter
 	check := func(cfg *config.Config) (err error) {
 		filter, err = c.filter(cfg)
 		return err
 	}
-	return p.withBooks(ctx, func(b books) error {
-		if days := c.amountDays(&filter, b.cfg.Location()); days != "" {
-			p.warn(days)
+	return p.WithBooks(ctx, func(b console.Books) error {
+		if days := c.amountDays(&filter, b.Config.Location()); days != "" {
+			p.Warn(days)
 		}
 		found := func(yield func(*topup.Payment) error) error { return c.each(ctx, p, b, filter, yield) }
-		return printRecords(p, c.formatFlags, paymentTable(b.cfg.Location()), found, func(p *program, asJSON bool) error {
-			l := p.list(asJSON, "PAYMENT", "STATUS", "FLAGS", "AMOUNT", "CUSTOMER", "CONTRACT", "ISSUED")
+		return console.PrintRecords(p, c.FormatFlags, paymentTable(b.Config.Location()), found, func(p *console.Program, asJSON bool) error {
+			l := p.List(asJSON, "PAYMENT", "STATUS", "FLAGS", "AMOUNT", "CUSTOMER", "CONTRACT", "ISSUED")
 			err := found(func(payment *topup.Payment) error {
-				return l.add(view.PaymentOf(payment), paymentCells(b, payment)...)
+				return l.Add(view.PaymentOf(payment), paymentCells(b, payment)...)
 			})
 			if err != nil {
 				return err
 			}
-			return l.end()
+			return l.End()
 		})
 	}, check)
 }
 
 // each passes the payments of the filter to yield, page by page, at most --limit
 // of them.
-func (c *paymentsListCommand) each(ctx context.Context, p *program, b books, filter store.PaymentFilter, yield func(*topup.Payment) error) error {
+func (c *paymentsListCommand) each(ctx context.Context, p *console.Program, b console.Books, filter store.PaymentFilter, yield func(*topup.Payment) error) error {
 	for n := 0; ; {
 		filter.Limit = paymentPage
 		if c.Limit > 0 {
@@ -91,7 +92,7 @@ func (c *paymentsListCommand) each(ctx context.Context, p *program, b books, fil
 		}
 		payments, next, err := b.Payments(ctx, filter)
 		if err != nil {
-			return refusedFilter(err)
+			return console.RefusedFilter(err)
 		}
 		for _, payment := range payments {
 			if err := yield(payment); err != nil {
@@ -103,7 +104,7 @@ func (c *paymentsListCommand) each(ctx context.Context, p *program, b books, fil
 			return nil
 		}
 		if n == c.Limit {
-			p.warn(fmt.Sprintf("there are more than these %d payments: narrow the search, or leave --limit out", c.Limit))
+			p.Warn(fmt.Sprintf("there are more than these %d payments: narrow the search, or leave --limit out", c.Limit))
 			return nil
 		}
 		filter.Cursor = next
@@ -134,26 +135,26 @@ func (c *paymentsListCommand) filter(cfg *config.Config) (store.PaymentFilter, e
 	var err error
 	if c.Status != "" {
 		if f.Status, err = topup.ParseStatus(string(c.Status)); err != nil {
-			return f, wrongUsage("--%w", err)
+			return f, console.WrongUsage("--%w", err)
 		}
 	}
-	if f.Flag, err = flagCondition(c.Flag); err != nil {
+	if f.Flag, err = console.FlagCondition(c.Flag); err != nil {
 		return f, err
 	}
 	if c.PendingOver < 0 {
-		return f, wrongUsage("--pending-over must not be negative")
+		return f, console.WrongUsage("--pending-over must not be negative")
 	}
 	if c.Limit < 0 {
-		return f, wrongUsage("--limit must not be negative")
+		return f, console.WrongUsage("--limit must not be negative")
 	}
-	f.From, f.To, err = c.between(cfg.Location())
+	f.From, f.To, err = c.Between(cfg.Location())
 	return f, err
 }
 
-func paymentCells(b books, p *topup.Payment) []string {
+func paymentCells(b console.Books, p *topup.Payment) []string {
 	return []string{
 		p.ID, string(p.Status), orDash(strings.Join(p.Flags.Names(), ",")), p.Money.String(),
-		orDash(p.CustomerID), orDash(p.ContractID), when(p.CreatedAt, b.cfg.Location()),
+		orDash(p.CustomerID), orDash(p.ContractID), console.When(p.CreatedAt, b.Config.Location()),
 	}
 }
 
@@ -166,7 +167,7 @@ func orDash(text string) string {
 
 // paymentsShowCommand shows one payment.
 type paymentsShowCommand struct {
-	jsonFlag
+	console.JSONFlag
 	PaymentID string `arg:"" name:"payment_id" help:"The payment's id."`
 }
 
@@ -181,8 +182,8 @@ Example:
 }
 
 // Run shows it.
-func (c *paymentsShowCommand) Run(ctx context.Context, p *program) error {
-	return p.withBooks(ctx, func(b books) error {
+func (c *paymentsShowCommand) Run(ctx context.Context, p *console.Program) error {
+	return p.WithBooks(ctx, func(b console.Books) error {
 		payment, err := b.Payment(ctx, c.PaymentID)
 		if err != nil {
 			return err
@@ -192,67 +193,67 @@ func (c *paymentsShowCommand) Run(ctx context.Context, p *program) error {
 			return err
 		}
 		if c.JSON {
-			return p.printJSON(view.WholePaymentOf(payment, timeline))
+			return p.PrintJSON(view.WholePaymentOf(payment, timeline))
 		}
-		return p.printPayment(b, payment, timeline)
+		return printPayment(p, b, payment, timeline)
 	})
 }
 
-func (p *program) printPayment(b books, payment *topup.Payment, timeline []store.TimelineEntry) error {
-	zone := b.cfg.Location()
-	t := p.table()
-	t.row("payment", payment.ID)
-	t.row("status", string(payment.Status))
-	t.rowIf("flags", strings.Join(payment.Flags.Names(), ", "))
-	t.row("amount", payment.Money.String())
-	t.rowIf("customer", payment.CustomerID)
-	t.rowIf("contract", payment.ContractID)
-	t.rowIf("contract number", payment.ContractNumber)
-	t.row("project", payment.Provider+" "+payment.Project)
-	t.rowIf("method", payment.Method)
-	t.row("issued", when(payment.CreatedAt, zone))
-	t.row("expires", when(payment.ExpiresAt, zone))
+func printPayment(p *console.Program, b console.Books, payment *topup.Payment, timeline []store.TimelineEntry) error {
+	zone := b.Config.Location()
+	t := p.Table()
+	t.Row("payment", payment.ID)
+	t.Row("status", string(payment.Status))
+	t.RowIf("flags", strings.Join(payment.Flags.Names(), ", "))
+	t.Row("amount", payment.Money.String())
+	t.RowIf("customer", payment.CustomerID)
+	t.RowIf("contract", payment.ContractID)
+	t.RowIf("contract number", payment.ContractNumber)
+	t.Row("project", payment.Provider+" "+payment.Project)
+	t.RowIf("method", payment.Method)
+	t.Row("issued", console.When(payment.CreatedAt, zone))
+	t.Row("expires", console.When(payment.ExpiresAt, zone))
 	if c := payment.Credited; c != nil {
 		note := ""
 		if own := payment.Credit; own != nil && own.ByOperator && own.TransactionID == c.TransactionID {
 			note = " (by an operator)"
 		}
-		t.row("credited", c.Money.String()+" by "+c.TransactionID+note)
+		t.Row("credited", c.Money.String()+" by "+c.TransactionID+note)
 	}
 	if c := payment.Credit; c != nil && (payment.Credited == nil || payment.Credited.TransactionID != c.TransactionID) {
-		t.row("first credit", c.Money.String()+" by "+c.TransactionID+creditNote(payment))
+		t.Row("first credit", c.Money.String()+" by "+c.TransactionID+creditNote(payment))
 	}
 	if !payment.Refunded.IsZero() {
-		t.row("refunded", payment.Refunded.String())
+		t.Row("refunded", payment.Refunded.String())
 	}
 	for _, r := range view.ReportedRefunds(timeline) {
-		t.row("reported "+string(r.Told), reportedRefund(r))
+		t.Row("reported "+string(r.Told), reportedRefund(r))
 	}
-	t.rowIf("provider's status", payment.ProviderStatus)
+	t.RowIf("provider's status", payment.ProviderStatus)
 	if !payment.ProviderTime.IsZero() {
-		t.row("provider's date", when(payment.ProviderTime, zone))
+		t.Row("provider's date", console.When(payment.ProviderTime, zone))
 	}
-	t.rowIf("provider's code", strings.TrimSpace(payment.ProviderCode+" "+payment.ProviderMessage))
-	t.rowIf("provider's payment", payment.ProviderReference)
+	t.RowIf("provider's code", strings.TrimSpace(payment.ProviderCode+" "+payment.ProviderMessage))
+	t.RowIf("provider's payment", payment.ProviderReference)
 	for _, entry := range timeline {
 		if tx := entry.Transaction; tx != nil && tx.Operation != "" {
-			t.row("movement", fmt.Sprintf("operation %s on %s, %s", tx.Operation, when(tx.EffectiveAt, zone), tx.Kind))
+			t.Row("movement", fmt.Sprintf("operation %s on %s, %s", tx.Operation, console.When(tx.EffectiveAt, zone), tx.Kind))
 		}
 	}
-	t.rowIf("operation", payment.OperationID)
-	t.rowIf("other operations", otherOperations(payment, timeline))
-	t.rowIf("receipt", payment.ProviderPaymentID)
-	if err := t.flush(); err != nil {
+	t.RowIf("operation", payment.OperationID)
+	t.RowIf("other operations", otherOperations(payment, timeline))
+	t.RowIf("receipt", payment.ProviderPaymentID)
+	if err := t.Flush(); err != nil {
 		return err
 	}
-	if err := p.println("\ntimeline"); err != nil {
+	if err := p.Println("\ntimeline"); err != nil {
 		return err
 	}
-	t = p.table()
+	t = p.Table()
 	for _, entry := range timeline {
-		t.row(when(entry.At, zone), string(entry.What), happened(payment, entry))
+		t.Row(console.When(entry.At, zone), string(entry.What), happened(payment, entry))
 	}
-	return t.flush()
+	return t.Flush()
 }
 
 // otherOperations are the operations that messages of the payment named beside
@@ -274,13 +275,6 @@ func otherOperations(payment *topup.Payment, timeline []store.TimelineEntry) str
 		order[i] = fmt.Sprintf("%s (%s)", operation, orDash(status[operation]))
 	}
 	return strings.Join(order, ", ")
-}
-
-// rowIf adds a row, unless it would be empty.
-func (t *table) rowIf(name, value string) {
-	if value != "" {
-		t.row(name, value)
-	}
 }
 
 func creditNote(p *topup.Payment) string {
@@ -351,8 +345,8 @@ func answered(payment *topup.Payment, a *store.StatusAnswer) string {
 
 // paymentsCreditCommand credits a payment by hand.
 type paymentsCreditCommand struct {
-	operator
-	jsonFlag
+	console.Operator
+	console.JSONFlag
 	PaymentID string `arg:"" name:"payment_id" help:"The payment's id."`
 }
 
@@ -366,8 +360,8 @@ Example:
 }
 
 // Run credits.
-func (c *paymentsCreditCommand) Run(ctx context.Context, p *program) error {
-	return p.operate(ctx, c.operator, c.JSON, func(b books, by store.By) (topup.Transaction, error) {
+func (c *paymentsCreditCommand) Run(ctx context.Context, p *console.Program) error {
+	return operate(ctx, p, c.Operator, c.JSON, func(b console.Books, by store.By) (topup.Transaction, error) {
 		if err := c.compare(ctx, p, b); err != nil {
 			return topup.Transaction{}, err
 		}
@@ -376,7 +370,7 @@ func (c *paymentsCreditCommand) Run(ctx context.Context, p *program) error {
 }
 
 // compare warns of a sum that the provider gave otherwise, before it is credited.
-func (c *paymentsCreditCommand) compare(ctx context.Context, p *program, b books) error {
+func (c *paymentsCreditCommand) compare(ctx context.Context, p *console.Program, b console.Books) error {
 	answer, err := b.StatusAnswer(ctx, c.PaymentID)
 	if err != nil || answer == nil {
 		return err
@@ -386,8 +380,8 @@ func (c *paymentsCreditCommand) compare(ctx context.Context, p *program, b books
 		return err
 	}
 	if differs := answer.Differs(payment.Money); differs != "" {
-		p.warn(fmt.Sprintf("the platform said %s that %s were paid; %s is credited, so that the %s differs: if that is wrong, reverse it",
-			when(answer.At, b.cfg.Location()), answer.Sum, payment.Money, differs))
+		p.Warn(fmt.Sprintf("the platform said %s that %s were paid; %s is credited, so that the %s differs: if that is wrong, reverse it",
+			console.When(answer.At, b.Config.Location()), answer.Sum, payment.Money, differs))
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tolem/calendar"
+	"tolem/commands/internal/console"
 	"tolem/config"
 	"tolem/maps"
 	"tolem/payoutfile"
@@ -57,17 +58,17 @@ func (f payoutProject) check(cfg *config.Config) (topup.BankAccountOf, error) {
 }
 
 // enter enters payouts and prints what became of them.
-func (p *program) enter(ctx context.Context, b books, list []store.NewPayout, actor, reason string, dryRun, asJSON bool) error {
-	by, err := p.by(operator{Actor: actor, Reason: reason}, b.cfg.Location())
+func enter(ctx context.Context, p *console.Program, b console.Books, list []store.NewPayout, actor, reason string, dryRun, asJSON bool) error {
+	by, err := p.By(console.Operator{Actor: actor, Reason: reason}, b.Config.Location())
 	if err != nil {
 		return err
 	}
 	report, err := b.ImportPayouts(ctx, list, by, dryRun)
 	if err != nil {
-		return p.reportPayoutErrors(err)
+		return reportPayoutErrors(p, err)
 	}
 	if asJSON {
-		return p.printJSON(view.PayoutImportOf(report, dryRun))
+		return p.PrintJSON(view.PayoutImportOf(report, dryRun))
 	}
 	for _, n := range list {
 		what := "is there already, with the same content"
@@ -79,7 +80,7 @@ func (p *program) enter(ctx context.Context, b books, list []store.NewPayout, ac
 				}
 			}
 		}
-		if err := p.println(fmt.Sprintf("payout %s of %s, %d lines, net %s: it %s", n.ID, n.Date, len(n.Lines), topup.Money{Amount: n.Net, Currency: n.Currency}, what)); err != nil {
+		if err := p.Println(fmt.Sprintf("payout %s of %s, %d lines, net %s: it %s", n.ID, n.Date, len(n.Lines), topup.Money{Amount: n.Net, Currency: n.Currency}, what)); err != nil {
 			return err
 		}
 	}
@@ -87,14 +88,14 @@ func (p *program) enter(ctx context.Context, b books, list []store.NewPayout, ac
 }
 
 // reportPayoutErrors prints a line for each refusal.
-func (p *program) reportPayoutErrors(err error) error {
+func reportPayoutErrors(p *console.Program, err error) error {
 	list := joinedErrors(err)
 	found := errors.As(err, new(*store.PayoutError))
 	if !found {
 		return err
 	}
 	for _, refusal := range list {
-		fmt.Fprintln(p.stdio.Err, printable(refusal.Error()))
+		fmt.Fprintln(p.Stdio.Err, console.Printable(refusal.Error()))
 	}
 	return fmt.Errorf("%d problems; nothing was entered", len(list))
 }
@@ -110,13 +111,13 @@ func joinedErrors(err error) []error {
 // payoutsImportCommand enters the payouts of a register.
 type payoutsImportCommand struct {
 	payoutProject
-	jsonFlag
-	File   string    `arg:"" placeholder:"FILE" help:"The settlement register: CSV, XLSX or JSON, as the map says."`
-	Map    string    `placeholder:"MAP" default:"payout-register" help:"How the register is read: a file, or the name of one of tolem's maps. Default: ${default}."`
-	ID     condition `placeholder:"ID" help:"The payout's id, for a register of one payout without a column for it."`
-	Date   dayFlag   `placeholder:"D" help:"The day of all payouts, such as 2026-11-29. Default: the last day of the lines of each."`
-	Signed bool      `help:"Amounts are what they change in the balance: refunds, fees, reserve and adjustments are negative."`
-	DryRun bool      `help:"Check everything, and write nothing."`
+	console.JSONFlag
+	File   string            `arg:"" placeholder:"FILE" help:"The settlement register: CSV, XLSX or JSON, as the map says."`
+	Map    string            `placeholder:"MAP" default:"payout-register" help:"How the register is read: a file, or the name of one of tolem's maps. Default: ${default}."`
+	ID     console.Condition `placeholder:"ID" help:"The payout's id, for a register of one payout without a column for it."`
+	Date   console.DayFlag   `placeholder:"D" help:"The day of all payouts, such as 2026-11-29. Default: the last day of the lines of each."`
+	Signed bool              `help:"Amounts are what they change in the balance: refunds, fees, reserve and adjustments are negative."`
+	DryRun bool              `help:"Check everything, and write nothing."`
 }
 
 // Help is shown by --help.
@@ -132,13 +133,13 @@ Example:
 }
 
 // Run imports.
-func (c *payoutsImportCommand) Run(ctx context.Context, p *program) error {
+func (c *payoutsImportCommand) Run(ctx context.Context, p *console.Program) error {
 	var bank topup.BankAccountOf
 	o := payoutfile.Options{Provider: c.Provider, Project: c.Project, ID: string(c.ID), Signed: c.Signed}
 	check := func(cfg *config.Config) (err error) {
 		if c.Date != "" {
 			if o.Date, err = calendar.ParseDay(string(c.Date)); err != nil {
-				return wrongUsage("--date must be a day such as 2026-11-29")
+				return console.WrongUsage("--date must be a day such as 2026-11-29")
 			}
 		}
 		o.Zone = cfg.Location()
@@ -146,10 +147,10 @@ func (c *payoutsImportCommand) Run(ctx context.Context, p *program) error {
 		o.Bank = bank
 		return err
 	}
-	return p.withBooks(ctx, func(b books) error {
+	return p.WithBooks(ctx, func(b console.Books) error {
 		register, hash, err := readRegister(ctx, c.File, c.Map, o)
 		if err != nil {
-			return noVerdict(fmt.Errorf("%s: nothing was entered:\n%w", c.File, err))
+			return console.NoVerdict(fmt.Errorf("%s: nothing was entered:\n%w", c.File, err))
 		}
 		var list []store.NewPayout
 		for _, r := range register.Payouts {
@@ -161,9 +162,9 @@ func (c *payoutsImportCommand) Run(ctx context.Context, p *program) error {
 			list = append(list, n)
 		}
 		if register.Duplicates > 0 {
-			p.warn(fmt.Sprintf("%d lines occur again with the same content; each was counted once", register.Duplicates))
+			p.Warn(fmt.Sprintf("%d lines occur again with the same content; each was counted once", register.Duplicates))
 		}
-		return p.enter(ctx, b, list, c.Actor, "register "+printable(filepath.Base(c.File)), c.DryRun, c.JSON)
+		return enter(ctx, p, b, list, c.Actor, "register "+console.Printable(filepath.Base(c.File)), c.DryRun, c.JSON)
 	}, check)
 }
 
@@ -209,7 +210,7 @@ func readRegister(ctx context.Context, path, how string, o payoutfile.Options) (
 // payoutsAddCommand enters a payout by hand.
 type payoutsAddCommand struct {
 	payoutProject
-	jsonFlag
+	console.JSONFlag
 	ID          string `required:"" placeholder:"ID" help:"The platform's id of the payout; unique in its project."`
 	Date        string `required:"" placeholder:"D" help:"The day of the payout, such as 2026-11-29."`
 	Currency    string `required:"" placeholder:"CUR" help:"Three letters: the currency of the bank account."`
@@ -231,7 +232,7 @@ Example:
 }
 
 // Run adds.
-func (c *payoutsAddCommand) Run(ctx context.Context, p *program) error {
+func (c *payoutsAddCommand) Run(ctx context.Context, p *console.Program) error {
 	var n store.NewPayout
 	check := func(cfg *config.Config) error {
 		bank, err := c.check(cfg)
@@ -244,18 +245,18 @@ func (c *payoutsAddCommand) Run(ctx context.Context, p *program) error {
 		}, cfg.Location(), bank)
 		return err
 	}
-	return p.withBooks(ctx, func(b books) error {
-		return p.enter(ctx, b, []store.NewPayout{n}, c.Actor, "entered by hand", false, c.JSON)
+	return p.WithBooks(ctx, func(b console.Books) error {
+		return enter(ctx, p, b, []store.NewPayout{n}, c.Actor, "entered by hand", false, c.JSON)
 	}, check)
 }
 
 // payoutsListCommand lists payouts.
 type payoutsListCommand struct {
-	formatFlags
-	Status   condition `placeholder:"S" help:"One of draft, posted, discarded, reversed."`
-	Provider condition `placeholder:"P" help:"jetpay or highhelp."`
-	Project  condition `placeholder:"X" help:"The project's id."`
-	Bank     condition `placeholder:"NAME" help:"The bank account."`
+	console.FormatFlags
+	Status   console.Condition `placeholder:"S" help:"One of draft, posted, discarded, reversed."`
+	Provider console.Condition `placeholder:"P" help:"jetpay or highhelp."`
+	Project  console.Condition `placeholder:"X" help:"The project's id."`
+	Bank     console.Condition `placeholder:"NAME" help:"The bank account."`
 }
 
 // Help is shown by --help.
@@ -267,16 +268,16 @@ func (payoutsListCommand) Help() string {
 }
 
 // Run lists.
-func (c *payoutsListCommand) Run(ctx context.Context, p *program) error {
+func (c *payoutsListCommand) Run(ctx context.Context, p *console.Program) error {
 	filter := store.PayoutFilter{
 		State: topup.PayoutState(c.Status), Provider: string(c.Provider), Project: string(c.Project), Bank: string(c.Bank), Limit: payoutPage,
 	}
-	return p.withBooks(ctx, func(b books) error {
+	return p.WithBooks(ctx, func(b console.Books) error {
 		found := func(yield func(*store.Payout) error) error {
 			for filter := filter; ; {
 				page, next, err := b.Payouts(ctx, filter)
 				if err != nil {
-					return refusedFilter(err)
+					return console.RefusedFilter(err)
 				}
 				for i := range page {
 					if err := yield(&page[i]); err != nil {
@@ -289,12 +290,12 @@ func (c *payoutsListCommand) Run(ctx context.Context, p *program) error {
 				filter.Cursor = next
 			}
 		}
-		return printRecords(p, c.formatFlags, payoutTable(b.cfg.Location()), found, func(p *program, asJSON bool) error {
-			l := p.list(asJSON, "PAYOUT", "STATUS", "DATE", "PROJECT", "BANK", "GROSS", "REFUNDS", "FEES", "RESERVE", "ADJUSTMENTS", "NET", "CUR", "LINES")
-			if err := found(func(o *store.Payout) error { return l.add(view.PayoutOf(o), payoutCells(o)...) }); err != nil {
+		return console.PrintRecords(p, c.FormatFlags, payoutTable(b.Config.Location()), found, func(p *console.Program, asJSON bool) error {
+			l := p.List(asJSON, "PAYOUT", "STATUS", "DATE", "PROJECT", "BANK", "GROSS", "REFUNDS", "FEES", "RESERVE", "ADJUSTMENTS", "NET", "CUR", "LINES")
+			if err := found(func(o *store.Payout) error { return l.Add(view.PayoutOf(o), payoutCells(o)...) }); err != nil {
 				return err
 			}
-			return l.end()
+			return l.End()
 		})
 	})
 }
@@ -309,9 +310,9 @@ func payoutCells(o *store.Payout) []string {
 
 // payoutName names a payout on the command line.
 type payoutName struct {
-	ID       string    `arg:"" name:"payout_id" help:"The payout's id."`
-	Provider condition `placeholder:"P" help:"jetpay or highhelp; needed where the id is that of payouts of several projects."`
-	Project  condition `placeholder:"X" help:"The project's id; needed as --provider is."`
+	ID       string            `arg:"" name:"payout_id" help:"The payout's id."`
+	Provider console.Condition `placeholder:"P" help:"jetpay or highhelp; needed where the id is that of payouts of several projects."`
+	Project  console.Condition `placeholder:"X" help:"The project's id; needed as --provider is."`
 }
 
 func (n payoutName) ref() store.PayoutRef {
@@ -321,7 +322,7 @@ func (n payoutName) ref() store.PayoutRef {
 // payoutsShowCommand shows a payout.
 type payoutsShowCommand struct {
 	payoutName
-	jsonFlag
+	console.JSONFlag
 }
 
 // Help is shown by --help.
@@ -334,20 +335,20 @@ Example:
 }
 
 // Run shows.
-func (c *payoutsShowCommand) Run(ctx context.Context, p *program) error {
-	return p.withBooks(ctx, func(b books) error {
+func (c *payoutsShowCommand) Run(ctx context.Context, p *console.Program) error {
+	return p.WithBooks(ctx, func(b console.Books) error {
 		o, err := b.Payout(ctx, c.ref())
 		if err != nil {
 			return err
 		}
 		if c.JSON {
-			return p.payoutJSON(ctx, b, o)
+			return payoutJSON(ctx, p, b, o)
 		}
-		return p.printPayout(ctx, b, o)
+		return printPayout(ctx, p, b, o)
 	})
 }
 
-func (p *program) payoutJSON(ctx context.Context, b books, o *store.Payout) error {
+func payoutJSON(ctx context.Context, p *console.Program, b console.Books, o *store.Payout) error {
 	var lines, differences []store.PayoutLine
 	err := eachPayoutLine(ctx, b, o, func(l store.PayoutLine) error {
 		lines = append(lines, l)
@@ -359,11 +360,11 @@ func (p *program) payoutJSON(ctx context.Context, b books, o *store.Payout) erro
 	if err != nil {
 		return err
 	}
-	return p.printJSON(view.WholePayoutOf(o, lines, false, differences, len(differences)))
+	return p.PrintJSON(view.WholePayoutOf(o, lines, false, differences, len(differences)))
 }
 
 // eachPayoutLine passes every line of a payout to yield.
-func eachPayoutLine(ctx context.Context, b books, o *store.Payout, yield func(store.PayoutLine) error) error {
+func eachPayoutLine(ctx context.Context, b console.Books, o *store.Payout, yield func(store.PayoutLine) error) error {
 	for after := int64(0); ; {
 		page, err := b.PayoutLines(ctx, o, after, payoutPage)
 		if err != nil {
@@ -382,39 +383,39 @@ func eachPayoutLine(ctx context.Context, b books, o *store.Payout, yield func(st
 }
 
 // printPayout shows a payout to people.
-func (p *program) printPayout(ctx context.Context, b books, o *store.Payout) error {
+func printPayout(ctx context.Context, p *console.Program, b console.Books, o *store.Payout) error {
 	amount := func(n int64) string { return topup.Money{Amount: n, Currency: o.Currency}.String() }
-	t := p.table()
-	t.row("payout", o.ID)
-	t.row("status", string(o.State))
-	t.row("project", o.Provider+" "+o.Project)
-	t.row("bank", o.Bank)
-	t.row("date", o.Date)
-	t.row("gross", amount(o.Gross))
-	t.row("refunds", amount(o.Refunds))
-	t.row("fees", amount(o.Fees))
-	t.row("reserve", amount(o.Reserve))
-	t.row("adjustments", amount(o.Adjustments))
-	t.row("net", amount(o.Net))
-	t.rowIf("file", o.File)
-	t.rowIf("sha256", o.SHA256)
+	t := p.Table()
+	t.Row("payout", o.ID)
+	t.Row("status", string(o.State))
+	t.Row("project", o.Provider+" "+o.Project)
+	t.Row("bank", o.Bank)
+	t.Row("date", o.Date)
+	t.Row("gross", amount(o.Gross))
+	t.Row("refunds", amount(o.Refunds))
+	t.Row("fees", amount(o.Fees))
+	t.Row("reserve", amount(o.Reserve))
+	t.Row("adjustments", amount(o.Adjustments))
+	t.Row("net", amount(o.Net))
+	t.RowIf("file", o.File)
+	t.RowIf("sha256", o.SHA256)
 	if l := o.BankLine; l != nil {
-		t.row("bank line", fmt.Sprintf("%d: %s, %s %s, %s", l.ID, l.Day, l.Direction, topup.Money{Amount: l.Amount, Currency: l.Currency}, described(l.Line)))
+		t.Row("bank line", fmt.Sprintf("%d: %s, %s %s, %s", l.ID, l.Day, l.Direction, topup.Money{Amount: l.Amount, Currency: l.Currency}, described(l.Line)))
 	}
 	for _, s := range o.Steps {
-		t.row(string(s.State), when(s.At, b.cfg.Location())+" by "+s.Actor+": "+s.Reason)
-		t.rowIf("transaction", s.TransactionID)
+		t.Row(string(s.State), console.When(s.At, b.Config.Location())+" by "+s.Actor+": "+s.Reason)
+		t.RowIf("transaction", s.TransactionID)
 	}
-	if err := t.flush(); err != nil {
+	if err := t.Flush(); err != nil {
 		return err
 	}
 	if o.Lines == 0 {
 		return nil
 	}
-	if err := p.println(""); err != nil {
+	if err := p.Println(""); err != nil {
 		return err
 	}
-	lines, differ := p.list(false, "LINE", "TYPE", "PAYMENT", "OPERATION", "AMOUNT", "FEE", "RESERVE", "ADJUSTMENT", "DIFFERENCE"), 0
+	lines, differ := p.List(false, "LINE", "TYPE", "PAYMENT", "OPERATION", "AMOUNT", "FEE", "RESERVE", "ADJUSTMENT", "DIFFERENCE"), 0
 	err := eachPayoutLine(ctx, b, o, func(l store.PayoutLine) error {
 		difference := string(l.Difference)
 		if difference != "" {
@@ -423,23 +424,23 @@ func (p *program) printPayout(ctx context.Context, b books, o *store.Payout) err
 		if !l.Received.IsZero() {
 			difference += ": " + l.Received.String() + " was received"
 		}
-		return lines.add(nil, strconv.Itoa(l.Line), string(l.Type), orDash(cmp.Or(l.PaymentID, l.Payment)), orDash(l.Operation), major(l.Amount, o.Currency),
+		return lines.Add(nil, strconv.Itoa(l.Line), string(l.Type), orDash(cmp.Or(l.PaymentID, l.Payment)), orDash(l.Operation), major(l.Amount, o.Currency),
 			major(l.Fee, o.Currency), major(l.Reserve, o.Currency), major(l.Adjustment, o.Currency), difference)
 	})
 	if err != nil {
 		return err
 	}
-	if err := lines.end(); err != nil {
+	if err := lines.End(); err != nil {
 		return err
 	}
-	return p.println(fmt.Sprintf("%d lines, %d differ", o.Lines, differ))
+	return p.Println(fmt.Sprintf("%d lines, %d differ", o.Lines, differ))
 }
 
 // payoutsPostCommand books a draft.
 type payoutsPostCommand struct {
-	operator
+	console.Operator
 	payoutName
-	jsonFlag
+	console.JSONFlag
 }
 
 // Help is shown by --help.
@@ -452,17 +453,17 @@ Example:
 }
 
 // Run posts.
-func (c *payoutsPostCommand) Run(ctx context.Context, p *program) error {
-	return p.operate(ctx, c.operator, c.JSON, func(b books, by store.By) (topup.Transaction, error) {
+func (c *payoutsPostCommand) Run(ctx context.Context, p *console.Program) error {
+	return operate(ctx, p, c.Operator, c.JSON, func(b console.Books, by store.By) (topup.Transaction, error) {
 		return b.PostPayout(ctx, c.ref(), by)
 	})
 }
 
 // payoutsDiscardCommand gives a draft up.
 type payoutsDiscardCommand struct {
-	operator
+	console.Operator
 	payoutName
-	jsonFlag
+	console.JSONFlag
 }
 
 // Help is shown by --help.
@@ -475,18 +476,18 @@ Example:
 }
 
 // Run discards.
-func (c *payoutsDiscardCommand) Run(ctx context.Context, p *program) error {
-	return p.asOperator(ctx, c.operator, func(b books, by store.By) error {
+func (c *payoutsDiscardCommand) Run(ctx context.Context, p *console.Program) error {
+	return p.AsOperator(ctx, c.Operator, func(b console.Books, by store.By) error {
 		if err := b.DiscardPayout(ctx, c.ref(), by); err != nil {
 			return err
 		}
 		if !c.JSON {
-			return p.println("payout " + c.ID + " is discarded")
+			return p.Println("payout " + c.ID + " is discarded")
 		}
 		o, err := b.Payout(ctx, c.ref())
 		if err != nil {
 			return err
 		}
-		return p.printJSON(view.PayoutOf(o))
+		return p.PrintJSON(view.PayoutOf(o))
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tolem/calendar"
+	"tolem/commands/internal/console"
 	"tolem/config"
 	"tolem/jetpay/dataapi"
 	"tolem/maps"
@@ -24,17 +25,17 @@ import (
 
 // reconcileCommand compares reports with the books.
 type reconcileCommand struct {
-	jsonFlag
-	Files    []string  `arg:"" optional:"" name:"file" help:"The platform's reports: CSV, XLSX or JSON, as the map says. Without one JetPay's Data API is asked, if jetpay.data_url is configured."`
-	Provider string    `enum:"jetpay,highhelp" default:"jetpay" placeholder:"P" help:"One of ${enum}. Default: ${default}."`
-	Project  condition `placeholder:"X" help:"The project's id. Default: all projects of the provider."`
-	Map      string    `placeholder:"MAP" help:"How the files are read: a YAML file, or the name of a map that tolem has, such as jetpay-csv."`
-	From     dayFlag   `placeholder:"D" help:"The first day, such as 2026-11-01, in the configured timezone. Default: the first of the report."`
-	To       dayFlag   `placeholder:"D" help:"The last day. Default: the last of the report."`
-	Out      condition `placeholder:"FILE" help:"Write the differences into this file: .csv or .xlsx. It appears when it is complete."`
-	Apply    bool      `help:"Credit the payments that the report calls paid, and that are pending or expired here with the same sum; nothing else."`
-	Reason   string    `placeholder:"TEXT" help:"With --apply: the reason; recorded in the journal with the file's SHA-256 and the line."`
-	Actor    string    `placeholder:"NAME" help:"With --apply: the actor; recorded in the journal. Default: the variable TOLEM_ACTOR, else the system's user."`
+	console.JSONFlag
+	Files    []string          `arg:"" optional:"" name:"file" help:"The platform's reports: CSV, XLSX or JSON, as the map says. Without one JetPay's Data API is asked, if jetpay.data_url is configured."`
+	Provider string            `enum:"jetpay,highhelp" default:"jetpay" placeholder:"P" help:"One of ${enum}. Default: ${default}."`
+	Project  console.Condition `placeholder:"X" help:"The project's id. Default: all projects of the provider."`
+	Map      string            `placeholder:"MAP" help:"How the files are read: a YAML file, or the name of a map that tolem has, such as jetpay-csv."`
+	From     console.DayFlag   `placeholder:"D" help:"The first day, such as 2026-11-01, in the configured timezone. Default: the first of the report."`
+	To       console.DayFlag   `placeholder:"D" help:"The last day. Default: the last of the report."`
+	Out      console.Condition `placeholder:"FILE" help:"Write the differences into this file: .csv or .xlsx. It appears when it is complete."`
+	Apply    bool              `help:"Credit the payments that the report calls paid, and that are pending or expired here with the same sum; nothing else."`
+	Reason   string            `placeholder:"TEXT" help:"With --apply: the reason; recorded in the journal with the file's SHA-256 and the line."`
+	Actor    string            `placeholder:"NAME" help:"With --apply: the actor; recorded in the journal. Default: the variable TOLEM_ACTOR, else the system's user."`
 }
 
 // Help is shown by --help.
@@ -64,7 +65,7 @@ const reconcileGC = 40
 const shownDifferences = 1000
 
 // Run compares.
-func (c *reconcileCommand) Run(ctx context.Context, p *program) error {
+func (c *reconcileCommand) Run(ctx context.Context, p *console.Program) error {
 	job := &comparison{reconcileCommand: c, program: p}
 	if err := job.usage(); err != nil {
 		return err
@@ -76,14 +77,14 @@ func (c *reconcileCommand) Run(ctx context.Context, p *program) error {
 	if c.Apply {
 		needs |= config.JetPayKeys // with which the Gate is asked
 	}
-	work := func(b books) error { return job.run(ctx, b) }
-	return p.onBooksWith(ctx, needs, true, work, []func(*config.Config) error{job.check})
+	work := func(b console.Books) error { return job.run(ctx, b) }
+	return p.OnBooksWith(ctx, needs, true, work, []func(*config.Config) error{job.check})
 }
 
 // comparison is one run of the command.
 type comparison struct {
 	*reconcileCommand
-	program  *program
+	program  *console.Program
 	reports  *reportfile.Map
 	from, to calendar.Day
 	zone     *time.Location // of the configuration
@@ -100,19 +101,19 @@ type comparison struct {
 func (c *comparison) usage() (err error) {
 	switch {
 	case len(c.Files) == 0 && c.Map != "":
-		return wrongUsage("name at least one FILE; without one the Data API is asked, which needs no --map")
+		return console.WrongUsage("name at least one FILE; without one the Data API is asked, which needs no --map")
 	case len(c.Files) == 0 && (c.From == "" || c.To == ""):
-		return wrongUsage("name at least one FILE, or give --from and --to to ask JetPay's Data API")
+		return console.WrongUsage("name at least one FILE, or give --from and --to to ask JetPay's Data API")
 	case len(c.Files) == 0 && c.Provider != "jetpay":
-		return wrongUsage("name at least one FILE: only JetPay can be asked")
+		return console.WrongUsage("name at least one FILE: only JetPay can be asked")
 	case len(c.Files) > 0 && c.Map == "":
-		return wrongUsage("--map must say how the report is read: a file, or one of the maps that tolem has: %s", strings.Join(maps.Names(), ", "))
+		return console.WrongUsage("--map must say how the report is read: a file, or one of the maps that tolem has: %s", strings.Join(maps.Names(), ", "))
 	case c.Apply && strings.TrimSpace(c.Reason) == "":
-		return wrongUsage("--apply needs --reason")
+		return console.WrongUsage("--apply needs --reason")
 	case !c.Apply && c.Reason+c.Actor != "":
-		return wrongUsage("--reason and --actor belong to --apply")
+		return console.WrongUsage("--reason and --actor belong to --apply")
 	case c.Apply && c.Provider != "jetpay":
-		return wrongUsage("--apply is for JetPay: of HighHelp, serve asks for each open payment itself")
+		return console.WrongUsage("--apply is for JetPay: of HighHelp, serve asks for each open payment itself")
 	}
 	if c.Out != "" {
 		if _, err := sheetFormat(string(c.Out)); err != nil {
@@ -120,7 +121,7 @@ func (c *comparison) usage() (err error) {
 		}
 	}
 	if c.reports, err = maps.Load(cmp.Or(c.Map, "jetpay-dataapi")); err != nil {
-		return noVerdict(err)
+		return console.NoVerdict(err)
 	}
 	return nil
 }
@@ -131,18 +132,18 @@ func sheetFormat(path string) (sheet.Format, error) {
 	case sheet.CSV, sheet.XLSX:
 		return format, nil
 	}
-	return "", wrongUsage("--out must end in .csv or .xlsx")
+	return "", console.WrongUsage("--out must end in .csv or .xlsx")
 }
 
 // check reads what needs only the configuration.
 func (c *comparison) check(cfg *config.Config) error {
 	c.zone = cfg.Location()
 	if c.Project != "" && !cfg.HasProject(c.Provider, string(c.Project)) {
-		return wrongUsage("project %s of %s is not configured", c.Project, c.Provider)
+		return console.WrongUsage("project %s of %s is not configured", c.Project, c.Provider)
 	}
 	for _, day := range []struct {
 		flag string
-		text dayFlag
+		text console.DayFlag
 		to   *calendar.Day
 	}{{"--from", c.From, &c.from}, {"--to", c.To, &c.to}} {
 		if day.text == "" {
@@ -150,20 +151,20 @@ func (c *comparison) check(cfg *config.Config) error {
 		}
 		var err error
 		if *day.to, err = calendar.ParseDay(string(day.text)); err != nil {
-			return wrongUsage("%s must be a day such as 2026-11-29", day.flag)
+			return console.WrongUsage("%s must be a day such as 2026-11-29", day.flag)
 		}
 	}
 	if !c.from.IsZero() && !c.to.IsZero() && c.to.Before(c.from) {
-		return wrongUsage("--from must not be after --to")
+		return console.WrongUsage("--from must not be after --to")
 	}
 	if c.Apply {
 		ids := cfg.ProjectIDs(c.Provider)
 		if c.Project == "" && len(ids) != 1 {
-			return wrongUsage("--apply needs --project")
+			return console.WrongUsage("--apply needs --project")
 		}
-		c.Project = condition(cmp.Or(string(c.Project), ids[0]))
+		c.Project = console.Condition(cmp.Or(string(c.Project), ids[0]))
 		var err error
-		if c.by, err = c.program.by(operator{Reason: c.Reason, Actor: c.Actor}, c.zone); err != nil {
+		if c.by, err = c.program.By(console.Operator{Reason: c.Reason, Actor: c.Actor}, c.zone); err != nil {
 			return err
 		}
 	}
@@ -172,12 +173,12 @@ func (c *comparison) check(cfg *config.Config) error {
 		return err
 	}
 	if c.api == nil && len(c.Files) == 0 {
-		return wrongUsage("name at least one FILE, or configure jetpay.data_url with its token and secret to ask JetPay's Data API")
+		return console.WrongUsage("name at least one FILE, or configure jetpay.data_url with its token and secret to ask JetPay's Data API")
 	}
 	return nil
 }
 
-func (c *comparison) run(ctx context.Context, b books) (err error) {
+func (c *comparison) run(ctx context.Context, b console.Books) (err error) {
 	// A report of any size leaves much garbage and needs little memory.
 	defer debug.SetGCPercent(debug.SetGCPercent(reconcileGC))
 	c.engine = reconcile.New(reconcile.Options{Provider: c.Provider, ByPayment: c.Provider == "highhelp", LaterWins: len(c.Files) == 0})
@@ -187,7 +188,7 @@ func (c *comparison) run(ctx context.Context, b books) (err error) {
 	}
 	var asked, covered reconcile.Span
 	if len(c.Files) == 0 {
-		if asked, err = c.readAPI(ctx, b.cfg); err != nil {
+		if asked, err = c.readAPI(ctx, b.Config); err != nil {
 			return err
 		}
 		covered = asked
@@ -211,14 +212,14 @@ func (c *comparison) run(ctx context.Context, b books) (err error) {
 		return err
 	}
 	if c.engine.Counts().Differ() {
-		return errAnswered
+		return console.ErrAnswered
 	}
 	return nil
 }
 
 // readFiles reads all files. The error names every line that is wrong.
 func (c *comparison) readFiles(ctx context.Context) error {
-	progress, finish := c.program.bytesProgress(c.Files)
+	progress, finish := c.program.BytesProgress(c.Files)
 	defer finish()
 	var refused error
 	for i, path := range c.Files {
@@ -229,7 +230,7 @@ func (c *comparison) readFiles(ctx context.Context) error {
 			refused = errors.Join(refused, inFile(path, err))
 		}
 	}
-	return noVerdict(refused)
+	return console.NoVerdict(refused)
 }
 
 // inFile names the file in front of each problem.
@@ -285,26 +286,26 @@ func (c *comparison) spans() (asked, covered reconcile.Span, err error) {
 	asked, covered, err = c.report.Spans(c.from, c.to, c.zone, c.reports.Zone())
 	switch {
 	case errors.Is(err, reconcile.ErrNoInterval):
-		err = wrongUsage("the report has no times within the interval: give both --from and --to")
+		err = console.WrongUsage("the report has no times within the interval: give both --from and --to")
 	case errors.Is(err, reconcile.ErrNoTimes):
-		err = wrongUsage("the report has no times: give --from and --to")
+		err = console.WrongUsage("the report has no times: give --from and --to")
 	}
 	return asked, covered, err
 }
 
 // compare compares, and explains why a report gives no verdict.
-func (c *comparison) compare(ctx context.Context, b books, asked, covered reconcile.Span) error {
+func (c *comparison) compare(ctx context.Context, b console.Books, asked, covered reconcile.Span) error {
 	err := c.engine.Compare(ctx, b.ReportBooks(c.Provider, string(c.Project)), asked, covered)
 	conflict := (*reconcile.ConflictError)(nil)
 	switch {
 	case errors.As(err, &conflict):
 		for _, pair := range conflict.Conflicts {
-			fmt.Fprintf(c.program.stdio.Err, "tolem: %s: operation %s is there with other content than %s\n",
+			fmt.Fprintf(c.program.Stdio.Err, "tolem: %s: operation %s is there with other content than %s\n",
 				c.place(&pair.Second), pair.Second.Operation, c.place(&pair.First))
 		}
-		return noVerdict(err)
+		return console.NoVerdict(err)
 	case errors.Is(err, reconcile.ErrScale):
-		return noVerdict(err)
+		return console.NoVerdict(err)
 	}
 	return err
 }
@@ -317,7 +318,7 @@ func (c *comparison) place(l *reconcile.Line) string {
 	if len(c.Files) == 0 {
 		return "Data API, hour from " + c.hours[l.File].from.Format("2006-01-02 15:04")
 	}
-	return fmt.Sprintf("%s line %d", printable(filepath.Base(c.Files[l.File])), l.Line)
+	return fmt.Sprintf("%s line %d", console.Printable(filepath.Base(c.Files[l.File])), l.Line)
 }
 
 // print prints the differences and what else there is to say, and the counts as
@@ -342,25 +343,25 @@ func (c *comparison) print() error {
 		}
 	}
 	for _, note := range c.notes() {
-		if err := c.program.println(note); err != nil {
+		if err := c.program.Println(note); err != nil {
 			return err
 		}
 	}
-	return c.program.println(c.engine.Counts().String())
+	return c.program.Println(c.engine.Counts().String())
 }
 
 // errEnough ends a list early.
 var errEnough = errors.New("enough")
 
 func (c *comparison) printDifferences() error {
-	t := c.program.table("DIFFERENCE", "LINE", "PAYMENT", "OPERATION", "THERE", "HERE", "NEXT")
+	t := c.program.Table("DIFFERENCE", "LINE", "PAYMENT", "OPERATION", "THERE", "HERE", "NEXT")
 	n := 0
 	err := c.engine.Each(func(d reconcile.Difference) error {
 		if n++; n > shownDifferences {
 			return errEnough
 		}
 		r := c.record(&d)
-		t.row(r.Kind.Words(), cmp.Or(r.place, "-"), orDash(r.payment), orDash(r.operation), orDash(r.there), orDash(r.here), r.Next)
+		t.Row(r.Kind.Words(), cmp.Or(r.place, "-"), orDash(r.payment), orDash(r.operation), orDash(r.there), orDash(r.here), r.Next)
 		return nil
 	})
 	if err != nil && !errors.Is(err, errEnough) {
@@ -369,11 +370,11 @@ func (c *comparison) printDifferences() error {
 	if n == 0 {
 		return nil
 	}
-	if err := t.flush(); err != nil {
+	if err := t.Flush(); err != nil {
 		return err
 	}
 	if n > shownDifferences {
-		return c.program.println(fmt.Sprintf("these are the first %d differences; --out FILE has all", shownDifferences))
+		return c.program.Println(fmt.Sprintf("these are the first %d differences; --out FILE has all", shownDifferences))
 	}
 	return nil
 }
@@ -381,13 +382,13 @@ func (c *comparison) printDifferences() error {
 // notes is what is said beside the differences.
 func (c *comparison) notes() (notes []string) {
 	for _, word := range sortedKeys(c.report.Unlisted) {
-		notes = append(notes, fmt.Sprintf("%s not compared: the map does not list the %s", counted(int64(c.report.Unlisted[word]), "line"), printable(word)))
+		notes = append(notes, fmt.Sprintf("%s not compared: the map does not list the %s", console.Counted(int64(c.report.Unlisted[word]), "line"), console.Printable(word)))
 	}
 	if n := c.engine.Edge(); n > 0 {
-		notes = append(notes, fmt.Sprintf("%s of the interval not compared: days on which, in the time zone of the report (%s), it has no lines; add the report of the day before or after", counted(int64(n), "payment"), c.reports.Zone()))
+		notes = append(notes, fmt.Sprintf("%s of the interval not compared: days on which, in the time zone of the report (%s), it has no lines; add the report of the day before or after", console.Counted(int64(n), "payment"), c.reports.Zone()))
 	}
 	if !c.upTo.IsZero() {
-		notes = append(notes, "compared up to "+when(c.upTo, c.zone)+": later hours cannot be read yet")
+		notes = append(notes, "compared up to "+console.When(c.upTo, c.zone)+": later hours cannot be read yet")
 	}
 	return notes
 }
@@ -414,12 +415,12 @@ type differenceRecord struct {
 func (c *comparison) record(d *reconcile.Difference) differenceRecord {
 	r := differenceRecord{Difference: *d}
 	if l := d.Line; l != nil {
-		r.place, r.payment, r.operation = c.place(l), printable(l.Payment), printable(l.Operation)
+		r.place, r.payment, r.operation = c.place(l), console.Printable(l.Payment), console.Printable(l.Operation)
 		r.there = strings.TrimSpace(fmt.Sprintf("%s %s", money(l.Amount, l.Currency), l.Status))
 		r.currency, r.thereAmount, r.at = l.Currency, l.Amount, l.At
 	}
 	if e := d.Entry; e != nil {
-		r.payment, r.operation = cmp.Or(r.payment, printable(e.Payment)), cmp.Or(r.operation, e.Operation)
+		r.payment, r.operation = cmp.Or(r.payment, console.Printable(e.Payment)), cmp.Or(r.operation, e.Operation)
 		r.paymentID, r.here = e.PaymentID, money(e.Amount, e.Currency)
 		r.currency, r.hereAmount = cmp.Or(r.currency, e.Currency), e.Amount
 		if r.at.IsZero() {

@@ -7,8 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
-
+	"tolem/commands/internal/console"
 	"tolem/config"
 	"tolem/jetpay/dataapi"
 	"tolem/reconcile"
@@ -32,7 +31,7 @@ func (c *comparison) readAPI(ctx context.Context, cfg *config.Config) (asked rec
 	asked = reconcile.Days(c.from, c.to, c.zone)
 	end := c.api.LastHour().Add(dataapi.Hour)
 	if !asked.From.Before(end) {
-		return asked, wrongUsage("--from must be earlier: the Data API can be read up to %s", when(end, c.zone))
+		return asked, console.WrongUsage("--from must be earlier: the Data API can be read up to %s", console.When(end, c.zone))
 	}
 	if asked.To.After(end) {
 		asked.To, c.upTo = end, end
@@ -41,7 +40,7 @@ func (c *comparison) readAPI(ctx context.Context, cfg *config.Config) (asked rec
 	if until := asked.To.Add(changesAfter); until.Before(end) {
 		end = until
 	}
-	progress, finish := c.program.hoursProgress(int64(end.Sub(from) / dataapi.Hour))
+	progress, finish := c.program.HoursProgress(int64(end.Sub(from) / dataapi.Hour))
 	defer finish()
 	projects := cfg.ProjectIDs(c.Provider)
 	if c.Project != "" {
@@ -52,7 +51,7 @@ func (c *comparison) readAPI(ctx context.Context, cfg *config.Config) (asked rec
 			if ctx.Err() != nil {
 				return asked, ctx.Err()
 			}
-			return asked, noVerdict(err)
+			return asked, console.NoVerdict(err)
 		}
 		progress()
 	}
@@ -79,14 +78,4 @@ func (c *comparison) readHour(ctx context.Context, projects []string, from time.
 		return fmt.Errorf("the Data API's operations of the hour from %s UTC: %w", from.Format(time.DateTime), err)
 	}
 	return rows.Close()
-}
-
-// hoursProgress draws a bar, on a terminal, of how many hours were read.
-func (p *program) hoursProgress(total int64) (progress, finish func()) {
-	if !p.terminal() {
-		return func() {}, func() {}
-	}
-	bar := progressbar.NewOptions64(max(total, 1), progressbar.OptionSetWriter(p.stdio.Err), progressbar.OptionSetDescription("asking the Data API"),
-		progressbar.OptionShowCount(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
-	return func() { _ = bar.Add(1) }, func() { _ = bar.Finish() } // only drawing can fail
 }

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"time"
 
+	"tolem/commands/internal/console"
 	"tolem/jetpay"
 	"tolem/jetpay/dataapi"
 	reportmaps "tolem/maps"
@@ -31,7 +32,7 @@ type applied struct {
 }
 
 // apply credits what the report calls paid: count and sum are shown before.
-func (c *comparison) apply(ctx context.Context, b books) error {
+func (c *comparison) apply(ctx context.Context, b console.Books) error {
 	c.applied = &applied{}
 	list, err := c.candidates()
 	if err != nil {
@@ -104,11 +105,11 @@ func (c *comparison) notDone(format string, args ...any) {
 
 // confirmed leaves what the platform itself confirms, where it can be asked. What
 // the Data API has said needs no confirmation.
-func (c *comparison) confirmed(ctx context.Context, b books, list []candidate) ([]candidate, error) {
+func (c *comparison) confirmed(ctx context.Context, b console.Books, list []candidate) ([]candidate, error) {
 	if len(c.Files) == 0 {
 		return list, nil
 	}
-	gate, err := jetpay.NewGate(b.cfg.JetPay)
+	gate, err := jetpay.NewGate(b.Config.JetPay)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +128,7 @@ func (c *comparison) confirmed(ctx context.Context, b books, list []candidate) (
 	for _, k := range list {
 		refusal, err := ask(ctx, k)
 		if err != nil {
-			return nil, noVerdict(fmt.Errorf("nothing was credited: %w", err))
+			return nil, console.NoVerdict(fmt.Errorf("nothing was credited: %w", err))
 		}
 		if refusal != "" {
 			c.notDone("%s: payment %s: %s", c.place(&k.line), k.PaymentID, refusal)
@@ -184,7 +185,7 @@ func (a *confirmation) ask(ctx context.Context, k candidate) (string, error) {
 		case row.Type != reportfile.Payment || row.Status != reportfile.Paid:
 			return "the Data API does not call it paid: " + row.StatusText, nil
 		case row.Payment != k.PaymentID:
-			return "the Data API has it for payment " + printable(row.Payment), nil
+			return "the Data API has it for payment " + console.Printable(row.Payment), nil
 		case row.Amount != k.Amount || row.Currency != k.Currency:
 			return "the Data API has " + money(row.Amount, row.Currency), nil
 		}
@@ -227,11 +228,11 @@ func (c *comparison) announce(list []candidate) error {
 	for _, k := range list {
 		sums[k.Currency] += k.Amount
 	}
-	text := fmt.Sprintf("to be credited: %s", counted(int64(len(list)), "payment"))
+	text := fmt.Sprintf("to be credited: %s", console.Counted(int64(len(list)), "payment"))
 	for _, currency := range slices.Sorted(maps.Keys(sums)) {
 		text += ", " + money(sums[currency], currency)
 	}
-	return c.program.println(text)
+	return c.program.Println(text)
 }
 
 // nameSources writes into each credit where its line is: the file with its
@@ -259,7 +260,7 @@ func (c *comparison) nameSources(list []candidate) error {
 
 // shortName is the name of a file without folders, at most 100 bytes of it.
 func shortName(path string) string {
-	name := printable(filepath.Base(path))
+	name := console.Printable(filepath.Base(path))
 	for len(name) > 100 {
 		runes := []rune(name)
 		name = string(runes[:len(runes)-1])
@@ -281,7 +282,7 @@ func checksum(path string) (sum string, err error) {
 }
 
 func (c *comparison) printApplied() error {
-	lines := []string{"credited: " + counted(int64(c.applied.Credited), "payment")}
+	lines := []string{"credited: " + console.Counted(int64(c.applied.Credited), "payment")}
 	for _, id := range c.applied.Proposals {
 		lines = append(lines, "proposed: "+id+": another person approves it with approvals approve")
 	}
@@ -293,7 +294,7 @@ func (c *comparison) printApplied() error {
 		lines = append(lines, "not credited: "+text)
 	}
 	for _, line := range lines {
-		if err := c.program.println(line); err != nil {
+		if err := c.program.Println(line); err != nil {
 			return err
 		}
 	}

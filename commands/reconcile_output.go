@@ -4,11 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
-
+	"tolem/commands/internal/console"
 	"tolem/reconcile"
 	"tolem/sheet"
 	"tolem/topup"
@@ -39,7 +37,7 @@ func (c *comparison) writeOut() error {
 		sheet.TextColumn("here", 22, func(r record) string { return r.here }),
 		sheet.TextColumn("next", 60, func(r record) string { return r.Next }),
 	}}
-	return writeFile(string(c.Out), func(out io.Writer) error {
+	return console.WriteFile(string(c.Out), func(out io.Writer) error {
 		return table.Write(out, format, func(add func(record) error) error {
 			return c.engine.Each(func(d reconcile.Difference) error { return add(c.record(&d)) })
 		})
@@ -123,7 +121,7 @@ func (c *comparison) printJSON() error {
 	if err != nil {
 		return err
 	}
-	out := c.program.stdio.Out
+	out := c.program.Stdio.Out
 	if _, err := fmt.Fprintf(out, "%s,\"differences\":[", head[:len(head)-1]); err != nil {
 		return err
 	}
@@ -151,20 +149,4 @@ func (c *comparison) counts() reconcile.Counts {
 		all[kind] = c.engine.Counts()[kind]
 	}
 	return all
-}
-
-// bytesProgress draws a bar, on a terminal, of how much of the files was read.
-func (p *program) bytesProgress(files []string) (progress func(read int64), finish func()) {
-	if !p.terminal() {
-		return func(int64) {}, func() {}
-	}
-	total := int64(0)
-	for _, path := range files {
-		if info, err := os.Stat(path); err == nil { // reading it says what is wrong
-			total += info.Size()
-		}
-	}
-	bar := progressbar.NewOptions64(max(total, 1), progressbar.OptionSetWriter(p.stdio.Err), progressbar.OptionSetDescription("reading"),
-		progressbar.OptionShowBytes(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
-	return func(read int64) { _ = bar.Add64(read) }, func() { _ = bar.Finish() } // only drawing can fail
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"tolem/commands/internal/console"
 	"tolem/store"
 	"tolem/topup"
 	"tolem/view"
@@ -28,7 +29,7 @@ func (f payBackFlags) of(amount int64) (topup.PayBack, error) {
 			continue
 		}
 		if *flag.given == "" {
-			return r, wrongUsage("--%s must not be empty", flag.name)
+			return r, console.WrongUsage("--%s must not be empty", flag.name)
 		}
 		*flag.into = *flag.given
 	}
@@ -37,8 +38,8 @@ func (f payBackFlags) of(amount int64) (topup.PayBack, error) {
 
 // paymentsRefundCommand books a refund.
 type paymentsRefundCommand struct {
-	operator
-	jsonFlag
+	console.Operator
+	console.JSONFlag
 	payBackFlags
 	PaymentID   string  `arg:"" name:"payment_id" help:"The payment's id."`
 	Amount      int64   `required:"" placeholder:"N" help:"In minor units: 3000 is 30.00 KZT."`
@@ -58,7 +59,7 @@ Example:
 }
 
 // Run refunds.
-func (c *paymentsRefundCommand) Run(ctx context.Context, p *program) error {
+func (c *paymentsRefundCommand) Run(ctx context.Context, p *console.Program) error {
 	request := topup.RefundRequest{}
 	var err error
 	if request.PayBack, err = c.of(c.Amount); err != nil {
@@ -66,10 +67,10 @@ func (c *paymentsRefundCommand) Run(ctx context.Context, p *program) error {
 	}
 	if c.Transaction != nil {
 		if request.Transaction = *c.Transaction; request.Transaction == "" {
-			return wrongUsage("--transaction must not be empty")
+			return console.WrongUsage("--transaction must not be empty")
 		}
 	}
-	return p.operate(ctx, c.operator, c.JSON, func(b books, by store.By) (topup.Transaction, error) {
+	return operate(ctx, p, c.Operator, c.JSON, func(b console.Books, by store.By) (topup.Transaction, error) {
 		return b.RefundPayment(ctx, c.PaymentID, request, by)
 	})
 }

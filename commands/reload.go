@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"tolem/commands/internal/console"
 	"tolem/config"
 	"tolem/store"
 )
@@ -64,6 +65,6 @@ func (s *server) reload(ctx context.Context, load loadConfig) {
 
 // auditReload writes the new configuration into the audit: its keys that changed.
 func (s *server) auditReload(ctx context.Context, r config.Reload) error {
-	by := store.By{Actor: osUser(), OSUser: osUser(), Role: store.RoleCommand, Reason: "SIGHUP"}
+	by := store.By{Actor: console.OSUser(), OSUser: console.OSUser(), Role: store.RoleCommand, Reason: "SIGHUP"}
 	return s.store.Audit(ctx, by, store.Audited{Action: "reload", Result: store.ResultDone, Detail: strings.Join(r.Changed, " ")})
 }

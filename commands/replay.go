@@ -12,6 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"tolem/commands/internal/console"
 	"tolem/config"
 	"tolem/fixtures"
 	"tolem/platform"
@@ -74,17 +75,17 @@ func (f *shuffleFlag) Decode(ctx *kong.DecodeContext) error {
 }
 
 // Run replays.
-func (c *replayCommand) Run(ctx context.Context, p *program) error {
+func (c *replayCommand) Run(ctx context.Context, p *console.Program) error {
 	needs := config.NoSecrets // the throw-away server has the demo's
 	if c.URL != "" {
 		needs = config.ProviderKeys | config.AdminTokens
 	}
-	cfg, err := p.config(needs)
+	cfg, err := p.Config(needs)
 	if err != nil {
 		return err
 	}
 	if c.URL == "" && c.AdminURL != "" {
-		return wrongUsage("--admin-url goes with --url: without it the server is a throw-away one")
+		return console.WrongUsage("--admin-url goes with --url: without it the server is a throw-away one")
 	}
 	scenarios, err := fixtures.Load(c.Paths...)
 	if err != nil {
@@ -94,7 +95,7 @@ func (c *replayCommand) Run(ctx context.Context, p *program) error {
 		c.Shuffle.seed = rand.Uint64()
 	}
 	if c.Shuffle.on {
-		fmt.Fprintf(p.stdio.Err, "tolem: the order is that of --shuffle=%d\n", c.Shuffle.seed)
+		fmt.Fprintf(p.Stdio.Err, "tolem: the order is that of --shuffle=%d\n", c.Shuffle.seed)
 	}
 	if c.URL != "" {
 		return c.replay(ctx, p, cfg, scenarios)
@@ -103,8 +104,8 @@ func (c *replayCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	return p.withSandbox(ctx, cfg, func(ctx context.Context) error {
-		return p.withServer(ctx, cfg, func(s *server) error {
+	return withSandbox(ctx, p, cfg, func(ctx context.Context) error {
+		return withServer(ctx, p, cfg, func(s *server) error {
 			c.URL, c.AdminURL = "http://"+s.public.Addr().String(), "http://"+s.admin.Addr().String()
 			return c.replay(ctx, p, cfg, scenarios)
 		})
@@ -112,13 +113,13 @@ func (c *replayCommand) Run(ctx context.Context, p *program) error {
 }
 
 // addHighHelp adds to the target what exchanges with HighHelp need.
-func (c *replayCommand) addHighHelp(ctx context.Context, p *program, cfg *config.Config, target *fixtures.Target) error {
+func (c *replayCommand) addHighHelp(ctx context.Context, p *console.Program, cfg *config.Config, target *fixtures.Target) error {
 	target.RequestKeys, target.AlertKeys = map[string]fixtures.HeaderKey{}, map[string]fixtures.HeaderKey{}
 	for i := range cfg.HighHelp.Projects {
 		project := &cfg.HighHelp.Projects[i]
-		requests, alerts, err := p.highhelpKeys(project, "")
+		requests, alerts, err := highhelpKeys(p, project, "")
 		if err != nil {
-			p.warn(fmt.Sprintf("alerts of project %s cannot be signed anew: %v", project.ID, err))
+			p.Warn(fmt.Sprintf("alerts of project %s cannot be signed anew: %v", project.ID, err))
 			continue
 		}
 		target.RequestKeys[project.ID], target.AlertKeys[project.ID] = requests, alerts
@@ -130,10 +131,10 @@ func (c *replayCommand) addHighHelp(ctx context.Context, p *program, cfg *config
 }
 
 // replay posts the scenarios to c.URL.
-func (c *replayCommand) replay(ctx context.Context, p *program, cfg *config.Config, scenarios []*fixtures.Scenario) error {
+func (c *replayCommand) replay(ctx context.Context, p *console.Program, cfg *config.Config, scenarios []*fixtures.Scenario) error {
 	client, err := platform.NewClient(c.URL, platform.ClientOptions{})
 	if err != nil {
-		return wrongUsage("--url: %w", err)
+		return console.WrongUsage("--url: %w", err)
 	}
 	defer client.Close()
 	target := fixtures.Target{Client: client, Keys: map[string]*signing.Key{}}
@@ -158,7 +159,7 @@ func (c *replayCommand) replay(ctx context.Context, p *program, cfg *config.Conf
 		defer target.Admin.Close()
 	}
 	results, summary := fixtures.Replay(ctx, target, scenarios, fixtures.Options{
-		Shuffle: c.Shuffle.on, Seed: c.Shuffle.seed, Report: p.reportFixture,
+		Shuffle: c.Shuffle.on, Seed: c.Shuffle.seed, Report: func(r fixtures.Result) { reportFixture(p, r) },
 	})
 	if err := c.writeJUnit(results); err != nil {
 		return err
@@ -166,15 +167,15 @@ func (c *replayCommand) replay(ctx context.Context, p *program, cfg *config.Conf
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("stopped before all was replayed: %w", err)
 	}
-	fmt.Fprintf(p.stdio.Out, "%d passed, %d failed\n", summary.Passed, summary.Failed)
+	fmt.Fprintf(p.Stdio.Out, "%d passed, %d failed\n", summary.Passed, summary.Failed)
 	if summary.Failed > 0 {
-		return errAnswered
+		return console.ErrAnswered
 	}
 	return nil
 }
 
 // reportFixture prints a line for an exchange, and what is wrong with it.
-func (p *program) reportFixture(r fixtures.Result) {
+func reportFixture(p *console.Program, r fixtures.Result) {
 	word := "ok  "
 	switch {
 	case !r.Passed():
@@ -182,9 +183,9 @@ func (p *program) reportFixture(r fixtures.Result) {
 	case r.LeftOut:
 		word = "skip"
 	}
-	fmt.Fprintf(p.stdio.Out, "%s %s/%s (%s)\n", word, r.Scenario, r.Exchange, shortly(r.Took))
+	fmt.Fprintf(p.Stdio.Out, "%s %s/%s (%s)\n", word, r.Scenario, r.Exchange, shortly(r.Took))
 	for _, line := range r.Lines() {
-		fmt.Fprintf(p.stdio.Out, "     %s\n", printable(line))
+		fmt.Fprintf(p.Stdio.Out, "     %s\n", console.Printable(line))
 	}
 }
 
@@ -245,8 +246,8 @@ func demoHighHelp(cfg *config.Config) error {
 }
 
 // withSandbox runs a sandbox of this process, for cfg, while work lasts.
-func (p *program) withSandbox(ctx context.Context, cfg *config.Config, work func(context.Context) error) error {
-	projects, err := p.sandboxProjects(cfg, "")
+func withSandbox(ctx context.Context, p *console.Program, cfg *config.Config, work func(context.Context) error) error {
+	projects, err := sandboxProjects(p, cfg, "")
 	if err != nil {
 		return fmt.Errorf("throw-away sandbox: %w", err)
 	}
@@ -255,7 +256,7 @@ func (p *program) withSandbox(ctx context.Context, cfg *config.Config, work func
 		return fmt.Errorf("throw-away sandbox: %w", err)
 	}
 	cfg.HighHelp.BaseURL = "http://" + listener.Addr().String()
-	o := sandbox.Options{Projects: projects, Log: newLogger(cfg.Log, p.stdio.Err)}
+	o := sandbox.Options{Projects: projects, Log: newLogger(cfg.Log, p.Stdio.Err)}
 	return play(ctx, o, listener, work)
 }
 
@@ -288,14 +289,14 @@ func demoFolder(paths []string) (string, error) {
 
 // withServer runs a server of this process on an empty database while work
 // lasts, and leaves nothing of it behind.
-func (p *program) withServer(ctx context.Context, cfg *config.Config, work func(*server) error) (err error) {
+func withServer(ctx context.Context, p *console.Program, cfg *config.Config, work func(*server) error) (err error) {
 	folder, err := os.MkdirTemp("", "tolem-")
 	if err != nil {
 		return fmt.Errorf("throw-away server: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	cfg.Database.DSN = filepath.Join(folder, "tolem.db")
-	s, err := startServer(ctx, cfg, newLogger(cfg.Log, p.stdio.Err))
+	s, err := startServer(ctx, cfg, newLogger(cfg.Log, p.Stdio.Err))
 	if err != nil {
 		return fmt.Errorf("throw-away server: %w", err)
 	}

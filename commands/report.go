@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"tolem/calendar"
+	"tolem/commands/internal/console"
 	"tolem/config"
 	"tolem/sheet"
 	"tolem/store"
@@ -16,10 +17,10 @@ import (
 
 // reportCommand prints the turnover.
 type reportCommand struct {
-	formatFlags
-	By   string    `required:"" placeholder:"DIMENSIONS" help:"day, month, contract, project or method, or two of them with a comma between: contract,day."`
-	From condition `placeholder:"D" help:"From this day on (2026-11-01), in the configured timezone. Default: the first of the journal."`
-	To   condition `placeholder:"D" help:"Up to this day, which is included."`
+	console.FormatFlags
+	By   string            `required:"" placeholder:"DIMENSIONS" help:"day, month, contract, project or method, or two of them with a comma between: contract,day."`
+	From console.Condition `placeholder:"D" help:"From this day on (2026-11-01), in the configured timezone. Default: the first of the journal."`
+	To   console.Condition `placeholder:"D" help:"Up to this day, which is included."`
 }
 
 // Help is shown by --help.
@@ -40,51 +41,51 @@ Example:
 func (c *reportCommand) query(cfg *config.Config) (q store.TurnoverQuery, err error) {
 	q.Zone = cfg.Location()
 	if q.By, err = store.ParseDimensions(c.By); err != nil {
-		return q, wrongUsage("--%w", err)
+		return q, console.WrongUsage("--%w", err)
 	}
 	for _, flag := range []struct {
 		name string
-		text condition
+		text console.Condition
 		day  *calendar.Day
 	}{{"--from", c.From, &q.From}, {"--to", c.To, &q.To}} {
 		if flag.text == "" {
 			continue
 		}
 		if *flag.day, err = calendar.ParseDay(string(flag.text)); err != nil {
-			return q, wrongUsage("%s must be a day such as 2026-11-01", flag.name)
+			return q, console.WrongUsage("%s must be a day such as 2026-11-01", flag.name)
 		}
 	}
 	if !q.From.IsZero() && !q.To.IsZero() && q.To.Before(q.From) {
-		return q, wrongUsage("--from must not be after --to")
+		return q, console.WrongUsage("--from must not be after --to")
 	}
 	return q, nil
 }
 
 // Run reports.
-func (c *reportCommand) Run(ctx context.Context, p *program) error {
+func (c *reportCommand) Run(ctx context.Context, p *console.Program) error {
 	var query store.TurnoverQuery
 	check := func(cfg *config.Config) (err error) {
 		query, err = c.query(cfg)
 		return err
 	}
-	return p.withBooks(ctx, func(b books) error {
+	return p.WithBooks(ctx, func(b console.Books) error {
 		found := func(yield func(store.Turnover) error) error { return b.Turnover(ctx, query, yield) }
-		return printRecords(p, c.formatFlags, turnoverTable(query), found, func(p *program, asJSON bool) error {
+		return console.PrintRecords(p, c.FormatFlags, turnoverTable(query), found, func(p *console.Program, asJSON bool) error {
 			if asJSON {
-				return p.printTurnoverJSON(query, found)
+				return printTurnoverJSON(p, query, found)
 			}
-			return p.printTurnover(query, found)
+			return printTurnover(p, query, found)
 		})
 	}, check)
 }
 
 // printTurnover prints a table for people, which ends with the sums.
-func (p *program) printTurnover(query store.TurnoverQuery, found records[store.Turnover]) error {
+func printTurnover(p *console.Program, query store.TurnoverQuery, found console.Records[store.Turnover]) error {
 	var heading []string
 	for _, d := range query.By {
 		heading = append(heading, strings.ToUpper(string(d)))
 	}
-	l := p.list(false, append(heading, "CURRENCY", "COUNT", "CREDITED", "REFUNDED", "FEES", "NET")...)
+	l := p.List(false, append(heading, "CURRENCY", "COUNT", "CREDITED", "REFUNDED", "FEES", "NET")...)
 	totals := view.TurnoverTotals{}
 	err := found(func(t store.Turnover) error {
 		if err := totals.Add(t); err != nil {
@@ -94,7 +95,7 @@ func (p *program) printTurnover(query store.TurnoverQuery, found records[store.T
 		for _, d := range query.By {
 			cells = append(cells, dimensionCell(t, d))
 		}
-		return l.add(nil, append(cells, turnoverCells(t)...)...)
+		return l.Add(nil, append(cells, turnoverCells(t)...)...)
 	})
 	if err != nil {
 		return err
@@ -102,11 +103,11 @@ func (p *program) printTurnover(query store.TurnoverQuery, found records[store.T
 	for _, t := range totals.Sorted() {
 		cells := make([]string, len(query.By))
 		cells[0] = "total"
-		if err := l.add(nil, append(cells, turnoverCells(t)...)...); err != nil {
+		if err := l.Add(nil, append(cells, turnoverCells(t)...)...); err != nil {
 			return err
 		}
 	}
-	return l.end()
+	return l.End()
 }
 
 // dimensionCell is what a row is told by.
@@ -136,17 +137,17 @@ func turnoverCells(t store.Turnover) []string {
 
 // printTurnoverJSON prints the report as the admin API has it, row by row: by
 // contract there may be more rows than fit into memory.
-func (p *program) printTurnoverJSON(query store.TurnoverQuery, found records[store.Turnover]) error {
+func printTurnoverJSON(p *console.Program, query store.TurnoverQuery, found console.Records[store.Turnover]) error {
 	head, err := compactJSON(view.Turnover{By: query.By, From: query.From.String(), To: query.To.String(), Timezone: query.Zone.String()})
 	if err != nil {
 		return err
 	}
 	head, _, _ = strings.Cut(head, `"rows":`)
-	if _, err := fmt.Fprint(p.stdio.Out, head, `"rows":[`); err != nil {
+	if _, err := fmt.Fprint(p.Stdio.Out, head, `"rows":[`); err != nil {
 		return err
 	}
 	totals := view.TurnoverTotals{}
-	row := p.jsonRows()
+	row := jsonRows(p)
 	err = found(func(t store.Turnover) error {
 		if err := totals.Add(t); err != nil {
 			return err
@@ -156,27 +157,27 @@ func (p *program) printTurnoverJSON(query store.TurnoverQuery, found records[sto
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprint(p.stdio.Out, "],\n\"totals\":["); err != nil {
+	if _, err := fmt.Fprint(p.Stdio.Out, "],\n\"totals\":["); err != nil {
 		return err
 	}
-	row = p.jsonRows()
+	row = jsonRows(p)
 	for _, t := range totals.Sorted() {
 		if err := row(t); err != nil {
 			return err
 		}
 	}
-	return p.println("]}")
+	return p.Println("]}")
 }
 
 // jsonRows prints rows of a JSON array, a line each.
-func (p *program) jsonRows() func(store.Turnover) error {
+func jsonRows(p *console.Program) func(store.Turnover) error {
 	before := "\n"
 	return func(t store.Turnover) error {
 		text, err := compactJSON(view.TurnoverRowOf(t))
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprint(p.stdio.Out, before, text)
+		_, err = fmt.Fprint(p.Stdio.Out, before, text)
 		before = ",\n"
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"tolem/accountfile"
+	"tolem/commands/internal/console"
 	"tolem/config"
 	"tolem/fixtures"
 	"tolem/handlers"
@@ -56,8 +57,8 @@ Example:
 }
 
 // Run serves the sandbox until ctx ends.
-func (c *sandboxCommand) Run(ctx context.Context, p *program) error {
-	cfg, err := p.config(config.ProviderKeys | config.WebhookSecrets | config.DataAPIKeys)
+func (c *sandboxCommand) Run(ctx context.Context, p *console.Program) error {
+	cfg, err := p.Config(config.ProviderKeys | config.WebhookSecrets | config.DataAPIKeys)
 	if err != nil {
 		return err
 	}
@@ -68,8 +69,8 @@ func (c *sandboxCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	o := sandbox.Options{MerchantURL: merchant, Chaos: c.Chaos, Log: newLogger(cfg.Log, p.stdio.Err), Now: time.Now, Random: rand.Reader}
-	if o.Projects, err = p.sandboxProjects(cfg, c.AlertKey); err != nil {
+	o := sandbox.Options{MerchantURL: merchant, Chaos: c.Chaos, Log: newLogger(cfg.Log, p.Stdio.Err), Now: time.Now, Random: rand.Reader}
+	if o.Projects, err = sandboxProjects(p, cfg, c.AlertKey); err != nil {
 		return err
 	}
 	if len(cfg.JetPay.Projects) > 0 {
@@ -93,7 +94,7 @@ func (c *sandboxCommand) Run(ctx context.Context, p *program) error {
 		return fmt.Errorf("--listen %s cannot be opened: %w; %s", c.Listen, err, listenAdvice(err, "give another --listen"))
 	}
 	if address, ok := listener.Addr().(*net.TCPAddr); ok && !address.IP.IsLoopback() {
-		p.warn("the sandbox listens beyond this computer: whoever reaches it decides what was paid")
+		p.Warn("the sandbox listens beyond this computer: whoever reaches it decides what was paid")
 	}
 	return play(ctx, o, listener, func(ctx context.Context) error {
 		<-ctx.Done()
@@ -156,14 +157,14 @@ func play(ctx context.Context, o sandbox.Options, listener net.Listener, work fu
 }
 
 // sandboxProjects are the configured projects, as the provider sees them.
-func (p *program) sandboxProjects(cfg *config.Config, alertKeyFile string) ([]sandbox.Project, error) {
+func sandboxProjects(p *console.Program, cfg *config.Config, alertKeyFile string) ([]sandbox.Project, error) {
 	if len(cfg.HighHelp.Projects) == 0 {
 		return nil, errors.New("the configuration has no highhelp.projects to play for")
 	}
 	var projects []sandbox.Project
 	for i := range cfg.HighHelp.Projects {
 		configured := &cfg.HighHelp.Projects[i]
-		requests, alerts, err := p.highhelpKeys(configured, alertKeyFile)
+		requests, alerts, err := highhelpKeys(p, configured, alertKeyFile)
 		if err != nil {
 			return nil, fmt.Errorf("highhelp.projects[%d]: %w", i, err)
 		}
@@ -182,7 +183,7 @@ func (p *program) sandboxProjects(cfg *config.Config, alertKeyFile string) ([]sa
 }
 
 // highhelpKeys sign for a project, as the merchant and as the provider.
-func (p *program) highhelpKeys(project *config.HighHelpProject, alertKeyFile string) (requests, alerts fixtures.HeaderKey, err error) {
+func highhelpKeys(p *console.Program, project *config.HighHelpProject, alertKeyFile string) (requests, alerts fixtures.HeaderKey, err error) {
 	requests.Dialect = highhelp.RequestDialectOf(project.RequestDialect)
 	if requests.Signer, err = highhelp.SignerOf(project.RequestKey); err != nil {
 		return requests, alerts, fmt.Errorf("request_key: %w", err)
@@ -192,7 +193,7 @@ func (p *program) highhelpKeys(project *config.HighHelpProject, alertKeyFile str
 		return requests, alerts, fmt.Errorf("alert_key: %w", err)
 	}
 	if !project.AlertKey.Configured() {
-		p.warn("project " + project.ID + " has no alert_key: its alerts are refused")
+		p.Warn("project " + project.ID + " has no alert_key: its alerts are refused")
 		return requests, alerts, nil
 	}
 	verifier, err := highhelp.AlertKeyOf(project.AlertKey)

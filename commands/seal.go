@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"tolem/commands/internal/console"
 	"tolem/store"
 	"tolem/view"
 )
@@ -36,8 +37,8 @@ Example:
 }
 
 // Run seals.
-func (ledgerSealCommand) Run(ctx context.Context, p *program) error {
-	return p.withBooks(ctx, func(b books) error {
+func (ledgerSealCommand) Run(ctx context.Context, p *console.Program) error {
+	return p.WithBooks(ctx, func(b console.Books) error {
 		sealed, err := b.SealJournal(ctx)
 		if err != nil {
 			return err
@@ -49,12 +50,12 @@ func (ledgerSealCommand) Run(ctx context.Context, p *program) error {
 		if err != nil {
 			return fmt.Errorf("print the seal: %w", err)
 		}
-		return p.println(string(line))
+		return p.Println(string(line))
 	})
 }
 
 // checkSeal verifies the seal in a file.
-func (p *program) checkSeal(ctx context.Context, path string, recent bool) error {
+func checkSeal(ctx context.Context, p *console.Program, path string, recent bool) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("--seal: %w", err)
@@ -64,7 +65,7 @@ func (p *program) checkSeal(ctx context.Context, path string, recent bool) error
 	if err != nil {
 		return fmt.Errorf("--seal: %s: %w", path, err)
 	}
-	return p.withBooks(ctx, func(b books) error {
+	return p.WithBooks(ctx, func(b console.Books) error {
 		report, err := b.VerifySeal(ctx, sealed, recent)
 		if err != nil {
 			return err
@@ -72,14 +73,14 @@ func (p *program) checkSeal(ctx context.Context, path string, recent bool) error
 		counted := fmt.Sprintf("%d transactions read, %d seals of the database verified", report.Transactions, report.Seals)
 		if len(report.Problems) > 0 {
 			for _, problem := range report.Problems {
-				fmt.Fprintln(p.stdio.Err, printable(problem))
+				fmt.Fprintln(p.Stdio.Err, console.Printable(problem))
 			}
 			return fmt.Errorf("the journal is not what was sealed: %d problems, %s", len(report.Problems), counted)
 		}
 		if recent {
-			return p.println(fmt.Sprintf("the seal of seq %d is that of this database, and what was sealed since is unchanged: %s; the rows up to it were not read", sealed.Seq, counted))
+			return p.Println(fmt.Sprintf("the seal of seq %d is that of this database, and what was sealed since is unchanged: %s; the rows up to it were not read", sealed.Seq, counted))
 		}
-		return p.println(fmt.Sprintf("the journal up to seq %d is as it was sealed: %s", sealed.Seq, counted))
+		return p.Println(fmt.Sprintf("the journal up to seq %d is as it was sealed: %s", sealed.Seq, counted))
 	})
 }
 

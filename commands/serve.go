@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"tolem/calendar"
+	"tolem/commands/internal/console"
 	"tolem/config"
 	"tolem/handlers"
 	"tolem/notify"
@@ -71,14 +72,14 @@ const gcPercent = 400
 
 // Run serves until ctx ends. When that is before it serves, it has been stopped,
 // and has not failed.
-func (serveCommand) Run(ctx context.Context, p *program) error {
-	load := func() (*config.Config, []string, error) { return config.Load(p.configFile(), p.env) }
+func (serveCommand) Run(ctx context.Context, p *console.Program) error {
+	load := func() (*config.Config, []string, error) { return config.Load(p.ConfigFile(), p.Env) }
 	cfg, warnings, err := load()
 	if err != nil {
-		p.warn(warnings...)
+		p.Warn(warnings...)
 		return fmt.Errorf("the configuration is invalid:\n%w", err)
 	}
-	log := newLogger(cfg.Log, p.stdio.Err)
+	log := newLogger(cfg.Log, p.Stdio.Err)
 	for _, warning := range warnings {
 		log.Warn("configuration", zap.String("warning", warning))
 	}
@@ -96,13 +97,13 @@ func (serveCommand) Run(ctx context.Context, p *program) error {
 	if s.merchant != nil {
 		addresses = append(addresses, zap.String("merchant_listen", s.merchant.Addr().String()))
 	}
-	moreThreads := p.variable("GOMAXPROCS") == "" && cfg.Database.Driver == config.DriverSQLite
+	moreThreads := p.Variable("GOMAXPROCS") == "" && cfg.Database.Driver == config.DriverSQLite
 	if moreThreads {
 		procs := runtime.GOMAXPROCS(0)
 		defer runtime.GOMAXPROCS(procs)
 		runtime.GOMAXPROCS(procs + threadsInC)
 	}
-	largerHeap := p.variable("GOGC") == ""
+	largerHeap := p.Variable("GOGC") == ""
 	if largerHeap {
 		// Back to the other runs of this process in the end: tests have several.
 		defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
@@ -111,7 +112,7 @@ func (serveCommand) Run(ctx context.Context, p *program) error {
 		store.Optimization{Name: "batch_scheduling", Live: s.batchScheduling},
 		store.Optimization{Name: "threads_for_sqlite", Live: moreThreads},
 		store.Optimization{Name: "larger_heap", Live: largerHeap},
-		store.Optimization{Name: "log_write_back", Live: writesBack(p.stdio.Err)},
+		store.Optimization{Name: "log_write_back", Live: writesBack(p.Stdio.Err)},
 	))
 	log.Info("serving", append(addresses, zap.String("environment", cfg.Environment), zap.String("version", version()))...)
 	err = s.run(ctx, hangups, load)
@@ -179,7 +180,7 @@ func startServer(ctx context.Context, cfg *config.Config, log *zap.Logger) (s *s
 		}
 	}()
 	metrics := handlers.NewMetrics()
-	options := storeOptions(cfg)
+	options := console.StoreOptions(cfg)
 	options.Exclusive, options.OnCommit = true, metrics.ObserveCommit
 	options.OnMigrate = func(m store.Migration) {
 		log.Info("the database was migrated", zap.String("migration", m.Name), zap.Int64("from", m.From), zap.Int64("to", m.To), zap.Duration("took", m.Took))
@@ -251,7 +252,7 @@ func (s *server) setFourEyes(ctx context.Context) error {
 	for i, word := range words {
 		actions[i] = store.Action(word)
 	}
-	by := store.By{Actor: osUser(), OSUser: osUser(), Role: store.RoleCommand, Reason: "the configuration of serve"}
+	by := store.By{Actor: console.OSUser(), OSUser: console.OSUser(), Role: store.RoleCommand, Reason: "the configuration of serve"}
 	before, err := s.store.SetFourEyes(ctx, actions, by)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"tolem/calendar"
+	"tolem/commands/internal/console"
 	"tolem/store"
 	"tolem/topup"
 	"tolem/view"
@@ -13,8 +14,8 @@ import (
 
 // settlementCommand prints what each platform owes.
 type settlementCommand struct {
-	formatFlags
-	At dayFlag `placeholder:"D" help:"As of the end of this day, such as 2026-10-31. Default: now."`
+	console.FormatFlags
+	At console.DayFlag `placeholder:"D" help:"As of the end of this day, such as 2026-10-31. Default: now."`
 }
 
 // Help is shown by --help.
@@ -32,16 +33,16 @@ Example:
 }
 
 // Run prints.
-func (c *settlementCommand) Run(ctx context.Context, p *program) error {
+func (c *settlementCommand) Run(ctx context.Context, p *console.Program) error {
 	var day calendar.Day
 	if c.At != "" {
 		var err error
 		if day, err = calendar.ParseDay(string(c.At)); err != nil {
-			return wrongUsage("--at must be a day such as 2026-10-31")
+			return console.WrongUsage("--at must be a day such as 2026-10-31")
 		}
 	}
-	return p.withBooks(ctx, func(b books) error {
-		list, err := b.Settlement(ctx, day, b.cfg.Location())
+	return p.WithBooks(ctx, func(b console.Books) error {
+		list, err := b.Settlement(ctx, day, b.Config.Location())
 		if err != nil {
 			return err
 		}
@@ -53,25 +54,25 @@ func (c *settlementCommand) Run(ctx context.Context, p *program) error {
 			}
 			return nil
 		}
-		return printRecords(p, c.formatFlags, settlementTable(b.cfg.Location()), found, func(p *program, asJSON bool) error {
-			return p.printSettlement(list, asJSON)
+		return console.PrintRecords(p, c.FormatFlags, settlementTable(b.Config.Location()), found, func(p *console.Program, asJSON bool) error {
+			return printSettlement(p, list, asJSON)
 		})
 	})
 }
 
-func (p *program) printSettlement(list []store.Settlement, asJSON bool) error {
-	out := p.list(asJSON, "PROJECT", "CUR", "CREDITED", "REFUNDED", "PAID OUT", "FEES", "RESERVE", "ADJUSTMENTS", "OWED", "SUSPENSE")
+func printSettlement(p *console.Program, list []store.Settlement, asJSON bool) error {
+	out := p.List(asJSON, "PROJECT", "CUR", "CREDITED", "REFUNDED", "PAID OUT", "FEES", "RESERVE", "ADJUSTMENTS", "OWED", "SUSPENSE")
 	for i := range list {
-		if err := out.add(view.SettlementOf(&list[i]), settlementCells(&list[i])...); err != nil {
+		if err := out.Add(view.SettlementOf(&list[i]), settlementCells(&list[i])...); err != nil {
 			return err
 		}
 	}
-	if err := out.end(); err != nil || asJSON {
+	if err := out.End(); err != nil || asJSON {
 		return err
 	}
 	for i := range list {
 		if text := unpaidText(&list[i]); text != "" {
-			if err := p.println(text); err != nil {
+			if err := p.Println(text); err != nil {
 				return err
 			}
 		}

@@ -1,11 +1,6 @@
 package commands
 
 import (
-	"bufio"
-	"errors"
-	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -14,92 +9,6 @@ import (
 	"tolem/store"
 	"tolem/topup"
 )
-
-// outFlag is shared by the commands that can write a file.
-type outFlag struct {
-	Out condition `placeholder:"FILE" help:"Write into this file instead of standard output. It appears when it is complete, and replaces an older one of that name."`
-}
-
-// output runs a command whose output goes into the file that --out names, or to
-// standard output. What is binary is not written to a terminal.
-func (o outFlag) output(p *program, binary bool, work func(*program) error) error {
-	if o.Out != "" {
-		return writeFile(string(o.Out), func(file io.Writer) error { return p.printingTo(file, work) })
-	}
-	if binary && isTerminal(p.stdio.Out) {
-		return wrongUsage("this format is not for a terminal: give --out FILE, or redirect standard output into a file")
-	}
-	return p.printingTo(p.stdio.Out, work)
-}
-
-// printingTo runs a command that prints to out, in large pieces.
-func (p *program) printingTo(out io.Writer, work func(*program) error) error {
-	buffer := bufio.NewWriterSize(out, 64<<10)
-	other := *p
-	other.stdio.Out = buffer
-	if err := work(&other); err != nil {
-		// What was printed before the error is shown, as without a buffer.
-		return errors.Join(err, buffer.Flush())
-	}
-	return buffer.Flush()
-}
-
-// writeFile writes a file that becomes visible only when it is complete, and then
-// replaces one of that name. It may contain personal data, so only its owner may
-// read it.
-func writeFile(path string, write func(io.Writer) error) (err error) {
-	draft, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.draft")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(draft.Name()))
-		}
-	}()
-	if err := write(draft); err != nil {
-		return errors.Join(err, draft.Close())
-	}
-	if err := errors.Join(draft.Sync(), draft.Close()); err != nil {
-		return err
-	}
-	return os.Rename(draft.Name(), path)
-}
-
-// formatFlags are shared by the commands that print a table of records in the
-// form that is asked for.
-type formatFlags struct {
-	outFlag
-	Format string `enum:"table,csv,xlsx,json" default:"table" help:"One of ${enum}. table is for people at a terminal, xlsx for a spreadsheet, csv and json for programs."`
-	JSON   bool   `name:"json" help:"The same as --format json: one array, whose members are those of the admin API."`
-}
-
-// AfterApply is called by kong once the flags are read.
-func (f *formatFlags) AfterApply() error {
-	if !f.JSON {
-		return nil
-	}
-	if f.Format != "table" && f.Format != "json" {
-		return errors.New("--json and --format " + f.Format + " exclude each other")
-	}
-	f.Format = "json"
-	return nil
-}
-
-// records is how a command passes the records that it has found, one by one.
-type records[R any] func(yield func(R) error) error
-
-// printRecords prints records: as a table of the file format that is asked for, or with
-// show, which prints them for people or as JSON.
-func printRecords[R any](p *program, f formatFlags, table sheet.Table[R], found records[R], show func(p *program, asJSON bool) error) error {
-	switch f.Format {
-	case "csv", "xlsx":
-		return f.output(p, f.Format == "xlsx", func(p *program) error {
-			return table.Write(p.stdio.Out, sheet.Format(f.Format), found)
-		})
-	}
-	return f.output(p, false, func(p *program) error { return show(p, f.Format == "json") })
-}
 
 // posting is a line of the journal as a table has it.
 type posting struct {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tolem/commands/internal/console"
 	"tolem/config"
 	"tolem/highhelp"
 	"tolem/signing"
@@ -34,7 +35,7 @@ func (f keyFlags) Validate() error {
 }
 
 // keys are the live secrets, the signing one first.
-func (f keyFlags) keys(p *program) ([]*signing.Key, error) {
+func (f keyFlags) keys(p *console.Program) ([]*signing.Key, error) {
 	if f.Secret != nil {
 		key, err := signing.NewKey(*f.Secret)
 		if err != nil {
@@ -42,7 +43,7 @@ func (f keyFlags) keys(p *program) ([]*signing.Key, error) {
 		}
 		return []*signing.Key{key}, nil
 	}
-	cfg, err := p.config(config.JetPayKeys)
+	cfg, err := p.Config(config.JetPayKeys)
 	if err != nil {
 		return nil, err
 	}
@@ -89,11 +90,11 @@ func (f keyFlags) choose(ids []string) (int, error) {
 	case i >= 0:
 		return i, nil
 	case len(ids) == 0:
-		return 0, wrongUsage("no project of %s is configured; give --secret", f.Provider)
+		return 0, console.WrongUsage("no project of %s is configured; give --secret", f.Provider)
 	case f.Project == "":
-		return 0, wrongUsage("several projects are configured: name one of %s with --project, or give --secret", known)
+		return 0, console.WrongUsage("several projects are configured: name one of %s with --project, or give --secret", known)
 	}
-	return 0, wrongUsage("project %s is not configured; there is %s", f.Project, known)
+	return 0, console.WrongUsage("project %s is not configured; there is %s", f.Project, known)
 }
 
 // signCommand signs a body as the rules of its provider say.
@@ -118,7 +119,7 @@ Example:
 }
 
 // Run signs.
-func (c *signCommand) Run(p *program) error {
+func (c *signCommand) Run(p *console.Program) error {
 	if c.Provider == highhelp.Provider {
 		return c.runHighHelp(p)
 	}
@@ -129,7 +130,7 @@ func (c *signCommand) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	body, err := p.readBody(c.File)
+	body, err := readBody(p, c.File)
 	if err != nil {
 		return err
 	}
@@ -138,17 +139,17 @@ func (c *signCommand) Run(p *program) error {
 		if err != nil {
 			return err
 		}
-		return p.println(signature)
+		return p.Println(signature)
 	}
 	signed, err := signing.Embed(body, keys[0])
 	if err != nil {
 		return err
 	}
-	return p.println(string(signed))
+	return p.Println(string(signed))
 }
 
-func (c *signCommand) canonical(p *program) error {
-	data, err := p.readBody(c.File)
+func (c *signCommand) canonical(p *console.Program) error {
+	data, err := readBody(p, c.File)
 	if err != nil {
 		return err
 	}
@@ -161,22 +162,17 @@ func (c *signCommand) canonical(p *program) error {
 		return fmt.Errorf("%w: not a JSON object", signing.ErrMalformed)
 	}
 	text := body.Canonical()
-	if isTerminal(p.stdio.Out) {
+	if console.IsTerminal(p.Stdio.Out) {
 		text += "\n"
 	}
-	_, err = io.WriteString(p.stdio.Out, text)
-	return err
-}
-
-func (p *program) println(line string) error {
-	_, err := fmt.Fprintln(p.stdio.Out, line)
+	_, err = io.WriteString(p.Stdio.Out, text)
 	return err
 }
 
 // readBody reads a body from a file or, for -, from standard input. One line
 // break at its end, which editors and shells add, is dropped.
-func (p *program) readBody(name string) ([]byte, error) {
-	reader := p.stdio.In
+func readBody(p *console.Program, name string) ([]byte, error) {
+	reader := p.Stdio.In
 	if name != "-" {
 		file, err := os.Open(name)
 		if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"tolem/accountfile"
+	"tolem/commands/internal/console"
 	"tolem/config"
 	"tolem/platform"
 	"tolem/topup"
@@ -83,8 +84,8 @@ func (c *simulateKaspiCommand) Validate() error {
 }
 
 // Run runs the simulation.
-func (c *simulateKaspiCommand) Run(ctx context.Context, p *program) error {
-	cfg, err := p.config(config.ProviderKeys | config.AdminTokens)
+func (c *simulateKaspiCommand) Run(ctx context.Context, p *console.Program) error {
+	cfg, err := p.Config(config.ProviderKeys | config.AdminTokens)
 	if err != nil {
 		return err
 	}
@@ -107,11 +108,11 @@ func (c *simulateKaspiCommand) Run(ctx context.Context, p *program) error {
 	}
 	client, err := platform.NewClient(base, platform.ClientOptions{Connections: max(c.Concurrency, 1)})
 	if err != nil {
-		return wrongUsage("--url: %w", err)
+		return console.WrongUsage("--url: %w", err)
 	}
 	defer client.Close()
 	s := &simulation{
-		program:   p,
+		Program:   p,
 		command:   c,
 		base:      base,
 		contracts: contracts,
@@ -169,7 +170,7 @@ func (f serverFlags) publicURL(cfg *config.Config) (string, error) {
 // adminClient makes a client for the server's admin API and tries it. When its
 // address was not given and it cannot be reached, one warning is printed and
 // the client is nil: the ledger is not compared.
-func (f serverFlags) adminClient(ctx context.Context, p *program, cfg *config.Config) (*platform.AdminClient, error) {
+func (f serverFlags) adminClient(ctx context.Context, p *console.Program, cfg *config.Config) (*platform.AdminClient, error) {
 	client, err := f.tryAdmin(ctx, cfg)
 	if err == nil {
 		return client, nil
@@ -177,7 +178,7 @@ func (f serverFlags) adminClient(ctx context.Context, p *program, cfg *config.Co
 	if f.AdminURL != "" {
 		return nil, err
 	}
-	p.warn(fmt.Sprintf("effects on the ledger are not checked: %v; name the admin listener with --admin-url", err))
+	p.Warn(fmt.Sprintf("effects on the ledger are not checked: %v; name the admin listener with --admin-url", err))
 	return nil, nil
 }
 
@@ -190,7 +191,7 @@ func (f serverFlags) tryAdmin(ctx context.Context, cfg *config.Config) (*platfor
 		}
 		base = "http://" + address
 	}
-	token, err := adminToken(cfg)
+	token, err := console.AdminToken(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +208,7 @@ func (f serverFlags) tryAdmin(ctx context.Context, cfg *config.Config) (*platfor
 
 // simulation is one run of a simulate command.
 type simulation struct {
-	*program
+	*console.Program
 	command   *simulateKaspiCommand
 	base      string
 	contracts []platform.Contract // of --accounts
@@ -242,7 +243,7 @@ func (s *simulation) one(ctx context.Context) error {
 
 // show prints one exchange: the request, its address and the answer.
 func (s *simulation) show(n int, x platform.Exchange) {
-	out := s.stdio.Out
+	out := s.Stdio.Out
 	fmt.Fprintf(out, "%d. %s: POST %s%s\n%s\n", n, x.Message, s.base, platform.Path, short(x.Request))
 	if x.Answer.Status == 0 {
 		fmt.Fprintf(out, "   no answer\n\n")
@@ -257,7 +258,7 @@ func short(body []byte) string {
 	const margin = "   "
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	if opening, err := decoder.Token(); err != nil || opening != json.Delim('{') {
-		return margin + cut(printable(string(body)))
+		return margin + cut(console.Printable(string(body)))
 	}
 	var lines []string
 	for decoder.More() {
@@ -267,12 +268,12 @@ func short(body []byte) string {
 			err = decoder.Decode(&value)
 		}
 		if err != nil {
-			return margin + cut(printable(string(body)))
+			return margin + cut(console.Printable(string(body)))
 		}
 		if name == "signature" && len(value) > 20 {
 			value = append(value[:14:14], `…"`...)
 		}
-		lines = append(lines, fmt.Sprintf("%s  %q: %s", margin, name, cut(printable(string(value)))))
+		lines = append(lines, fmt.Sprintf("%s  %q: %s", margin, name, cut(console.Printable(string(value)))))
 	}
 	return margin + "{\n" + strings.Join(lines, ",\n") + "\n" + margin + "}"
 }
@@ -316,7 +317,7 @@ func (s *simulation) balance(ctx context.Context) (int64, error) {
 func (s *simulation) showLedger(ctx context.Context, paymentID string, before int64) error {
 	payment, err := s.admin.Payment(ctx, paymentID)
 	if platform.IsNotFound(err) && s.command.AdminURL == "" {
-		s.warn("the admin API does not know the payment, so it belongs to another server; name the right one with --admin-url")
+		s.Warn("the admin API does not know the payment, so it belongs to another server; name the right one with --admin-url")
 		return nil
 	}
 	if err != nil {
@@ -327,11 +328,11 @@ func (s *simulation) showLedger(ctx context.Context, paymentID string, before in
 		return err
 	}
 	shown := func(amount int64) string { return topup.Money{Amount: amount, Currency: payment.Currency}.String() }
-	fmt.Fprintf(s.stdio.Out, "The ledger says:\n   payment %s: %s%s\n", payment.PaymentID, payment.Status, flagList(payment.Flags))
+	fmt.Fprintf(s.Stdio.Out, "The ledger says:\n   payment %s: %s%s\n", payment.PaymentID, payment.Status, flagList(payment.Flags))
 	if payment.Credited != nil {
-		fmt.Fprintf(s.stdio.Out, "   credited %s by transaction %s\n", shown(payment.Credited.Amount), payment.Credited.TransactionID)
+		fmt.Fprintf(s.Stdio.Out, "   credited %s by transaction %s\n", shown(payment.Credited.Amount), payment.Credited.TransactionID)
 	}
-	fmt.Fprintf(s.stdio.Out, "   contract %s: %s before, %s after\n", s.command.Entity, shown(before), shown(after))
+	fmt.Fprintf(s.Stdio.Out, "   contract %s: %s before, %s after\n", s.command.Entity, shown(before), shown(after))
 	return s.judge(payment)
 }
 
@@ -417,11 +418,11 @@ func (s *simulation) currency(ctx context.Context) (string, error) {
 
 // showProgress draws a bar while the load runs, on a terminal only.
 func (s *simulation) showProgress(o *platform.LoadOptions) (finish func()) {
-	if !s.terminal() {
+	if !s.Terminal() {
 		return func() {}
 	}
 	bar := progressbar.NewOptions(o.Count,
-		progressbar.OptionSetWriter(s.stdio.Err), progressbar.OptionSetDescription("top-ups"),
+		progressbar.OptionSetWriter(s.Stdio.Err), progressbar.OptionSetDescription("top-ups"),
 		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionClearOnFinish())
 	o.Progress = func(done int) { _ = bar.Set(done) } // only drawing can fail
@@ -429,22 +430,22 @@ func (s *simulation) showProgress(o *platform.LoadOptions) (finish func()) {
 }
 
 func (s *simulation) showSummary(summary platform.Summary) {
-	fmt.Fprintf(s.stdio.Out, "%d messages in %s, %.0f a second, %d at once\n",
+	fmt.Fprintf(s.Stdio.Out, "%d messages in %s, %.0f a second, %d at once\n",
 		summary.Messages, shortly(summary.Elapsed), summary.Rate, max(s.command.Concurrency, 1))
-	t := s.table("message", "count", "p50", "p99", "max")
+	t := s.Table("message", "count", "p50", "p99", "max")
 	for _, message := range []string{platform.MessageVerify, platform.MessageCheckDeposit, platform.MessageCallback} {
-		t.latency(message, summary.Latency[message])
+		latency(t, message, summary.Latency[message])
 	}
-	t.latency("all", summary.Overall)
-	_ = t.flush()
-	fmt.Fprintf(s.stdio.Out, "top-ups: %d started, %d done, %d errors\n", summary.Count, summary.Done, summary.ErrorCount())
+	latency(t, "all", summary.Overall)
+	_ = t.Flush()
+	fmt.Fprintf(s.Stdio.Out, "top-ups: %d started, %d done, %d errors\n", summary.Count, summary.Done, summary.ErrorCount())
 	for _, kind := range slices.Sorted(maps.Keys(summary.Errors)) {
-		fmt.Fprintf(s.stdio.Out, "   %d × %s\n", summary.Errors[kind], kind)
+		fmt.Fprintf(s.Stdio.Out, "   %d × %s\n", summary.Errors[kind], kind)
 	}
 }
 
-func (t *table) latency(name string, l platform.Latency) {
-	t.row(name, strconv.Itoa(l.Count), shortly(l.P50), shortly(l.P99), shortly(l.Max))
+func latency(t *console.Table, name string, l platform.Latency) {
+	t.Row(name, strconv.Itoa(l.Count), shortly(l.P50), shortly(l.P99), shortly(l.Max))
 }
 
 // compare searches every acknowledged callback in the books.
@@ -480,7 +481,7 @@ func (s *simulation) compare(ctx context.Context, acknowledged []string, since t
 		}
 		booked += "; the contract got " + topup.Money{Amount: after - before, Currency: currency}.String()
 	}
-	fmt.Fprintln(s.stdio.Out, booked)
+	fmt.Fprintln(s.Stdio.Out, booked)
 	if len(missing) > 0 {
 		return fmt.Errorf("%d acknowledged callbacks are not booked", len(missing))
 	}

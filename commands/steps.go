@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 
+	"tolem/commands/internal/console"
 	"tolem/store"
 	"tolem/topup"
 	"tolem/view"
@@ -10,8 +11,8 @@ import (
 
 // paymentsRecallCommand moves a credit back into suspense.
 type paymentsRecallCommand struct {
-	operator
-	jsonFlag
+	console.Operator
+	console.JSONFlag
 	PaymentID string `arg:"" name:"payment_id" help:"The payment's id."`
 }
 
@@ -26,16 +27,16 @@ Example:
 }
 
 // Run recalls.
-func (c *paymentsRecallCommand) Run(ctx context.Context, p *program) error {
-	return p.operate(ctx, c.operator, c.JSON, func(b books, by store.By) (topup.Transaction, error) {
+func (c *paymentsRecallCommand) Run(ctx context.Context, p *console.Program) error {
+	return operate(ctx, p, c.Operator, c.JSON, func(b console.Books, by store.By) (topup.Transaction, error) {
 		return b.RecallPayment(ctx, c.PaymentID, by)
 	})
 }
 
 // paymentsCloseCommand ends a review.
 type paymentsCloseCommand struct {
-	operator
-	jsonFlag
+	console.Operator
+	console.JSONFlag
 	PaymentID string `arg:"" name:"payment_id" help:"The payment's id."`
 }
 
@@ -49,8 +50,8 @@ Example:
 }
 
 // Run closes.
-func (c *paymentsCloseCommand) Run(ctx context.Context, p *program) error {
-	return p.asOperator(ctx, c.operator, func(b books, by store.By) error {
+func (c *paymentsCloseCommand) Run(ctx context.Context, p *console.Program) error {
+	return p.AsOperator(ctx, c.Operator, func(b console.Books, by store.By) error {
 		if err := b.ClosePayment(ctx, c.PaymentID, by); err != nil {
 			return err
 		}
@@ -59,16 +60,16 @@ func (c *paymentsCloseCommand) Run(ctx context.Context, p *program) error {
 			return err
 		}
 		if c.JSON {
-			return p.printJSON(view.PaymentOf(payment))
+			return p.PrintJSON(view.PaymentOf(payment))
 		}
-		return p.println("payment " + payment.ID + " is " + string(payment.Status))
+		return p.Println("payment " + payment.ID + " is " + string(payment.Status))
 	})
 }
 
 // paymentsRecordCommand credits money that no message has reported.
 type paymentsRecordCommand struct {
-	operator
-	jsonFlag
+	console.Operator
+	console.JSONFlag
 	Provider  string `required:"" enum:"jetpay,highhelp" placeholder:"P" help:"jetpay or highhelp."`
 	Project   string `required:"" placeholder:"X" help:"The project's id."`
 	Customer  string `required:"" placeholder:"C" help:"The customer's id."`
@@ -90,19 +91,19 @@ Example:
 }
 
 // Run records.
-func (c *paymentsRecordCommand) Run(ctx context.Context, p *program) error {
+func (c *paymentsRecordCommand) Run(ctx context.Context, p *console.Program) error {
 	switch {
 	case c.Provider == "jetpay" && (c.Operation == "" || c.Reference != ""):
-		return wrongUsage("JetPay needs --operation, the platform's id of the movement, and no --reference")
+		return console.WrongUsage("JetPay needs --operation, the platform's id of the movement, and no --reference")
 	case c.Provider == "highhelp" && (c.Reference == "" || c.Operation != ""):
-		return wrongUsage("HighHelp needs --reference, its payment_id, and no --operation")
+		return console.WrongUsage("HighHelp needs --reference, its payment_id, and no --operation")
 	}
 	request := topup.RecordRequest{
 		Provider: c.Provider, Project: c.Project, CustomerID: c.Customer, ContractID: c.Entity,
 		Money: topup.Money{Amount: c.Amount, Currency: c.Currency}, Operation: c.Operation, Reference: c.Reference, Anyway: c.Anyway,
 	}
-	return p.operate(ctx, c.operator, c.JSON, func(b books, by store.By) (topup.Transaction, error) {
-		if !b.cfg.HasProject(c.Provider, c.Project) {
+	return operate(ctx, p, c.Operator, c.JSON, func(b console.Books, by store.By) (topup.Transaction, error) {
+		if !b.Config.HasProject(c.Provider, c.Project) {
 			return topup.Transaction{}, topup.NotFound("project %s of %s is not configured", c.Project, c.Provider)
 		}
 		return b.RecordPayment(ctx, request, by)

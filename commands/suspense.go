@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"tolem/commands/internal/console"
 	"tolem/config"
 	"tolem/store"
 	"tolem/topup"
@@ -23,10 +24,10 @@ type suspenseCommands struct {
 // suspenseListCommand lists items.
 type suspenseListCommand struct {
 	periodFlags
-	jsonFlag
-	All    bool            `help:"List resolved items too."`
-	Flag   condition       `placeholder:"F" help:"Items whose payment has this flag, such as amount_differs."`
-	Amount amountCondition `placeholder:"N" help:"Items of this sum in major units: 5000 and 5000.00 are both five thousand tenge."`
+	console.JSONFlag
+	All    bool                    `help:"List resolved items too."`
+	Flag   console.Condition       `placeholder:"F" help:"Items whose payment has this flag, such as amount_differs."`
+	Amount console.AmountCondition `placeholder:"N" help:"Items of this sum in major units: 5000 and 5000.00 are both five thousand tenge."`
 }
 
 // Help is shown by --help.
@@ -41,33 +42,33 @@ Example:
 }
 
 // Run lists.
-func (c *suspenseListCommand) Run(ctx context.Context, p *program) error {
+func (c *suspenseListCommand) Run(ctx context.Context, p *console.Program) error {
 	filter := store.SuspenseFilter{All: c.All, Major: c.Amount.Major, Limit: suspensePage}
 	check := func(*config.Config) (err error) {
-		filter.Flag, err = flagCondition(c.Flag)
+		filter.Flag, err = console.FlagCondition(c.Flag)
 		return err
 	}
-	return p.withBooks(ctx, func(b books) error {
-		list := p.list(c.JSON, "ITEM", "STATE", "AMOUNT", "FOR", "PLATFORM'S PAYMENT", "OPERATION", "RECEIPT", "FLAGS", "PAID", "SINCE")
+	return p.WithBooks(ctx, func(b console.Books) error {
+		list := p.List(c.JSON, "ITEM", "STATE", "AMOUNT", "FOR", "PLATFORM'S PAYMENT", "OPERATION", "RECEIPT", "FLAGS", "PAID", "SINCE")
 		for {
 			items, err := b.SuspenseItems(ctx, filter)
 			if err != nil {
-				return refusedFilter(err)
+				return console.RefusedFilter(err)
 			}
 			for i := range items {
-				if err := list.add(view.SuspenseItemOf(&items[i]), suspenseCells(b, &items[i])...); err != nil {
+				if err := list.Add(view.SuspenseItemOf(&items[i]), suspenseCells(b, &items[i])...); err != nil {
 					return err
 				}
 			}
 			if len(items) < suspensePage {
-				return list.end()
+				return list.End()
 			}
 			filter.After = items[len(items)-1].Seq
 		}
 	}, check, c.into(&filter.Period))
 }
 
-func suspenseCells(b books, item *store.SuspenseItem) []string {
+func suspenseCells(b console.Books, item *store.SuspenseItem) []string {
 	owner := "nobody we know"
 	if item.CustomerID != "" {
 		owner = item.CustomerID + " / " + item.ContractID
@@ -76,17 +77,17 @@ func suspenseCells(b books, item *store.SuspenseItem) []string {
 	if item.Returned > 0 && item.Returned < item.Money.Amount {
 		sum += " less " + topup.Money{Amount: item.Returned, Currency: item.Money.Currency}.String()
 	}
-	zone := b.cfg.Location()
+	zone := b.Config.Location()
 	return []string{
 		item.ID, item.State, sum, owner, item.ProviderReference, orDash(item.Operation), orDash(item.Receipt),
-		strings.Join(item.Flags.Names(), ","), when(item.EffectiveAt, zone), when(item.RecordedAt, zone),
+		strings.Join(item.Flags.Names(), ","), console.When(item.EffectiveAt, zone), console.When(item.RecordedAt, zone),
 	}
 }
 
 // suspenseAssignCommand assigns the money of items to contracts.
 type suspenseAssignCommand struct {
-	operator
-	jsonFlag
+	console.Operator
+	console.JSONFlag
 	Item     string `arg:"" optional:"" help:"The item, as suspense list names it."`
 	Customer string `placeholder:"C" help:"The customer's id."`
 	Entity   string `placeholder:"E" help:"The contract's id."`
@@ -106,24 +107,24 @@ Example:
 }
 
 // Run assigns.
-func (c *suspenseAssignCommand) Run(ctx context.Context, p *program) error {
+func (c *suspenseAssignCommand) Run(ctx context.Context, p *console.Program) error {
 	switch {
 	case c.File != "" && (c.Item != "" || c.Customer != "" || c.Entity != ""):
-		return wrongUsage("--file names the items and their contracts: give it alone")
+		return console.WrongUsage("--file names the items and their contracts: give it alone")
 	case c.File != "":
 		return c.assignFile(ctx, p)
 	case c.Item == "" || c.Customer == "" || c.Entity == "":
-		return wrongUsage("name an item, --customer and --entity, or a --file")
+		return console.WrongUsage("name an item, --customer and --entity, or a --file")
 	}
-	return p.operate(ctx, c.operator, c.JSON, func(b books, by store.By) (topup.Transaction, error) {
+	return operate(ctx, p, c.Operator, c.JSON, func(b console.Books, by store.By) (topup.Transaction, error) {
 		return b.AssignSuspense(ctx, c.Item, c.Customer, c.Entity, by)
 	})
 }
 
 // suspenseReturnCommand sends an item's money back.
 type suspenseReturnCommand struct {
-	operator
-	jsonFlag
+	console.Operator
+	console.JSONFlag
 	payBackFlags
 	Item   string `arg:"" help:"The item, as suspense list names it."`
 	Amount *int64 `placeholder:"N" help:"A part of it, in minor units. Default: all that is left."`
@@ -142,18 +143,18 @@ Example:
 }
 
 // Run returns it.
-func (c *suspenseReturnCommand) Run(ctx context.Context, p *program) error {
+func (c *suspenseReturnCommand) Run(ctx context.Context, p *console.Program) error {
 	amount := int64(0)
 	if c.Amount != nil {
 		if amount = *c.Amount; amount < 1 {
-			return wrongUsage("--amount must be at least 1 minor unit")
+			return console.WrongUsage("--amount must be at least 1 minor unit")
 		}
 	}
 	request, err := c.of(amount)
 	if err != nil {
 		return err
 	}
-	return p.operate(ctx, c.operator, c.JSON, func(b books, by store.By) (topup.Transaction, error) {
+	return operate(ctx, p, c.Operator, c.JSON, func(b console.Books, by store.By) (topup.Transaction, error) {
 		return b.ReturnSuspense(ctx, c.Item, request, by)
 	})
 }

@@ -3,6 +3,7 @@ package commands
 import (
 	"fmt"
 
+	"tolem/commands/internal/console"
 	"tolem/highhelp"
 	"tolem/signing"
 )
@@ -30,7 +31,7 @@ Example:
 }
 
 // Run verifies.
-func (c *verifyCommand) Run(p *program) error {
+func (c *verifyCommand) Run(p *console.Program) error {
 	if c.Provider == highhelp.Provider {
 		return c.runHighHelp(p)
 	}
@@ -38,7 +39,7 @@ func (c *verifyCommand) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	data, err := p.readBody(c.File)
+	data, err := readBody(p, c.File)
 	if err != nil {
 		return err
 	}
@@ -50,5 +51,5 @@ func (c *verifyCommand) Run(p *program) error {
 	if _, err := body.Verify(keys...); err != nil {
 		return fmt.Errorf("not valid: %w", err)
 	}
-	return p.println("valid")
+	return p.Println("valid")
 }

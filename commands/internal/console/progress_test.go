@@ -1,4 +1,4 @@
-package commands
+package console
 
 import (
 	"strings"
@@ -42,8 +42,8 @@ func TestAnImportSaysHowFarItIsWhereThereIsNoTerminal(t *testing.T) {
 
 func TestOneThingIsNotSeveral(t *testing.T) {
 	for want, got := range map[string]string{
-		"1 problem": counted(1, "problem"), "0 problems": counted(0, "problem"), "2 problems": counted(2, "problem"),
-		"1 of 2 ids is": areOf(1, 2, "id"), "2 of 2 ids are": areOf(2, 2, "id"),
+		"1 problem": Counted(1, "problem"), "0 problems": Counted(0, "problem"), "2 problems": Counted(2, "problem"),
+		"1 of 2 ids is": AreOf(1, 2, "id"), "2 of 2 ids are": AreOf(2, 2, "id"),
 	} {
 		if got != want {
 			t.Errorf("got %s, want %s", got, want)
