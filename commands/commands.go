@@ -10,10 +10,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"strings"
 
 	"tolem/commands/internal/console"
+
+	"tolem/commands/internal/server"
 
 	"github.com/alecthomas/kong"
 )
@@ -142,34 +143,10 @@ type versionFlag bool
 
 // kong calls BeforeReset when it parses the flag.
 func (versionFlag) BeforeReset(app *kong.Kong) error {
-	fmt.Fprintf(app.Stdout, "tolem %s\n", version())
+	fmt.Fprintf(app.Stdout, "tolem %s\n", server.Version())
 	app.Exit(0)
 	return nil
 }
 
 // IsBool tells kong that the flag takes no value.
 func (versionFlag) IsBool() bool { return true }
-
-// version is what the Go toolchain has written into the program: the module's
-// version, and the commit that it was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	version := info.Main.Version
-	if version == "" {
-		version = "(devel)"
-	}
-	settings := map[string]string{}
-	for _, s := range info.Settings {
-		settings[s.Key] = s.Value
-	}
-	if revision := settings["vcs.revision"]; revision != "" && version == "(devel)" {
-		version = revision
-		if settings["vcs.modified"] == "true" {
-			version += "+dirty"
-		}
-	}
-	return version + " " + info.GoVersion
-}

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"tolem/commands/internal/console"
+	"tolem/commands/internal/server"
 	"tolem/config"
 	"tolem/handlers"
 )
@@ -55,7 +56,7 @@ func (c *eventsListenCommand) Run(ctx context.Context, p *console.Program) error
 	}
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
-		return fmt.Errorf("--listen %s cannot be opened: %w; %s", c.Listen, err, listenAdvice(err, "give another --listen"))
+		return fmt.Errorf("--listen %s cannot be opened: %w; %s", c.Listen, err, server.ListenAdvice(err, "give another --listen"))
 	}
 	server := handlers.NewHTTPServer(&listening{program: p, verifier: verifier}, config.DefaultIdleTimeout, zap.NewNop())
 	fmt.Fprintf(p.Stdio.Err, "listening on http://%s\n", listener.Addr())

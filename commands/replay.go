@@ -13,6 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"tolem/commands/internal/console"
+	"tolem/commands/internal/server"
 	"tolem/config"
 	"tolem/fixtures"
 	"tolem/platform"
@@ -105,8 +106,8 @@ func (c *replayCommand) Run(ctx context.Context, p *console.Program) error {
 		return err
 	}
 	return withSandbox(ctx, p, cfg, func(ctx context.Context) error {
-		return withServer(ctx, p, cfg, func(s *server) error {
-			c.URL, c.AdminURL = "http://"+s.public.Addr().String(), "http://"+s.admin.Addr().String()
+		return withServer(ctx, p, cfg, func(s *server.Server) error {
+			c.URL, c.AdminURL = "http://"+s.Public.Addr().String(), "http://"+s.Admin.Addr().String()
 			return c.replay(ctx, p, cfg, scenarios)
 		})
 	})
@@ -256,7 +257,7 @@ func withSandbox(ctx context.Context, p *console.Program, cfg *config.Config, wo
 		return fmt.Errorf("throw-away sandbox: %w", err)
 	}
 	cfg.HighHelp.BaseURL = "http://" + listener.Addr().String()
-	o := sandbox.Options{Projects: projects, Log: newLogger(cfg.Log, p.Stdio.Err)}
+	o := sandbox.Options{Projects: projects, Log: server.NewLogger(cfg.Log, p.Stdio.Err)}
 	return play(ctx, o, listener, work)
 }
 
@@ -289,20 +290,20 @@ func demoFolder(paths []string) (string, error) {
 
 // withServer runs a server of this process on an empty database while work
 // lasts, and leaves nothing of it behind.
-func withServer(ctx context.Context, p *console.Program, cfg *config.Config, work func(*server) error) (err error) {
+func withServer(ctx context.Context, p *console.Program, cfg *config.Config, work func(*server.Server) error) (err error) {
 	folder, err := os.MkdirTemp("", "tolem-")
 	if err != nil {
 		return fmt.Errorf("throw-away server: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	cfg.Database.DSN = filepath.Join(folder, "tolem.db")
-	s, err := startServer(ctx, cfg, newLogger(cfg.Log, p.Stdio.Err))
+	s, err := server.Start(ctx, cfg, server.NewLogger(cfg.Log, p.Stdio.Err))
 	if err != nil {
 		return fmt.Errorf("throw-away server: %w", err)
 	}
 	ctx, stop := context.WithCancel(ctx)
 	stopped := make(chan error, 1)
-	go func() { stopped <- s.run(ctx, nil, nil) }()
+	go func() { stopped <- s.Run(ctx, nil, nil) }()
 	err = work(s)
 	stop()
 	return errors.Join(err, <-stopped)

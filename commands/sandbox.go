@@ -15,6 +15,7 @@ import (
 
 	"tolem/accountfile"
 	"tolem/commands/internal/console"
+	"tolem/commands/internal/server"
 	"tolem/config"
 	"tolem/fixtures"
 	"tolem/handlers"
@@ -69,7 +70,7 @@ func (c *sandboxCommand) Run(ctx context.Context, p *console.Program) error {
 	if err != nil {
 		return err
 	}
-	o := sandbox.Options{MerchantURL: merchant, Chaos: c.Chaos, Log: newLogger(cfg.Log, p.Stdio.Err), Now: time.Now, Random: rand.Reader}
+	o := sandbox.Options{MerchantURL: merchant, Chaos: c.Chaos, Log: server.NewLogger(cfg.Log, p.Stdio.Err), Now: time.Now, Random: rand.Reader}
 	if o.Projects, err = sandboxProjects(p, cfg, c.AlertKey); err != nil {
 		return err
 	}
@@ -91,7 +92,7 @@ func (c *sandboxCommand) Run(ctx context.Context, p *console.Program) error {
 	}
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
-		return fmt.Errorf("--listen %s cannot be opened: %w; %s", c.Listen, err, listenAdvice(err, "give another --listen"))
+		return fmt.Errorf("--listen %s cannot be opened: %w; %s", c.Listen, err, server.ListenAdvice(err, "give another --listen"))
 	}
 	if address, ok := listener.Addr().(*net.TCPAddr); ok && !address.IP.IsLoopback() {
 		p.Warn("the sandbox listens beyond this computer: whoever reaches it decides what was paid")

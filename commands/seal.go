@@ -10,11 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"go.uber.org/zap"
-
 	"tolem/commands/internal/console"
 	"tolem/store"
-	"tolem/view"
 )
 
 // sealJSON is a seal as it is printed, logged and read.
@@ -110,22 +107,4 @@ func readSeal(r io.Reader) (store.Seal, error) {
 	}
 	sealed := store.Seal{Seq: *read.Seq, SHA256: strings.ToLower(*read.SHA256), At: *read.At}
 	return sealed, sealed.Valid()
-}
-
-// sealEvery is how old the newest seal may become before the server seals again.
-const sealEvery = 24 * time.Hour
-
-// seal seals the journal once a day.
-func (s *server) seal(ctx context.Context) {
-	if !s.isLeader(ctx) {
-		return
-	}
-	last, err := s.store.LastSeal(ctx)
-	if err == nil && time.Since(last.At) >= sealEvery {
-		var sealed store.Seal
-		if sealed, err = s.store.SealJournal(ctx); err == nil && sealed.Seq != last.Seq {
-			s.log.Info("the journal is sealed", zap.Int64("seq", sealed.Seq), zap.String("sha256", sealed.SHA256), zap.String("at", view.Time(sealed.At)))
-		}
-	}
-	s.swept(ctx, "seal the journal", 0, err)
 }

@@ -1,4 +1,4 @@
-package commands
+package server
 
 import (
 	"errors"
@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// listenAdvice is what to do about an address that cannot be listened on.
-func listenAdvice(err error, change string) string {
+// ListenAdvice is what to do about an address that cannot be listened on.
+func ListenAdvice(err error, change string) string {
 	unknown := (*net.DNSError)(nil)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):

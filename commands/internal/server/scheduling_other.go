@@ -1,6 +1,6 @@
 //go:build !linux
 
-package commands
+package server
 
 // useBatchScheduling and useNormalScheduling are about Linux.
 func useBatchScheduling() bool { return false }

@@ -1,4 +1,4 @@
-package commands
+package server
 
 import (
 	"context"
@@ -13,11 +13,11 @@ import (
 	"tolem/store"
 )
 
-// loadConfig reads the configuration of serve anew.
-type loadConfig func() (*config.Config, []string, error)
+// LoadConfig reads the configuration of serve anew.
+type LoadConfig func() (*config.Config, []string, error)
 
 // reloadAt reads the configuration anew at each signal, until ctx ends.
-func (s *server) reloadAt(ctx context.Context, signals <-chan os.Signal, load loadConfig) {
+func (s *Server) reloadAt(ctx context.Context, signals <-chan os.Signal, load LoadConfig) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -31,7 +31,7 @@ func (s *server) reloadAt(ctx context.Context, signals <-chan os.Signal, load lo
 // reload puts the configuration, as it is now, in the place of the one that the
 // server runs with. An invalid one changes nothing. What needs a restart keeps its
 // value. The log has keys, never values.
-func (s *server) reload(ctx context.Context, load loadConfig) {
+func (s *Server) reload(ctx context.Context, load LoadConfig) {
 	next, warnings, err := load()
 	for _, warning := range warnings {
 		s.log.Warn("configuration", zap.String("warning", warning))
@@ -64,7 +64,7 @@ func (s *server) reload(ctx context.Context, load loadConfig) {
 }
 
 // auditReload writes the new configuration into the audit: its keys that changed.
-func (s *server) auditReload(ctx context.Context, r config.Reload) error {
+func (s *Server) auditReload(ctx context.Context, r config.Reload) error {
 	by := store.By{Actor: console.OSUser(), OSUser: console.OSUser(), Role: store.RoleCommand, Reason: "SIGHUP"}
-	return s.store.Audit(ctx, by, store.Audited{Action: "reload", Result: store.ResultDone, Detail: strings.Join(r.Changed, " ")})
+	return s.Store.Audit(ctx, by, store.Audited{Action: "reload", Result: store.ResultDone, Detail: strings.Join(r.Changed, " ")})
 }

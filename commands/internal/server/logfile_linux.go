@@ -1,4 +1,4 @@
-package commands
+package server
 
 import (
 	"io"
@@ -27,8 +27,8 @@ func evenly(w io.Writer) io.Writer {
 	return &logFile{File: file, writeBack: func() error { return beginWriteBack(file) }}
 }
 
-// writesBack reports whether evenly does anything for w.
-func writesBack(w io.Writer) bool {
+// WritesBack reports whether evenly does anything for w.
+func WritesBack(w io.Writer) bool {
 	_, does := evenly(w).(*logFile)
 	return does
 }

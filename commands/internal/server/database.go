@@ -1,4 +1,4 @@
-package commands
+package server
 
 import (
 	"context"
@@ -11,12 +11,12 @@ import (
 
 // reportDatabase logs which database it is and when it was made, so that an empty
 // book in a mistyped place is seen at once.
-func (s *server) reportDatabase(ctx context.Context, started time.Time) {
+func (s *Server) reportDatabase(ctx context.Context, started time.Time) {
 	fields := []zap.Field{zap.String("database", s.cfg.Load().Database.DSN)}
-	if path := s.store.Path(); path != "" {
+	if path := s.Store.Path(); path != "" {
 		fields = []zap.Field{zap.String("file", path)}
 	}
-	created, err := s.store.Created(ctx)
+	created, err := s.Store.Created(ctx)
 	if err != nil {
 		s.log.Warn("the database", append(fields, zap.Error(err))...)
 		return
@@ -34,8 +34,8 @@ func (s *server) reportDatabase(ctx context.Context, started time.Time) {
 
 // reportProjects warns of projects that are no longer configured while payments
 // of theirs wait: their callbacks are refused until the platform gives up.
-func (s *server) reportProjects(ctx context.Context) {
-	known, err := s.store.Projects(ctx)
+func (s *Server) reportProjects(ctx context.Context) {
+	known, err := s.Store.Projects(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			s.log.Warn("whether all projects with open payments are configured", zap.Error(err))

@@ -1,0 +1,45 @@
+package server
+
+import (
+	"io"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"tolem/config"
+	"tolem/store"
+)
+
+// LogOptimizations says which optimizations are live in this process. What each
+// is, and how it is switched off, is in docs/architecture.md.
+func LogOptimizations(log *zap.Logger, all []store.Optimization) {
+	live, off := []string{}, []string{}
+	for _, o := range all {
+		if o.Live {
+			live = append(live, o.Name)
+		} else {
+			off = append(off, o.Name)
+		}
+	}
+	log.Info("optimizations", zap.Strings("live", live), zap.Strings("off", off))
+}
+
+// NewLogger makes the program's logger.
+func NewLogger(c config.Log, w io.Writer) *zap.Logger {
+	level, err := zapcore.ParseLevel(c.Level)
+	if err != nil {
+		level = zapcore.InfoLevel // the configuration knows no other words
+	}
+	encoding := zap.NewProductionEncoderConfig()
+	encoding.TimeKey = "time"
+	encoding.EncodeTime = func(t time.Time, out zapcore.PrimitiveArrayEncoder) {
+		out.AppendString(t.UTC().Format("2006-01-02T15:04:05.000000Z"))
+	}
+	encoding.EncodeDuration = zapcore.SecondsDurationEncoder
+	encoder := zapcore.NewJSONEncoder(encoding)
+	if c.Format == config.LogConsole {
+		encoder = zapcore.NewConsoleEncoder(encoding)
+	}
+	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(evenly(w))), level))
+}
