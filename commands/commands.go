@@ -16,6 +16,8 @@ import (
 
 	"tolem/commands/internal/server"
 
+	"tolem/commands/internal/simulation"
+
 	"github.com/alecthomas/kong"
 )
 
@@ -27,29 +29,29 @@ type commandLine struct {
 	Config  string      `placeholder:"FILE" help:"The configuration. Default: the variable TOLEM_CONFIG, else config.yaml."`
 	Version versionFlag `help:"Print the version and exit."`
 
-	Serve       serveCommand       `cmd:"" help:"Migrate the database and serve until SIGINT or SIGTERM."`
-	Check       configCommands     `cmd:"" name:"config" help:"Check and print the configuration."`
-	Migrate     migrateCommand     `cmd:"" help:"Migrate the database to this program's schema and exit."`
-	Healthcheck healthcheckCommand `cmd:"" help:"Check that the running server is alive."`
-	Backup      backupCommand      `cmd:"" help:"Make a consistent copy of the database while it is in use, and verify it."`
-	Accounts    accountsCommands   `cmd:"" help:"Import, export and show accounts."`
-	Payments    paymentsCommands   `cmd:"" help:"Find payments; credit, record, refund, recall and close them."`
-	Suspense    suspenseCommands   `cmd:"" help:"Resolve money that is not allocated to a contract."`
-	Messages    messagesCommands   `cmd:"" help:"Show the providers' stored messages; put their unposted money into suspense."`
-	Events      eventsCommands     `cmd:"" help:"See what the merchant's own systems were notified of, and send it again."`
-	Approvals   approvalsCommands  `cmd:"" help:"Approve or reject steps that need a second person."`
-	Audit       auditCommand       `cmd:"" help:"List who did what, when and why, and how it ended."`
-	Reconcile   reconcileCommand   `cmd:"" help:"Compare a platform's report with the payments."`
-	Payouts     payoutsCommands    `cmd:"" help:"Enter, book and show what the platforms paid to the bank."`
-	Settlement  settlementCommand  `cmd:"" help:"Print what each platform owes, and which money no payout has named."`
-	Ledger      ledgerCommands     `cmd:"" help:"Check, correct and export the books."`
-	Bank        bankCommands       `cmd:"" help:"Import statements of the merchant's bank accounts."`
-	Report      reportCommand      `cmd:"" help:"Report the turnover by day, month, contract, project or method."`
-	Sign        signCommand        `cmd:"" help:"Sign a JetPay body."`
-	Verify      verifyCommand      `cmd:"" help:"Check the signature of a JetPay body."`
-	Replay      replayCommand      `cmd:"" help:"Post recorded fixtures and compare the answers."`
-	Simulate    simulateCommands   `cmd:"" help:"Simulate a payment platform."`
-	Sandbox     sandboxCommand     `cmd:"" help:"Simulate HighHelp and the Kaspi kiosk, with payment pages."`
+	Serve       serveCommand                `cmd:"" help:"Migrate the database and serve until SIGINT or SIGTERM."`
+	Check       configCommands              `cmd:"" name:"config" help:"Check and print the configuration."`
+	Migrate     migrateCommand              `cmd:"" help:"Migrate the database to this program's schema and exit."`
+	Healthcheck healthcheckCommand          `cmd:"" help:"Check that the running server is alive."`
+	Backup      backupCommand               `cmd:"" help:"Make a consistent copy of the database while it is in use, and verify it."`
+	Accounts    accountsCommands            `cmd:"" help:"Import, export and show accounts."`
+	Payments    paymentsCommands            `cmd:"" help:"Find payments; credit, record, refund, recall and close them."`
+	Suspense    suspenseCommands            `cmd:"" help:"Resolve money that is not allocated to a contract."`
+	Messages    messagesCommands            `cmd:"" help:"Show the providers' stored messages; put their unposted money into suspense."`
+	Events      eventsCommands              `cmd:"" help:"See what the merchant's own systems were notified of, and send it again."`
+	Approvals   approvalsCommands           `cmd:"" help:"Approve or reject steps that need a second person."`
+	Audit       auditCommand                `cmd:"" help:"List who did what, when and why, and how it ended."`
+	Reconcile   reconcileCommand            `cmd:"" help:"Compare a platform's report with the payments."`
+	Payouts     payoutsCommands             `cmd:"" help:"Enter, book and show what the platforms paid to the bank."`
+	Settlement  settlementCommand           `cmd:"" help:"Print what each platform owes, and which money no payout has named."`
+	Ledger      ledgerCommands              `cmd:"" help:"Check, correct and export the books."`
+	Bank        bankCommands                `cmd:"" help:"Import statements of the merchant's bank accounts."`
+	Report      reportCommand               `cmd:"" help:"Report the turnover by day, month, contract, project or method."`
+	Sign        simulation.SignCommand      `cmd:"" help:"Sign a JetPay body."`
+	Verify      simulation.VerifyCommand    `cmd:"" help:"Check the signature of a JetPay body."`
+	Replay      simulation.ReplayCommand    `cmd:"" help:"Post recorded fixtures and compare the answers."`
+	Simulate    simulation.SimulateCommands `cmd:"" help:"Simulate a payment platform."`
+	Sandbox     simulation.SandboxCommand   `cmd:"" help:"Simulate HighHelp and the Kaspi kiosk, with payment pages."`
 }
 
 const about = `Takes account top-ups from payment platforms and keeps them in a double-entry ledger that credits exactly once.

@@ -82,7 +82,7 @@ func (c configCheckCommand) compare(ctx context.Context, p *console.Program, cfg
 func (c configCheckCommand) running(ctx context.Context, cfg *config.Config) (string, error) {
 	base := c.AdminURL
 	if base == "" {
-		address, err := reachable(cfg.Admin.Listen)
+		address, err := console.Reachable(cfg.Admin.Listen)
 		if err != nil {
 			return "", fmt.Errorf("admin.%w; name it with --admin-url", err)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"time"
 
@@ -36,7 +35,7 @@ func (healthcheckCommand) Run(ctx context.Context, p *console.Program) error {
 	if err != nil {
 		return err
 	}
-	address, err := reachable(cfg.Listen)
+	address, err := console.Reachable(cfg.Listen)
 	if err != nil {
 		return err
 	}
@@ -60,22 +59,4 @@ func (healthcheckCommand) Run(ctx context.Context, p *console.Program) error {
 		return fmt.Errorf("healthcheck: %s answered %s: %q", address, response.Status, body)
 	}
 	return p.Println("ok")
-}
-
-// reachable is the address under which this machine reaches a listener.
-func reachable(listen string) (string, error) {
-	host, port, err := net.SplitHostPort(listen)
-	if err != nil {
-		return "", fmt.Errorf("listen: %w", err)
-	}
-	if port == "0" {
-		return "", fmt.Errorf("listen is %s: a server on port 0 takes any free port, so nobody can know where to ask", listen)
-	}
-	switch ip := net.ParseIP(host); {
-	case host == "" || ip.Equal(net.IPv4zero):
-		host = "127.0.0.1"
-	case ip.Equal(net.IPv6unspecified):
-		host = "::1"
-	}
-	return net.JoinHostPort(host, port), nil
 }

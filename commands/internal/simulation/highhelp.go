@@ -1,4 +1,4 @@
-package commands
+package simulation
 
 import (
 	"fmt"
@@ -32,7 +32,7 @@ func (f keyFlags) highHelpProject(p *console.Program) (*config.HighHelpProject, 
 }
 
 // runHighHelp signs a request to HighHelp.
-func (c *signCommand) runHighHelp(p *console.Program) error {
+func (c *SignCommand) runHighHelp(p *console.Program) error {
 	o := highhelp.Options{Dialect: signing.DefaultRequestDialect()}
 	var err error
 	if c.Secret != nil {
@@ -100,7 +100,7 @@ func printCanonical(p *console.Program, data []byte, d signing.Dialect) error {
 }
 
 // runHighHelp says in which dialect a captured alert was signed.
-func (c *verifyCommand) runHighHelp(p *console.Program) error {
+func (c *VerifyCommand) runHighHelp(p *console.Program) error {
 	if c.Timestamp == "" || c.Signature == "" {
 		return console.WrongUsage("an alert of HighHelp is verified with --timestamp and --signature, the values of its two headers")
 	}
@@ -138,7 +138,7 @@ func (c *verifyCommand) runHighHelp(p *console.Program) error {
 
 // alertKey is the key to verify with, and the dialect that is configured for
 // it: any, where no configuration is read.
-func (c *verifyCommand) alertKey(p *console.Program) (signing.AlertKey, signing.Dialect, error) {
+func (c *VerifyCommand) alertKey(p *console.Program) (signing.AlertKey, signing.Dialect, error) {
 	anyDialect := signing.DefaultAlertDialect()
 	switch {
 	case c.Secret != nil:

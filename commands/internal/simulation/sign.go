@@ -1,4 +1,4 @@
-package commands
+package simulation
 
 import (
 	"errors"
@@ -97,8 +97,8 @@ func (f keyFlags) choose(ids []string) (int, error) {
 	return 0, console.WrongUsage("project %s is not configured; there is %s", f.Project, known)
 }
 
-// signCommand signs a body as the rules of its provider say.
-type signCommand struct {
+// SignCommand signs a body as the rules of its provider say.
+type SignCommand struct {
 	keyFlags
 	Timestamp     string `placeholder:"T" help:"HighHelp: Unix seconds, ten digits. Default: now."`
 	Canonical     bool   `xor:"what" help:"Print only the canonical string, which the signature covers. Needs no secret."`
@@ -107,7 +107,7 @@ type signCommand struct {
 }
 
 // Help is shown by --help.
-func (signCommand) Help() string {
+func (SignCommand) Help() string {
 	return `Prints the body with its signature in the member "signature", replacing an existing one. A line break at the end of the body is not counted as part of it. --canonical prints the string exactly, without a line break at its end unless the output is a terminal.
 
 With --provider highhelp the body is a request to HighHelp, which carries its signature in headers: they are printed, in the form that curl -H @FILE reads. --secret is then the HMAC key.
@@ -119,7 +119,7 @@ Example:
 }
 
 // Run signs.
-func (c *signCommand) Run(p *console.Program) error {
+func (c *SignCommand) Run(p *console.Program) error {
 	if c.Provider == highhelp.Provider {
 		return c.runHighHelp(p)
 	}
@@ -148,7 +148,7 @@ func (c *signCommand) Run(p *console.Program) error {
 	return p.Println(string(signed))
 }
 
-func (c *signCommand) canonical(p *console.Program) error {
+func (c *SignCommand) canonical(p *console.Program) error {
 	data, err := readBody(p, c.File)
 	if err != nil {
 		return err

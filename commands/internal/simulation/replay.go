@@ -1,4 +1,4 @@
-package commands
+package simulation
 
 import (
 	"context"
@@ -29,8 +29,8 @@ const (
 	demoToken   = "demo-admin-token"
 )
 
-// replayCommand posts recorded exchanges.
-type replayCommand struct {
+// ReplayCommand posts recorded exchanges.
+type ReplayCommand struct {
 	serverFlags
 	JUnit   string      `name:"junit" placeholder:"FILE" help:"Also write a JUnit XML report."`
 	Shuffle shuffleFlag `placeholder:"SEED" help:"Replay the scenarios in an order that the seed determines; without a seed, in a random one."`
@@ -38,7 +38,7 @@ type replayCommand struct {
 }
 
 // Help is shown by --help.
-func (replayCommand) Help() string {
+func (ReplayCommand) Help() string {
 	return `Posts every recorded exchange below the paths and compares the answer, and then the scenario's own payments in the ledger, with what is expected. It can be repeated against one server. Prints a line for each exchange, and last "N passed, N failed"; exits 1 when something failed.
 
 Without --url the server is a temporary one in this process, with an empty database, the demo data and demo secrets. With --url, messages that must be signed again are signed with the configured secrets, and effects are read from the admin API with the first configured token of role admin or read. If that cannot be reached and --admin-url was not given, effects are not checked.
@@ -76,7 +76,7 @@ func (f *shuffleFlag) Decode(ctx *kong.DecodeContext) error {
 }
 
 // Run replays.
-func (c *replayCommand) Run(ctx context.Context, p *console.Program) error {
+func (c *ReplayCommand) Run(ctx context.Context, p *console.Program) error {
 	needs := config.NoSecrets // the throw-away server has the demo's
 	if c.URL != "" {
 		needs = config.ProviderKeys | config.AdminTokens
@@ -114,7 +114,7 @@ func (c *replayCommand) Run(ctx context.Context, p *console.Program) error {
 }
 
 // addHighHelp adds to the target what exchanges with HighHelp need.
-func (c *replayCommand) addHighHelp(ctx context.Context, p *console.Program, cfg *config.Config, target *fixtures.Target) error {
+func (c *ReplayCommand) addHighHelp(ctx context.Context, p *console.Program, cfg *config.Config, target *fixtures.Target) error {
 	target.RequestKeys, target.AlertKeys = map[string]fixtures.HeaderKey{}, map[string]fixtures.HeaderKey{}
 	for i := range cfg.HighHelp.Projects {
 		project := &cfg.HighHelp.Projects[i]
@@ -132,7 +132,7 @@ func (c *replayCommand) addHighHelp(ctx context.Context, p *console.Program, cfg
 }
 
 // replay posts the scenarios to c.URL.
-func (c *replayCommand) replay(ctx context.Context, p *console.Program, cfg *config.Config, scenarios []*fixtures.Scenario) error {
+func (c *ReplayCommand) replay(ctx context.Context, p *console.Program, cfg *config.Config, scenarios []*fixtures.Scenario) error {
 	client, err := platform.NewClient(c.URL, platform.ClientOptions{})
 	if err != nil {
 		return console.WrongUsage("--url: %w", err)
@@ -190,7 +190,7 @@ func reportFixture(p *console.Program, r fixtures.Result) {
 	}
 }
 
-func (c *replayCommand) writeJUnit(results []fixtures.Result) error {
+func (c *ReplayCommand) writeJUnit(results []fixtures.Result) error {
 	if c.JUnit == "" {
 		return nil
 	}
@@ -204,7 +204,7 @@ func (c *replayCommand) writeJUnit(results []fixtures.Result) error {
 // throwAway is the configuration of a server of this process: the defaults,
 // whatever the given configuration says, with its demo data or else those that
 // lie beside the fixtures.
-func (c *replayCommand) throwAway(given *config.Config) (*config.Config, error) {
+func (c *ReplayCommand) throwAway(given *config.Config) (*config.Config, error) {
 	cfg := config.Default()
 	cfg.Listen, cfg.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0"
 	cfg.Admin.Tokens = []config.Token{{Name: "replay", Role: config.RoleAdmin, Token: config.NewSecret(demoToken)}}

@@ -1,4 +1,4 @@
-package commands
+package simulation
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"tolem/signing"
 )
 
-// verifyCommand checks a body's signature.
-type verifyCommand struct {
+// VerifyCommand checks a body's signature.
+type VerifyCommand struct {
 	keyFlags
 	Timestamp string `placeholder:"T" help:"HighHelp: the alert's x-access-timestamp."`
 	Signature string `placeholder:"S" help:"HighHelp: the alert's x-access-signature."`
@@ -18,7 +18,7 @@ type verifyCommand struct {
 }
 
 // Help is shown by --help.
-func (verifyCommand) Help() string {
+func (VerifyCommand) Help() string {
 	return `Prints "valid" and exits 0 if one of the secrets made the signature; otherwise says why not and exits 1.
 
 With --provider highhelp the body is a captured alert; its two headers are given as --timestamp and --signature. Every dialect is tried, and the matching one is printed in the form of the configuration. --secret is then the HMAC key.
@@ -31,7 +31,7 @@ Example:
 }
 
 // Run verifies.
-func (c *verifyCommand) Run(p *console.Program) error {
+func (c *VerifyCommand) Run(p *console.Program) error {
 	if c.Provider == highhelp.Provider {
 		return c.runHighHelp(p)
 	}

@@ -1,4 +1,4 @@
-package commands
+package simulation
 
 import (
 	"context"
@@ -29,8 +29,8 @@ import (
 // sandboxDrain bounds how long a stopping sandbox waits for alerts.
 const sandboxDrain = 5 * time.Second
 
-// sandboxCommand simulates the providers.
-type sandboxCommand struct {
+// SandboxCommand simulates the providers.
+type SandboxCommand struct {
 	Listen   string `default:"127.0.0.1:8090" placeholder:"ADDRESS" help:"The address to listen on; highhelp.base_url must name it. Default: ${default}."`
 	Chaos    bool   `help:"Post every alert up to three times, and in random order."`
 	URL      string `name:"url" placeholder:"URL" help:"The server's public listener, for the kiosk. Default: listen of the configuration."`
@@ -38,7 +38,7 @@ type sandboxCommand struct {
 }
 
 // Validate is called by kong.
-func (c sandboxCommand) Validate() error {
+func (c SandboxCommand) Validate() error {
 	if !config.IsHostPort(c.Listen) {
 		return errors.New("--listen must be host:port, such as 127.0.0.1:8090")
 	}
@@ -46,7 +46,7 @@ func (c sandboxCommand) Validate() error {
 }
 
 // Help is shown by --help.
-func (sandboxCommand) Help() string {
+func (SandboxCommand) Help() string {
 	return `Simulates HighHelp over HTTP for the configured projects: checks the signatures of requests, keeps pay-ins in memory, shows the payment page, and posts signed alerts to the URLs that a request names. Its page /kaspi simulates the kiosk of Kaspi Bank: enter an account, choose a contract, pay. With accounts.source: http, it is an example of the merchant's billing too, under /billing/accounts/{customer_id}, with the accounts of demo.accounts; PUT /control/billing/{ok|slow|dead|garbled|endless|currency} changes how that answers. With jetpay.data_url, such as http://127.0.0.1:8090/data, it is JetPay's Data API with the operations of the kiosk; reconcile reads hours that ended at least an hour ago.
 
 For development: everybody who can reach it decides what was paid. Its start page lists what it simulates, and what not. Parts of alert_dialect that are auto are signed as requests are by default. An HMAC alert_key needs no --alert-key.
@@ -58,7 +58,7 @@ Example:
 }
 
 // Run serves the sandbox until ctx ends.
-func (c *sandboxCommand) Run(ctx context.Context, p *console.Program) error {
+func (c *SandboxCommand) Run(ctx context.Context, p *console.Program) error {
 	cfg, err := p.Config(config.ProviderKeys | config.WebhookSecrets | config.DataAPIKeys)
 	if err != nil {
 		return err

@@ -1,4 +1,6 @@
-package commands
+// Package simulation has the commands that act as a provider: they sign and verify its
+// messages, send them, replay recorded ones, and run a sandbox.
+package simulation
 
 import (
 	"bytes"
@@ -29,8 +31,8 @@ const (
 	listedPage = 200 // payments asked for at once
 )
 
-// simulateCommands simulate platforms.
-type simulateCommands struct {
+// SimulateCommands simulate platforms.
+type SimulateCommands struct {
 	Kaspi simulateKaspiCommand `cmd:"" help:"Top up a contract as JetPay does for Kaspi: verify, check_deposit, callback."`
 }
 
@@ -163,7 +165,7 @@ func (f serverFlags) publicURL(cfg *config.Config) (string, error) {
 	if f.URL != "" {
 		return f.URL, nil
 	}
-	address, err := reachable(cfg.Listen)
+	address, err := console.Reachable(cfg.Listen)
 	return "http://" + address, err
 }
 
@@ -185,7 +187,7 @@ func (f serverFlags) adminClient(ctx context.Context, p *console.Program, cfg *c
 func (f serverFlags) tryAdmin(ctx context.Context, cfg *config.Config) (*platform.AdminClient, error) {
 	base := f.AdminURL
 	if base == "" {
-		address, err := reachable(cfg.Admin.Listen)
+		address, err := console.Reachable(cfg.Admin.Listen)
 		if err != nil {
 			return nil, fmt.Errorf("admin.%w", err)
 		}
