@@ -48,7 +48,13 @@ func TestNothingIsAcknowledgedThatTheDiskDidNotTake(t *testing.T) {
 // and returns what it printed.
 func childOf(t *testing.T, variables ...string) string {
 	t.Helper()
-	child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+	return childOfTest(t, t.Name(), variables...)
+}
+
+// childOfTest is childOf with the name of another test.
+func childOfTest(t *testing.T, name string, variables ...string) string {
+	t.Helper()
+	child := exec.Command(os.Args[0], "-test.run=^"+name+"$", "-test.v")
 	// A child that exits leaves its temporary files: here this test removes them.
 	child.Env = append(append(os.Environ(), "TMPDIR="+t.TempDir()), variables...)
 	text, err := child.CombinedOutput()
