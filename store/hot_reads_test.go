@@ -5,11 +5,14 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"reflect"
 	"testing"
+	"time"
 
 	"tolem/store/internal/engine"
+	"tolem/topup"
 )
 
 // TestTheHotReadsArePlannedOnce: SQLite plans a statement anew for every value
@@ -72,6 +75,44 @@ func TestTheHotWritesArePlannedOnce(t *testing.T) {
 		if times != 0 {
 			t.Errorf("planned anew %d times: %s", times, query)
 		}
+	}
+}
+
+// TestTheWriterHasEnoughLookasideMemory: once the statements that stay prepared fill
+// it, every allocation of every write is a malloc.
+func TestTheWriterHasEnoughLookasideMemory(t *testing.T) {
+	ctx := context.Background()
+	s, err := Open(ctx, Options{Path: filepath.Join(t.TempDir(), "hot.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for i := range 3 {
+		money := topup.Money{Amount: 100, Currency: "KZT"}
+		id, err := s.Issue(ctx, NewPayment{Provider: "jetpay", Project: "1234", CustomerID: "7", ContractID: "c", ContractNumber: "n", Money: money, Method: "kaspi"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		recorded, err := s.Record(ctx, topup.Event{
+			Provider: "jetpay", Project: "1234", Source: topup.SourceCallback, Outcome: topup.OutcomePaid, Complete: true, TopUp: true,
+			Reference: id, Operation: fmt.Sprint("op-", i), Sum: money, Initial: money, Method: "kaspi", Status: "success", EffectiveAt: time.Now(),
+		}, []byte(`{}`))
+		if err != nil || recorded.Disposition != topup.DispositionCredited {
+			t.Fatalf("got %+v, %v", recorded, err)
+		}
+	}
+	err = s.writer.Wait(ctx, &engine.Write{Kind: engine.Issue, Run: func(tx *engine.Tx) error {
+		times, known := tx.Statements.InsertBody.LookasideMisses()
+		if !known {
+			t.Logf("the driver %s does not count", DriverName)
+		}
+		if times != 0 {
+			t.Errorf("%d allocations found it full", times)
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -26,6 +26,8 @@ func CheckID(id string) error {
 	}
 	for _, r := range id {
 		switch {
+		case '!' <= r && r <= '~' && r != ';' && r != ':':
+			// Printable ASCII, as nearly every character of an id is: without the tables of Unicode.
 		case r == ';' || r == ':' || unicode.IsSpace(r) || unicode.IsControl(r):
 			return fmt.Errorf("must contain only visible characters, without white space, ';' or ':'")
 		case !visible(r):

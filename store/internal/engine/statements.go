@@ -21,6 +21,15 @@ func (s Statement) put(args ...any) error {
 	return s.bulk.put(args...)
 }
 
+// LookasideMisses is how often SQLite had no lookaside memory left on the lane's
+// connection; known is false where it cannot be asked.
+func (s Statement) LookasideMisses() (times int, known bool) {
+	if s.hot == nil {
+		return 0, false
+	}
+	return s.hot.LookasideMisses()
+}
+
 // Statements are the hot statements of a lane: GORM would prepare each
 // anew inside every transaction.
 type Statements struct {
