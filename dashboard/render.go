@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"tolem/locale"
@@ -26,9 +27,11 @@ var templateFiles embed.FS
 var assetFiles embed.FS
 
 // pages are the templates, parsed once for each language, so that a template's
-// functions know their language.
+// functions know their language. Each is parsed when it is first needed: parsed
+// templates are most of the pointers of an idle server, and every garbage
+// collection follows them all.
 type pages struct {
-	byLanguage map[locale.Language]map[string]*template.Template
+	byLanguage map[locale.Language]map[string]func() (*template.Template, error)
 	assets     map[string]asset
 }
 
@@ -56,7 +59,7 @@ type page struct {
 }
 
 func newPages(d *Dashboard) (*pages, error) {
-	p := &pages{byLanguage: map[locale.Language]map[string]*template.Template{}, assets: map[string]asset{}}
+	p := &pages{byLanguage: map[locale.Language]map[string]func() (*template.Template, error){}, assets: map[string]asset{}}
 	files, err := assetFiles.ReadDir("assets")
 	if err != nil {
 		return nil, err
@@ -74,24 +77,33 @@ func newPages(d *Dashboard) (*pages, error) {
 		return nil, err
 	}
 	for _, l := range locale.Languages {
-		p.byLanguage[l] = map[string]*template.Template{}
-		shared, err := template.New("").Funcs(d.functions(p, l)).Option("missingkey=error").ParseFS(templateFiles, "templates/_*.html")
-		if err != nil {
-			return nil, err
-		}
+		p.byLanguage[l] = map[string]func() (*template.Template, error){}
+		shared := sync.OnceValues(func() (*template.Template, error) {
+			return template.New("").Funcs(d.functions(p, l)).Option("missingkey=error").ParseFS(templateFiles, "templates/_*.html")
+		})
 		for _, file := range names {
-			name := strings.TrimSuffix(path.Base(file), ".html")
-			if strings.HasPrefix(name, "_") {
-				continue
+			if name := strings.TrimSuffix(path.Base(file), ".html"); !strings.HasPrefix(name, "_") {
+				p.byLanguage[l][name] = sync.OnceValues(func() (*template.Template, error) { return parsePage(shared, file) })
 			}
-			t, err := template.Must(shared.Clone()).ParseFS(templateFiles, file)
-			if err != nil {
-				return nil, err
-			}
-			p.byLanguage[l][name] = t.Lookup("_frame.html")
 		}
 	}
 	return p, nil
+}
+
+// parsePage adds a page's file to a copy of what all pages of its language share.
+func parsePage(shared func() (*template.Template, error), file string) (*template.Template, error) {
+	common, err := shared()
+	if err != nil {
+		return nil, err
+	}
+	t, err := common.Clone()
+	if err != nil {
+		return nil, err
+	}
+	if t, err = t.ParseFS(templateFiles, file); err != nil {
+		return nil, err
+	}
+	return t.Lookup("_frame.html"), nil
 }
 
 var assetKinds = map[string]string{".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
@@ -285,7 +297,11 @@ func (d *Dashboard) page(w http.ResponseWriter, r *http.Request, s *session, tit
 func (d *Dashboard) show(w http.ResponseWriter, r *http.Request, status int, name string, p *page, body any) {
 	p.Body = body
 	var out bytes.Buffer
-	if err := d.pages.byLanguage[p.Language][name].Execute(&out, p); err != nil {
+	t, err := d.pages.byLanguage[p.Language][name]()
+	if err == nil {
+		err = t.Execute(&out, p)
+	}
+	if err != nil {
 		noteOf(r).Failure = fmt.Errorf("page %s: %w", name, err)
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 		return
