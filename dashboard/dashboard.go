@@ -10,6 +10,7 @@ package dashboard
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -47,18 +48,28 @@ type Options struct {
 	Zone    *time.Location   // in which days are cut and times shown
 	Now     func() time.Time // time.Now if nil
 	Version string           // of the program
+	// Examine is how many payments a page looks at, at most, for those with an
+	// amount; 100 000 if zero.
+	Examine int
+	// AtOnce is how many transactions are added up, or lines of a payout compared,
+	// while a page waits; more are in the background. 20 000 and 1000 if zero.
+	AtOnce int64
 }
 
 // Dashboard serves the pages. It is safe for concurrent use.
 type Dashboard struct {
-	store   *store.Store
-	tokens  func() []Token
-	banks   []string
-	zone    *time.Location
-	now     func() time.Time
-	version string
+	store    *store.Store
+	tokens   func() []Token
+	banks    []string
+	zone     *time.Location
+	now      func() time.Time
+	version  string
+	examine  int
+	unsummed int64
+	compared int64
 
 	sessions    *sessions
+	background  *background
 	comparisons *comparisons
 	signIns     *signIns
 	figures     *figures
@@ -73,6 +84,7 @@ func New(o Options) (*Dashboard, error) {
 		store: o.Store, tokens: o.Tokens, banks: o.Banks,
 		zone: o.Zone, now: o.Now, version: o.Version, secret: make([]byte, 32),
 	}
+	d.examine, d.unsummed, d.compared = cmp.Or(o.Examine, 100_000), cmp.Or(o.AtOnce, 20_000), cmp.Or(o.AtOnce, 1000)
 	if d.now == nil {
 		d.now = time.Now
 	}
@@ -88,6 +100,7 @@ func New(o Options) (*Dashboard, error) {
 	}
 	d.sessions = newSessions(d.now)
 	d.comparisons = &comparisons{}
+	d.background = newBackground(d.now)
 	d.signIns = newSignIns()
 	d.figures = newFigures(d.store, d.zone, d.now)
 	d.mux = d.route()
@@ -97,6 +110,7 @@ func New(o Options) (*Dashboard, error) {
 // Close ends what runs in the background.
 func (d *Dashboard) Close() {
 	d.figures.close()
+	d.background.close()
 	d.comparisons.close()
 }
 

@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// figuresFresh is how old the figures of a page may be without being read anew,
-	// and figuresWait how long a page waits for new ones before it shows older ones.
+	// figuresFresh is how old the figures of a page may be without being read anew.
+	// figuresWait is how long the overview waits for new ones before it shows older
+	// ones; another page, whose menu has some of them, waits after a step alone.
 	figuresFresh = 5 * time.Second
 	figuresWait  = 60 * time.Millisecond
 	// figuresTime bounds one reading.
@@ -95,8 +96,8 @@ func (f *Figures) Messages() int64 {
 	return f.Stats.OpenUnreadable + f.Stats.OpenRefunds + f.Stats.OpenReversals + f.Stats.OpenConflicts
 }
 
-// figures reads the numbers of the overview in the background: a page waits a
-// moment for new ones, and shows those of before when they take longer.
+// figures reads the numbers of the overview in the background: a page waits at
+// most a moment for new ones, and shows those of before when they take longer.
 type figures struct {
 	store *store.Store
 	zone  *time.Location
@@ -132,10 +133,12 @@ func (f *figures) changed() {
 	f.mu.Unlock()
 }
 
-// now returns the figures; never nil.
-func (f *figures) now(ctx context.Context) *Figures {
+// now returns the figures; never nil. It waits a moment for new ones if the caller
+// wants that, or a step was taken.
+func (f *figures) now(ctx context.Context, wait bool) *Figures {
 	f.mu.Lock()
 	last := f.last
+	wait = wait || last == nil || f.stale
 	if last != nil && !f.stale && f.clock().Sub(last.At).Abs() < figuresFresh {
 		f.mu.Unlock()
 		return last
@@ -147,12 +150,12 @@ func (f *figures) now(ctx context.Context) *Figures {
 	}
 	reading := f.reading
 	f.mu.Unlock()
-	if reading != nil {
-		wait := time.NewTimer(figuresWait)
-		defer wait.Stop()
+	if reading != nil && wait {
+		moment := time.NewTimer(figuresWait)
+		defer moment.Stop()
 		select {
 		case <-reading:
-		case <-wait.C:
+		case <-moment.C:
 		case <-ctx.Done():
 		}
 	}

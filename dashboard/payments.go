@@ -57,6 +57,7 @@ type paymentsPage struct {
 	Payments []*topup.Payment
 	Accounts []*topup.Account // whom the text names
 	Range    bool             // the days were chosen by us, for the amount
+	Until    time.Time        // nothing older was looked at yet; zero when all was
 	NextURL  string
 	FirstURL string
 	CSVURL   string
@@ -76,9 +77,14 @@ func (d *Dashboard) payments(w http.ResponseWriter, r *http.Request, s *session)
 		return d.export(w, r, p, filter, given.Get("format"))
 	}
 	if err == nil {
-		filter.Cursor, filter.Limit = given.Get("cursor"), pageRows
+		filter.Cursor, filter.Limit, filter.Examine = given.Get("cursor"), pageRows, d.examined(filter)
 		var next string
 		if body.Payments, next, err = d.store.Payments(r.Context(), filter); err == nil {
+			if next != "" && len(body.Payments) < pageRows {
+				if body.Until, err = store.PageEnd(next); err != nil {
+					return err
+				}
+			}
 			body.links(given.Get("cursor"), next)
 			body.Accounts, err = d.accountsNamed(r.Context(), body.Search.Q)
 		}
@@ -93,6 +99,15 @@ func (d *Dashboard) payments(w http.ResponseWriter, r *http.Request, s *session)
 	}
 	d.show(w, r, status, "payments", p, body)
 	return nil
+}
+
+// examined is how many payments a page looks at. Those that have not succeeded, or
+// have a flag, are read from the table, one by one.
+func (d *Dashboard) examined(f store.PaymentFilter) int {
+	if f.Flag != 0 || f.Status != "" && f.Status != topup.StatusSucceeded {
+		return max(1, d.examine/10)
+	}
+	return d.examine
 }
 
 // links sets the addresses of the other pages and of the downloads.

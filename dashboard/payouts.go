@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -55,6 +56,7 @@ type payoutPage struct {
 	Differing   int
 	Lines       []store.PayoutLine
 	After       int64
+	Comparing   bool // Differences are not known yet
 	MoreLines   bool // there are others than those that differ
 	NextURL     string
 	FirstURL    string
@@ -84,7 +86,7 @@ func (d *Dashboard) payout(w http.ResponseWriter, r *http.Request, s *session) e
 		if body.After, err = positive(text); err != nil {
 			return topup.Invalid("cursor", "must be the place of a line")
 		}
-	} else if body.Differences, body.Differing, err = d.store.PayoutDifferences(ctx, payout); err != nil {
+	} else if err := d.compareLines(ctx, &body); err != nil {
 		return err
 	}
 	if body.Lines, err = d.store.PayoutLines(ctx, payout, body.After, pageRows); err != nil {
@@ -108,16 +110,45 @@ func (d *Dashboard) payout(w http.ResponseWriter, r *http.Request, s *session) e
 	return nil
 }
 
+// differing are the lines of a payout that differ from what we have.
+type differing struct {
+	list  []store.PayoutLine // at most shownDifferences
+	total int
+}
+
+// compareLines finds the lines that differ, of a large payout in the background.
+func (d *Dashboard) compareLines(ctx context.Context, body *payoutPage) error {
+	payout := body.Payout
+	compare := func(ctx context.Context) (any, error) {
+		list, total, err := d.store.PayoutDifferences(ctx, payout)
+		return differing{list[:min(len(list), shownDifferences)], total}, err
+	}
+	var found any
+	var err error
+	if payout.Lines <= d.compared {
+		found, err = compare(ctx)
+	} else {
+		var ended bool
+		found, ended, err = d.background.get("payout "+strconv.FormatInt(payout.Row, 10), compare)
+		body.Comparing = !ended
+	}
+	if f, ok := found.(differing); ok {
+		body.Differences, body.Differing = f.list, f.total
+	}
+	return err
+}
+
 // payoutRef is the payout that a step is about.
 func payoutRef(q *stepRequest) store.PayoutRef {
 	return store.PayoutRef{ID: q.id, Provider: q.form.Get("provider"), Project: q.form.Get("project")}
 }
 
 type settlementPage struct {
-	At    string
-	Rows  []store.Settlement
-	Ages  []string
-	AtDay calendar.Day
+	Unsummed int64 // transactions that are still being added up
+	At       string
+	Rows     []store.Settlement
+	Ages     []string
+	AtDay    calendar.Day
 }
 
 // settlement shows what each platform owes, and how old the money is that no payout
@@ -131,9 +162,20 @@ func (d *Dashboard) settlement(w http.ResponseWriter, r *http.Request, s *sessio
 		}
 		body.AtDay = day
 	}
-	var err error
-	if body.Rows, err = d.store.Settlement(r.Context(), body.AtDay, d.zone); err != nil {
+	left, err := d.store.Unsummed(r.Context())
+	switch {
+	case err != nil:
 		return err
+	case left > d.unsummed:
+		body.Unsummed = left
+		_, _, err = d.background.get("settlement", func(ctx context.Context) (any, error) { return nil, d.store.SumSettlement(ctx) })
+		if err != nil {
+			return err
+		}
+	default:
+		if body.Rows, err = d.store.Settlement(r.Context(), body.AtDay, d.zone); err != nil {
+			return err
+		}
 	}
 	if body.At == "" {
 		body.At = calendar.DayOf(d.now(), d.zone).String()

@@ -285,7 +285,7 @@ func (d *Dashboard) page(w http.ResponseWriter, r *http.Request, s *session, tit
 	if s != nil {
 		p.Steps = maySteps(s.Role)
 		p.CSRF = d.csrfOf("session", s.id)
-		p.Figures = d.figures.now(r.Context())
+		p.Figures = d.figures.now(r.Context(), r.URL.Path == "/")
 		if r.Method == http.MethodGet {
 			p.Flash = d.said(s)
 		}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"tolem/store/internal/ledger"
 	"tolem/store/internal/payouts"
@@ -97,6 +98,9 @@ const (
 
 // ParseTimeAxis returns the axis of that name; the error is of KindInvalid.
 func ParseTimeAxis(name string) (TimeAxis, error) { return ledger.ParseTimeAxis(name) }
+
+// PageEnd is how far a page of payments has looked back whose next cursor this is.
+func PageEnd(cursor string) (time.Time, error) { return ledger.PageEnd(cursor) }
 
 const (
 	maxBook              = ledger.MaxBook

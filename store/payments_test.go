@@ -214,6 +214,54 @@ func TestPagesOfPaymentsAreWholeAndNewestFirst(t *testing.T) {
 	}
 }
 
+// What is searched for by an amount or a flag is found however few payments a page
+// looks at, and a page that has found nothing yet tells how far it has looked.
+func TestABoundedSearchFindsTheSameInMorePages(t *testing.T) {
+	c := newClock()
+	s := mustOpen(t, func(o *store.Options) { o.Now = c.Now })
+	start := c.Now()
+	for i := range 23 {
+		if i%3 == 0 {
+			c.Add(time.Second) // several payments share one time
+		}
+		mustIssue(t, s, func(n *store.NewPayment) {
+			if n.Money.Amount = 10000; i%7 == 2 {
+				n.Money.Amount = 777
+			}
+		})
+	}
+	_, _ = suspendedItem(t, s, paid("their-id", "op-1"))
+	for name, f := range map[string]store.PaymentFilter{
+		"amount":            {Amount: 777},
+		"major":             {Major: major(t, "7.77")},
+		"pending":           {Amount: 777, Status: topup.StatusPending},
+		"succeeded":         {Amount: 777, Status: topup.StatusSucceeded},
+		"flag":              {Flag: topup.FlagUnknownPayment},
+		"in some days":      {Amount: 777, From: start.Add(2 * time.Second), To: start.Add(7 * time.Second)},
+		"named by a number": {Amount: 777, Q: "1234"},
+	} {
+		want := ids(t, s, f)
+		for _, f.Examine = range []int{1, 2, 5, 22, 23, 24, 25} {
+			for _, f.Limit = range []int{1, 2, 0} {
+				if got := ids(t, s, f); !slices.Equal(got, want) {
+					t.Errorf("%s, %d looked at, pages of %d: got %v, want %v", name, f.Examine, f.Limit, got, want)
+				}
+			}
+		}
+	}
+	page, next, err := s.Payments(context.Background(), store.PaymentFilter{Amount: 1, Examine: 4})
+	if err != nil || len(page) != 0 || next == "" {
+		t.Fatalf("got %d payments, next %q, %v", len(page), next, err)
+	}
+	all, _, err := s.Payments(context.Background(), store.PaymentFilter{Limit: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if end, err := store.PageEnd(next); err != nil || !end.Equal(all[3].CreatedAt) {
+		t.Errorf("looked back to %v, %v, want %v", end, err, all[3].CreatedAt)
+	}
+}
+
 func TestAFilterThatBreaksARuleIsRefusedByItsName(t *testing.T) {
 	s := mustOpen(t)
 	for _, tt := range []struct {
@@ -279,9 +327,20 @@ func TestNoFilterReadsAWholeTable(t *testing.T) {
 			t.Errorf("%+v: got %v", f, plan)
 		}
 	}
+	// A later page begins where the one before ended.
+	plan, err := s.ExplainPayments(context.Background(), store.PaymentFilter{Amount: 5, From: now, To: now, Cursor: "MQox"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(plan) != 1 || !strings.Contains(plan[0], "(created_at>? AND created_at<?)") {
+		t.Errorf("amount, days and a cursor: got %v", plan)
+	}
 	plans, err := s.ExplainReads(context.Background())
 	if err != nil {
 		t.Fatal(err)
+	}
+	if first := "SEARCH i USING INDEX suspense_items_open"; !strings.HasPrefix(plans["open items"][0], first) {
+		t.Errorf("open items begin with %s, want %s", plans["open items"][0], first)
 	}
 	for name, plan := range plans {
 		for _, step := range plan {

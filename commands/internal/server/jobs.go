@@ -55,6 +55,7 @@ func (s *Server) sweep(ctx context.Context) {
 	s.expire(ctx)
 	s.prune(ctx)
 	s.seal(ctx)
+	s.sumTurnover(ctx)
 	for {
 		select {
 		case <-ctx.Done():

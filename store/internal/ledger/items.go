@@ -99,14 +99,15 @@ type Resolution struct {
 	At            time.Time
 }
 
+// The pluses keep SQLite from beginning with the entries, of which it would read all.
 const suspenseSQL = `SELECT t.transaction_id, t.seq, t.payment_id, p.provider, p.project, p.customer_id, p.entity_id,
 	-e.amount, a.currency, CASE i.state WHEN 'returned' THEN -e.amount ELSE i.part_returned END, p.flags, ` + migrations.ReferenceSQL + `,
 	coalesce(` + OperationOfSQL + `, ''), coalesce(` + receiptOfSQL + `, ''), i.state, t.effective_at, t.recorded_at,
 	r.transaction_id, r.kind, r.actor, r.reason, r.recorded_at, y.approved_by
 	FROM suspense_items i
-	JOIN transactions t ON t.seq = i.seq
+	JOIN transactions t ON t.seq = +i.seq
 	JOIN payments p ON p.payment_id = i.payment_id
-	JOIN entries e ON e.seq = i.seq AND e.amount < 0
+	JOIN entries e ON e.seq = +i.seq AND e.amount < 0
 	JOIN ledger_accounts a ON a.id = e.account_id
 	LEFT JOIN transactions r ON r.seq = i.resolved_by
 	LEFT JOIN approved_transactions y ON y.seq = i.resolved_by

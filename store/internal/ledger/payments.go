@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -35,8 +36,13 @@ type PaymentFilter struct {
 	Major       topup.Major   // issued, in major units, in whatever currency
 	From, To    time.Time     // by the time of issue; From is part of it, To is not
 	PendingOver time.Duration // pending since longer than this
-	Limit       int           // 1 to 500, 50 if zero
-	Cursor      string        // what the page before returned as next
+	// Examine bounds how many payments are looked at for those with the amount or
+	// the flag, zero for no bound. A page that ends there has fewer than Limit
+	// payments, or none, and a cursor behind the last one looked at: see PageEnd.
+	// What names the payments, Q and CustomerID, needs no bound.
+	Examine int
+	Limit   int    // 1 to 500, 50 if zero
+	Cursor  string // what the page before returned as next
 }
 
 // Payments returns a page of payments, newest first, and the cursor of the
@@ -47,9 +53,21 @@ func (l *Ledger) Payments(ctx context.Context, f PaymentFilter) (page []*topup.P
 	if err != nil {
 		return nil, "", err
 	}
+	var end place
+	if f.examines() {
+		if end, err = l.examinedTo(ctx, f); err != nil {
+			return nil, "", err
+		}
+	}
+	if end != (place{}) {
+		f.From = database.FromMicros(end.createdAt)
+	}
 	query, tooMany, err := l.paymentQuery(ctx, f)
 	if err != nil {
 		return nil, "", err
+	}
+	if end != (place{}) {
+		query, next = query.Where("(p.created_at, p.id) >= (?, ?)", end.createdAt, end.id), end.cursor()
 	}
 	rows, err := query.Limit(limit + 1).Rows()
 	if err != nil {
@@ -64,8 +82,7 @@ func (l *Ledger) Payments(ctx context.Context, f PaymentFilter) (page []*topup.P
 	}
 	if len(found) > limit {
 		found = found[:limit]
-		last := found[limit-1]
-		next = EncodeCursor(strconv.FormatInt(last.CreatedAt, 10), strconv.FormatInt(last.RowID, 10))
+		next = place{found[limit-1].CreatedAt, found[limit-1].RowID}.cursor()
 	}
 	page = make([]*topup.Payment, len(found))
 	for i, row := range found {
@@ -93,19 +110,22 @@ func ScanPayments(rows *sql.Rows) (found []*engine.PaymentRow, err error) {
 // word, those of the partial indexes, or SQLite would not use them. tooMany
 // tells that Q is the beginning of more contract numbers than are searched for.
 func (l *Ledger) paymentQuery(ctx context.Context, f PaymentFilter) (q *gorm.DB, tooMany bool, err error) {
-	q = l.reader.ORM.WithContext(ctx).Table("payments AS p").Select(engine.PaymentColumns)
-	order := "p.created_at DESC, p.id DESC"
 	if f.Status != "" {
 		if _, err := topup.ParseStatus(string(f.Status)); err != nil {
 			return nil, false, err
 		}
-		if f.Status != topup.StatusSucceeded {
-			q = q.Where("p.status <> 'succeeded'")
-		}
-		q = q.Where("p.status = ?", string(f.Status))
 	}
+	if f.PendingOver < 0 {
+		return nil, false, topup.Invalid("pending_over", "must not be negative")
+	}
+	q, err = l.walk(ctx, f)
+	if err != nil {
+		return nil, false, err
+	}
+	q = q.Select(engine.PaymentColumns)
+	order := "p.created_at DESC, p.id DESC"
 	if f.Flag != 0 {
-		q = q.Where("p.flags <> 0").Where("p.flags & ? = ?", int64(f.Flag), int64(f.Flag))
+		q = q.Where("p.flags & ? = ?", int64(f.Flag), int64(f.Flag))
 	}
 	if f.CustomerID != "" {
 		q = q.Where("p.customer_id <> ''").Where("p.customer_id = ?", l.normalize.Apply(f.CustomerID))
@@ -120,19 +140,6 @@ func (l *Ledger) paymentQuery(ctx context.Context, f PaymentFilter) (q *gorm.DB,
 		condition, args := majorAmount(f.Major, "p.amount", "p.currency")
 		q = q.Where(condition, args...)
 	}
-	if !f.From.IsZero() {
-		q = q.Where("p.created_at >= ?", database.Micros(f.From))
-	}
-	if !f.To.IsZero() {
-		q = q.Where("p.created_at < ?", database.Micros(f.To))
-	}
-	if f.PendingOver < 0 {
-		return nil, false, topup.Invalid("pending_over", "must not be negative")
-	}
-	if f.PendingOver > 0 {
-		q = q.Where("p.status <> 'succeeded'").Where("p.status = 'pending'").
-			Where("p.created_at < ?", database.Micros(l.now().Add(-f.PendingOver)))
-	}
 	if f.Q != "" {
 		if q, tooMany, err = l.found(ctx, q, f); err != nil {
 			return nil, false, err
@@ -141,28 +148,99 @@ func (l *Ledger) paymentQuery(ctx context.Context, f PaymentFilter) (q *gorm.DB,
 		// order to meet the few would read the whole table.
 		order = "+p.created_at DESC, p.id DESC"
 	}
-	if f.Cursor != "" {
-		createdAt, id, err := paymentCursor(f.Cursor)
-		if err != nil {
-			return nil, false, err
-		}
-		q = q.Where("(p.created_at, p.id) < (?, ?)", createdAt, id)
-	}
 	return q.Order(order), tooMany, nil
 }
 
+// walk is the part of the filter that an index walks through: which payments are
+// looked at, one by one, for the rest of it.
+func (l *Ledger) walk(ctx context.Context, f PaymentFilter) (*gorm.DB, error) {
+	q := l.reader.ORM.WithContext(ctx).Table("payments AS p")
+	if f.Status != "" {
+		if f.Status != topup.StatusSucceeded {
+			q = q.Where("p.status <> 'succeeded'")
+		}
+		q = q.Where("p.status = ?", string(f.Status))
+	}
+	if f.Flag != 0 {
+		q = q.Where("p.flags <> 0")
+	}
+	if !f.From.IsZero() {
+		q = q.Where("p.created_at >= ?", database.Micros(f.From))
+	}
+	to := int64(math.MaxInt64) // one bound alone, since SQLite takes any of several
+	if !f.To.IsZero() {
+		to = database.Micros(f.To)
+	}
+	if f.Cursor != "" {
+		at, err := paymentCursor(f.Cursor)
+		if err != nil {
+			return nil, err
+		}
+		q = q.Where("(p.created_at, p.id) < (?, ?)", at.createdAt, at.id)
+		to = min(to, at.createdAt+1)
+	}
+	if to < math.MaxInt64 {
+		q = q.Where("p.created_at < ?", to)
+	}
+	if f.PendingOver > 0 {
+		q = q.Where("p.status <> 'succeeded'").Where("p.status = 'pending'").
+			Where("p.created_at < ?", database.Micros(l.now().Add(-f.PendingOver)))
+	}
+	return q, nil
+}
+
+// examines reports whether the payments of the filter are found by looking at
+// others, up to a bound.
+func (f PaymentFilter) examines() bool {
+	return f.Examine > 0 && f.Q == "" && f.CustomerID == "" && (f.Flag != 0 || f.Amount > 0 || !f.Major.IsZero())
+}
+
+// examinedTo is the place of the last payment that may be looked at, the zero place
+// when all may be.
+func (l *Ledger) examinedTo(ctx context.Context, f PaymentFilter) (end place, err error) {
+	if f.Status == topup.StatusSucceeded {
+		f.Status = "" // nearly all are, and the index of times alone is read then
+	}
+	q, err := l.walk(ctx, f)
+	if err != nil {
+		return end, err
+	}
+	err = q.Select("p.created_at, p.id").Order("p.created_at DESC, p.id DESC").Offset(f.Examine-1).Limit(1).Row().Scan(&end.createdAt, &end.id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return place{}, nil
+	}
+	if err != nil {
+		return end, fmt.Errorf("list payments: %w", err)
+	}
+	return end, nil
+}
+
+// place is that of a payment in the order of lists.
+type place struct{ createdAt, id int64 }
+
+func (p place) cursor() string {
+	return EncodeCursor(strconv.FormatInt(p.createdAt, 10), strconv.FormatInt(p.id, 10))
+}
+
 // paymentCursor reads the place after which the next page begins.
-func paymentCursor(cursor string) (createdAt, id int64, err error) {
+func paymentCursor(cursor string) (at place, err error) {
 	parts, err := DecodeCursor(cursor, 2)
 	if err != nil {
-		return 0, 0, err
+		return at, err
 	}
 	createdAt, err1 := strconv.ParseInt(parts[0], 10, 64)
 	id, err2 := strconv.ParseInt(parts[1], 10, 64)
 	if err1 != nil || err2 != nil {
-		return 0, 0, ErrCursor()
+		return at, ErrCursor()
 	}
-	return createdAt, id, nil
+	return place{createdAt, id}, nil
+}
+
+// PageEnd is when the last payment that a page with this cursor as its next one
+// looked at was issued: nothing older has been looked at.
+func PageEnd(cursor string) (time.Time, error) {
+	at, err := paymentCursor(cursor)
+	return database.FromMicros(at.createdAt), err
 }
 
 // Payment returns a payment; the error is of KindNotFound when there is none.

@@ -119,6 +119,16 @@ func (b *Register) SumSettlement(ctx context.Context) error {
 	return database.Unavailable(errors.New("the sums of settlement are being brought up by other processes"))
 }
 
+// Unsummed is how many transactions SumSettlement has to read.
+func (b *Register) Unsummed(ctx context.Context) (int64, error) {
+	last, err := b.ledger.LastFinal(ctx)
+	if err != nil {
+		return 0, err
+	}
+	at, err := ReadProgress(b.reader.Query(ctx))
+	return max(0, last-at.Seq), err
+}
+
 // addToSums adds the next transactions of the feed up to last. It reads outside of
 // a write, and writes only if nobody has changed anything meanwhile.
 func (b *Register) addToSums(ctx context.Context, at Progress, last int64) (next Progress, done bool, err error) {
