@@ -145,7 +145,7 @@ func (r *rig) fill(ctx context.Context, one *sized) error {
 	if err := r.database.open(ctx, r.folder, r.customers); err != nil {
 		return fmt.Errorf("make a database: %w", err)
 	}
-	err := fill(ctx, r.database, one.Payments, &r.said, func(done int64) {
+	err := fill(ctx, r.database, one.Payments, yearsAgo(), &r.said, func(done int64) {
 		if done%1_000_000 == 0 {
 			r.b.say("  %d after %v", done, time.Since(started).Round(time.Second))
 		}

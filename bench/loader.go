@@ -41,6 +41,9 @@ const (
 	expiredOfHundred  = 2
 )
 
+// yearsAgo is when a merchant's history begins.
+func yearsAgo() time.Time { return time.Now().AddDate(-historyYears, 0, 0) }
+
 // loadedCustomers is how many customers a merchant with so many payments has.
 func loadedCustomers(payments int64) int { return int(max(50, payments/perCustomer)) }
 
@@ -48,9 +51,9 @@ func loadedCustomers(payments int64) int { return int(max(50, payments/perCustom
 // while they are measured.
 func bytesOf(payments int64) int64 { return payments*2400 + 3<<30 }
 
-// fill puts so many payments, with all that belongs to them, into the empty
-// database, and takes them for acknowledged.
-func fill(ctx context.Context, d database, payments int64, said *acknowledged, progress func(done int64)) (err error) {
+// fill puts so many payments of the time since then, with all that belongs to
+// them, into the empty database, and takes them for acknowledged.
+func fill(ctx context.Context, d database, payments int64, since time.Time, said *acknowledged, progress func(done int64)) (err error) {
 	db, err := sql.Open(store.DriverName, "file:"+d.dsn)
 	if err != nil {
 		return err
@@ -66,7 +69,7 @@ func fill(ctx context.Context, d database, payments int64, said *acknowledged, p
 	if err := l.openAccounts(ctx); err != nil {
 		return fmt.Errorf("ledger accounts: %w", err)
 	}
-	if err := l.all(ctx, payments, progress); err != nil {
+	if err := l.all(ctx, payments, since, progress); err != nil {
 		return err
 	}
 	return l.closeAccounts(ctx)
@@ -145,11 +148,10 @@ func (l *loader) transact(ctx context.Context, work func(*sql.Tx) error) error {
 
 // all writes the payments. They are made up beside the writing, a few chunks
 // ahead.
-func (l *loader) all(ctx context.Context, payments int64, progress func(done int64)) error {
+func (l *loader) all(ctx context.Context, payments int64, since time.Time, progress func(done int64)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	now := time.Now().Add(-time.Hour)
-	h := history{start: now.AddDate(-historyYears, 0, 0), end: now, payments: payments, customers: len(l.credits)}
+	h := history{start: since, end: time.Now().Add(-time.Hour), payments: payments, customers: len(l.credits)}
 	chunks := make(chan chan madeUp, 4)
 	go func() {
 		defer close(chunks)

@@ -28,7 +28,7 @@ func loaded(t *testing.T, payments int64) (database, *acknowledged) {
 		t.Fatal(err)
 	}
 	said := &acknowledged{}
-	if err := fill(t.Context(), d, payments, said, func(int64) {}); err != nil {
+	if err := fill(t.Context(), d, payments, yearsAgo(), said, func(int64) {}); err != nil {
 		t.Fatal(err)
 	}
 	return d, said
@@ -120,7 +120,7 @@ func servedTopUp(t *testing.T) database {
 		t.Fatal(err)
 	}
 	file := filepath.Join(folder, "config.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, configuration, "127.0.0.1:0", "127.0.0.1:0", d.driver, d.dsn, project, secret), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, configuration, "127.0.0.1:0", "127.0.0.1:0", adminToken, d.driver, d.dsn, project, secret), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cfg, _, err := config.Load(file, nil)

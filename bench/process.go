@@ -55,7 +55,7 @@ func build(ctx context.Context, folder string) (program string, err error) {
 // configuration is that of a production server, but for the project's secret.
 const configuration = `
 listen: %q
-admin: {listen: %q}
+admin: {listen: %q, tokens: [{name: bench, role: admin, token: %s}]}
 database: {driver: %s, dsn: %q}
 jetpay: {projects: [{id: %d, secrets: [%s]}]}
 log: {level: info, format: json}
@@ -73,7 +73,7 @@ func startTolem(ctx context.Context, program, folder string, d database, profile
 		return nil, err
 	}
 	config := filepath.Join(folder, strings.ReplaceAll(public, ":", "-")+".yaml")
-	text := fmt.Sprintf(configuration, public, admin, d.driver, d.dsn, project, secret)
+	text := fmt.Sprintf(configuration, public, admin, adminToken, d.driver, d.dsn, project, secret)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, err
 	}

@@ -82,6 +82,7 @@ func (b *bench) table(ctx context.Context) error {
 		{"postgres", func() ([]string, error) { return b.tableOfPostgres(ctx, limits, reached) }},
 		{"large", func() ([]string, error) { return nil, b.tableOfLarge(reached) }},
 		{"reconcile", func() ([]string, error) { return b.tableOfReconcile(ctx, reached) }},
+		{"pages", func() ([]string, error) { return b.tableOfPages(ctx, reached) }},
 	}
 	for _, part := range parts {
 		if len(b.only) > 0 && !b.only[part.name] {
