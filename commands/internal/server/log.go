@@ -34,7 +34,7 @@ func NewLogger(c config.Log, w io.Writer) *zap.Logger {
 	encoding := zap.NewProductionEncoderConfig()
 	encoding.TimeKey = "time"
 	encoding.EncodeTime = func(t time.Time, out zapcore.PrimitiveArrayEncoder) {
-		out.AppendString(t.UTC().Format("2006-01-02T15:04:05.000000Z"))
+		out.AppendString(logTime(t))
 	}
 	encoding.EncodeDuration = zapcore.SecondsDurationEncoder
 	encoder := zapcore.NewJSONEncoder(encoding)
@@ -42,4 +42,19 @@ func NewLogger(c config.Log, w io.Writer) *zap.Logger {
 		encoder = zapcore.NewConsoleEncoder(encoding)
 	}
 	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(evenly(w))), level))
+}
+
+// logTime is the time of a line in UTC, RFC 3339 with six digits of the second. The
+// time package reads any layout but those of RFC 3339 anew for each line, which
+// takes three times as long.
+func logTime(t time.Time) string {
+	t = t.UTC()
+	var buffer [len("2006-01-02T15:04:05.000000Z")]byte
+	b := t.AppendFormat(buffer[:0], time.RFC3339)
+	b = append(b[:len(b)-len("Z")], '.')
+	micros := t.Nanosecond() / 1000
+	for unit := 100_000; unit > 0; unit /= 10 {
+		b = append(b, byte('0'+micros/unit%10))
+	}
+	return string(append(b, 'Z'))
 }
