@@ -2,9 +2,13 @@ package commands
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
 
 	"tolem/commands/internal/console"
 	"tolem/config"
+	"tolem/reportfile"
 	"tolem/store"
 	"tolem/view"
 )
@@ -28,6 +32,33 @@ Example:
 
   tolem audit --from 2026-11-29 --to 2026-11-29
   tolem audit --actor aigerim --json`
+}
+
+// refusedImport writes into the audit that a file could not be imported, because of
+// what is in it, and returns why. The audit has no content of the file.
+func refusedImport(ctx context.Context, p *console.Program, b console.Books, who console.Operator, action store.Action, file string, refusal error) error {
+	if ctx.Err() != nil {
+		return refusal
+	}
+	by, err := p.By(who, b.Config.Location())
+	if err != nil {
+		return errors.Join(refusal, err)
+	}
+	a := store.Audited{Action: action, Object: console.Printable(filepath.Base(file)), Result: store.ResultRefused, Detail: withoutContent(refusal)}
+	if err := b.Audit(ctx, by, a); err != nil {
+		return errors.Join(refusal, err)
+	}
+	return refusal
+}
+
+// withoutContent is a refusal without the values of a file that it may name.
+func withoutContent(refusal error) string {
+	lines := (*reportfile.LineErrors)(nil)
+	if !errors.As(refusal, &lines) {
+		return "the file cannot be read as what it is said to be"
+	}
+	first := lines.Lines[0]
+	return fmt.Sprintf("%s; the first in %s %d", console.Counted(int64(len(lines.Lines)+lines.More), "problem"), first.Unit, first.Line)
 }
 
 // Run lists.

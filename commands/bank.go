@@ -59,11 +59,13 @@ func (c *bankImportCommand) Run(ctx context.Context, p *console.Program) error {
 		return err
 	}
 	return p.WithBooks(ctx, func(b console.Books) error {
+		who := console.Operator{Actor: c.Actor, Reason: "bank statement " + filepath.Base(c.File)}
 		im, err := c.read(ctx, account)
 		if err != nil {
-			return console.NoVerdict(fmt.Errorf("%s: %w", c.File, err))
+			err = console.NoVerdict(fmt.Errorf("%s: %w", c.File, err))
+			return refusedImport(ctx, p, b, who, store.ActionBankImport, c.File, err)
 		}
-		by, err := p.By(console.Operator{Actor: c.Actor, Reason: "bank statement " + filepath.Base(c.File)}, b.Config.Location())
+		by, err := p.By(who, b.Config.Location())
 		if err != nil {
 			return err
 		}

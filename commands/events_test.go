@@ -247,8 +247,9 @@ func (f *flapping) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // TestKillsAndNotifications: the receiver is down for 200 credits, or, with
-// TOLEM_TEST_LONG=1, for a thousand, and then flaps, and the server is killed twice meanwhile. Every notification arrives,
-// verified, in order for its contract, and none before its money is on disk.
+// TOLEM_TEST_LONG=1, as in make test-all, for a thousand, and then flaps, and the
+// server is killed twice meanwhile. Every notification arrives, verified, in order
+// for its contract, and none before its money is on disk.
 func TestKillsAndNotifications(t *testing.T) {
 	t.Parallel()
 	credits := 200

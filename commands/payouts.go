@@ -102,8 +102,10 @@ func reportPayoutErrors(p *console.Program, err error) error {
 
 // joinedErrors are the errors that [errors.Join] has joined.
 func joinedErrors(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return joined.Unwrap()
+	for one := err; one != nil; one = errors.Unwrap(one) {
+		if joined, ok := one.(interface{ Unwrap() []error }); ok {
+			return joined.Unwrap()
+		}
 	}
 	return []error{err}
 }
@@ -148,9 +150,14 @@ func (c *payoutsImportCommand) Run(ctx context.Context, p *console.Program) erro
 		return err
 	}
 	return p.WithBooks(ctx, func(b console.Books) error {
+		reason := "register " + console.Printable(filepath.Base(c.File))
 		register, hash, err := readRegister(ctx, c.File, c.Map, o)
 		if err != nil {
-			return console.NoVerdict(fmt.Errorf("%s: nothing was entered:\n%w", c.File, err))
+			err = console.NoVerdict(fmt.Errorf("%s: nothing was entered:\n%w", c.File, err))
+			if c.DryRun {
+				return err
+			}
+			return refusedImport(ctx, p, b, console.Operator{Actor: c.Actor, Reason: reason}, store.ActionPayoutAdd, c.File, err)
 		}
 		var list []store.NewPayout
 		for _, r := range register.Payouts {
@@ -164,7 +171,7 @@ func (c *payoutsImportCommand) Run(ctx context.Context, p *console.Program) erro
 		if register.Duplicates > 0 {
 			p.Warn(fmt.Sprintf("%d lines occur again with the same content; each was counted once", register.Duplicates))
 		}
-		return enter(ctx, p, b, list, c.Actor, "register "+console.Printable(filepath.Base(c.File)), c.DryRun, c.JSON)
+		return enter(ctx, p, b, list, c.Actor, reason, c.DryRun, c.JSON)
 	}, check)
 }
 

@@ -77,7 +77,13 @@ func (c *reconcileCommand) Run(ctx context.Context, p *console.Program) error {
 	if c.Apply {
 		needs |= config.JetPayKeys // with which the Gate is asked
 	}
-	work := func(b console.Books) error { return job.run(ctx, b) }
+	work := func(b console.Books) error {
+		err := job.run(ctx, b)
+		if c.Apply {
+			err = job.audit(ctx, b, err)
+		}
+		return err
+	}
 	return p.OnBooksWith(ctx, needs, true, work, []func(*config.Config) error{job.check})
 }
 

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"tolem/commands/internal/console"
@@ -70,6 +71,32 @@ func (c *comparison) apply(ctx context.Context, b console.Books) error {
 type candidate struct {
 	topup.ReportedCredit
 	line reconcile.Line
+}
+
+// audit writes into the audit what became of --apply, beside the credits, each of
+// which it has already. It returns the error of the run.
+func (c *comparison) audit(ctx context.Context, b console.Books, ended error) error {
+	if ctx.Err() != nil {
+		return ended
+	}
+	names := make([]string, len(c.Files))
+	for i, file := range c.Files {
+		names[i] = shortName(file)
+	}
+	a := store.Audited{Action: "reconcile", Object: cmp.Or(strings.Join(names, " "), "Data API"), Result: store.ResultDone}
+	switch {
+	case ended != nil && !errors.Is(ended, console.ErrAnswered):
+		a.Result, a.Detail = store.ResultRefused, withoutContent(ended)
+		if refusal := (*topup.Error)(nil); errors.As(ended, &refusal) {
+			a.Detail = refusal.Error()
+		}
+	default:
+		a.Detail = fmt.Sprintf("%d credited, %d proposed, %d not confirmed", c.applied.Credited, len(c.applied.Proposals), len(c.applied.NotDone))
+	}
+	if err := b.Audit(ctx, c.by, a); err != nil {
+		return errors.Join(ended, err)
+	}
+	return ended
 }
 
 // candidates are the lines that --apply is for. A payment that has several is for

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"tolem/platform"
+	"tolem/view"
 )
 
 // TestServeOutlivesTheReaderOfItsLog: the server goes on without a log, and ends
@@ -151,6 +152,11 @@ func TestSIGHUP(t *testing.T) {
 	}
 	if strings.Contains(w.lines.String(), "another-token") || strings.Contains(w.lines.String(), "another-secret") {
 		t.Error("the log has a secret")
+	}
+	audit := decode[[]view.AuditEntry](t, s.must(t, "audit", "--json"))
+	if len(audit) < 2 || audit[1].Action != "reload" || audit[1].Result != "refused" || !strings.Contains(audit[1].Detail, "2 problems") ||
+		audit[0].Action != "reload" || audit[0].Result != "done" || !strings.Contains(audit[0].Detail, "admin.tokens") {
+		t.Errorf("the audit has %+v", audit)
 	}
 	if err := w.interrupt(t); err != nil {
 		t.Errorf("the server ended with %v, want exit code 0", err)

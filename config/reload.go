@@ -17,8 +17,8 @@ var restartOnly = []string{
 type Reload struct {
 	// Config is the new configuration with the old values of Kept.
 	Config *Config
-	// Changed are the keys whose values differ, without those of secrets, which are compared nowhere but in use. Kept are
-	// the keys that differ and need a restart.
+	// Changed are the keys whose values differ; of a list in which nothing but secrets differs, its own key. Kept are the
+	// keys that differ and need a restart.
 	Changed, Kept []string
 }
 
@@ -50,7 +50,28 @@ func (c *Config) Reloaded(next *Config) (Reload, error) {
 		}
 		r.Changed = append(r.Changed, d.Key)
 	}
+	r.Changed = append(r.Changed, c.otherSecrets(next, r.Changed)...)
 	return r, nil
+}
+
+// otherSecrets are the keys below which secrets differ, and none of the changed keys.
+func (c *Config) otherSecrets(next *Config, changed []string) (keys []string) {
+	for _, of := range []struct {
+		key     string
+		was, is any
+	}{
+		{"admin.tokens", c.Admin.Tokens, next.Admin.Tokens},
+		{"jetpay", c.JetPay, next.JetPay},
+		{"highhelp", c.HighHelp, next.HighHelp},
+		{"notify", c.Notify, next.Notify},
+		{"accounts.http", c.Accounts.HTTP, next.Accounts.HTTP},
+	} {
+		named := slices.ContainsFunc(changed, func(key string) bool { return within(key, of.key) })
+		if !named && !reflect.DeepEqual(of.was, of.is) {
+			keys = append(keys, of.key)
+		}
+	}
+	return keys
 }
 
 // copyKey copies the value of a key from one struct of the schema to another.

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -30,6 +31,18 @@ max_amount: 100
 		}
 		if !slices.Contains(r.Changed, "max_amount") || !slices.Contains(r.Changed, "admin.tokens[0].role") || r.Kept != nil {
 			t.Errorf("got %v, kept %v", r.Changed, r.Kept)
+		}
+	})
+	t.Run("NamesTheListWhoseSecretsDiffer", func(t *testing.T) {
+		for _, tc := range []struct{ old, new, want string }{
+			{"token: one", "token: two", "[admin.tokens]"},
+			{"secrets: [s]", "secrets: [t]", "[jetpay]"},
+			{"max_amount: 100", "max_amount: 100", "[]"},
+		} {
+			r, err := old.Reloaded(load(tc.old, tc.new))
+			if got := fmt.Sprint(r.Changed); err != nil || got != tc.want {
+				t.Errorf("%s: got %s, %v, want %s", tc.new, got, err, tc.want)
+			}
 		}
 	})
 	t.Run("KeepsWhatCannot", func(t *testing.T) {

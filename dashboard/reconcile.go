@@ -202,6 +202,9 @@ func (c *comparison) view() *comparisonView {
 func (d *Dashboard) postReconcile(w http.ResponseWriter, r *http.Request, s *session) error {
 	job, reports, err := d.newComparison(r, s)
 	if isRefusal(err) {
+		err = d.auditRefusal(w, r, s.Token, err)
+	}
+	if isRefusal(err) {
 		p := d.page(w, r, s, "reconcile.title")
 		p.Section = "reconcile"
 		body := reconcilePage{Providers: providers, Maps: maps.Names(), Problem: d.printer(p.Language).Text("reconcile.refused"), Detail: err.Error()}

@@ -323,6 +323,9 @@ type errorPage struct {
 
 // fail writes the page of an error.
 func (d *Dashboard) fail(w http.ResponseWriter, r *http.Request, s *session, err error) {
+	if s != nil {
+		err = d.auditRefusal(w, r, s.Token, err)
+	}
 	status, key, detail := judge(err)
 	if status >= http.StatusInternalServerError {
 		noteOf(r).Failure = err

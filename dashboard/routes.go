@@ -1,10 +1,12 @@
 package dashboard
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"tolem/store"
@@ -137,14 +139,25 @@ func (d *Dashboard) allow(w http.ResponseWriter, r *http.Request, s *session, st
 	if !steps || maySteps(s.Role) {
 		return nil
 	}
-	if r.Method == http.MethodPost { // as the API does: what was only to be looked at is not written down
-		by := store.By{Actor: s.Name, Token: true, Role: s.Role, RequestID: w.Header().Get("X-Request-Id")}
-		refused := store.Audited{Action: store.Action(r.Pattern), Result: store.ResultRefused, Detail: errRole.Error()}
-		if err := d.store.Audit(r.Context(), by, refused); err != nil {
-			return err
-		}
-	}
 	return errRole
+}
+
+// auditRefusal writes into the audit that somebody who is known was refused with 403
+// or 409, unless the store has done that with the step, as the API does. It returns
+// the error that is to be shown.
+func (d *Dashboard) auditRefusal(w http.ResponseWriter, r *http.Request, t *Token, refusal error) error {
+	if status := statusOf(refusal); status != http.StatusForbidden && status != http.StatusConflict || store.IsAudited(refusal) {
+		return refusal
+	}
+	by := store.By{Actor: t.Name, Token: true, Role: t.Role, RequestID: w.Header().Get("X-Request-Id"), Reason: strings.TrimSpace(r.PostForm.Get("reason"))}
+	refused := store.Audited{
+		Action: store.Action(cmp.Or(r.Pattern, r.Method+" (page)")), Object: r.PathValue("id"),
+		Result: store.ResultRefused, Detail: refusal.Error(),
+	}
+	if err := d.store.Audit(r.Context(), by, refused); err != nil {
+		return err
+	}
+	return refusal
 }
 
 // maxForm bounds a form without a file, in bytes.

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"crypto/rand"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -136,6 +137,10 @@ func (d *Dashboard) postLogin(w http.ResponseWriter, r *http.Request) {
 		body.Problem = p.Text("login.wrong")
 		d.showLogin(w, r, http.StatusUnauthorized, body)
 	case !mayOpen(t.Role):
+		if err := d.auditRefusal(w, r, t, errRole); !errors.Is(err, errRole) {
+			d.fail(w, r, nil, err)
+			return
+		}
 		body.Problem = p.Text("login.role")
 		d.showLogin(w, r, http.StatusForbidden, body)
 	default:

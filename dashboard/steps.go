@@ -267,6 +267,9 @@ func (d *Dashboard) postStep(w http.ResponseWriter, r *http.Request, s *session)
 	}
 	said, err := d.take(w, r, s, q, rule)
 	if isRefusal(err) {
+		err = d.auditRefusal(w, r, s.Token, err)
+	}
+	if isRefusal(err) {
 		return d.showStep(w, r, s, q, rule, err)
 	}
 	if err != nil {

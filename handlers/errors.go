@@ -260,6 +260,10 @@ func newProblem(status int, detail string) problem {
 
 func (s *Server) answerProblem(x *exchange, err error) {
 	p := problemOf(err)
+	if failed := s.auditRefusal(x, p, err); failed != nil {
+		err = failed
+		p = problemOf(err)
+	}
 	if p.Status >= http.StatusInternalServerError {
 		x.fail(err)
 	}

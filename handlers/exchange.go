@@ -35,6 +35,7 @@ type exchange struct {
 	started time.Time
 	client  string // name of the admin token
 	role    string // of the admin token
+	why     string // the reason of an operator's step
 
 	kind      kind
 	outcome   outcome

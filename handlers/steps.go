@@ -50,6 +50,7 @@ func step[B stepBody](s *Server, c echo.Context, do func(ctx context.Context, id
 	if err != nil {
 		return err
 	}
+	x.why = body.noted().Reason
 	by, err := s.by(x, body.noted())
 	if err != nil {
 		return err

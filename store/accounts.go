@@ -77,7 +77,7 @@ func (s *Store) openAccounts() {
 			return s.writer.in(tx).audit(importer(i), Audited{ActionImport, i.File, ResultDone, importDetail(i)})
 		},
 		Refused: func(ctx context.Context, i accounts.Imported, refusal error) error {
-			return s.auditRefusal(ctx, importer(i), ActionImport, i.File, refusal)
+			return s.auditRefusedImport(ctx, importer(i), ActionImport, i.File, refusal)
 		},
 	})
 }

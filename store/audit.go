@@ -74,8 +74,30 @@ func (s *Store) auditRefusal(ctx context.Context, by By, action Action, object s
 	if err := s.Audit(ctx, by, Audited{action, object, ResultRefused, refusal.Error()}); err != nil {
 		return err
 	}
-	return refusal
+	return &auditedError{refusal}
 }
+
+// auditRefusedImport writes into the audit that an import was refused, for whatever
+// reason, and returns the refusal. An import that was interrupted, or that the
+// database could not take, was not refused.
+func (s *Store) auditRefusedImport(ctx context.Context, by By, action Action, object string, refusal error) error {
+	if ctx.Err() != nil || kindOfRefusal(refusal) == topup.KindUnavailable || IsAudited(refusal) {
+		return refusal
+	}
+	if err := s.Audit(ctx, by, Audited{action, object, ResultRefused, refusal.Error()}); err != nil {
+		return fmt.Errorf("%w; nothing was imported: %v", err, refusal)
+	}
+	return &auditedError{refusal}
+}
+
+// auditedError is a refusal that the audit has.
+type auditedError struct{ error }
+
+func (e *auditedError) Unwrap() error { return e.error }
+
+// IsAudited reports whether an error of the store is a refusal that the audit has
+// already.
+func IsAudited(err error) bool { return errors.As(err, new(*auditedError)) }
 
 // audit writes an entry.
 func (tx *wtx) audit(by By, a Audited) error {

@@ -67,7 +67,7 @@ const (
 func (s *Store) ImportBankStatement(ctx context.Context, im BankImport, by By) (BankImported, error) {
 	done, err := s.importBankStatement(ctx, im, by)
 	if err != nil {
-		return done, fmt.Errorf("import a statement of bank account %s: %w", im.Bank, err)
+		return done, fmt.Errorf("import a statement of bank account %s: %w", im.Bank, s.auditRefusal(ctx, by, ActionBankImport, im.Bank, err))
 	}
 	return done, nil
 }

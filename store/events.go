@@ -332,8 +332,8 @@ func (s *Store) resend(ctx context.Context, by By, object string, one bool, whic
 		done := tx.gorm().Exec(`UPDATE event_deliveries SET state = 'pending', open = 1, next_at = ?, first_at = 0, attempts = 0
 			WHERE id IN (SELECT v.id FROM events v WHERE `+which+`)`, append([]any{micros(tx.now())}, args...)...)
 		shown := EventStep{object, DeliveryPending}
-		if n = done.RowsAffected; done.Error != nil || n == 0 {
-			return shown, done.Error
+		if n = done.RowsAffected; done.Error != nil {
+			return nil, done.Error
 		}
 		return shown, tx.audit(by, Audited{ActionResendEvents, object, ResultDone, fmt.Sprintf("%d deliveries", n)})
 	})

@@ -76,6 +76,10 @@ func (s *Store) AddPayout(ctx context.Context, p NewPayout, by By) (PayoutImport
 // same content changes nothing. Of by only the actor, and what makes it happen once,
 // are needed. A dry run checks and writes nothing.
 //
+// The audit has each payout that was entered, an import that changed nothing, and
+// one that was refused: of payouts that are entered by hand only KindConflict, as of
+// other steps.
+//
 // When any is refused the error joins a [*PayoutError] for each: KindInvalid for
 // what breaks a rule; KindConflict for an id that is there with other content, and
 // for a line that is in another payout.
@@ -87,21 +91,53 @@ func (s *Store) ImportPayouts(ctx context.Context, list []NewPayout, by By, dryR
 		return PayoutImport{}, err
 	}
 	i := payoutImport{s: s, list: list, by: by}
-	if err := i.check(); err != nil {
+	err := i.run(ctx, dryRun)
+	switch {
+	case err == nil:
+		return i.report(), nil
+	case dryRun:
 		return PayoutImport{}, err
+	case i.isRegister():
+		return PayoutImport{}, s.auditRefusedImport(ctx, by, ActionPayoutAdd, i.object(), err)
+	}
+	return PayoutImport{}, s.auditRefusal(ctx, by, ActionPayoutAdd, i.object(), err)
+}
+
+// run enters the payouts, or only looks whether they can be.
+func (i *payoutImport) run(ctx context.Context, dryRun bool) error {
+	if err := i.check(); err != nil {
+		return err
 	}
 	if _, err := i.compare(ctx); err != nil || dryRun {
-		return i.report(), err
+		return err
 	}
-	if len(i.created) == 0 && by.Once == nil {
-		return i.report(), nil
+	if len(i.created) == 0 && i.by.Once == nil {
+		return i.s.Audit(ctx, i.by, i.unchanged())
 	}
 	err := i.write(ctx)
 	if err != nil {
 		i.unstage(context.WithoutCancel(ctx))
-		return PayoutImport{}, err
 	}
-	return i.report(), nil
+	return err
+}
+
+// isRegister reports whether the payouts are those of a file.
+func (i *payoutImport) isRegister() bool { return len(i.list) > 0 && i.list[0].File != "" }
+
+// object is what the audit calls the import as a whole.
+func (i *payoutImport) object() string {
+	switch {
+	case i.isRegister():
+		return i.list[0].File
+	case len(i.list) == 1:
+		return i.list[0].ID
+	}
+	return "payouts"
+}
+
+// unchanged is what the audit has of an import of payouts that were all there.
+func (i *payoutImport) unchanged() Audited {
+	return Audited{ActionPayoutAdd, i.object(), ResultDone, fmt.Sprintf("%d payouts, all there already with the same content", len(i.list))}
 }
 
 // payoutImport enters payouts: it compares them with what is there, stages the new
@@ -368,6 +404,11 @@ func (i *payoutImport) publish(ctx context.Context, at payouts.Progress, rows []
 		}
 		for _, n := range i.created {
 			if err := tx.audit(i.by, Audited{ActionPayoutAdd, i.list[n].ID, ResultDone, i.list[n].File}); err != nil {
+				return nil, err
+			}
+		}
+		if len(i.created) == 0 {
+			if err := tx.audit(i.by, i.unchanged()); err != nil {
 				return nil, err
 			}
 		}

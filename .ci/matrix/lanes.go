@@ -131,7 +131,7 @@ func allLanes(s surroundings, packages []string, counters string) [][]pass {
 			of(onSQLite, c, []string{"./store", engine, "./handlers", "./signing", "."}),
 			counted(of(onSQLite, race, inside[:1], fewer("50")), counters),
 			of(onSQLite, race, append(without(packages, "./store", "./pgtest"), engine)),
-			long(of(onSQLite, c, []string{"./commands"}, "-run", "^TestReconcile$")),
+			long(of(onSQLite, c, []string{"./commands"}, "-run", "^(TestReconcile|TestKillsAndNotifications)$")),
 		)
 	}
 	if !s.postgres {

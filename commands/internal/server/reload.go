@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 
@@ -37,8 +38,9 @@ func (s *Server) reload(ctx context.Context, load LoadConfig) {
 		s.log.Warn("configuration", zap.String("warning", warning))
 	}
 	if err != nil {
-		s.log.Error("the configuration was read again and is invalid: the server goes on with the one that it has",
-			zap.Strings("problems", strings.Split(err.Error(), "\n")))
+		problems := strings.Split(err.Error(), "\n")
+		s.log.Error("the configuration was read again and is invalid: the server goes on with the one that it has", zap.Strings("problems", problems))
+		s.auditRefusedReload(ctx, fmt.Sprintf("the configuration is invalid: %s, which the log has", console.Counted(int64(len(problems)), "problem")))
 		return
 	}
 	r, err := s.cfg.Load().Reloaded(next)
@@ -50,6 +52,7 @@ func (s *Server) reload(ctx context.Context, load LoadConfig) {
 	}
 	if err != nil {
 		s.log.Error("the configuration was read again and cannot be used: the server goes on with the one that it has", zap.Error(err))
+		s.auditRefusedReload(ctx, "the configuration cannot be used; the log says why")
 		return
 	}
 	s.cfg.Store(r.Config)
@@ -65,6 +68,18 @@ func (s *Server) reload(ctx context.Context, load LoadConfig) {
 
 // auditReload writes the new configuration into the audit: its keys that changed.
 func (s *Server) auditReload(ctx context.Context, r config.Reload) error {
-	by := store.By{Actor: console.OSUser(), OSUser: console.OSUser(), Role: store.RoleCommand, Reason: "SIGHUP"}
-	return s.Store.Audit(ctx, by, store.Audited{Action: "reload", Result: store.ResultDone, Detail: strings.Join(r.Changed, " ")})
+	return s.Store.Audit(ctx, byReload(), store.Audited{Action: "reload", Result: store.ResultDone, Detail: strings.Join(r.Changed, " ")})
+}
+
+// auditRefusedReload writes into the audit that a new configuration was refused.
+func (s *Server) auditRefusedReload(ctx context.Context, why string) {
+	if err := s.Store.Audit(ctx, byReload(), store.Audited{Action: "reload", Result: store.ResultRefused, Detail: why}); err != nil {
+		s.log.Error("that the configuration was refused could not be written into the audit", zap.Error(err))
+	}
+}
+
+// byReload is who reloads: whoever may send the process a signal, of whom it knows
+// that it is its own user or root.
+func byReload() store.By {
+	return store.By{Actor: console.OSUser(), OSUser: console.OSUser(), Role: store.RoleCommand, Reason: "SIGHUP"}
 }
