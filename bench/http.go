@@ -34,6 +34,7 @@ type rig struct {
 	said     acknowledged
 	remove   func() error
 
+	more               string // lines of the configuration
 	customers          int
 	verifies, deposits []*request
 	ids                []string   // issued, and no callback is made yet
@@ -44,12 +45,17 @@ type rig struct {
 // newRig starts both servers, tolem on a new SQLite file; close it, also after
 // an error.
 func (b *bench) newRig(ctx context.Context, name string, customers int) (*rig, error) {
-	return b.newRigOn(ctx, name, customers, func(folder string) database { return sqliteIn(folder, "tolem.db") })
+	return b.newRigWith(ctx, name, customers, "")
+}
+
+// newRigWith does the same with more lines in the configuration.
+func (b *bench) newRigWith(ctx context.Context, name string, customers int, more string) (*rig, error) {
+	return b.newRigOn(ctx, name, customers, more, func(folder string) database { return sqliteIn(folder, "tolem.db") })
 }
 
 // newRigOn does the same on any empty database.
-func (b *bench) newRigOn(ctx context.Context, name string, customers int, on func(folder string) database) (r *rig, err error) {
-	r = &rig{b: b, customers: customers}
+func (b *bench) newRigOn(ctx context.Context, name string, customers int, more string, on func(folder string) database) (r *rig, err error) {
+	r = &rig{b: b, customers: customers, more: more}
 	if r.folder, r.remove, err = b.subfolder(name); err != nil {
 		r.remove = func() error { return nil }
 		return r, err
@@ -66,7 +72,7 @@ func (b *bench) newRigOn(ctx context.Context, name string, customers int, on fun
 
 // serve starts the server on the rig's database.
 func (r *rig) serve(ctx context.Context) (err error) {
-	if r.tolem, err = startTolem(ctx, r.b.program, r.folder, r.database, r.b.takeProfile()); err != nil {
+	if r.tolem, err = startTolem(ctx, r.b.program, r.folder, r.database, r.more, r.b.takeProfile()); err != nil {
 		return err
 	}
 	if r.sender, err = newSender(r.tolem.address, r.customers); err != nil {

@@ -81,7 +81,7 @@ func (b *bench) postgresRate(ctx context.Context, server *pgtest.Server, limits 
 	if err != nil {
 		return "", err
 	}
-	r, err := b.newRigOn(ctx, "postgres", b.customers, func(string) database { return served })
+	r, err := b.newRigOn(ctx, "postgres", b.customers, "", func(string) database { return served })
 	defer func() { err = errors.Join(err, r.close()) }()
 	if err != nil {
 		return "", err
@@ -130,12 +130,12 @@ func (b *bench) postgresTwice(ctx context.Context, server *pgtest.Server, _ *gri
 	if err != nil {
 		return "", err
 	}
-	r, err := b.newRigOn(ctx, "twice", b.customers, func(string) database { return shared })
+	r, err := b.newRigOn(ctx, "twice", b.customers, "", func(string) database { return shared })
 	defer func() { err = errors.Join(err, r.close()) }()
 	if err != nil {
 		return "", err
 	}
-	second, err := startTolem(ctx, b.program, r.folder, shared, "")
+	second, err := startTolem(ctx, b.program, r.folder, shared, "", "")
 	defer func() { err = errors.Join(err, second.stop()) }()
 	if err != nil {
 		return "", err

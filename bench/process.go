@@ -62,8 +62,9 @@ log: {level: info, format: json}
 `
 
 // startTolem starts tolem serve on a database, as operators do: one log line a
-// request, written to a file. With a profile, this program takes its part.
-func startTolem(ctx context.Context, program, folder string, d database, profile string) (*process, error) {
+// request, written to a file. more are lines of its configuration. With a profile,
+// this program takes its part.
+func startTolem(ctx context.Context, program, folder string, d database, more, profile string) (*process, error) {
 	public, err := freeAddress()
 	if err != nil {
 		return nil, err
@@ -73,7 +74,7 @@ func startTolem(ctx context.Context, program, folder string, d database, profile
 		return nil, err
 	}
 	config := filepath.Join(folder, strings.ReplaceAll(public, ":", "-")+".yaml")
-	text := fmt.Sprintf(configuration, public, admin, adminToken, d.driver, d.dsn, project, secret)
+	text := fmt.Sprintf(configuration, public, admin, adminToken, d.driver, d.dsn, project, secret) + more + "\n"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, err
 	}

@@ -81,6 +81,7 @@ func (b *bench) table(ctx context.Context) error {
 		{"writer", func() ([]string, error) { return b.tableOfWriter(ctx, reached) }},
 		{"postgres", func() ([]string, error) { return b.tableOfPostgres(ctx, limits, reached) }},
 		{"large", func() ([]string, error) { return nil, b.tableOfLarge(reached) }},
+		{"notify", func() ([]string, error) { return b.tableOfNotify(ctx, reached) }},
 		{"reconcile", func() ([]string, error) { return b.tableOfReconcile(ctx, reached) }},
 		{"pages", func() ([]string, error) { return b.tableOfPages(ctx, reached) }},
 	}
