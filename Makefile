@@ -1,4 +1,4 @@
-.PHONY: run test test-all screenshots lint bench bench-large benchstat soak overload sbom reproducible
+.PHONY: run test test-all screenshots lint bench bench-large benchstat soak overload sbom reproducible faults
 
 run: # serve config.yaml with the demo data
 	go run . serve
@@ -8,6 +8,9 @@ test: # before a commit: every promise, on both databases; five minutes on two p
 
 test-all: # the whole matrix: both SQLite drivers, the race detector everywhere, coverage
 	.ci/test.sh all
+
+faults: # plants mistakes into the code, one at a time; the named test must notice each
+	go run ./.ci/faults
 
 PICTURES = screenshots
 screenshots: # every page of the dashboard, light, dark and on a telephone, into PICTURES

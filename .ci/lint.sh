@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # A folder with a dot before it is in no pattern.
-PACKAGES="./... ./.ci/matrix"
+PACKAGES="./... ./.ci/matrix ./.ci/faults"
 STATICCHECK=honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 unformatted=$(gofmt -l .)

@@ -94,6 +94,9 @@ const engine = "./store/internal/..."
 // where the race detector finds things.
 const goroutines = "-run=AtOnce|Concurrent|While|Beside|Share|Servers|Several"
 
+// tools are the packages in a folder that no pattern has.
+var tools = []string{"./.ci/matrix", "./.ci/faults"}
+
 // quickLanes prove every promise once on either database, in pure Go, and let the
 // race detector watch where goroutines of ours share something; allLanes have it
 // everywhere. The crash tests of ./commands build and run both drivers in every
@@ -101,7 +104,7 @@ const goroutines = "-run=AtOnce|Concurrent|While|Beside|Share|Servers|Several"
 func quickLanes(s surroundings, packages []string) [][]pass {
 	sqlite := []pass{
 		of(onSQLite, pure, []string{"./store"}, fewer("20")),
-		of(onSQLite, pure, append(without(packages, "./store", "./pgtest"), engine, "./.ci/matrix")),
+		of(onSQLite, pure, append(append(without(packages, "./store", "./pgtest"), engine), tools...)),
 	}
 	if s.gcc {
 		sqlite = append(sqlite, of(onSQLite, race, []string{"./store", engine, "./handlers", "./watch", "./highhelp", "./notify"}, goroutines))
@@ -121,7 +124,7 @@ func allLanes(s surroundings, packages []string, counters string) [][]pass {
 	inside := []string{"./store", "./accountfile", "./signing", "./topup", "./fixtures", "./handlers"}
 	sqlite := []pass{
 		counted(of(onSQLite, pure, inside), counters),
-		counted(of(onSQLite, pure, append(without(packages, append(inside, "./pgtest")...), engine, "./.ci/matrix")), counters),
+		counted(of(onSQLite, pure, append(append(without(packages, append(inside, "./pgtest")...), engine), tools...)), counters),
 	}
 	client := of(onSQLite, pure, []string{"./handlers"}, "-run=^TestAGeneratedClient$")
 	client.name, client.env = "a generated client", append(client.env, "TOLEM_TEST_CLIENT=1")
