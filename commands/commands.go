@@ -24,12 +24,22 @@ import (
 // Stdio is where a command reads and prints.
 type Stdio = console.Stdio
 
-// commandLine is the grammar: a field a command, a tag its help.
-type commandLine struct {
+// commonFlags are the flags of every command.
+type commonFlags struct {
 	Config  string      `placeholder:"FILE" help:"The configuration. Default: the variable TOLEM_CONFIG, else config.yaml."`
 	Version versionFlag `help:"Print the version and exit."`
+}
 
-	Serve       serveCommand                `cmd:"" help:"Migrate the database and serve until SIGINT or SIGTERM."`
+// serveLine is the part of the grammar that a server needs. The whole takes a
+// megabyte to build, which a process that runs for months would keep.
+type serveLine struct {
+	commonFlags
+	Serve serveCommand `cmd:"" help:"Migrate the database and serve until SIGINT or SIGTERM."`
+}
+
+// commandLine is the grammar: a field a command, a tag its help.
+type commandLine struct {
+	serveLine
 	Check       configCommands              `cmd:"" name:"config" help:"Check and print the configuration."`
 	Migrate     migrateCommand              `cmd:"" help:"Migrate the database to this program's schema and exit."`
 	Healthcheck healthcheckCommand          `cmd:"" help:"Check that the running server is alive."`
@@ -68,7 +78,11 @@ Exit codes: 0 done; 1 the answer is no, or something differs; 2 wrong usage, or 
 func Run(ctx context.Context, args, env []string, stdio Stdio) error {
 	finished := false
 	line := &commandLine{}
-	parser, err := kong.New(line,
+	grammar := any(line)
+	if len(args) > 0 && args[0] == "serve" {
+		grammar = &line.serveLine
+	}
+	parser, err := kong.New(grammar,
 		kong.Name("tolem"),
 		kong.Description(about),
 		kong.Writers(stdio.Out, stdio.Err),

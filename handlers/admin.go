@@ -22,7 +22,11 @@ import (
 // getConfig answers with what the server runs with, secrets hidden: the file and
 // the variables may have changed since it started.
 func (s *Server) getConfig(c echo.Context) error {
-	return writeJSON(c, http.StatusOK, map[string]string{"configuration": c.(*exchange).settings.effective})
+	effective, err := c.(*exchange).settings.config.Effective()
+	if err != nil {
+		return err
+	}
+	return writeJSON(c, http.StatusOK, map[string]string{"configuration": string(effective)})
 }
 
 // getAccount answers with an account, what has been credited to each of its

@@ -23,7 +23,6 @@ type settings struct {
 	highhelp  *highhelpSide
 	tokens    []token
 	config    *config.Config
-	effective string // the configuration as YAML, without secrets
 
 	accounts *billing.Source // nil: accounts are what the store has
 }
@@ -48,11 +47,6 @@ func (s *Server) newSettings(c *config.Config) (*settings, watch.Polled, error) 
 	for _, e := range c.Notify {
 		s.metrics.endpoint(e.Name)
 	}
-	effective, err := c.Effective()
-	if err != nil {
-		return nil, watch.Polled{}, err
-	}
-	now.effective = string(effective)
 	if now.highhelp, err = newHighHelp(c, s.metrics, s.now); err != nil {
 		return nil, watch.Polled{}, err
 	}
