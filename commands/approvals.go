@@ -52,7 +52,7 @@ func (c *approvalsListCommand) Run(ctx context.Context, p *console.Program) erro
 			}
 			for i := range page {
 				a := &page[i]
-				err := l.Add(view.ApprovalOf(a), a.ID, string(a.Status), string(a.Action), a.Object, previewSummary(a.Preview),
+				err := l.Add(view.ApprovalOf(a), a.ID, approvalStatus(a), string(a.Action), a.Object, wouldPost(a),
 					proposer(a), a.By.Reason, console.When(a.At, b.Config.Location()), console.When(a.ExpiresAt, b.Config.Location()))
 				if err != nil {
 					return err
@@ -72,6 +72,22 @@ func proposer(a *store.Approval) string {
 		return a.By.OSUser + " as " + a.By.Actor
 	}
 	return a.By.Actor
+}
+
+// approvalStatus says too what of an approved proposal is still to be carried out.
+func approvalStatus(a *store.Approval) string {
+	if d := a.Decision; d != nil && d.PartsLeft > 0 {
+		return fmt.Sprintf("%s, %d of %d parts left", a.Status, d.PartsLeft, a.Parts)
+	}
+	return string(a.Status)
+}
+
+// wouldPost is one line about what a step would post.
+func wouldPost(a *store.Approval) string {
+	if a.Parts > 0 {
+		return fmt.Sprintf("%d transactions", a.Payments)
+	}
+	return previewSummary(a.Preview)
 }
 
 // previewSummary is one line about what a step would post.
@@ -148,7 +164,7 @@ func printApproval(p *console.Program, b console.Books, a *store.Approval, now s
 	zone := b.Config.Location()
 	t := p.Table()
 	t.Row("approval", a.ID)
-	t.Row("status", string(a.Status))
+	t.Row("status", approvalStatus(a))
 	t.Row("step", string(a.Action)+" "+a.Object)
 	t.Row("parameters", string(a.Params))
 	t.Row("proposed by", proposer(a)+": "+a.By.Reason)
@@ -162,6 +178,9 @@ func printApproval(p *console.Program, b console.Books, a *store.Approval, now s
 		for _, posting := range would.Postings {
 			t.Row(side(posting.Amount), posting.Account, topup.Money{Amount: max(posting.Amount, -posting.Amount), Currency: posting.Currency}.String())
 		}
+	}
+	if more := a.Payments - len(a.Preview); a.Parts > 0 && more > 0 {
+		t.Row("would post", fmt.Sprintf("%d more", more))
 	}
 	t.RowIf("now", now)
 	if d := a.Decision; d != nil {
@@ -213,7 +232,11 @@ func (c *approvalsApproveCommand) Run(ctx context.Context, p *console.Program) e
 				return err
 			}
 		}
-		return nil
+		a, err := b.Approval(ctx, c.ID)
+		if err != nil || a.Parts == 0 {
+			return err
+		}
+		return p.Println(fmt.Sprintf("all %d parts of this report's %d payments are carried out; these are the first %d transactions", a.Parts, a.Payments, len(made)))
 	})
 }
 

@@ -48,20 +48,15 @@ func (c *comparison) apply(ctx context.Context, b console.Books) error {
 	if err := c.nameSources(list); err != nil {
 		return err
 	}
-	for batch := range slices.Chunk(list, store.MaxReported) {
-		step := store.ApplyReportStep{Provider: c.Provider, Project: string(c.Project)}
-		for _, credit := range batch {
-			step.List = append(step.List, credit.ReportedCredit)
-		}
-		made, err := b.Do(ctx, step, c.by)
-		if proposed := (*store.ProposedError)(nil); errors.As(err, &proposed) {
-			c.applied.Proposals = append(c.applied.Proposals, proposed.ApprovalID)
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		c.applied.Credited += len(made)
+	step := store.ApplyReportStep{Provider: c.Provider, Project: string(c.Project)}
+	for _, credit := range list {
+		step.List = append(step.List, credit.ReportedCredit)
+	}
+	c.applied.Credited, err = b.ApplyReport(ctx, step, c.by)
+	if proposed := (*store.ProposedError)(nil); errors.As(err, &proposed) {
+		c.applied.Proposals = append(c.applied.Proposals, proposed.ApprovalID)
+	} else if err != nil {
+		return err
 	}
 	c.engine.Settle(reconcile.StatusDiffers, c.applied.Credited)
 	return nil

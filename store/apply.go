@@ -16,7 +16,8 @@ import (
 const MaxReported = MaxAssignments
 
 // ApplyReportStep credits payments that a platform's report calls paid; the rules
-// are those of [topup.DecideReported]. All or nothing. Each credit counts at the
+// are those of [topup.DecideReported]. All or nothing, but of an approved proposal
+// what can still be credited: see [Store.Approve]. Each credit counts at the
 // report's time, or, where that is in a closed period, at the first instant that is
 // open, and the line of the report is in its reason.
 //
@@ -26,25 +27,57 @@ type ApplyReportStep struct {
 	Provider string                 `json:"provider"`
 	Project  string                 `json:"project"`
 	List     []topup.ReportedCredit `json:"list"`
+
+	// leftOut, if not nil, gets the refusals of payments that cannot be credited,
+	// and the others are credited.
+	leftOut *[]error
+}
+
+// asFarAsPossible is the step for an approval: since it was proposed, callbacks may
+// have credited some of the payments.
+func (s ApplyReportStep) asFarAsPossible() ApplyReportStep {
+	s.leftOut = new([]error)
+	return s
+}
+
+// sorted is the list in the order of the payments' ids: who locks several payments
+// does so in that order.
+func (s ApplyReportStep) sorted() []topup.ReportedCredit {
+	return slices.SortedFunc(slices.Values(s.List), func(a, b topup.ReportedCredit) int { return strings.Compare(a.PaymentID, b.PaymentID) })
+}
+
+func (s ApplyReportStep) sums() (sums []topup.Money) {
+	for _, credit := range s.List {
+		i := slices.IndexFunc(sums, func(m topup.Money) bool { return m.Currency == credit.Currency })
+		if i < 0 {
+			i, sums = len(sums), append(sums, topup.Money{Currency: credit.Currency})
+		}
+		sums[i].Amount += credit.Amount
+	}
+	return sums
 }
 
 // Action is that of a credit.
 func (ApplyReportStep) Action() Action { return ActionCredit }
 func (ApplyReportStep) kind() string   { return "apply_report" }
 
-// Object says how many payments are credited.
-func (s ApplyReportStep) Object() string   { return fmt.Sprintf("%d payments of a report", len(s.List)) }
+// Object says how many payments are credited, and with how much in all.
+func (s ApplyReportStep) Object() string {
+	text := fmt.Sprintf("%d payments of a report", len(s.List))
+	for _, sum := range s.sums() {
+		text += ", " + sum.String()
+	}
+	return text
+}
 func (s ApplyReportStep) describe() string { return "credit " + s.Object() }
 
 func (s ApplyReportStep) run(r stepRun) ([]posted, error) {
 	if len(s.List) == 0 || len(s.List) > MaxReported {
 		return nil, topup.Invalid("list", "must have 1 to %d payments", MaxReported)
 	}
-	// Who locks several payments does so in the order of their ids.
-	list := slices.SortedFunc(slices.Values(s.List), func(a, b topup.ReportedCredit) int { return strings.Compare(a.PaymentID, b.PaymentID) })
 	var made []posted
 	var refusals []error
-	for _, credit := range list {
+	for _, credit := range s.sorted() {
 		p, err := r.creditReported(s, credit)
 		switch {
 		case err == nil:
@@ -54,6 +87,10 @@ func (s ApplyReportStep) run(r stepRun) ([]posted, error) {
 		default:
 			return nil, err
 		}
+	}
+	if s.leftOut != nil {
+		*s.leftOut = refusals
+		return made, nil
 	}
 	return made, errors.Join(refusals...)
 }

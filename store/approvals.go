@@ -67,6 +67,9 @@ type Approval struct {
 	By By
 	// Decision is nil while nobody has decided.
 	Decision *ApprovalDecision
+	// Parts are those of a report's proposal of more than [MaxReported] payments,
+	// else 0, and Payments is how many it has.
+	Parts, Payments int
 }
 
 // PreviewedTransaction is a ledger transaction that a step would post.
@@ -94,8 +97,12 @@ type ApprovalDecision struct {
 	At       time.Time
 	Approved bool
 	By       By
-	// Transactions are the ids of what was posted, none of a rejected one.
+	// Transactions are the ids of what was posted, the first 250; none of a
+	// rejected one.
 	Transactions []string
+	// PartsLeft is how many parts of an approved proposal are still to be carried
+	// out: approving it again does so.
+	PartsLeft int
 }
 
 // propose writes a step down for a second person, if it could be carried out
@@ -105,42 +112,58 @@ func (s *Store) propose(ctx context.Context, step Step, by By) error {
 	if err != nil {
 		return err
 	}
-	params, err := json.Marshal(step)
+	row := proposalRow{step: step.kind(), action: step.Action(), object: step.Object(), params: step, would: would}
+	err = s.stepOnce(ctx, by, nil, func(tx *wtx) (any, error) {
+		made, err := newID(approvalPrefix, tx.now(), tx.entropy)
+		if err != nil {
+			return nil, err
+		}
+		row.id = made
+		if err := tx.writeProposal(row, by); err != nil {
+			return nil, err
+		}
+		return &ProposedError{made}, tx.audit(by, Audited{step.Action(), step.Object(), ResultProposed, made})
+	})
+	if err != nil {
+		return err
+	}
+	return &ProposedError{row.id}
+}
+
+// proposalRow is what a proposal keeps of a step.
+type proposalRow struct {
+	id, step string
+	action   Action
+	object   string
+	params   any
+	would    []topup.Transaction
+}
+
+func (tx *wtx) writeProposal(p proposalRow, by By) error {
+	params, err := json.Marshal(p.params)
 	if err != nil {
 		return fmt.Errorf("propose: %w", err)
 	}
 	if len(params) > maxStepParams {
 		return topup.Invalid("step", "is too large to be proposed: split it")
 	}
-	preview, err := json.Marshal(Previewed(would))
+	preview, err := json.Marshal(Previewed(p.would))
 	if err != nil {
 		return fmt.Errorf("propose: %w", err)
 	}
-	var id string
-	err = s.stepOnce(ctx, by, nil, func(tx *wtx) (any, error) {
-		now := tx.now()
-		made, err := newID(approvalPrefix, now, tx.entropy)
-		if err != nil {
-			return nil, err
-		}
-		byToken := 0
-		if by.Token {
-			byToken = 1
-		}
-		err = tx.gorm().Exec(`INSERT INTO approvals (`+proposalColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			made, micros(now), micros(now.Add(ApprovalExpiry)), step.kind(), string(step.Action()), auditText(step.Object(), maxAuditObject),
-			string(params), string(preview), nullMicros(by.Effective.Start), nullMicros(by.Effective.End),
-			by.Actor, byToken, by.OSUser, by.Role, by.Reason, auditText(by.RequestID, maxAuditObject)).Error
-		if err != nil {
-			return nil, fmt.Errorf("propose: %w", err)
-		}
-		id = made
-		return &ProposedError{made}, tx.audit(by, Audited{step.Action(), step.Object(), ResultProposed, made})
-	})
-	if err != nil {
-		return err
+	byToken := 0
+	if by.Token {
+		byToken = 1
 	}
-	return &ProposedError{id}
+	now := tx.now()
+	err = tx.gorm().Exec(`INSERT INTO approvals (`+proposalColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		p.id, micros(now), micros(now.Add(ApprovalExpiry)), p.step, string(p.action), auditText(p.object, maxAuditObject),
+		string(params), string(preview), nullMicros(by.Effective.Start), nullMicros(by.Effective.End),
+		by.Actor, byToken, by.OSUser, by.Role, by.Reason, auditText(by.RequestID, maxAuditObject)).Error
+	if err != nil {
+		return fmt.Errorf("propose: %w", err)
+	}
+	return nil
 }
 
 const proposalColumns = `id, at, expires_at, step, action, object, params, preview, effective_start, effective_end, actor, by_token, os_user, role, reason, request_id`
@@ -151,9 +174,15 @@ const approvalsSQL = `SELECT a.id, a.at, a.expires_at, a.step, a.action, a.objec
 	FROM approvals a LEFT JOIN approval_decisions d ON d.approval_id = a.id
 	WHERE %s ORDER BY a.id DESC LIMIT ?`
 
-// openApprovals is the condition of those that can still be approved. Ids begin
-// with the time of the proposal, so that only those of the last days are read.
-const openApprovals = ` AND a.id >= ? AND a.expires_at > ? AND d.approval_id IS NULL`
+// openApprovals is the condition of those that can still be approved, or of which a
+// part is still to be carried out. Ids begin with the time of the proposal, so that
+// only those of the last days are read.
+const openApprovals = ` AND a.id >= ? AND (a.expires_at > ? AND d.approval_id IS NULL OR a.step = '` + reportKind + `' AND d.decision = 'approved' AND EXISTS (
+	SELECT 1 FROM approvals p LEFT JOIN approval_decisions q ON q.approval_id = p.id WHERE p.id > a.id || '.' AND p.id < a.id || '/' AND q.approval_id IS NULL))`
+
+// unfinishedListed is how long an approved proposal is listed as open of which a part
+// was not carried out.
+const unfinishedListed = 4 * ApprovalExpiry
 
 // ApprovalFilter selects proposals. The zero value selects all.
 type ApprovalFilter struct {
@@ -169,10 +198,10 @@ func (s *Store) Approvals(ctx context.Context, f ApprovalFilter) (page []Approva
 	if err != nil {
 		return nil, "", err
 	}
-	where, args := "1 = 1", []any(nil)
+	where, args := "a.step <> '"+reportPartKind+"'", []any(nil)
 	if f.Open {
 		now := s.now()
-		where, args = where+openApprovals, append(args, engine.FirstID(approvalPrefix, now.Add(-ApprovalExpiry)), micros(now))
+		where, args = where+openApprovals, append(args, engine.FirstID(approvalPrefix, now.Add(-unfinishedListed)), micros(now))
 	}
 	if f.Cursor != "" {
 		parts, err := decodeCursor(f.Cursor, 1)
@@ -218,11 +247,18 @@ func readApprovals(ask query, now time.Time, where string, args ...any) ([]Appro
 		return nil, fmt.Errorf("read proposals: %w", err)
 	}
 	for i := range list {
+		if list[i].Step == reportKind {
+			if err := list[i].readParts(ask); err != nil {
+				return nil, err
+			}
+		}
 		d := list[i].Decision
 		if d == nil || !d.Approved {
 			continue
 		}
-		rows, err := ask(`SELECT t.transaction_id FROM approved_transactions x JOIN transactions t ON t.seq = x.seq WHERE x.approval_id = ? ORDER BY x.seq`, list[i].ID).Rows()
+		above, below := partsOf(list[i].ID)
+		rows, err := ask(`SELECT t.transaction_id FROM approved_transactions x JOIN transactions t ON t.seq = x.seq
+			WHERE x.approval_id = ? OR x.approval_id > ? AND x.approval_id < ? ORDER BY x.seq LIMIT ?`, list[i].ID, above, below, maxShownPreview).Rows()
 		if err == nil {
 			d.Transactions, err = scanTexts(rows)
 		}
@@ -267,9 +303,15 @@ func scanApprovals(rows *sql.Rows, now time.Time) (list []Approval, err error) {
 }
 
 // shows reports whether the preview, which the approver has seen, is of these
-// transactions.
-func (a *Approval) shows(made []topup.Transaction) bool {
-	return slices.EqualFunc(a.Preview, Previewed(made), func(seen, now PreviewedTransaction) bool {
+// transactions; of a report, whether they are some of it.
+func (a *Approval) shows(step Step, made []topup.Transaction) bool {
+	seen := a.Preview
+	if _, ok := step.(ApplyReportStep); ok {
+		seen = slices.DeleteFunc(slices.Clone(seen), func(p PreviewedTransaction) bool {
+			return !slices.ContainsFunc(made, func(t topup.Transaction) bool { return t.PaymentID == p.PaymentID })
+		})
+	}
+	return slices.EqualFunc(seen, Previewed(made), func(seen, now PreviewedTransaction) bool {
 		return seen.Kind == now.Kind && (seen.PaymentID == "" || seen.PaymentID == now.PaymentID) && seen.PayoutID == now.PayoutID &&
 			seen.Reverses == now.Reverses && seen.Resolves == now.Resolves && seen.Takes == now.Takes && slices.Equal(seen.Postings, now.Postings)
 	})
@@ -277,6 +319,9 @@ func (a *Approval) shows(made []topup.Transaction) bool {
 
 // step is the proposed step.
 func (a *Approval) step() (Step, error) {
+	if a.Step == reportPartKind {
+		return nil, topup.Conflict("this is a part of %s: approve that", wholeOf(a.ID))
+	}
 	decode, known := stepKinds[a.Step]
 	if !known {
 		return nil, topup.Conflict("a newer version of tolem has proposed this: approve it with that")
@@ -284,6 +329,9 @@ func (a *Approval) step() (Step, error) {
 	step, err := decode(a.Params)
 	if err != nil {
 		return nil, fmt.Errorf("the parameters of %s: %w", a.ID, err)
+	}
+	if report, ok := step.(ApplyReportStep); ok {
+		return report.asFarAsPossible(), nil
 	}
 	return step, nil
 }
@@ -320,6 +368,9 @@ func (s *Store) PreviewApproval(ctx context.Context, id string) ([]topup.Transac
 	if err != nil {
 		return nil, err
 	}
+	if a.Step == reportKind {
+		return s.previewReport(ctx, &a, maxShownPreview)
+	}
 	step, err := a.step()
 	if err != nil {
 		return nil, err
@@ -330,6 +381,13 @@ func (s *Store) PreviewApproval(ctx context.Context, id string) ([]topup.Transac
 // Approve carries out a proposed step, as of now, and returns the ledger
 // transactions that it made: their actor and reason are the proposer's, the
 // approver is stored beside them. Everything is decided again.
+//
+// Of a report, what can still be credited is credited, and the audit names what is
+// left out, such as a payment that a callback has credited meanwhile. More than
+// [MaxReported] payments are credited in parts, each in a write of its own, with its
+// decision. When that is interrupted, approving the proposal again carries out the
+// parts that are left, even after it would have expired. At most 250 transactions are
+// returned.
 //
 // Errors: KindNotFound when there is no such proposal; KindForbidden when by is
 // no second person; KindConflict when it was decided, has expired, or when the
@@ -350,6 +408,9 @@ func (s *Store) approve(ctx context.Context, id string, by By) ([]topup.Transact
 	if err != nil {
 		return nil, err
 	}
+	if a.Step == reportKind {
+		return s.approveReport(ctx, id, by)
+	}
 	step, err := a.step()
 	if err != nil {
 		return nil, err
@@ -367,21 +428,14 @@ func (s *Store) approve(ctx context.Context, id string, by By) ([]topup.Transact
 		if err != nil {
 			return nil, err
 		}
-		if !a.shows(made) {
-			return nil, topup.Conflict("this would post something else than was proposed: look at it again, reject it, and propose the step anew")
+		if report, ok := step.(ApplyReportStep); ok && len(made) == 0 {
+			return nil, errors.Join(*report.leftOut...)
 		}
 		if err := tx.writeDecision(id, by, ApprovalApproved); err != nil {
 			return nil, err
 		}
-		for i := range made {
-			err := tx.gorm().Exec(`INSERT INTO approved_transactions (seq, approval_id, approved_by) VALUES (?, ?, ?)`, made[i].Seq, id, by.Actor).Error
-			if err != nil {
-				return nil, fmt.Errorf("write the approval down: %w", err)
-			}
-			made[i].ApprovedBy = by.Actor
-		}
 		done = made
-		return made, tx.audit(by, Audited{ActionApprove, id, ResultDone, transactionIDs(made)})
+		return made, tx.noteApproved(&a, step, made, by, by)
 	})
 	if err != nil {
 		return nil, err
@@ -398,6 +452,9 @@ func (s *Store) Reject(ctx context.Context, id string, by By) error {
 		return err
 	}
 	err := s.stepOnce(ctx, by, nil, func(tx *wtx) (any, error) {
+		if whole := wholeOf(id); whole != id {
+			return nil, topup.Conflict("this is a part of %s: reject that", whole)
+		}
 		if err := tx.refuseDecision(id, by, ApprovalRejected); err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -90,6 +91,19 @@ func payoutsOfSample(t *testing.T, s *store.Store, b sample) []topup.Transaction
 // ignoreChecks lets SQLite take what its checks refuse.
 const ignoreChecks = `PRAGMA ignore_check_constraints = ON`
 
+// matched is a bank line that is matched with payouts.
+func matched(bank, currency, direction string, amount int, payouts ...int) string {
+	text := fmt.Sprintf(`INSERT INTO bank_lines (id, bank, account, currency, day, value_day, direction, amount, number, reference, counterparty_account,
+		counterparty_name, counterparty_id, purpose_code, purpose, occurrence, key, sha256, imported_at)
+		VALUES (1, '%s', 'KZ1', '%s', '2026-11-21', '', '%s', %d, '1', '', '', '', '', '', '', 1, x'00', '', 1)`, bank, currency, direction, amount)
+	for _, payout := range payouts {
+		text += fmt.Sprintf(`; INSERT INTO bank_matches (payout, line, at, actor, reason) VALUES (%d, 1, 1, 'anna', '')`, payout)
+	}
+	return text
+}
+
+const matchRule = "a bank line and a payout that count are matched once, and say the same"
+
 var payoutBreaches = []breach{
 	{"a payout's transactions, and no others, have no payment",
 		`DELETE FROM payout_steps WHERE seq = {1}`, `transaction <{1}> (seq {1}, payout): it belongs to no payment, and to no payout`},
@@ -122,6 +136,11 @@ var payoutBreaches = []breach{
 		`DROP INDEX payouts_held; UPDATE payouts SET payout_id = 'po-1' WHERE payout_id = 'po-3'`, `payout po-1 of jetpay 1234: 2 payouts hold this id`},
 	{"a line is in one payout at most",
 		`UPDATE payout_lines SET operation = '28', key = 'payment 28' WHERE payout = 3`, `line "payment 28" of jetpay 1234: it is 2 times in payouts that count`},
+	{matchRule, matched("kaspi", "KZT", "in", 18500, 1), `payout po-1 of jetpay 1234, bank line 1 of kaspi: the payout was paid to halyk`},
+	{matchRule, matched("halyk", "KZT", "in", 18501, 1), `payout po-1 of jetpay 1234, bank line 1 of halyk: the line is in 18501 KZT, the payout 18500 KZT`},
+	{matchRule, matched("halyk", "KGS", "in", 18500, 1), `bank line 1 of halyk: the line is in 18500 KGS, the payout 18500 KZT`},
+	{matchRule, matched("halyk", "KZT", "out", 18500, 1), `bank line 1 of halyk: the line is out 18500 KZT, the payout 18500 KZT`},
+	{matchRule, matched("halyk", "KZT", "in", 18500, 1, 1), `payout po-1 of jetpay 1234, bank line 1 of halyk: another match of one of them counts too`},
 	{"a line is known by what it says, and names a payment of its own project",
 		`UPDATE payout_lines SET key = 'x' WHERE payout = 3`, `payout po-3 of jetpay 1234, line 2: its key "x" is not that of what it says`},
 	{"a line is known by what it says, and names a payment of its own project",

@@ -501,6 +501,10 @@ var bookBreaches = []breach{
 	{"no message is missing",
 		`DELETE FROM messages WHERE id = 7`, `message 8: the message before it, 7, is missing`},
 
+	{"a part of a proposal is carried out after the whole was approved, in the name of who approved it",
+		`INSERT INTO approvals SELECT id || '.000001', at, expires_at, 'report_part', action, object, params, preview, effective_start, effective_end, actor, by_token, os_user, role, reason, request_id FROM approvals WHERE id = '<a>';
+		INSERT INTO approval_decisions SELECT approval_id || '.000001', at, decision, 'dana', os_user, role, reason, request_id FROM approval_decisions WHERE approval_id = '<a>'`,
+		`proposal <a>.000001: it was approved by dana, and its whole approved by bolat`},
 	{"a transaction that needed a second person was approved by another than its proposer",
 		`UPDATE approval_decisions SET actor = 'anna'; UPDATE approved_transactions SET approved_by = 'anna'`, `transaction <t16> (seq 16): <a> is no approval by a second person`},
 	{"a transaction that needed a second person was approved by another than its proposer",

@@ -32,7 +32,10 @@ type ApprovalDecision struct {
 	Actor          string   `json:"actor"`
 	Role           string   `json:"role,omitempty"`
 	Reason         string   `json:"reason,omitempty"`
-	TransactionIDs []string `json:"transaction_ids,omitempty"`
+	TransactionIDs []string `json:"transaction_ids,omitempty"` // the first 250
+	// PartsLeft are the parts of a report that are still to be carried out, by
+	// approving it again.
+	PartsLeft int `json:"parts_left,omitempty"`
 }
 
 // ApprovalOf shows a proposal.
@@ -43,7 +46,7 @@ func ApprovalOf(a *store.Approval) Approval {
 		CreatedAt: Time(a.At), ExpiresAt: Time(a.ExpiresAt),
 	}
 	if d := a.Decision; d != nil {
-		out.Decision = &ApprovalDecision{Time(d.At), d.By.Actor, d.By.Role, d.By.Reason, d.Transactions}
+		out.Decision = &ApprovalDecision{Time(d.At), d.By.Actor, d.By.Role, d.By.Reason, d.Transactions, d.PartsLeft}
 	}
 	return out
 }

@@ -354,8 +354,12 @@ var bookRules = []Rule{
 		SELECT format('proposal %s: it was %s by %s %s', d.approval_id, d.decision, d.actor,
 			CASE WHEN a.expires_at > d.at THEN 'and posted nothing' ELSE 'after it had expired' END)
 		FROM approval_decisions d LEFT JOIN approvals a ON a.id = d.approval_id
-		WHERE coalesce(a.expires_at, 0) <= d.at
-			OR (d.decision = 'approved' AND NOT EXISTS (SELECT 1 FROM approved_transactions x WHERE x.approval_id = d.approval_id))`},
+		WHERE (coalesce(a.expires_at, 0) <= d.at AND a.step IS DISTINCT FROM 'report_part')
+			OR (d.decision = 'approved' AND coalesce(a.step, '') NOT IN ('report', 'report_part') AND NOT EXISTS (SELECT 1 FROM approved_transactions x WHERE x.approval_id = d.approval_id))`},
+	{"a part of a proposal is carried out after the whole was approved, in the name of who approved it", `
+		SELECT format('proposal %s: it was %s by %s, and its whole %s by %s', d.approval_id, d.decision, d.actor, coalesce(w.decision, 'not decided'), coalesce(w.actor, '-'))
+		FROM approvals a JOIN approval_decisions d ON d.approval_id = a.id LEFT JOIN approval_decisions w ON w.approval_id = substr(a.id, 1, length(a.id) - 7)
+		WHERE a.step = 'report_part' AND (d.decision <> 'approved' OR w.decision IS DISTINCT FROM 'approved' OR w.actor IS DISTINCT FROM d.actor)`},
 	{"a transaction takes the payment's credit or a place of its own", `
 		SELECT format('transaction %s (seq %s, %s): slot %s', t.transaction_id, t.seq, t.kind, t.slot)
 		FROM transactions t WHERE t.slot <> CASE WHEN t.kind IN {kinds.credit_own} OR (t.kind = {kind.assignment} AND t.slot = 0) THEN 0 ELSE t.seq END`},

@@ -59,6 +59,16 @@ var payoutRules = []Rule{
 		SELECT format('line "%s" of %s %s: it is %s times in payouts that count', l.key, o.provider, o.project, count(*))
 		FROM payout_lines l JOIN payouts o ON o.id = l.payout WHERE l.key <> '' AND ` + migrations.HeldPayoutSQL + `
 		GROUP BY l.key, o.provider, o.project HAVING count(*) > 1`},
+	{"a bank line and a payout that count are matched once, and say the same", `
+		SELECT format('payout %s of %s %s, bank line %s of %s: %s', o.payout_id, o.provider, o.project, m.line, coalesce(b.bank, '-'), CASE
+			WHEN b.id IS NULL OR b.bank <> o.bank THEN format('the payout was paid to %s', o.bank)
+			WHEN b.currency <> o.currency OR b.amount <> abs(o.net) OR (b.direction = 'in') <> (o.net > 0) THEN
+				format('the line is %s %s %s, the payout %s %s', b.direction, b.amount, b.currency, o.net, o.currency)
+			ELSE 'another match of one of them counts too' END)
+		FROM bank_matches m JOIN payouts o ON o.id = m.payout AND o.state IN ('draft', 'posted') LEFT JOIN bank_lines b ON b.id = m.line
+		WHERE b.id IS NULL OR b.bank <> o.bank OR b.currency <> o.currency OR b.amount <> abs(o.net) OR (b.direction = 'in') <> (o.net > 0)
+			OR EXISTS (SELECT 1 FROM bank_matches n JOIN payouts q ON q.id = n.payout AND q.state IN ('draft', 'posted')
+				WHERE n.id <> m.id AND (n.line = m.line OR n.payout = m.payout))`},
 	{"a line is known by what it says, and names a payment of its own project", `
 		SELECT format('payout %s of %s %s, line %s: %s', o.payout_id, o.provider, o.project, l.line, CASE
 			WHEN p.payment_id IS NULL AND l.payment_id IS NOT NULL THEN format('its payment %s is none of this project', l.payment_id)
