@@ -1,4 +1,4 @@
-package store
+package ledger
 
 import (
 	"context"
@@ -7,18 +7,19 @@ import (
 	"fmt"
 
 	"tolem/reconcile"
+	"tolem/store/internal/database"
 )
 
 // ReportBooks are the books as a platform's report is compared with them: those of
 // one provider, and of one project or, if it is empty, of all.
 type ReportBooks struct {
-	store             *Store
+	ledger            *Ledger
 	provider, project string
 }
 
 // ReportBooks returns the books of a provider and a project.
-func (s *Store) ReportBooks(provider, project string) ReportBooks {
-	return ReportBooks{s, provider, project}
+func (l *Ledger) ReportBooks(provider, project string) ReportBooks {
+	return ReportBooks{l, provider, project}
 }
 
 // of is the condition on rows of a table of these books.
@@ -59,7 +60,7 @@ func (b ReportBooks) Entries(ctx context.Context, in reconcile.Span, yield func(
 	for _, part := range []struct{ query, table string }{{reportEntrySQL, "o"}, {reportCreditSQL, "p"}, {reportRefundSQL, "p"}} {
 		condition, args := b.of(part.table)
 		query := part.query + condition + ` AND t.effective_at >= ? AND t.effective_at < ?`
-		if err := b.entries(ctx, query, append(args, micros(in.From), micros(in.To)), yield); err != nil {
+		if err := b.entries(ctx, query, append(args, database.Micros(in.From), database.Micros(in.To)), yield); err != nil {
 			return fmt.Errorf("read the books of %s: %w", b.provider, err)
 		}
 	}
@@ -67,7 +68,7 @@ func (b ReportBooks) Entries(ctx context.Context, in reconcile.Span, yield func(
 }
 
 func (b ReportBooks) entries(ctx context.Context, query string, args []any, yield func(reconcile.Entry) error) (err error) {
-	rows, err := b.store.raw(ctx, query, args...).Rows()
+	rows, err := b.ledger.reader.Raw(ctx, query, args...).Rows()
 	if err != nil {
 		return err
 	}
@@ -79,7 +80,7 @@ func (b ReportBooks) entries(ctx context.Context, query string, args []any, yiel
 		if err := rows.Scan(&e.Operation, &e.Payment, &e.Amount, &e.Currency, &e.TransactionID, &e.PaymentID, &at, &refund, &bypass); err != nil {
 			return err
 		}
-		e.At, e.Refund, e.Bypass = fromMicros(at), refund != 0, bypass != 0
+		e.At, e.Refund, e.Bypass = database.FromMicros(at), refund != 0, bypass != 0
 		if err := yield(e); err != nil {
 			return err
 		}
@@ -109,7 +110,7 @@ func (b ReportBooks) Find(ctx context.Context, operations, payments []string) (m
 			break
 		}
 		condition, args := b.of("p")
-		rows, err := b.store.raw(ctx, `SELECT `+which.name+`, p.payment_id, p.status, p.amount, p.currency,
+		rows, err := b.ledger.reader.Raw(ctx, `SELECT `+which.name+`, p.payment_id, p.status, p.amount, p.currency,
 			p.credit_seq, p.credit_amount, p.credit_currency, p.credit_operation, p.credit_reversed, p.open_items
 			FROM payments p WHERE `+which.where+` AND `+condition, append([]any{payments}, args...)...).Rows()
 		if err == nil {
