@@ -69,7 +69,7 @@ var catalogue = map[string][3]string{
 	"overview.credited":    {"зачислено на договоры", "шарттарға есептелді", "credited to contracts"},
 	"overview.no_money":    {"ничего", "ештеңе", "nothing"},
 	"overview.issued":      {"Платежей начато", "Басталған төлемдер", "Payments begun"},
-	"overview.success":     {"Успешных", "Сәтті", "Succeeded"},
+	"overview.success":     {"Успешных среди завершённых", "Аяқталғандар ішінде сәтті", "Succeeded, of those that ended"},
 	"overview.pending":     {"Ожидают", "Күтуде", "Pending"},
 	"overview.review":      {"На разборе", "Тексеруде", "In review"},
 	"overview.declined":    {"Отклонено или истекло", "Қабылданбаған не мерзімі өткен", "Declined or expired"},
@@ -80,13 +80,13 @@ var catalogue = map[string][3]string{
 
 	"todo.title":     {"Ждёт вашего решения", "Сіздің шешіміңізді күтеді", "Needs you"},
 	"todo.nothing":   {"Всё разобрано: решения ничего не ждёт.", "Бәрі реттелген: шешім күтетін ештеңе жоқ.", "All is dealt with: nothing needs you."},
-	"todo.since":     {"самому старому %s", "ең ескісі: %s", "the oldest: %s"},
+	"todo.since":     {"ждёт уже %s", "ең ескісі: %s", "oldest: %s"},
 	"todo.suspense":  {"невыясненная сумма: распределите или верните|невыясненные суммы: распределите или верните|невыясненных сумм: распределите или верните", "анықталмаған сома: бөліңіз немесе қайтарыңыз", "amount in suspense: assign or return it|amounts in suspense: assign or return them"},
 	"todo.review":    {"платёж на разборе|платежа на разборе|платежей на разборе", "тексерудегі төлем", "payment in review|payments in review"},
-	"todo.payouts":   {"выплата не проведена|выплаты не проведены|выплат не проведено", "жүргізілмеген аударым", "payout is not booked|payouts are not booked"},
+	"todo.payouts":   {"выплата платформы не проведена|выплаты платформы не проведены|выплат платформы не проведено", "платформаның жүргізілмеген аударымы", "payout of the platform is not booked|payouts of the platform are not booked"},
 	"todo.approvals": {"действие ждёт одобрения|действия ждут одобрения|действий ждут одобрения", "мақұлдау күтіп тұрған әрекет", "step waits for approval|steps wait for approval"},
 	"todo.events":    {"уведомление не доставлено|уведомления не доставлены|уведомлений не доставлено", "жеткізілмеген хабарландыру", "notification was not delivered|notifications were not delivered"},
-	"todo.messages":  {"сообщение платформы без проводки|сообщения платформы без проводки|сообщений платформы без проводки", "платформаның жазбасыз хабарламасы", "message of the platform that was not booked|messages of the platform that were not booked"},
+	"todo.messages":  {"сообщение платформы о деньгах, которых нет в книгах|сообщения платформы о деньгах, которых нет в книгах|сообщений платформы о деньгах, которых нет в книгах", "платформаның кітаптарда жоқ ақша туралы хабарламасы", "message of the platform about money that is not in the books|messages of the platform about money that is not in the books"},
 	"todo.waiting":   {"платёж ждёт результата больше суток|платежа ждут результата больше суток|платежей ждут результата больше суток", "төлем нәтижені тәуліктен артық күтуде", "payment has been pending for over a day|payments have been pending for over a day"},
 
 	"chart.title": {"Зачисления за 30 дней, %s", "30 күндегі есептеулер, %s", "Credited in 30 days, %s"},
@@ -101,6 +101,7 @@ var catalogue = map[string][3]string{
 	"payments.title":           {"Платежи", "Төлемдер", "Payments"},
 	"payments.q":               {"Что назвал плательщик", "Төлеуші не атады", "What the payer can tell"},
 	"payments.q_hint":          {"Телефон, номер договора, квитанция или номер платежа", "Телефон, шарт нөмірі, түбіртек немесе төлем нөмірі", "Telephone, contract number, receipt or payment id"},
+	"payments.q_help":          {"Телефон или номер договора клиента, номер квитанции или платежа; телефон — как его назвали. Нет номера? Ищите по сумме и дню на странице «Платежи».", "Клиенттің телефоны немесе шарт нөмірі, түбіртек не төлем нөмірі; телефон — айтқанындай. Нөмір жоқ па? «Төлемдер» бетінде сома мен күн бойынша іздеңіз.", "The customer's telephone or contract number, a receipt or payment id; a telephone as it was said. No number? Search by amount and day under Payments."},
 	"payments.find":            {"Найти", "Табу", "Find"},
 	"payments.from":            {"С даты", "Бастап", "From"},
 	"payments.to":              {"По дату", "Дейін", "To"},
@@ -116,7 +117,7 @@ var catalogue = map[string][3]string{
 	"payments.none_yet_advice": {"Платежей очень много, поэтому за один раз просматривается только часть. Ищите дальше или укажите день.", "Төлем өте көп, сондықтан бір жолы олардың бір бөлігі ғана қаралады. Әрі қарай іздеңіз немесе күнді көрсетіңіз.", "There are very many payments, so only some are looked at in one go. Search further, or enter the day."},
 	"payments.none_yet_more":   {"Более ранние, чем %s, ещё не просмотрены.", "%s ертерек төлемдер әлі қаралған жоқ.", "Payments before %s have not been looked at yet."},
 	"payments.further":         {"Искать дальше", "Әрі қарай іздеу", "Search further back"},
-	"payments.none_advice":     {"Номера ищутся целиком, номер договора — и по началу. Проверьте номер, уберите лишние условия или попробуйте сумму и день.", "Нөмірлер толық ізделеді, шарт нөмірі басы бойынша да. Нөмірді тексеріңіз, артық шарттарды алып тастаңыз немесе сома мен күнді байқап көріңіз.", "Ids are looked for in full, a contract number also by its beginning. Check the number, drop a condition, or try the amount and the day."},
+	"payments.none_advice":     {"Номера ищутся целиком, номер договора — и по началу. Проверьте номер, уберите лишние условия или попробуйте сумму и день. Деньги без верного номера — в «Невыясненных», непрочитанные сообщения — в «Сообщениях».", "Нөмірлер толық ізделеді, шарт нөмірі басы бойынша да. Нөмірді тексеріңіз, артық шарттарды алып тастаңыз немесе сома мен күнді байқап көріңіз. Нөмірі қате ақша «Анықталмаған ақша» бөлімінде, оқылмаған хабарламалар «Хабарламалар» бөлімінде.", "Ids are looked for in full, a contract number also by its beginning. Check the number, drop a condition, or try the amount and the day. Money with a wrong number is in Suspense, messages that could not be read are in Messages."},
 	"payments.download":        {"Скачать найденное:", "Табылғанын жүктеу:", "Download what was found:"},
 
 	// Fields.
