@@ -334,7 +334,7 @@ type payoutsShowCommand struct {
 
 // Help is shown by --help.
 func (payoutsShowCommand) Help() string {
-	return `Shows the figures of a payout, what was done to it, its lines, and how each line differs from the payment that it names: payment_unknown (tolem has no such payment), not_received (nothing was credited for it), amount_differs, currency_differs, refund_not_booked (less was refunded through the platform than the registers say). A payout can be posted whatever differs: its figures say what the platform paid.
+	return `Shows the figures of a payout, what was done to it, its lines, and how each line differs from the payment that it names: payment_unknown (tolem has no such payment), not_received (nothing was credited for it), amount_differs, currency_differs, refund_not_booked (less was refunded through the platform than the registers say), listed_twice (payouts list more for the payment than was received). A payout can be posted whatever differs: its figures say what the platform paid.
 
 Example:
 

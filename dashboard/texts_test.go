@@ -58,7 +58,7 @@ func groups() map[string][]string {
 		"ledger":            words("settlement", "suspense", "fees", "reserve", "adjustments"),
 		"payout_state":      payoutStates,
 		"line_type":         words("payment", "refund", "refund_reversal", "chargeback", "fee", "reserve", "adjustment"),
-		"line_difference":   words("payment_unknown", "not_received", "amount_differs", "currency_differs", "refund_not_booked"),
+		"line_difference":   words("payment_unknown", "not_received", "amount_differs", "currency_differs", "refund_not_booked", "listed_twice"),
 		"age":               store.UnpaidAges[:],
 		"payout":            words("gross", "refunds", "fees", "reserve", "adjustments", "net"),
 		"difference":        differences,

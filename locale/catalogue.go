@@ -366,6 +366,7 @@ var catalogue = map[string][3]string{
 	"line_difference.amount_differs":    {"другая сумма", "сомасы басқа", "amount differs"},
 	"line_difference.currency_differs":  {"другая валюта", "валютасы басқа", "currency differs"},
 	"line_difference.refund_not_booked": {"возврат не проведён", "қайтарым жүргізілмеген", "refund not booked"},
+	"line_difference.listed_twice":      {"платёж указан дважды", "төлем екі рет көрсетілген", "payment listed twice"},
 
 	"settlement.title":    {"Расчёты с платформами", "Платформалармен есеп айырысу", "Settlement"},
 	"settlement.lead":     {"Сколько каждая платформа должна, из чего это складывается и как давно деньги ждут выплаты.", "Әр платформаның қарызы қанша, неден тұрады және ақша аударымды қашаннан күтуде.", "What each platform owes, what that is made of, and how long the money has waited for a payout."},

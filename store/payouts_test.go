@@ -297,8 +297,8 @@ func TestPayoutImport(t *testing.T) {
 		}
 		mustAdd(t, s, newPayout("po-1", withLines(lines...)))
 		list, total, err := s.PayoutDifferences(ctx, mustPayout(t, s, "po-1"))
-		if err != nil || total != 0 && len(list) != total {
-			t.Fatalf("got %d differences, %v", total, err)
+		if err != nil || total != 1100 || len(list) == 0 || list[0].Difference != topup.LineListedTwice {
+			t.Fatalf("got %d differences, %v, %v; want each of 1100 lines of three payments", total, list, err)
 		}
 		page, err := s.PayoutLines(ctx, mustPayout(t, s, "po-1"), 1000, 500)
 		if err != nil || len(page) != 100 || page[0].N != 1001 {
@@ -327,6 +327,37 @@ func TestPayoutImport(t *testing.T) {
 		}
 		checked(t, s)
 	})
+}
+
+// TestPayoutDifferences_ListedTwice: the lines of one payment have two keys where
+// one names its id and one its operation, so both are kept, and both are told.
+func TestPayoutDifferences_ListedTwice(t *testing.T) {
+	t.Parallel()
+	s, ids := paidBook(t, 2)
+	mustAdd(t, s, newPayout("po-1", withLines(saleLine(2, ids[0], "", 10000, 0), saleLine(3, "", "2", 10000, 0))))
+	mustAdd(t, s, newPayout("po-2", withLines(saleLine(2, "", "1", 10000, 0))))
+	told := func(id string) (list []string) {
+		t.Helper()
+		lines, _, err := s.PayoutDifferences(ctx, mustPayout(t, s, id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range lines {
+			list = append(list, fmt.Sprintf("%d %s", l.Line, l.Difference))
+		}
+		return list
+	}
+	for _, id := range []string{"po-1", "po-2"} {
+		if got := told(id); !slices.Equal(got, []string{"2 listed_twice"}) {
+			t.Errorf("%s: got %q", id, got)
+		}
+	}
+	if err := s.DiscardPayout(ctx, ref("po-2"), anna); err != nil {
+		t.Fatal(err)
+	}
+	if got := told("po-1"); len(got) > 0 {
+		t.Errorf("beside a payout that was discarded: got %q", got)
+	}
 }
 
 func TestPayoutDifferences(t *testing.T) {

@@ -395,6 +395,7 @@ const (
 	LineAmountDiffers   LineDifference = "amount_differs"    // another sum was
 	LineCurrencyDiffers LineDifference = "currency_differs"  // another currency was
 	LineRefundNotBooked LineDifference = "refund_not_booked" // less was refunded through the platform than the line says
+	LineListedTwice     LineDifference = "listed_twice"      // payouts list more for the payment than was received, as when one names its id and one its operation
 )
 
 // LineState is what we have of a line's payment.
@@ -403,7 +404,8 @@ type LineState struct {
 	Currency string // of what was received
 	Received int64  // by its credits and into suspense: of the line's operation if that is known, else of the payment
 	Refunded int64  // through the platform, reversals counted
-	Listed   int64  // the refunds of the payment in this payout and those before it, the line's included
+	All      int64  // received for the payment, whatever the operation
+	Listed   int64  // of the payment in all payouts that count, the line's included: of a payment, what was paid; else the refunds
 }
 
 // Difference compares a line of a payout in that currency with what we have.
@@ -419,6 +421,8 @@ func (l PayoutLine) Difference(currency string, s LineState) LineDifference {
 			return LineCurrencyDiffers
 		case s.Received != l.Amount:
 			return LineAmountDiffers
+		case s.Listed > s.All:
+			return LineListedTwice
 		}
 	case LineRefund, LineChargeback:
 		switch {

@@ -310,7 +310,9 @@ func TestPayoutLine(t *testing.T) {
 			s    topup.LineState
 			want topup.LineDifference
 		}{
-			{"Agrees", line(topup.LinePayment), topup.LineState{Known: true, Currency: "KZT", Received: 1000}, ""},
+			{"Agrees", line(topup.LinePayment), topup.LineState{Known: true, Currency: "KZT", Received: 1000, All: 1000, Listed: 1000}, ""},
+			{"OneOfTwoOperations", line(topup.LinePayment), topup.LineState{Known: true, Currency: "KZT", Received: 1000, All: 2000, Listed: 2000}, ""},
+			{"ListedTwice", line(topup.LinePayment), topup.LineState{Known: true, Currency: "KZT", Received: 1000, All: 1000, Listed: 2000}, topup.LineListedTwice},
 			{"Unknown", line(topup.LinePayment), topup.LineState{}, topup.LinePaymentUnknown},
 			{"NothingReceived", line(topup.LinePayment), topup.LineState{Known: true}, topup.LineNotReceived},
 			{"AnotherSum", line(topup.LinePayment), topup.LineState{Known: true, Currency: "KZT", Received: 999}, topup.LineAmountDiffers},

@@ -297,7 +297,7 @@ func (b *Register) compareLines(ctx context.Context, currency string, lines []Pa
 			books[l.PaymentID], ids = &topup.Book{}, append(ids, l.PaymentID)
 		}
 	}
-	listed := make(map[string]int64)
+	listed := make(map[string]listedSums)
 	if len(ids) > 0 {
 		transactions, err := b.ledger.Find(ctx, ledger.MaxBook, `t.payment_id IN ?`, ids)
 		if err != nil {
@@ -306,14 +306,18 @@ func (b *Register) compareLines(ctx context.Context, currency string, lines []Pa
 		for _, t := range transactions {
 			books[t.PaymentID].Transactions = append(books[t.PaymentID].Transactions, t)
 		}
-		if listed, err = b.listedRefunds(ctx, ids); err != nil {
+		if listed, err = b.listedSums(ctx, currency, ids); err != nil {
 			return err
 		}
 	}
 	for i := range lines {
 		l := &lines[i]
-		state := topup.LineState{Known: l.PaymentID != "", Listed: listed[l.PaymentID]}
+		state := topup.LineState{Known: l.PaymentID != "", Listed: listed[l.PaymentID].refunds}
+		if l.Type == topup.LinePayment {
+			state.Listed = listed[l.PaymentID].payments
+		}
 		if state.Known {
+			state.All, _, _ = books[l.PaymentID].OfPlatform("")
 			state.Received, state.Currency, state.Refunded = books[l.PaymentID].OfPlatform(l.Operation)
 		}
 		if l.Difference = l.PayoutLine.Difference(currency, state); l.OfPayment() && l.Difference != "" && state.Currency != "" {
@@ -323,23 +327,28 @@ func (b *Register) compareLines(ctx context.Context, currency string, lines []Pa
 	return nil
 }
 
-// listedRefunds sums what the payouts that count say went back of each payment.
-func (b *Register) listedRefunds(ctx context.Context, ids []string) (_ map[string]int64, err error) {
-	rows, err := b.reader.Raw(ctx, `SELECT l.payment_id, sum(CASE l.type WHEN 'refund_reversal' THEN -l.amount ELSE l.amount END)
+// listedSums is what the payouts that count say of a payment, in minor units.
+type listedSums struct{ payments, refunds int64 }
+
+// listedSums sums what the payouts that count say was paid for each payment, in a
+// currency, and went back of it.
+func (b *Register) listedSums(ctx context.Context, currency string, ids []string) (_ map[string]listedSums, err error) {
+	rows, err := b.reader.Raw(ctx, `SELECT l.payment_id, sum(CASE WHEN l.type = 'payment' AND o.currency = ? THEN l.amount ELSE 0 END),
+			sum(CASE l.type WHEN 'payment' THEN 0 WHEN 'refund_reversal' THEN -l.amount ELSE l.amount END)
 		FROM payout_lines l JOIN payouts o ON o.id = l.payout AND `+migrations.HeldPayoutSQL+`
-		WHERE l.payment_id IN ? AND l.type IN ('refund', 'refund_reversal', 'chargeback') GROUP BY l.payment_id`, ids).Rows()
+		WHERE l.payment_id IN ? AND l.type IN ('payment', 'refund', 'refund_reversal', 'chargeback') GROUP BY l.payment_id`, currency, ids).Rows()
 	if err != nil {
-		return nil, fmt.Errorf("read the refunds that payouts list: %w", err)
+		return nil, fmt.Errorf("read what payouts list: %w", err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	listed := make(map[string]int64)
+	listed := make(map[string]listedSums)
 	for rows.Next() {
 		var id string
-		var amount int64
-		if err := rows.Scan(&id, &amount); err != nil {
-			return nil, fmt.Errorf("read the refunds that payouts list: %w", err)
+		var sums listedSums
+		if err := rows.Scan(&id, &sums.payments, &sums.refunds); err != nil {
+			return nil, fmt.Errorf("read what payouts list: %w", err)
 		}
-		listed[id] = amount
+		listed[id] = sums
 	}
 	return listed, rows.Err()
 }
