@@ -93,9 +93,13 @@ const ignoreChecks = `PRAGMA ignore_check_constraints = ON`
 
 // matched is a bank line that is matched with payouts.
 func matched(bank, currency, direction string, amount int, payouts ...int) string {
+	key := `x'00'`
+	if onPostgres {
+		key = `'\x00'`
+	}
 	text := fmt.Sprintf(`INSERT INTO bank_lines (id, bank, account, currency, day, value_day, direction, amount, number, reference, counterparty_account,
 		counterparty_name, counterparty_id, purpose_code, purpose, occurrence, key, sha256, imported_at)
-		VALUES (1, '%s', 'KZ1', '%s', '2026-11-21', '', '%s', %d, '1', '', '', '', '', '', '', 1, x'00', '', 1)`, bank, currency, direction, amount)
+		VALUES (1, '%s', 'KZ1', '%s', '2026-11-21', '', '%s', %d, '1', '', '', '', '', '', '', 1, %s, '', 1)`, bank, currency, direction, amount, key)
 	for _, payout := range payouts {
 		text += fmt.Sprintf(`; INSERT INTO bank_matches (payout, line, at, actor, reason) VALUES (%d, 1, 1, 'anna', '')`, payout)
 	}

@@ -319,11 +319,12 @@ func (s *Store) ResendEvents(ctx context.Context, period Period, by By) (int64, 
 }
 
 // resend makes notifications due; one says that object is the id of one.
-func (s *Store) resend(ctx context.Context, by By, object string, one bool, which string, args ...any) (n int64, err error) {
+func (s *Store) resend(ctx context.Context, by By, object string, one bool, which string, args ...any) (int64, error) {
 	if strings.TrimSpace(by.Reason) == "" {
 		by.Reason = "resend"
 	}
-	err = s.stepOnce(ctx, by, nil, func(tx *wtx) (any, error) {
+	var n int64
+	err := s.stepOnce(ctx, by, nil, func(tx *wtx) (any, error) {
 		if one {
 			if _, err := tx.eventPlace(object); err != nil {
 				return nil, err

@@ -27,7 +27,7 @@ func (s *Store) ProblemsAfter(ctx context.Context, damage ...string) (problems [
 	defer conn.Close() // and with the pool its connection, which rolls back
 	db := database.Bound(orm, conn).WithContext(ctx)
 	for _, table := range []string{"transactions", "entries", "operations", "freed_operations", "operator_steps", "approvals", "approval_decisions", "approved_transactions", "ledger_accounts", "ledger_totals",
-		"payouts", "payout_lines", "payout_steps"} {
+		"payouts", "payout_lines", "payout_steps", "bank_lines", "bank_matches"} {
 		damage = append([]string{`ALTER TABLE ` + table + ` DISABLE TRIGGER ALL`}, damage...)
 	}
 	for _, query := range append([]string{`BEGIN`, `SET LOCAL session_replication_role = replica`}, damage...) {

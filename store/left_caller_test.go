@@ -127,3 +127,23 @@ func TestACallerThatHasLeftMayUseItsBytesAgain(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// TestSumsWhoseCallerHasLeftAreWhole: the sums of settlement and how far they have
+// come are written together, by a write whose caller has left meanwhile too.
+func TestSumsWhoseCallerHasLeftAreWhole(t *testing.T) {
+	s := bookOf(t)
+	mustRecord(t, s, paid(mustIssue(t, s), "28"))
+	release := s.HoldWriter()
+	defer release()
+	leaving, leave := context.WithCancel(t.Context())
+	told := make(chan error)
+	go func() { told <- s.SumSettlement(leaving) }()
+	waitForQueue(t, s, 1)
+	leave()
+	if err := <-told; err == nil {
+		t.Error("told that it was done before it was")
+	}
+	release()
+	mustIssue(t, s) // behind it
+	checked(t, s)
+}

@@ -131,9 +131,9 @@ func (b *Register) Unsummed(ctx context.Context) (int64, error) {
 
 // addToSums adds the next transactions of the feed up to last. It reads outside of
 // a write, and writes only if nobody has changed anything meanwhile.
-func (b *Register) addToSums(ctx context.Context, at Progress, last int64) (next Progress, done bool, err error) {
+func (b *Register) addToSums(ctx context.Context, at Progress, last int64) (Progress, bool, error) {
 	var to sql.NullInt64
-	err = b.reader.Raw(ctx, `SELECT max(x.seq) FROM (SELECT t.seq FROM transactions t WHERE t.seq > ? AND t.seq <= ? ORDER BY t.seq LIMIT ?) x`,
+	err := b.reader.Raw(ctx, `SELECT max(x.seq) FROM (SELECT t.seq FROM transactions t WHERE t.seq > ? AND t.seq <= ? ORDER BY t.seq LIMIT ?) x`,
 		at.Seq, last, summedAtOnce).Row().Scan(&to)
 	if err != nil {
 		return at, false, fmt.Errorf("read the feed: %w", err)
@@ -145,7 +145,8 @@ func (b *Register) addToSums(ctx context.Context, at Progress, last int64) (next
 	if err != nil {
 		return at, false, err
 	}
-	next = Progress{to.Int64, at.Version + 1}
+	// The write may outlive ctx, and with it this call: what it reads does not change.
+	next, done := Progress{to.Int64, at.Version + 1}, false
 	err = b.writer.Do(ctx, func(tx *engine.Tx) error {
 		done = false
 		if err := Lock(tx); err != nil {
