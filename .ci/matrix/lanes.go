@@ -113,44 +113,52 @@ func quickLanes(s surroundings, packages []string) [][]pass {
 		return [][]pass{append(sqlite, of(onSQLite, pure, []string{"./pgtest/..."}))}
 	}
 	return [][]pass{sqlite, {
-		of(onPostgres, pure, []string{"./store"}, fewer("20")),
+		of(onPostgres, pure, []string{"./store"}, fewer("10")),
 		of(onPostgres, pure, []string{"./commands", "./handlers", "./pgtest/...", "./watch"}),
 	}}
 }
 
 // allLanes are every package with every build that it differs in, on either
-// database. Coverage is counted where it adds something, because that costs time.
+// database. Coverage is counted where it adds something, because that costs time, and
+// the property tests of ./store run whole once on SQLite.
 func allLanes(s surroundings, packages []string, counters string) [][]pass {
 	inside := []string{"./store", "./accountfile", "./signing", "./topup", "./fixtures", "./handlers"}
-	sqlite := []pass{
-		counted(of(onSQLite, pure, inside), counters),
-		counted(of(onSQLite, pure, append(append(without(packages, append(inside, "./pgtest")...), engine), tools...)), counters),
-	}
 	client := of(onSQLite, pure, []string{"./handlers"}, "-run=^TestAGeneratedClient$")
 	client.name, client.env = "a generated client", append(client.env, "TOLEM_TEST_CLIENT=1")
-	sqlite = append(sqlite, client)
-	if s.gcc {
-		sqlite = append(sqlite,
-			of(onSQLite, c, []string{"./store", engine, "./handlers", "./signing", "."}),
-			counted(of(onSQLite, race, inside[:1], fewer("50")), counters),
-			of(onSQLite, race, append(without(packages, "./store", "./pgtest"), engine)),
-			long(of(onSQLite, c, []string{"./commands"}, "-run", "^(TestReconcile|TestKillsAndNotifications)$")),
-		)
+	first := []pass{
+		counted(of(onSQLite, pure, inside), counters),
+		counted(of(onSQLite, pure, append(append(without(packages, append(inside, "./pgtest")...), engine), tools...)), counters),
+		client,
 	}
-	if !s.postgres {
-		return [][]pass{append(sqlite, of(onSQLite, pure, []string{"./pgtest/..."}))}
+	var second []pass
+	if s.postgres {
+		second = append(second, counted(of(onPostgres, pure, []string{"./commands", "./handlers", "./fixtures", "."}), counters))
 	}
-	postgres := []pass{counted(of(onPostgres, pure, []string{"./commands", "./handlers", "./fixtures", "."}), counters)}
-	if s.gcc {
-		postgres = append(postgres,
-			counted(of(onPostgres, race, inside[:1], fewer("50")), counters),
-			of(onPostgres, race, []string{"./handlers", "./watch", "./pgtest/..."}),
-		)
-	} else {
-		postgres = append(postgres,
+	switch {
+	case s.postgres && s.gcc:
+		second = append(second,
+			counted(of(onPostgres, race, inside[:1], fewer("10")), counters),
+			of(onPostgres, race, []string{"./handlers", "./watch", "./pgtest/..."}))
+	case s.postgres:
+		second = append(second,
 			counted(of(onPostgres, pure, inside[:1]), counters),
-			of(onPostgres, pure, []string{"./watch", "./pgtest/..."}),
-		)
+			of(onPostgres, pure, []string{"./watch", "./pgtest/..."}))
+	default:
+		first = append(first, of(onSQLite, pure, []string{"./pgtest/..."}))
 	}
-	return [][]pass{sqlite, postgres}
+	if s.gcc {
+		first = append(first,
+			counted(of(onSQLite, race, inside[:1], fewer("10")), counters),
+			of(onSQLite, race, append(without(packages, "./store", "./pgtest", "./commands"), engine, "./commands/internal/...")),
+			// What these tests leave out when they are short starts programs, which have no race detector.
+			of(onSQLite, race, []string{"./commands"}, "-short"))
+		second = append(second,
+			of(onSQLite, c, []string{"./store"}, fewer("20")),
+			of(onSQLite, c, []string{engine, "./handlers", "./signing", "."}),
+			long(of(onSQLite, c, []string{"./commands"}, "-run", "^(TestReconcile|TestKillsAndNotifications)$")))
+	}
+	if len(second) == 0 {
+		return [][]pass{first}
+	}
+	return [][]pass{first, second}
 }
