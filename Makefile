@@ -3,7 +3,7 @@
 run: # serve config.yaml with the demo data
 	go run . serve
 
-test: # before a commit: every promise, on both databases; five minutes on two processors
+test: # before a commit: every promise, on both databases; a quarter of an hour on two processors
 	.ci/test.sh quick
 
 test-all: # the whole matrix: both SQLite drivers, the race detector everywhere, coverage
