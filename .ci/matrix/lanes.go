@@ -150,8 +150,8 @@ func allLanes(s surroundings, packages []string, counters string) [][]pass {
 		first = append(first,
 			counted(of(onSQLite, race, inside[:1], fewer("10")), counters),
 			of(onSQLite, race, append(without(packages, "./store", "./pgtest", "./commands"), engine, "./commands/internal/...")),
-			// What these tests leave out when they are short starts programs, which have no race detector.
-			of(onSQLite, race, []string{"./commands"}, "-short"))
+			// Most of these tests wait for programs that they start, which have no race detector.
+			of(onSQLite, race, []string{"./commands"}, "-short", goroutines))
 		second = append(second,
 			of(onSQLite, c, []string{"./store"}, fewer("20")),
 			of(onSQLite, c, []string{engine, "./handlers", "./signing", "."}),
