@@ -99,7 +99,7 @@ var tools = []string{"./.ci/matrix", "./.ci/faults"}
 
 // quickLanes prove every promise once on either database, in pure Go, and let the
 // race detector watch where goroutines of ours share something; allLanes have it
-// everywhere. The crash tests of ./commands build and run both drivers in every
+// in every package. The crash tests of ./commands build and run both drivers in every
 // pass. The lanes run side by side.
 func quickLanes(s surroundings, packages []string) [][]pass {
 	sqlite := []pass{
