@@ -26,9 +26,10 @@ import (
 // description is the API's description, strict: an answer has the members that it
 // lists and no others. Clients may be more lenient.
 type description struct {
-	validator responses.ResponseBodyValidator
-	model     *v3.Document
-	templates []string
+	validating *sync.Mutex // libopenapi 0.41.8 writes to the description while it renders a schema of it
+	validator  responses.ResponseBodyValidator
+	model      *v3.Document
+	templates  []string
 }
 
 var described = sync.OnceValue(func() description {
@@ -49,7 +50,7 @@ var described = sync.OnceValue(func() description {
 	if err != nil {
 		panic(err)
 	}
-	d := description{validator: responses.NewResponseBodyValidator(&model.Model), model: &model.Model}
+	d := description{validating: new(sync.Mutex), validator: responses.NewResponseBodyValidator(&model.Model), model: &model.Model}
 	for template := range model.Model.Paths.PathItems.KeysFromOldest() {
 		d.templates = append(d.templates, template)
 	}
@@ -122,7 +123,10 @@ func (d description) problems(listener string, request *http.Request, got answer
 		return nil
 	}
 	response := &http.Response{StatusCode: got.status, Header: got.header, Body: io.NopCloser(bytes.NewReader([]byte(got.body))), Request: request}
-	if ok, problems := d.validator.ValidateResponseBodyWithPathItem(request, response, item, template); !ok {
+	d.validating.Lock()
+	ok, problems := d.validator.ValidateResponseBodyWithPathItem(request, response, item, template)
+	d.validating.Unlock()
+	if !ok {
 		for _, p := range problems {
 			list = append(list, p.Message+": "+p.Reason)
 			for _, s := range p.SchemaValidationErrors {
