@@ -103,7 +103,7 @@ func booked(ctx context.Context, d database) (issued, credits tally, err error) 
 		return issued, credits, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := read(ctx, db, &issued, `SELECT payment_id FROM payments`); err != nil {
+	if err := read(ctx, db, &issued, `SELECT payment_id FROM payments WHERE customer_id <> ''`); err != nil {
 		return issued, credits, err
 	}
 	return issued, credits, read(ctx, db, &credits, `SELECT payment_id FROM transactions WHERE slot = 0`)

@@ -405,6 +405,19 @@ func TestAccount(t *testing.T) {
 	v.wants(v.get("/accounts/nobody"), 404)
 }
 
+// TestTheListSaysWhyAPaymentWasDeclined: the payer is on the telephone.
+func TestTheListSaysWhyAPaymentWasDeclined(t *testing.T) {
+	r := newRig(t)
+	id := r.issue(phone, "e1", 100)
+	r.pay(id, 100, platform.OutcomeDecline)
+	p, err := r.store.Payment(t.Context(), id)
+	if err != nil || p.ProviderMessage == "" {
+		t.Fatalf("got %+v, %v", p, err)
+	}
+	v := r.signIn(annaToken)
+	v.wants(v.get("/payments"), 200, "Declined "+p.ProviderMessage)
+}
+
 func TestOverview(t *testing.T) {
 	r := newRig(t)
 	r.paid(phone, "e1", 500000)

@@ -82,7 +82,7 @@ var catalogue = map[string][3]string{
 	"todo.nothing":   {"Всё разобрано: решения ничего не ждёт.", "Бәрі реттелген: шешім күтетін ештеңе жоқ.", "All is dealt with: nothing needs you."},
 	"todo.since":     {"ждёт уже %s", "ең ескісі: %s", "oldest: %s"},
 	"todo.suspense":  {"невыясненная сумма: распределите или верните|невыясненные суммы: распределите или верните|невыясненных сумм: распределите или верните", "анықталмаған сома: бөліңіз немесе қайтарыңыз", "amount in suspense: assign or return it|amounts in suspense: assign or return them"},
-	"todo.review":    {"платёж на разборе|платежа на разборе|платежей на разборе", "тексерудегі төлем", "payment in review|payments in review"},
+	"todo.review":    {"платёж на разборе: решите, чем он закончился|платежа на разборе: решите, чем они закончились|платежей на разборе: решите, чем они закончились", "тексерудегі төлем: немен аяқталғанын шешіңіз", "payment in review: decide how it ended|payments in review: decide how they ended"},
 	"todo.payouts":   {"выплата платформы не проведена|выплаты платформы не проведены|выплат платформы не проведено", "платформаның жүргізілмеген аударымы", "payout of the platform is not booked|payouts of the platform are not booked"},
 	"todo.approvals": {"действие ждёт одобрения|действия ждут одобрения|действий ждут одобрения", "мақұлдау күтіп тұрған әрекет", "step waits for approval|steps wait for approval"},
 	"todo.events":    {"уведомление не доставлено|уведомления не доставлены|уведомлений не доставлено", "жеткізілмеген хабарландыру", "notification was not delivered|notifications were not delivered"},

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,9 +16,17 @@ import (
 const (
 	// pollEvery is how often due deliveries are looked up.
 	pollEvery = 500 * time.Millisecond
+	// paceOver is how long a round takes at least when it has all that is due. Its
+	// attempts are spread over this time and noted in one transaction: callbacks wait
+	// less for the processor and the disk.
+	paceOver = 100 * time.Millisecond
 	// perRound bounds the contracts of a round, perContract the notifications of one
 	// contract that follow each other in it.
 	perRound, perContract = 64, 100
+	// What came of attempts is noted after saveEvery at the latest, perSave attempts
+	// in a transaction.
+	saveEvery = 100 * time.Millisecond
+	perSave   = 64
 )
 
 // Outcomes of an attempt, for the metric.
@@ -33,8 +42,8 @@ func Outcomes() []string { return []string{OutcomeDelivered, OutcomeRetry, Outco
 // Outbox is the store's.
 type Outbox interface {
 	DueDeliveries(ctx context.Context, endpoint string, limit int) ([]store.DueDelivery, error)
-	FollowingDelivery(ctx context.Context, endpoint, contract string) (*store.DueDelivery, error)
-	SaveAttempt(ctx context.Context, d store.DueDelivery, a store.Attempt) error
+	FollowingDelivery(ctx context.Context, d store.DueDelivery) (*store.DueDelivery, error)
+	SaveAttempts(ctx context.Context, attempts []store.Attempt) error
 }
 
 // Options make a dispatcher.
@@ -115,82 +124,122 @@ func (d *Dispatcher) Run(ctx context.Context) {
 // poll makes the deliveries of an endpoint whenever they are due, until ctx ends.
 func (d *Dispatcher) poll(ctx context.Context, e *endpoint) {
 	defer e.http.CloseIdleConnections()
-	ticker := time.NewTicker(pollEvery)
-	defer ticker.Stop()
 	for {
-		for d.o.Leads(ctx) && d.round(ctx, e) > 0 {
+		pause := pollEvery
+		if d.o.Leads(ctx) {
+			// What could not be noted would be made again at once.
+			if r := d.round(ctx, e, paceOver); r.attempted > 0 && !r.unnoted {
+				pause = 0
+			}
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-time.After(pause):
 		}
 	}
 }
 
-// round makes the deliveries of an endpoint that are due.
-func (d *Dispatcher) round(ctx context.Context, e *endpoint) (attempted int) {
+// round is what is due at an endpoint at one time. What came of the attempts is
+// noted for several at once: after a crash those that were not noted yet are made
+// again, of each contract in the same order.
+type round struct {
+	d *Dispatcher
+	e *endpoint
+
+	mu        sync.Mutex
+	made      []store.Attempt // that are not noted yet
+	attempted int
+	unnoted   bool // something could not be noted
+}
+
+// round makes the deliveries of an endpoint that are due, spread over pace unless
+// more than a round has are due. It returns when all that came of them is on disk.
+func (d *Dispatcher) round(ctx context.Context, e *endpoint, pace time.Duration) *round {
+	r := &round{d: d, e: e}
 	if ctx.Err() != nil {
-		return 0
+		return r
 	}
 	due, err := d.o.Outbox.DueDeliveries(ctx, e.name, perRound)
 	if err != nil {
 		d.failed(ctx, "look for notifications", e, err)
-		return 0
+		return r
 	}
-	var all sync.WaitGroup
-	var mu sync.Mutex
+	var between time.Duration // two attempts
+	if len(due) > 0 && len(due) < perRound {
+		between = pace / time.Duration(len(due))
+	}
+	var workers, saver sync.WaitGroup
+	ended := make(chan struct{})
+	saver.Go(func() {
+		ticker := time.NewTicker(saveEvery)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				r.save(ctx)
+			case <-ended:
+				r.save(ctx)
+				return
+			}
+		}
+	})
 	work := make(chan store.DueDelivery)
 	for range min(maxConcurrent, len(due)) {
-		all.Go(func() {
+		workers.Go(func() {
 			for delivery := range work {
-				n := d.contract(ctx, e, delivery)
-				mu.Lock()
-				attempted += n
-				mu.Unlock()
+				r.contract(ctx, delivery)
 			}
 		})
 	}
 	for _, delivery := range due {
 		work <- delivery
+		if between > 0 {
+			select {
+			case <-time.After(between):
+			case <-ctx.Done():
+			}
+		}
 	}
 	close(work)
-	all.Wait()
-	return attempted
+	workers.Wait()
+	close(ended)
+	saver.Wait()
+	return r
 }
 
 // contract makes the deliveries of a contract, one after another, until one fails.
-func (d *Dispatcher) contract(ctx context.Context, e *endpoint, delivery store.DueDelivery) (attempted int) {
-	for {
-		if ctx.Err() != nil || !d.attempt(ctx, e, delivery) {
-			return attempted
+func (r *round) contract(ctx context.Context, delivery store.DueDelivery) {
+	for range perContract {
+		if ctx.Err() != nil || !r.attempt(ctx, delivery) {
+			return
 		}
-		attempted++
-		if attempted == perContract {
-			return attempted
+		if !delivery.More {
+			return
 		}
-		following, err := d.o.Outbox.FollowingDelivery(ctx, e.name, delivery.Contract)
+		following, err := r.d.o.Outbox.FollowingDelivery(ctx, delivery)
 		if err != nil {
-			d.failed(ctx, "look for notifications", e, err)
-			return attempted
+			r.d.failed(ctx, "look for notifications", r.e, err)
+			return
 		}
 		if following == nil {
-			return attempted
+			return
 		}
 		delivery = *following
 	}
 }
 
-// attempt makes a delivery and notes what came of it. It reports whether the
-// receiver has the notification and that is on disk.
-func (d *Dispatcher) attempt(ctx context.Context, e *endpoint, delivery store.DueDelivery) bool {
+// attempt makes a delivery. It reports whether the receiver has the notification
+// and the next one of its contract may be made.
+func (r *round) attempt(ctx context.Context, delivery store.DueDelivery) bool {
+	d, e := r.d, r.e
 	began := d.o.Now()
 	status, err := e.post(ctx, delivery.EventID, delivery.Body, began)
 	if ctx.Err() != nil && err != nil {
 		return false // cut off by the stop
 	}
 	now := d.o.Now()
-	a := store.Attempt{State: store.DeliveryDelivered, At: now, Status: status}
+	a := store.Attempt{Delivery: delivery, State: store.DeliveryDelivered, At: now, Status: status}
 	outcome := OutcomeDelivered
 	if err != nil {
 		a.Error = err.Error()
@@ -204,18 +253,33 @@ func (d *Dispatcher) attempt(ctx context.Context, e *endpoint, delivery store.Du
 		if !again {
 			a.State, a.NextAt, outcome = store.DeliveryFailed, time.Time{}, OutcomeFailed
 		}
-	}
-	d.o.Observe(e.name, outcome, now.Sub(began))
-	// What the receiver has is noted even if the server stops meanwhile.
-	if saved := d.o.Outbox.SaveAttempt(context.WithoutCancel(ctx), delivery, a); saved != nil {
-		d.failed(ctx, "note a delivery", e, saved)
-		return false
-	}
-	if err != nil {
 		d.o.Log.Warn("a notification was not delivered", zap.String("endpoint", e.name), zap.String("event_id", delivery.EventID),
 			zap.Int64("attempts", delivery.Attempts+1), zap.String("outcome", outcome), zap.Error(err))
 	}
-	return err == nil
+	d.o.Observe(e.name, outcome, now.Sub(began))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.made = append(r.made, a)
+	r.attempted++
+	return err == nil && !r.unnoted
+}
+
+// save notes what came of the attempts so far. What the receiver has is noted even
+// if the server stops meanwhile. Only one goroutine calls it.
+func (r *round) save(ctx context.Context) {
+	r.mu.Lock()
+	made := r.made
+	r.made = nil
+	r.mu.Unlock()
+	for some := range slices.Chunk(made, perSave) {
+		if err := r.d.o.Outbox.SaveAttempts(context.WithoutCancel(ctx), some); err != nil {
+			r.d.failed(ctx, "note deliveries", r.e, err)
+			r.mu.Lock()
+			r.unnoted = true
+			r.mu.Unlock()
+			return
+		}
+	}
 }
 
 func (d *Dispatcher) failed(ctx context.Context, what string, e *endpoint, err error) {

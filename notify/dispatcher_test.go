@@ -2,6 +2,7 @@ package notify_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -81,10 +82,26 @@ func (r *receiver) arrived() []string {
 	return slices.Clone(r.got)
 }
 
+// outbox counts how often attempts are noted, and can refuse to.
+type outbox struct {
+	notify.Outbox
+	saves   atomic.Int64
+	refuses atomic.Bool
+}
+
+func (o *outbox) SaveAttempts(ctx context.Context, attempts []store.Attempt) error {
+	o.saves.Add(1)
+	if o.refuses.Load() {
+		return errors.New("the database is away")
+	}
+	return o.Outbox.SaveAttempts(ctx, attempts)
+}
+
 // rig is a store whose notifications go to receivers.
 type rig struct {
 	t          *testing.T
 	store      *store.Store
+	outbox     *outbox
 	dispatcher *notify.Dispatcher
 	ahead      atomic.Int64
 	logs       *observer.ObservedLogs
@@ -111,8 +128,9 @@ func newRig(t *testing.T, endpoints ...config.Endpoint) *rig {
 	}
 	core, logs := observer.New(zap.DebugLevel)
 	r.logs = logs
+	r.outbox = &outbox{Outbox: r.store}
 	r.dispatcher, err = notify.New(notify.Options{
-		Endpoints: endpoints, Outbox: r.store, Log: zap.New(core), Now: now, Timeout: 500 * time.Millisecond,
+		Endpoints: endpoints, Outbox: r.outbox, Log: zap.New(core), Now: now, Timeout: 500 * time.Millisecond,
 		Leads: func(context.Context) bool { return true },
 	})
 	if err != nil {
@@ -209,6 +227,43 @@ func TestDispatcher(t *testing.T) {
 		r.settle()
 		if n := len(billing.arrived()); n != 5 {
 			t.Errorf("%d arrived, want 5", n)
+		}
+	})
+	t.Run("WhatComesOfManyIsNotedAtOnce", func(t *testing.T) {
+		billing := newReceiver(t, oldSecret)
+		r := newRig(t, endpointOf("billing", billing, oldSecret))
+		for i := range 60 {
+			r.credit([]string{"c1", "c2", "c3"}[i%3])
+		}
+		r.dispatcher.Round(t.Context())
+		if n := len(billing.arrived()); n != 60 {
+			t.Errorf("%d arrived in one round, want 60", n)
+		}
+		// One save unless the round took longer than what passes between two.
+		if n := r.outbox.saves.Load(); n == 0 || n > 30 {
+			t.Errorf("noted in %d transactions", n)
+		}
+		if n := strings.Count(r.states("billing"), "delivered"); n != 60 {
+			t.Errorf("%d are delivered, want 60", n)
+		}
+	})
+	t.Run("WhatWasNotNotedIsMadeAgainInOrder", func(t *testing.T) {
+		billing := newReceiver(t, oldSecret)
+		r := newRig(t, endpointOf("billing", billing, oldSecret))
+		for range 5 {
+			r.credit("c1")
+		}
+		r.outbox.refuses.Store(true)
+		r.dispatcher.Round(t.Context())
+		before := len(billing.arrived())
+		if got, want := r.states("billing"), "pending pending pending pending pending"; got != want {
+			t.Errorf("noted as %s, want %s", got, want)
+		}
+		r.outbox.refuses.Store(false)
+		r.settle()
+		all := r.all()
+		if got, want := billing.arrived(), slices.Concat(all[:before], all); !slices.Equal(got, want) {
+			t.Errorf("arrived %v, want %v", got, want)
 		}
 	})
 	for name, answer := range map[string]http.HandlerFunc{

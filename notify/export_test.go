@@ -6,7 +6,7 @@ import "context"
 // many were attempted.
 func (d *Dispatcher) Round(ctx context.Context) (attempted int) {
 	for _, e := range *d.endpoints.Load() {
-		attempted += d.round(ctx, e)
+		attempted += d.round(ctx, e, 0).attempted
 	}
 	return attempted
 }

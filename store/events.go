@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -178,19 +179,23 @@ type DueDelivery struct {
 	Body     []byte
 	Attempts int64     // made so far
 	FirstAt  time.Time // the first of them; zero: none
+	More     bool      // others of the contract wait behind it
 	place    int64
 }
 
 const (
-	dueColumns = `SELECT d.id, d.contract, d.attempts, d.first_at, v.event_id, v.body`
+	dueColumns = `SELECT d.id, d.contract, d.attempts, d.first_at, h.more, v.event_id, v.body`
 	// headsSQL finds, of each contract, its first notification that an endpoint does
 	// not have, if it is due. In PostgreSQL no other is still to be committed before it.
-	headsSQL = dueColumns + ` FROM (SELECT o.contract, min(o.id) AS id FROM event_deliveries o WHERE o.endpoint = ? AND o.open = 1 AND o.id < ? GROUP BY o.contract) h
+	headsSQL = dueColumns + ` FROM (SELECT o.contract, min(o.id) AS id, count(*) > 1 AS more
+			FROM event_deliveries o WHERE o.endpoint = ? AND o.open = 1 AND o.id < ? GROUP BY o.contract) h
 		JOIN event_deliveries d ON d.endpoint = ? AND d.id = h.id JOIN events v ON v.id = d.id
 		WHERE d.state = 'pending' AND d.next_at <= ? ORDER BY d.next_at, d.id LIMIT ?`
-	// followingSQL finds the first one of a contract.
-	followingSQL = dueColumns + ` FROM event_deliveries d JOIN events v ON v.id = d.id
-		WHERE d.endpoint = ? AND d.open = 1 AND d.contract = ? AND d.id < ? ORDER BY d.id LIMIT 1`
+	// followingSQL finds the first one of a contract behind another.
+	followingSQL = dueColumns + ` FROM (SELECT min(o.id) AS id, count(*) > 1 AS more
+			FROM event_deliveries o WHERE o.endpoint = ? AND o.open = 1 AND o.contract = ? AND o.id > ? AND o.id < ?) h
+		JOIN event_deliveries d ON d.endpoint = ? AND d.id = h.id JOIN events v ON v.id = d.id
+		WHERE d.state = 'pending' AND d.next_at <= ?`
 )
 
 // DueDeliveries returns the deliveries to an endpoint that are due: at most one a
@@ -203,15 +208,15 @@ func (s *Store) DueDeliveries(ctx context.Context, endpoint string, limit int) (
 	return s.due(ctx, endpoint, headsSQL, endpoint, end, endpoint, micros(s.now()), limit)
 }
 
-// FollowingDelivery returns the first delivery of a contract to an endpoint that is
-// not made, nil if there is none or it is not due.
-func (s *Store) FollowingDelivery(ctx context.Context, endpoint, contract string) (*DueDelivery, error) {
+// FollowingDelivery returns the first delivery of the same contract to the same
+// endpoint behind d, which is made and need not be noted; nil if there is none or it
+// is not due.
+func (s *Store) FollowingDelivery(ctx context.Context, d DueDelivery) (*DueDelivery, error) {
 	end, err := s.feedEnd(ctx)
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.due(ctx, endpoint, `SELECT * FROM (`+followingSQL+`) f WHERE EXISTS (SELECT 1 FROM event_deliveries n
-		WHERE n.endpoint = ? AND n.id = f.id AND n.state = 'pending' AND n.next_at <= ?)`, endpoint, contract, end, endpoint, micros(s.now()))
+	list, err := s.due(ctx, d.Endpoint, followingSQL, d.Endpoint, d.Contract, d.place, end, d.Endpoint, micros(s.now()))
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
@@ -233,7 +238,7 @@ func (s *Store) due(ctx context.Context, endpoint, query string, args ...any) (l
 		d := DueDelivery{Endpoint: endpoint}
 		var first int64
 		var body string
-		if err := rows.Scan(&d.place, &d.Contract, &d.Attempts, &first, &d.EventID, &body); err != nil {
+		if err := rows.Scan(&d.place, &d.Contract, &d.Attempts, &first, &d.More, &d.EventID, &body); err != nil {
 			return nil, err
 		}
 		d.FirstAt, d.Body = fromMicros(first), []byte(body)
@@ -244,39 +249,57 @@ func (s *Store) due(ctx context.Context, endpoint, query string, args ...any) (l
 
 // Attempt is what came of an attempt to deliver.
 type Attempt struct {
-	State  DeliveryState // DeliveryDelivered, DeliveryPending for another attempt, DeliveryFailed
-	At     time.Time
-	NextAt time.Time // of another attempt
-	Status int       // HTTP, 0 for none
-	Error  string    // without anything of the answer; empty if it was delivered
+	Delivery DueDelivery
+	State    DeliveryState // DeliveryDelivered, DeliveryPending for another attempt, DeliveryFailed
+	At       time.Time
+	NextAt   time.Time // of another attempt
+	Status   int       // HTTP, 0 for none
+	Error    string    // without anything of the answer; empty if it was delivered
 }
 
-// SaveAttempt notes what came of an attempt. When a delivery succeeded after an
-// attempt that had failed, the endpoint is back: all that waits or has failed there
-// is due now.
-func (s *Store) SaveAttempt(ctx context.Context, d DueDelivery, a Attempt) error {
-	first := a.At
-	if !d.FirstAt.IsZero() {
-		first = d.FirstAt
+// SaveAttempts notes what came of attempts at one endpoint, all in one transaction.
+// When a delivery succeeded after an attempt that had failed, the endpoint is back:
+// all that waits or has failed there is due now.
+func (s *Store) SaveAttempts(ctx context.Context, attempts []Attempt) error {
+	attempts = slices.Clone(attempts) // the write may outlive its caller
+	err := s.writer.do(ctx, func(tx *wtx) error {
+		var back *Attempt
+		for i := range attempts {
+			a := &attempts[i]
+			noted, err := tx.saveAttempt(a)
+			if err != nil {
+				return fmt.Errorf("%s: %w", a.Delivery.EventID, err)
+			}
+			if noted && a.State == DeliveryDelivered && a.Delivery.Attempts > 0 {
+				back = a
+			}
+		}
+		if back == nil {
+			return nil
+		}
+		return tx.gorm().Exec(`UPDATE event_deliveries SET state = 'pending', next_at = ?, first_at = CASE state WHEN 'failed' THEN 0 ELSE first_at END
+			WHERE endpoint = ? AND open = 1 AND (state = 'failed' OR next_at > ?)`, micros(back.At), back.Delivery.Endpoint, micros(back.At)).Error
+	})
+	if err != nil {
+		return fmt.Errorf("note deliveries: %w", err)
 	}
-	open := 0
+	return nil
+}
+
+// saveAttempt reports whether the delivery was still to be made: it may have been
+// skipped meanwhile.
+func (tx *wtx) saveAttempt(a *Attempt) (noted bool, err error) {
+	first, open := a.At, 0
+	if !a.Delivery.FirstAt.IsZero() {
+		first = a.Delivery.FirstAt
+	}
 	if a.State == DeliveryPending || a.State == DeliveryFailed {
 		open = 1
 	}
-	err := s.writer.do(ctx, func(tx *wtx) error {
-		done := tx.gorm().Exec(`UPDATE event_deliveries SET state = ?, open = ?, attempts = attempts + 1, next_at = ?, first_at = ?, last_at = ?, status = ?, error = ?
-			WHERE endpoint = ? AND id = ? AND state = 'pending'`,
-			string(a.State), open, micros(a.NextAt), micros(first), micros(a.At), a.Status, a.Error, d.Endpoint, d.place)
-		if done.Error != nil || done.RowsAffected == 0 || a.State != DeliveryDelivered || d.Attempts == 0 {
-			return done.Error // skipped meanwhile, or nothing had failed
-		}
-		return tx.gorm().Exec(`UPDATE event_deliveries SET state = 'pending', next_at = ?, first_at = CASE state WHEN 'failed' THEN 0 ELSE first_at END
-			WHERE endpoint = ? AND open = 1 AND (state = 'failed' OR next_at > ?)`, micros(a.At), d.Endpoint, micros(a.At)).Error
-	})
-	if err != nil {
-		return fmt.Errorf("note the delivery of %s: %w", d.EventID, err)
-	}
-	return nil
+	done := tx.gorm().Exec(`UPDATE event_deliveries SET state = ?, open = ?, attempts = attempts + 1, next_at = ?, first_at = ?, last_at = ?, status = ?, error = ?
+		WHERE endpoint = ? AND id = ? AND state = 'pending'`,
+		string(a.State), open, micros(a.NextAt), micros(first), micros(a.At), a.Status, a.Error, a.Delivery.Endpoint, a.Delivery.place)
+	return done.RowsAffected > 0, done.Error
 }
 
 // Actions on notifications.

@@ -302,7 +302,8 @@ func TestDeliveries(t *testing.T) {
 	}
 	save := func(t *testing.T, s *store.Store, d store.DueDelivery, a store.Attempt) {
 		t.Helper()
-		if err := s.SaveAttempt(ctx, d, a); err != nil {
+		a.Delivery = d
+		if err := s.SaveAttempts(ctx, []store.Attempt{a}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -330,7 +331,7 @@ func TestDeliveries(t *testing.T) {
 			t.Fatalf("due again: %+v", again)
 		}
 		save(t, s, again[0], store.Attempt{State: store.DeliveryDelivered, At: c.Now(), Status: 204})
-		following, err := s.FollowingDelivery(ctx, "billing", again[0].Contract)
+		following, err := s.FollowingDelivery(ctx, again[0])
 		if err != nil || following == nil || following.EventID == again[0].EventID {
 			t.Fatalf("following: %+v, %v", following, err)
 		}

@@ -116,9 +116,9 @@ func TestWhatCannotBeWrittenWhole(t *testing.T) {
 				{"events", func() error { _, _, err := s.Events(ctx, store.EventFilter{State: store.DeliveryPending}); return err }},
 				{"event", func() error { _, err := s.Event(ctx, due[0].EventID); return err }},
 				{"due", func() error { _, err := s.DueDeliveries(ctx, "billing", 10); return err }},
-				{"following", func() error { _, err := s.FollowingDelivery(ctx, "billing", due[0].Contract); return err }},
+				{"following", func() error { _, err := s.FollowingDelivery(ctx, due[0]); return err }},
 				{"attempt", func() error {
-					return s.SaveAttempt(ctx, due[0], store.Attempt{State: store.DeliveryDelivered, At: time.Unix(9, 0)})
+					return s.SaveAttempts(ctx, []store.Attempt{{Delivery: due[0], State: store.DeliveryDelivered, At: time.Unix(9, 0)}})
 				}},
 				{"resend", func() error { return s.ResendEvent(ctx, due[0].EventID, anna) }},
 				{"resend a period", func() error {
