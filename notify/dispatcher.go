@@ -14,8 +14,10 @@ import (
 )
 
 const (
-	// pollEvery is how often due deliveries are looked up.
+	// pollEvery is how often due deliveries are looked up, and pollDown how often at an
+	// endpoint that cannot be reached: all that waits there is looked through.
 	pollEvery = 500 * time.Millisecond
+	pollDown  = 2 * time.Second
 	// paceOver is how long a round takes at least when it has all that is due. Its
 	// attempts are spread over this time and noted in one transaction: callbacks wait
 	// less for the processor and the disk.
@@ -127,8 +129,11 @@ func (d *Dispatcher) poll(ctx context.Context, e *endpoint) {
 	for {
 		pause := pollEvery
 		if d.o.Leads(ctx) {
-			// What could not be noted would be made again at once.
-			if r := d.round(ctx, e, paceOver); r.attempted > 0 && !r.unnoted {
+			switch r := d.round(ctx, e, paceOver); {
+			case r.unnoted: // what would be made again at once
+			case r.attempted > 0 && r.answered == 0:
+				pause = pollDown
+			case r.attempted > 0:
 				pause = 0
 			}
 		}
@@ -150,6 +155,7 @@ type round struct {
 	mu        sync.Mutex
 	made      []store.Attempt // that are not noted yet
 	attempted int
+	answered  int  // of them, with whatever status
 	unnoted   bool // something could not be noted
 }
 
@@ -261,6 +267,9 @@ func (r *round) attempt(ctx context.Context, delivery store.DueDelivery) bool {
 	defer r.mu.Unlock()
 	r.made = append(r.made, a)
 	r.attempted++
+	if status != 0 {
+		r.answered++
+	}
 	return err == nil && !r.unnoted
 }
 

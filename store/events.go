@@ -266,11 +266,10 @@ func (s *Store) SaveAttempts(ctx context.Context, attempts []Attempt) error {
 		var back *Attempt
 		for i := range attempts {
 			a := &attempts[i]
-			noted, err := tx.saveAttempt(a)
-			if err != nil {
+			if err := tx.saveAttempt(a); err != nil {
 				return fmt.Errorf("%s: %w", a.Delivery.EventID, err)
 			}
-			if noted && a.State == DeliveryDelivered && a.Delivery.Attempts > 0 {
+			if a.State == DeliveryDelivered && a.Delivery.Attempts > 0 {
 				back = a
 			}
 		}
@@ -286,9 +285,7 @@ func (s *Store) SaveAttempts(ctx context.Context, attempts []Attempt) error {
 	return nil
 }
 
-// saveAttempt reports whether the delivery was still to be made: it may have been
-// skipped meanwhile.
-func (tx *wtx) saveAttempt(a *Attempt) (noted bool, err error) {
+func (tx *wtx) saveAttempt(a *Attempt) error {
 	first, open := a.At, 0
 	if !a.Delivery.FirstAt.IsZero() {
 		first = a.Delivery.FirstAt
@@ -296,10 +293,7 @@ func (tx *wtx) saveAttempt(a *Attempt) (noted bool, err error) {
 	if a.State == DeliveryPending || a.State == DeliveryFailed {
 		open = 1
 	}
-	done := tx.gorm().Exec(`UPDATE event_deliveries SET state = ?, open = ?, attempts = attempts + 1, next_at = ?, first_at = ?, last_at = ?, status = ?, error = ?
-		WHERE endpoint = ? AND id = ? AND state = 'pending'`,
-		string(a.State), open, micros(a.NextAt), micros(first), micros(a.At), a.Status, a.Error, a.Delivery.Endpoint, a.Delivery.place)
-	return done.RowsAffected > 0, done.Error
+	return tx.Put(tx.Statements.SaveDelivery, string(a.State), open, micros(a.NextAt), micros(first), micros(a.At), a.Status, a.Error, a.Delivery.Endpoint, a.Delivery.place)
 }
 
 // Actions on notifications.

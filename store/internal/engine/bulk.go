@@ -196,7 +196,7 @@ type bulks struct {
 	insertOperation, insertItem                 *bulk
 	insertMessage, insertOpen, insertBody       *bulk
 	insertTold                                  *bulk
-	insertEvent, insertDelivery                 *bulk
+	insertEvent, insertDelivery, saveDelivery   *bulk
 	addTotals                                   *bulk
 }
 
@@ -217,8 +217,15 @@ func newBulks(shard int64) *bulks {
 	insertOpen.partly = true
 	insertHistory := newBulk("tit", `INSERT INTO account_history (customer_id, revision, events) SELECT * FROM %s ON CONFLICT DO NOTHING`)
 	insertHistory.partly = true
+	// One that was skipped meanwhile is left alone.
+	saveDelivery := newBulk("tiiiiitti", `UPDATE event_deliveries d SET state = u.state, open = u.open, attempts = d.attempts + 1, next_at = u.next_at,
+		first_at = u.first_at, last_at = u.last_at, status = u.status, error = u.error
+		FROM %s AS u (state, open, next_at, first_at, last_at, status, error, endpoint, id)
+		WHERE d.endpoint = u.endpoint AND d.id = u.id AND d.state = 'pending'`)
+	saveDelivery.partly = true
 	return &bulks{
 		insertHistory: insertHistory,
+		saveDelivery:  saveDelivery,
 		insertAccount: newBulk("tittitTii", `INSERT INTO accounts (customer_id, revision, additional_customer_id, currency, closed, entities, offered,
 			created_revision, changed_revision)
 			SELECT * FROM %s ON CONFLICT DO NOTHING`),
@@ -255,7 +262,7 @@ func (b *bulks) inOrder() []*bulk {
 	return []*bulk{
 		b.insertAccount, b.insertHistory, b.insertPayment, b.updatePayment, b.ledgerAccounts, b.insertTransaction, b.insertStep, b.insertEntry,
 		b.insertOperation, b.insertItem, b.insertMessage, b.insertOpen, b.insertTold, b.insertBody,
-		b.insertEvent, b.insertDelivery, b.addTotals,
+		b.insertEvent, b.insertDelivery, b.saveDelivery, b.addTotals,
 	}
 }
 
@@ -269,6 +276,7 @@ func (b *bulks) statements() *Statements {
 		InsertStep: Statement{bulk: b.insertStep}, InsertTold: Statement{bulk: b.insertTold},
 		InsertMessage: Statement{bulk: b.insertMessage}, InsertOpen: Statement{bulk: b.insertOpen}, InsertBody: Statement{bulk: b.insertBody},
 		InsertEvent: Statement{bulk: b.insertEvent}, InsertDelivery: Statement{bulk: b.insertDelivery},
+		SaveDelivery: Statement{bulk: b.saveDelivery},
 	}
 }
 

@@ -40,6 +40,7 @@ type Statements struct {
 	lastMessage, InsertMessage, InsertBody      Statement
 	InsertOpen, InsertTold                      Statement
 	lastEvent, InsertEvent, InsertDelivery      Statement
+	SaveDelivery                                Statement
 	lastSeq, InsertTransaction, insertEntry     Statement
 	InsertStep                                  Statement
 	InsertOperation, InsertItem                 Statement
@@ -71,6 +72,7 @@ func (s *Statements) queries() map[*Statement]string {
 		&s.lastEvent:      lastEventSQL,
 		&s.InsertEvent:    insertEventSQL,
 		&s.InsertDelivery: insertDeliverySQL,
+		&s.SaveDelivery:   saveDeliverySQL,
 
 		&s.lastSeq:           lastSeqSQL,
 		&s.InsertTransaction: insertTransactionSQL,
