@@ -88,6 +88,7 @@ type mtReader struct {
 	number     string // of the account, from :25:
 	other      string // an account that is not ours
 	inLine     bool   // the last field was a movement, which :86: explains
+	paged      bool   // the last statement is a page, and goes on in the next
 	wrong      problems
 }
 
@@ -139,6 +140,11 @@ func (r *mtReader) open(f field) {
 		r.wrong.add(f.row, ":%s: %w", f.tag, err)
 		return
 	}
+	if n := len(r.statements); f.tag == "60M" && r.paged && r.statements[n-1].Closing != amount {
+		r.wrong.add(f.row, ":60M: a page is missing: the one before ends with %s, and this one begins with %s: export it again",
+			r.account.money(r.statements[n-1].Closing), r.account.money(amount))
+		return
+	}
 	r.current, r.currentRow = &Statement{Opening: amount, From: day}, f.row
 }
 
@@ -162,7 +168,7 @@ func (r *mtReader) close(f field) {
 	if s.From.Before(s.To) {
 		s.From = s.From.Next()
 	}
-	r.statements = append(r.statements, *s)
+	r.statements, r.paged = append(r.statements, *s), f.tag == "62M"
 }
 
 func (r *mtReader) balance(f field) (int64, calendar.Day, error) {

@@ -136,6 +136,7 @@ func TestRefusals(t *testing.T) {
 		{"MT940/AnotherAccount", mt, []string{"KZ98999DEMO000000001", "KZ98999DEMO00000000123"}, "of another account"},
 		{"MT940/AnotherCurrency", mt, []string{"261126KZT", "261126USD"}, "is in USD"},
 		{"MT940/CutOff", mt, []string{":62F:C261231KZT585,00\r\n", ""}, "the file was cut off"},
+		{"MT940/PageMissing", mt, []string{":60M:C261127KZT1985,00", ":60M:C261127KZT1986,00", ":62F:C261231KZT585,00", ":62F:C261231KZT586,00"}, "a page is missing: the one before ends with 1985.00 KZT, and this one begins with 1986.00 KZT"},
 		{"MT940/Movement", mt, []string{":61:261128D1500,", ":61:261128D1500."}, `:61: "261128D1500.NCHGNONREF" cannot be read`},
 		{"MT940/NoDay", mt, []string{":61:261128D", ":61:261328D"}, "is no date"},
 		{"MT940/NothingOfIt", mt, []string{":60F:", ":99:", ":60M:", ":99:"}, "the file is no MT940"},

@@ -55,6 +55,9 @@ const (
 	// The statement before one, and the one behind it, by its days.
 	bankBeforeSQL = `SELECT to_day, closing FROM bank_statements WHERE bank = ? AND account = ? AND from_day < ? ORDER BY to_day DESC, id DESC LIMIT 1`
 	bankBehindSQL = `SELECT from_day, opening FROM bank_statements WHERE bank = ? AND account = ? AND to_day > ? ORDER BY from_day, id LIMIT 1`
+	// Statements that begin on one day with what others have ended with on another.
+	bankFollowSQL = `SELECT count(*) FROM bank_statements a JOIN bank_statements b ON b.bank = a.bank AND b.account = a.account AND b.opening = a.closing
+	WHERE a.bank = ? AND a.account = ? AND a.to_day = ? AND b.from_day = ?`
 )
 
 // ImportBankStatement keeps the lines of a statement, each once, whatever files it
@@ -156,23 +159,31 @@ func (s *Store) storedBankLines(ctx context.Context, im BankImport, file []bankf
 	return list, rows.Err()
 }
 
-// bankGaps are the jumps of the balance before and behind each statement.
+// bankGaps are the jumps of the balance before and behind each statement. A day may
+// have several, such as the pages of one: what one of them ends with is enough.
 func (s *Store) bankGaps(ctx context.Context, im BankImport) (gaps []BankGap, err error) {
+	add := func(gap BankGap) error {
+		var follow int
+		err := s.raw(ctx, bankFollowSQL, im.Bank, im.Account.Number, gap.Before.String(), gap.After.String()).Row().Scan(&follow)
+		if err == nil && follow == 0 {
+			gaps = append(gaps, gap)
+		}
+		return err
+	}
 	for _, statement := range im.Statements {
 		before, balance, err := s.bankNeighbour(ctx, bankBeforeSQL, im, statement.From)
+		if err == nil && !before.IsZero() && before.Before(statement.From) && balance != statement.Opening {
+			err = add(BankGap{before, statement.From, balance, statement.Opening})
+		}
 		if err != nil {
 			return nil, err
-		}
-		if !before.IsZero() && before.Before(statement.From) && balance != statement.Opening {
-			gaps = append(gaps, BankGap{before, statement.From, balance, statement.Opening})
 		}
 		behind, balance, err := s.bankNeighbour(ctx, bankBehindSQL, im, statement.To)
+		if err == nil && behind.After(statement.To) && balance != statement.Closing {
+			err = add(BankGap{statement.To, behind, statement.Closing, balance})
+		}
 		if err != nil {
 			return nil, err
-		}
-		gap := BankGap{statement.To, behind, statement.Closing, balance}
-		if !behind.IsZero() && behind.After(statement.To) && balance != statement.Closing {
-			gaps = append(gaps, gap)
 		}
 	}
 	slices.SortFunc(gaps, func(a, b BankGap) int { return a.Before.Compare(b.Before) })

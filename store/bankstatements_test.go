@@ -55,6 +55,31 @@ func TestImportBankStatement(t *testing.T) {
 	}
 }
 
+// TestBankGaps: a day may have several statements, such as the pages of one, or
+// what the bank had of it at noon and all of it.
+func TestBankGaps(t *testing.T) {
+	s := mustOpen(t)
+	noon := statementOf(t, "2026-11-26", 1000, 100)
+	for i, tc := range []struct {
+		im   store.BankImport
+		gaps int
+	}{
+		{noon, 0},
+		{statementOf(t, "2026-11-26", 1100, 200), 0}, // its second page
+		{statementOf(t, "2026-11-27", 1300, 50), 0},
+		{statementOf(t, "2026-11-27", 1350, 60), 0},
+		{noon, 0},
+		{statementOf(t, "2026-11-29", 1411, 1), 1}, // the 28th is missing
+		{statementOf(t, "2026-11-28", 1410, 1), 0},
+		{statementOf(t, "2026-11-29", 1411, 1), 0},
+	} {
+		got, err := s.ImportBankStatement(ctx, tc.im, anna)
+		if err != nil || len(got.Gaps) != tc.gaps {
+			t.Errorf("import %d: got gaps %v, %v, want %d", i, got.Gaps, err, tc.gaps)
+		}
+	}
+}
+
 // What a bank has said is never changed, with whatever tool.
 func TestBankStatementsAreInsertOnly(t *testing.T) {
 	s := mustOpen(t)
