@@ -90,12 +90,16 @@ func (d *Difference) next(provider string) string {
 }
 
 func (d *Difference) nextMissingHere(provider string) string {
-	flag := " --operation " + word(d.Line.Operation)
+	name, id := " --operation ", d.Line.Operation
 	if provider == "highhelp" {
-		flag = " --reference " + word(d.Line.Payment)
+		name, id = " --reference ", d.Line.Payment
+	}
+	flag := name + "ID, which the report does not say"
+	if id != "" {
+		flag = name + word(id)
 	}
 	if d.Payment != nil && d.Payment.Credit != (Money{}) {
-		return "payment " + d.Payment.PaymentID + " is credited by another operation: this is a second payment of the payer, or was counted twice; ask the platform, then payments record" + flag + " --anyway, or have it refunded"
+		return "payment " + d.Payment.PaymentID + " is credited by another operation: this is a second payment of the payer, or was counted twice; ask the platform, then payments record --anyway" + flag + ", or have it refunded"
 	}
 	if d.Payment != nil {
 		return "the credit of payment " + d.Payment.PaymentID + " was undone by an operator: see payments show; if the money did come, payments record" + flag

@@ -201,7 +201,7 @@ func TestWhatPeopleCopyIsOneWord(t *testing.T) {
 	t.Parallel()
 	run := reconcile.New(reconcile.Options{Provider: "jetpay"})
 	defer run.Close()
-	for i, operation := range []string{"5001", "1;reboot", "$(reboot)", "it's", "--help"} {
+	for i, operation := range []string{"5001", "1;reboot", "$(reboot)", "it's", "--help", ""} {
 		l := line(t, i+1, "p"+fmt.Sprint(i)+" x sale 100")
 		l.Operation = operation
 		if err := run.Add(l); err != nil {
@@ -211,7 +211,7 @@ func TestWhatPeopleCopyIsOneWord(t *testing.T) {
 	if err := run.Compare(t.Context(), books{}, day, day); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"5001", "'1;reboot'", "'$(reboot)'", `'it'\''s'`, "'--help'"}
+	want := []string{"5001", "'1;reboot'", "'$(reboot)'", `'it'\''s'`, "'--help'", "ID, which the report does not say"}
 	err := run.Each(func(d reconcile.Difference) error {
 		if !strings.HasSuffix(d.Next, " --operation "+want[d.Line.Line-1]) {
 			t.Errorf("got %s, want it to end with %s", d.Next, want[d.Line.Line-1])

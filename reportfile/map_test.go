@@ -30,6 +30,7 @@ func TestAMapSaysEverythingThatIsWrongWithIt(t *testing.T) {
 		"two currencies":   {good + "currency: KZT", []string{"must not be set beside the column"}},
 		"no such currency": {"columns: {payment: a, amount: b}\ncurrency: TENGE", []string{"ISO 4217"}},
 		"layouts":          {good + "time: ['%H:%M', '%Z %d', '%d %I', '%s', '']", []string{"has no day", "names of zones", "needs %p", "cannot be read", "must not be empty"}},
+		"half a date":      {good + "time: ['%Y-%m', '%d.%m', '%d %Y %H:%M']", []string{`"%Y-%m": has no day`, `"%d.%m": has no year`, `"%d %Y %H:%M": has no month`}},
 		"a sheet of CSV":   {good + "sheet: x", []string{"only a report in format xlsx"}},
 		"a local clock":    {good + "timezone: Local", []string{"timezone: must be a name"}},
 	} {

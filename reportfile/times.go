@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"regexp"
 	"strings"
 	"time"
 
@@ -34,9 +35,8 @@ func newLayout(text string) ([]layout, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot be read: %w", err)
 	}
-	day := strings.Contains(padded, "2") || strings.Contains(padded, "Jan")
-	if !day {
-		return nil, errors.New("has no day")
+	if err := wholeDate(padded); err != nil {
+		return nil, err
 	}
 	texts := []string{padded}
 	if strings.Contains(padded, "-0700") || strings.Contains(padded, "-07:00") {
@@ -48,11 +48,34 @@ func newLayout(text string) ([]layout, error) {
 		all = append(all, layout{t, strings.Contains(t, "Z07")})
 	}
 	for _, t := range texts {
+		if packed.MatchString(notDate.Replace(t)) {
+			break // without zeros it could not be said where a number ends
+		}
 		if short := withoutZeros.Replace(t); short != t {
 			all = append(all, layout{short, strings.Contains(t, "Z07")})
 		}
 	}
 	return all, nil
+}
+
+// notDate leaves of a layout what its date and time are made of: a year is Y.
+var notDate = strings.NewReplacer("2006", "Y", "06", "Y", "15", "33", "Z07:00", "", "Z0700", "", "-07:00", "", "-0700", "")
+
+// packed is of numbers that nothing separates.
+var packed = regexp.MustCompile(`[0-9Y]{3,}`)
+
+// wholeDate refuses a layout that leaves a part of the date open.
+func wholeDate(layout string) error {
+	date := notDate.Replace(layout)
+	switch {
+	case !strings.Contains(date, "2"):
+		return errors.New("has no day")
+	case !strings.Contains(date, "Jan") && !strings.Contains(date, "1") && !strings.Contains(date, "002"):
+		return errors.New("has no month")
+	case !strings.Contains(date, "Y"):
+		return errors.New("has no year")
+	}
+	return nil
 }
 
 // withoutZeros makes leading zeros optional. Layouts have no digits of their own.
