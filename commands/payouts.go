@@ -80,7 +80,7 @@ func enter(ctx context.Context, p *console.Program, b console.Books, list []stor
 				}
 			}
 		}
-		if err := p.Println(fmt.Sprintf("payout %s of %s, %d lines, net %s: it %s", n.ID, n.Date, len(n.Lines), topup.Money{Amount: n.Net, Currency: n.Currency}, what)); err != nil {
+		if err := p.Println(fmt.Sprintf("payout %s of %s, %s, net %s: it %s", n.ID, n.Date, console.Counted(int64(len(n.Lines)), "line"), topup.Money{Amount: n.Net, Currency: n.Currency}, what)); err != nil {
 			return err
 		}
 	}
@@ -97,7 +97,7 @@ func reportPayoutErrors(p *console.Program, err error) error {
 	for _, refusal := range list {
 		fmt.Fprintln(p.Stdio.Err, console.Printable(refusal.Error()))
 	}
-	return fmt.Errorf("%d problems; nothing was entered", len(list))
+	return fmt.Errorf("%s; nothing was entered", console.Counted(int64(len(list)), "problem"))
 }
 
 // joinedErrors are the errors that [errors.Join] has joined.
@@ -440,7 +440,7 @@ func printPayout(ctx context.Context, p *console.Program, b console.Books, o *st
 	if err := lines.End(); err != nil {
 		return err
 	}
-	return p.Println(fmt.Sprintf("%d lines, %d differ", o.Lines, differ))
+	return p.Println(fmt.Sprintf("%s, %d differ", console.Counted(o.Lines, "line"), differ))
 }
 
 // payoutsPostCommand books a draft.

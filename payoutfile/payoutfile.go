@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"tolem/calendar"
@@ -118,6 +119,9 @@ func (r *reading) take(row *reportfile.Row) error {
 	case row.Refunded.Given && row.Refunded.Amount != 0:
 		return errors.New("it has a refunded sum beside its own: a register lists refunds as lines; take the column refunded out of the map")
 	}
+	if row.Currency != r.o.Bank.Currency {
+		return fmt.Errorf("its currency is %s, and that of the bank account %s is %s", row.Currency, r.o.Bank.Name, r.o.Bank.Currency)
+	}
 	id := r.o.ID
 	if id == "" {
 		id = row.Payout
@@ -135,7 +139,7 @@ func (r *reading) take(row *reportfile.Row) error {
 	if key := l.Key(); key != "" {
 		if first, twice := r.keys[key]; twice {
 			if !first.Same(l) {
-				return fmt.Errorf("%s is in line %d too, with other content", l, first.Line)
+				return fmt.Errorf("%s is in line %d too, with other content: %s", l, first.Line, strings.Join(first.Differences(l, row.Currency), "; "))
 			}
 			r.report.Duplicates++
 			return nil
@@ -143,9 +147,6 @@ func (r *reading) take(row *reportfile.Row) error {
 		r.keys[key] = l
 	}
 	p := r.payout(id, row.Currency)
-	if p.Currency != row.Currency {
-		return fmt.Errorf("its currency is %s, and that of payout %s is %s", row.Currency, id, p.Currency)
-	}
 	figures, err := l.Figures()
 	if err == nil {
 		p.PayoutFigures, err = p.Plus(figures)

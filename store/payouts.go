@@ -289,6 +289,9 @@ func (i *payoutImport) differences(ctx context.Context, there *Payout, p *NewPay
 		for k, l := range stored {
 			mine := p.Lines[n+k]
 			mine.At = mine.At.UTC().Truncate(time.Microsecond)
+			if mine.String() == l.PayoutLine.String() && !l.PayoutLine.Same(mine) {
+				return append(list, fmt.Sprintf("line %d (%s): %s", mine.Line, mine, strings.Join(l.PayoutLine.Differences(mine, p.Currency), "; "))), nil
+			}
 			if !l.PayoutLine.Same(mine) {
 				return append(list, fmt.Sprintf("line %d (%s) is another one than line %d was (%s)", mine.Line, mine, l.Line, l.PayoutLine)), nil
 			}

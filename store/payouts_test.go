@@ -234,6 +234,7 @@ func TestPayoutImport(t *testing.T) {
 			says   string
 		}{
 			{withLines(saleLine(2, ids[0], "1", 10000, 400)), "it is there, draft, with other content: fees is 4.00 KZT, and was 3.00 KZT; net is 96.00 KZT, and was 97.00 KZT"},
+			{withLines(saleLine(2, ids[0], "1", 10000, 400)), "line 2 (payment, " + ids[0] + ", operation 1): fee is 4.00 KZT, and was 3.00 KZT; if the register"},
 			{func(p *store.NewPayout) { p.Date = "2026-11-21" }, "date is 2026-11-21, and was 2026-11-20"},
 			{withLines(saleLine(2, ids[1], "2", 10000, 300)), "line 2 (payment, " + ids[1] + ", operation 2) is another one than line 2 was (payment, " + ids[0] + ", operation 1)"},
 			{withLines(), "it has 0 lines, and had 1"},

@@ -133,27 +133,29 @@ func (p Payout) Check(bank BankAccountOf) error {
 // Differences names what another payout of the same id has else, and is empty for
 // nothing.
 func (p Payout) Differences(other Payout) []string {
-	var list []string
-	text := func(name, mine, its string) {
-		if mine != its {
-			list = append(list, fmt.Sprintf("%s is %s, and was %s", name, its, mine))
-		}
-	}
+	var d differences
 	amount := func(name string, mine, its int64) {
-		if mine != its {
-			list = append(list, fmt.Sprintf("%s is %s, and was %s", name, Money{its, other.Currency}, Money{mine, p.Currency}))
-		}
+		d.add(name, Money{mine, p.Currency}.String(), Money{its, other.Currency}.String())
 	}
-	text("bank", p.Bank, other.Bank)
-	text("date", p.Date, other.Date)
-	text("currency", p.Currency, other.Currency)
+	d.add("bank", p.Bank, other.Bank)
+	d.add("date", p.Date, other.Date)
+	d.add("currency", p.Currency, other.Currency)
 	amount("gross", p.Gross, other.Gross)
 	amount("refunds", p.Refunds, other.Refunds)
 	amount("fees", p.Fees, other.Fees)
 	amount("reserve", p.Reserve, other.Reserve)
 	amount("adjustments", p.Adjustments, other.Adjustments)
 	amount("net", p.Net, other.Net)
-	return list
+	return d
+}
+
+// differences are what is now otherwise than it was.
+type differences []string
+
+func (d *differences) add(name, was, is string) {
+	if was != is {
+		*d = append(*d, fmt.Sprintf("%s is %s, and was %s", name, is, was))
+	}
 }
 
 // Postings are the legs of the payout: its bank account, fees, reserve and
@@ -371,6 +373,28 @@ func (l PayoutLine) Same(other PayoutLine) bool {
 	same := l.At.Equal(other.At)
 	l.At, other.At = time.Time{}, time.Time{}
 	return same && l == other
+}
+
+// Differences names what another line of the same key has else, in amounts of a
+// currency.
+func (l PayoutLine) Differences(other PayoutLine, currency string) []string {
+	var d differences
+	amount := func(name string, mine, its int64) {
+		d.add(name, Money{mine, currency}.String(), Money{its, currency}.String())
+	}
+	when := func(at time.Time) string {
+		if at.IsZero() {
+			return "none"
+		}
+		return at.UTC().Format(time.RFC3339Nano)
+	}
+	d.add("payment", l.Payment, other.Payment)
+	amount("amount", l.Amount, other.Amount)
+	amount("fee", l.Fee, other.Fee)
+	amount("reserve", l.Reserve, other.Reserve)
+	amount("adjustment", l.Adjustment, other.Adjustment)
+	d.add("time", when(l.At), when(other.At))
+	return d
 }
 
 // String names the line as its register does.
