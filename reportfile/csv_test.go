@@ -80,6 +80,8 @@ func TestEncodings(t *testing.T) {
 		"windows-1251 as utf-8":            {"utf-8", cyrillic, []string{"error: line 1: the text is in another encoding than the map says: it is not UTF-8, but perhaps windows-1251"}},
 		"utf-16 as utf-8":                  {"utf-8", little, []string{"error: the file is UTF-16: set encoding: utf-16"}},
 		"utf-8 as windows-1251":            {"windows-1251", "\ufeff" + text, []string{"error: the file has the mark of UTF-8: set encoding: utf-8"}},
+		"utf-8 as windows-1251, no mark":   {"windows-1251", text, []string{"error: the file is UTF-8: set encoding: utf-8"}},
+		"the same in words alone":          {"windows-1251", "номер,op,sum,cur\nсчёт,1,1,KZT\n", []string{"error: the file is UTF-8: set encoding: utf-8"}},
 		"utf-8 as utf-16":                  {"utf-16", text, []string{"error: the file does not begin with the byte order mark of UTF-16: set another encoding, or save it with the mark"}},
 		"utf-16 without its mark":          {"utf-8", strings.TrimPrefix(little, "\xff\xfe"), []string{"error: line 1: the text is in another encoding than the map says: there are zero bytes, as in UTF-16 without its mark, or in what is no text"}},
 		"a byte that windows-1251 has not": {"windows-1251", cyrillic + "\x98,1,1,KZT\n", []string{row, "line 3: the text is in another encoding than the map says: it has bytes that mean nothing there"}},

@@ -48,7 +48,8 @@ func openText(file io.ReaderAt, size int64, encoding string) (text io.Reader, re
 	utf16 := bytes.HasPrefix(start, []byte("\xff\xfe")) || bytes.HasPrefix(start, []byte("\xfe\xff"))
 	utf8mark := bytes.HasPrefix(start, []byte("\xef\xbb\xbf"))
 	whole := io.NewSectionReader(file, 0, size)
-	if encoding == "auto" {
+	guessed := encoding == "auto"
+	if guessed {
 		switch {
 		case utf16:
 			encoding = "utf-16"
@@ -73,6 +74,11 @@ func openText(file io.ReaderAt, size int64, encoding string) (text io.Reader, re
 		}
 		return unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM).NewDecoder().Reader(whole), true, nil
 	case "windows-1251":
+		if wrong, err := looksUTF8(io.NewSectionReader(file, 0, size)); err != nil {
+			return nil, false, err
+		} else if wrong && !guessed {
+			return nil, false, errors.New("the file is UTF-8: set encoding: utf-8")
+		}
 		return charmap.Windows1251.NewDecoder().Reader(whole), true, nil
 	}
 	if utf8mark {
@@ -102,6 +108,22 @@ func guessEncoding(file io.Reader) (string, error) {
 			return "", err
 		}
 	}
+}
+
+// looksUTF8 reports whether the beginning of a file is UTF-8 that is not ASCII alone.
+// In windows-1251 two letters may look like one of UTF-8, but hardly all of a text.
+func looksUTF8(file io.Reader) (bool, error) {
+	start := make([]byte, 64<<10)
+	n, err := io.ReadFull(file, start)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return false, err
+	}
+	text := start[:n]
+	if n == len(start) {
+		text = text[:validPrefix(text)]
+	}
+	long := len(text) - utf8.RuneCount(text) // 1 for each letter of two bytes
+	return long >= 3 && utf8.Valid(text), nil
 }
 
 // validPrefix is how many bytes of text are valid UTF-8, in blocks and then at the
