@@ -74,6 +74,9 @@ type Source struct {
 	flights singleflight.Group
 	waiting chan struct{}
 	recent  recent
+	// confirmed is when billing last answered with a record: the store does not
+	// write that down each time.
+	confirmed recent
 
 	mu   sync.Mutex
 	last error // why billing failed last
@@ -91,7 +94,7 @@ func New(o Options) (*Source, error) {
 	if o.OnState == nil {
 		o.OnState = func(bool, error) {}
 	}
-	s := &Source{o: o, client: c, waiting: make(chan struct{}, maxWaiting), recent: recent{keep: o.Config.Cache}}
+	s := &Source{o: o, client: c, waiting: make(chan struct{}, maxWaiting), recent: recent{keep: o.Config.Cache}, confirmed: recent{keep: o.Config.Stale}}
 	s.breaker = gobreaker.NewCircuitBreaker[*topup.Account](gobreaker.Settings{
 		Name:         "billing",
 		MaxRequests:  1,
@@ -186,6 +189,7 @@ func (s *Source) lookUp(ctx context.Context, customerID string) error {
 	}
 	s.o.Observe(OutcomeOK, took)
 	s.recent.put(customerID, asked, nil)
+	s.confirmed.put(customerID, asked, nil)
 	return nil
 }
 
@@ -195,8 +199,13 @@ func (s *Source) fallBack(ctx context.Context, customerID string) error {
 	if err != nil {
 		return err
 	}
-	if at.IsZero() || s.o.Now().Sub(at) > s.o.Config.Stale {
+	if at.IsZero() {
 		return ErrUnavailable
+	}
+	if now := s.o.Now(); now.Sub(at) > s.o.Config.Stale {
+		if known, _ := s.confirmed.get(customerID, now); !known {
+			return ErrUnavailable
+		}
 	}
 	return nil
 }

@@ -133,6 +133,28 @@ func TestAccountSource(t *testing.T) {
 			wantCode(t, "check_deposit when the record is too old", r.depositOf("5550001", "KZT"), 500)
 		})
 	}
+	t.Run("ARecordCountsFromItsLastConfirmation", func(t *testing.T) {
+		r := newBillingRig(t)
+		wantCode(t, "verify", r.verifyOf("5550001"), 0)
+		r.later(2 * time.Minute) // soon: it is not written again
+		wantCode(t, "verify that confirms it", r.verifyOf("5550001"), 0)
+		r.mode(platform.BillingDead)
+		r.later(9 * time.Minute)
+		wantCode(t, "verify nine minutes after it", r.verifyOf("5550001"), 0)
+		wantCode(t, "check_deposit nine minutes after it", r.depositOf("5550001", "KZT"), 0)
+		r.later(2 * time.Minute)
+		wantCode(t, "verify eleven minutes after it", r.verifyOf("5550001"), 500)
+	})
+	t.Run("WhatBillingNoLongerKnowsIsNotUsedAfterAConfirmation", func(t *testing.T) {
+		r := newBillingRig(t)
+		wantCode(t, "verify", r.verifyOf("5550001"), 0)
+		r.billing.Remove("5550001")
+		r.later(time.Minute)
+		wantCode(t, "verify of one that billing no longer knows", r.verifyOf("5550001"), 404)
+		r.mode(platform.BillingDead)
+		r.later(time.Minute)
+		wantCode(t, "its verify while billing fails", r.verifyOf("5550001"), 500)
+	})
 	t.Run("AnImportedRecordCountsFromWhenItWasWritten", func(t *testing.T) {
 		r := newBillingRig(t)
 		r.mode(platform.BillingDead)
