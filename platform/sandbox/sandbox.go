@@ -81,9 +81,10 @@ type Retry struct {
 	Pause    time.Duration
 }
 
-// Options are what a sandbox needs. Only Projects must be set.
+// Options are what a sandbox needs. One of Projects, Kiosk, Billing and DataAPI must
+// be set.
 type Options struct {
-	Projects []Project
+	Projects []Project // of HighHelp; none: it is not played
 	// MerchantURL is the merchant's public listener: where the kiosk posts to.
 	MerchantURL string
 	// PublicURL is where a payer's browser reaches the sandbox; form URLs are
@@ -138,8 +139,8 @@ func New(o Options) (*Sandbox, error) {
 		}
 		s.projects[p.ID] = &p
 	}
-	if len(s.projects) == 0 {
-		return nil, errors.New("sandbox: no project")
+	if len(s.projects) == 0 && o.Kiosk.Key == nil && o.Billing == nil && o.DataAPI == nil {
+		return nil, errors.New("sandbox: nothing to play")
 	}
 	hosts, err := s.dial()
 	if err != nil {

@@ -47,7 +47,7 @@ func (c SandboxCommand) Validate() error {
 
 // Help is shown by --help.
 func (SandboxCommand) Help() string {
-	return `Simulates HighHelp over HTTP for the configured projects: checks the signatures of requests, keeps pay-ins in memory, shows the payment page, and posts signed alerts to the URLs that a request names. Its page /kaspi simulates the kiosk of Kaspi Bank: enter an account, choose a contract, pay. With accounts.source: http, it is an example of the merchant's billing too, under /billing/accounts/{customer_id}, with the accounts of demo.accounts; PUT /control/billing/{ok|slow|dead|garbled|endless|currency} changes how that answers. With jetpay.data_url, such as http://127.0.0.1:8090/data, it is JetPay's Data API with the operations of the kiosk; reconcile reads hours that ended at least an hour ago.
+	return `Simulates HighHelp over HTTP for the configured projects, if there are any: checks the signatures of requests, keeps pay-ins in memory, shows the payment page, and posts signed alerts to the URLs that a request names. Its page /kaspi simulates the kiosk of Kaspi Bank: enter an account, choose a contract, pay. With accounts.source: http, it is an example of the merchant's billing too, under /billing/accounts/{customer_id}, with the accounts of demo.accounts; PUT /control/billing/{ok|slow|dead|garbled|endless|currency} changes how that answers. With jetpay.data_url, such as http://127.0.0.1:8090/data, it is JetPay's Data API with the operations of the kiosk; reconcile reads hours that ended at least an hour ago.
 
 For development: everybody who can reach it decides what was paid. Its start page lists what it simulates, and what not. Parts of alert_dialect that are auto are signed as requests are by default. An HMAC alert_key needs no --alert-key.
 
@@ -159,9 +159,6 @@ func play(ctx context.Context, o sandbox.Options, listener net.Listener, work fu
 
 // sandboxProjects are the configured projects, as the provider sees them.
 func sandboxProjects(p *console.Program, cfg *config.Config, alertKeyFile string) ([]sandbox.Project, error) {
-	if len(cfg.HighHelp.Projects) == 0 {
-		return nil, errors.New("the configuration has no highhelp.projects to play for")
-	}
 	var projects []sandbox.Project
 	for i := range cfg.HighHelp.Projects {
 		configured := &cfg.HighHelp.Projects[i]
