@@ -62,56 +62,9 @@ func TestWhateverHappensTheBookStaysSound(t *testing.T) {
 		mustAccounts(t, s)
 		w.issue("jetpay", "1234")
 		w.issue("highhelp", "57aff4db")
-		r.Repeat(map[string]func(*rapid.T){
-			"issue":          func(*rapid.T) { w.issue("jetpay", "1234") },
-			"issue highhelp": func(*rapid.T) { w.issue("highhelp", "57aff4db") },
-			"message":        func(*rapid.T) { w.message(w.jetpay()) },
-			"message again":  func(*rapid.T) { w.message(w.jetpay()) },
-			"alert":          func(*rapid.T) { w.message(w.highhelp()) },
-			"alert again":    func(*rapid.T) { w.message(w.highhelp()) },
-			"credit":         func(*rapid.T) { w.allow(s.CreditPayment(ctx, w.payment(), w.by())) },
-			"recall":         func(*rapid.T) { w.allow(s.RecallPayment(ctx, w.payment(), w.by())) },
-			"close":          func(*rapid.T) { w.refusal(s.ClosePayment(ctx, w.payment(), w.by())) },
-			"assign": func(*rapid.T) {
-				a := w.assignment()
-				w.allow(s.AssignSuspense(ctx, a.Item, a.CustomerID, a.ContractID, w.by()))
-			},
-			"assign all": func(*rapid.T) {
-				_, err := s.AssignAll(ctx, []store.Assignment{w.assignment(), w.assignment()}, w.by())
-				w.refusal(err)
-			},
-			"return": func(*rapid.T) { w.allow(s.ReturnSuspense(ctx, w.transaction(), w.payBack(0, 0, 3000), w.by())) },
-			"return of an item": func(*rapid.T) {
-				w.allow(s.ReturnSuspense(ctx, w.assignment().Item, w.payBack(0, 3000, 9000), w.by()))
-			},
-			"refund": func(*rapid.T) {
-				r := topup.RefundRequest{PayBack: w.payBack(3000, 7000, 10000)}
-				if rapid.Bool().Draw(w.t, "named") {
-					r.Transaction = w.transaction()
-				}
-				w.allow(s.RefundPayment(ctx, w.payment(), r, w.by()))
-			},
-			"reverse": func(*rapid.T) { w.allow(s.Reverse(ctx, w.transaction(), w.by())) },
-			"reverse the last": func(*rapid.T) {
-				if all := feed(r, s); len(all) > 0 {
-					w.allow(s.Reverse(ctx, all[len(all)-1].ID, w.by()))
-				}
-			},
-			"record":  func(*rapid.T) { w.record() },
-			"suspend": func(*rapid.T) { w.suspend() },
-			"dismiss": func(*rapid.T) {
-				if m := w.stored(); m != nil {
-					w.refusal(s.DismissMessage(ctx, m.ID, w.by()))
-				}
-			},
-			"wait": func(*rapid.T) {
-				c.Add(100 * time.Hour)
-				if _, err := s.ExpirePending(ctx); err != nil {
-					r.Fatal(err)
-				}
-			},
-			"": func(*rapid.T) { w.sound() },
-		})
+		steps := w.steps()
+		steps[""] = func(*rapid.T) { w.sound() }
+		r.Repeat(steps)
 		w.bringHome()
 	})
 }
@@ -124,6 +77,61 @@ type walk struct {
 	payments []string
 	told     []topup.Event // every message, in order
 	done     []string      // every step, in order
+}
+
+// steps are all that can happen: messages of both providers, all steps of operators,
+// and time that passes.
+func (w *walk) steps() map[string]func(*rapid.T) {
+	s := w.s
+	return map[string]func(*rapid.T){
+		"issue":          func(*rapid.T) { w.issue("jetpay", "1234") },
+		"issue highhelp": func(*rapid.T) { w.issue("highhelp", "57aff4db") },
+		"message":        func(*rapid.T) { w.message(w.jetpay()) },
+		"message again":  func(*rapid.T) { w.message(w.jetpay()) },
+		"alert":          func(*rapid.T) { w.message(w.highhelp()) },
+		"alert again":    func(*rapid.T) { w.message(w.highhelp()) },
+		"credit":         func(*rapid.T) { w.allow(s.CreditPayment(ctx, w.payment(), w.by())) },
+		"recall":         func(*rapid.T) { w.allow(s.RecallPayment(ctx, w.payment(), w.by())) },
+		"close":          func(*rapid.T) { w.refusal(s.ClosePayment(ctx, w.payment(), w.by())) },
+		"assign": func(*rapid.T) {
+			a := w.assignment()
+			w.allow(s.AssignSuspense(ctx, a.Item, a.CustomerID, a.ContractID, w.by()))
+		},
+		"assign all": func(*rapid.T) {
+			_, err := s.AssignAll(ctx, []store.Assignment{w.assignment(), w.assignment()}, w.by())
+			w.refusal(err)
+		},
+		"return": func(*rapid.T) { w.allow(s.ReturnSuspense(ctx, w.transaction(), w.payBack(0, 0, 3000), w.by())) },
+		"return of an item": func(*rapid.T) {
+			w.allow(s.ReturnSuspense(ctx, w.assignment().Item, w.payBack(0, 3000, 9000), w.by()))
+		},
+		"refund": func(*rapid.T) {
+			r := topup.RefundRequest{PayBack: w.payBack(3000, 7000, 10000)}
+			if rapid.Bool().Draw(w.t, "named") {
+				r.Transaction = w.transaction()
+			}
+			w.allow(s.RefundPayment(ctx, w.payment(), r, w.by()))
+		},
+		"reverse": func(*rapid.T) { w.allow(s.Reverse(ctx, w.transaction(), w.by())) },
+		"reverse the last": func(*rapid.T) {
+			if all := feed(w.t, s); len(all) > 0 {
+				w.allow(s.Reverse(ctx, all[len(all)-1].ID, w.by()))
+			}
+		},
+		"record":  func(*rapid.T) { w.record() },
+		"suspend": func(*rapid.T) { w.suspend() },
+		"dismiss": func(*rapid.T) {
+			if m := w.stored(); m != nil {
+				w.refusal(s.DismissMessage(ctx, m.ID, w.by()))
+			}
+		},
+		"wait": func(*rapid.T) {
+			w.c.Add(100 * time.Hour)
+			if _, err := s.ExpirePending(ctx); err != nil {
+				w.t.Fatal(err)
+			}
+		},
+	}
 }
 
 var (
