@@ -351,6 +351,9 @@ func TestEveryPageFits(t *testing.T) {
 				if err != nil || wide > look.width {
 					t.Errorf("%s in %s (%s) is %d pixels wide, %v", name, lang, look.name, wide, err)
 				}
+				if cut, err := chromedp.Run(p.ctx, chromedp.Evaluate[[]string](cutOff)); err != nil || len(cut) > 0 {
+					t.Errorf("%s in %s (%s): cut off at the edge: %q, %v", name, lang, look.name, cut, err)
+				}
 				if folder != "" && (lang == "ru" || look.name == "telephone") {
 					picture, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
 					if err != nil {
@@ -367,6 +370,13 @@ func TestEveryPageFits(t *testing.T) {
 		p.signsOut()
 	}
 }
+
+// cutOff lists what reaches over the right edge of the page, and not of something that
+// scrolls.
+const cutOff = `[...document.querySelectorAll("main :is(td, th, a, button, input, select, p, dd, h1, h2)")].filter(e => {
+	const r = e.getBoundingClientRect()
+	return r.width > 1 && r.right > innerWidth + 1 && !e.closest(".scroll, pre, .hidden, thead")
+}).map(e => e.textContent.trim().slice(0, 60))`
 
 func scheme(name string) chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {

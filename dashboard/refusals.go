@@ -23,6 +23,8 @@ var refusals = []struct{ part, Text string }{
 	{"enter its id or its number", "refusal.contract_id"},
 	{"the account's is", "refusal.currency"},
 	{"contract numbers begin so", "refusal.numbers"},
+	{"must be a sum in major units", "refusal.major"},
+	{"payment does not exist", "refusal.payment"},
 }
 
 // refusal is what a rule says, in the language of the page; empty for one that is

@@ -43,4 +43,5 @@ func TestRefusalsAreToldInTheLanguageOfThePage(t *testing.T) {
 	v.get("/?lang=ru")
 	v.wants(v.take("/payments/"+id+"/credit"), 409, "Не выполнено: ничего не изменено", "Платёж уже зачислен", "has been credited")
 	v.wants(v.take("/suspense/return"), 422, "Отметьте хотя бы одну сумму")
+	v.wants(v.get("/payments?amount=nonsense"), 422, "Так искать нельзя", "Введите сумму числом")
 }

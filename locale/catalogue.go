@@ -466,6 +466,8 @@ var catalogue = map[string][3]string{
 	"refusal.contract_id": {"Укажите код или номер договора этого клиента.", "Осы клиент шартының коды не нөмірін көрсетіңіз.", "Enter the id or the number of one of this customer's contracts."},
 	"refusal.currency":    {"Валюта денег и валюта счёта различаются.", "Ақшаның валютасы мен шоттың валютасы әртүрлі.", "The money is in another currency than the account."},
 	"refusal.numbers":     {"Так начинается слишком много договоров: введите больше знаков.", "Тым көп шарт осылай басталады: көбірек таңба енгізіңіз.", "Too many contract numbers begin so: enter more of the number."},
+	"refusal.major":       {"Введите сумму числом, например 5000 или 5000,50.", "Соманы санмен енгізіңіз, мысалы 5000 немесе 5000,50.", "Enter the sum as a number, such as 5000 or 5000.50."},
+	"refusal.payment":     {"Такого платежа нет.", "Мұндай төлем жоқ.", "There is no such payment."},
 
 	// Approvals and the audit.
 	"approvals.title":        {"Одобрения", "Мақұлдаулар", "Approvals"},
