@@ -37,17 +37,24 @@ func (c *comparison) readAPI(ctx context.Context, cfg *config.Config) (asked rec
 		asked.To, c.upTo = end, end
 	}
 	from := asked.From.Add(-reconcile.Margin).UTC().Truncate(dataapi.Hour)
-	if until := asked.To.Add(changesAfter); until.Before(end) {
-		end = until
+	// What has changed since is in no hour that can be read, and must not be called
+	// missing for that.
+	now := c.api.Now()
+	if until := asked.To.Add(changesAfter); until.Before(now) {
+		now = until
 	}
-	progress, finish := c.program.HoursProgress(int64(end.Sub(from) / dataapi.Hour))
+	progress, finish := c.program.HoursProgress(int64(now.Sub(from)/dataapi.Hour) + 1)
 	defer finish()
 	projects := cfg.ProjectIDs(c.Provider)
 	if c.Project != "" {
 		projects = []string{string(c.Project)}
 	}
-	for ; from.Before(end); from = from.Add(dataapi.Hour) {
-		if err := c.readHour(ctx, projects, from); err != nil {
+	for ; from.Before(now); from = from.Add(dataapi.Hour) {
+		read := c.api.Operations
+		if !from.Before(end) {
+			read = c.api.Recent
+		}
+		if err := c.readHour(ctx, read, projects, from); err != nil {
 			if ctx.Err() != nil {
 				return asked, ctx.Err()
 			}
@@ -58,8 +65,8 @@ func (c *comparison) readAPI(ctx context.Context, cfg *config.Config) (asked rec
 	return asked, nil
 }
 
-func (c *comparison) readHour(ctx context.Context, projects []string, from time.Time) error {
-	answer, err := c.api.Operations(ctx, projects, from)
+func (c *comparison) readHour(ctx context.Context, read func(context.Context, []string, time.Time) ([]byte, error), projects []string, from time.Time) error {
+	answer, err := read(ctx, projects, from)
 	if err != nil {
 		return err
 	}

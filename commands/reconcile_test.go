@@ -359,6 +359,20 @@ func TestReconcileAsksTheDataAPI(t *testing.T) {
 		}
 		contains(t, "payments show", s.must(t, "payments", "show", "payment_47", "--json"), "day closed; Data API, hour from ", "operation 5001")
 	})
+	t.Run("WhatHasJustChangedIsNotMissing", func(t *testing.T) {
+		s, api := withDataAPI(t)
+		api.Put(sale)
+		if got := s.tolem(t, append(ask, "--apply", "--reason", "day closed")...); got.code != 0 {
+			t.Fatalf("--apply: got %+v", got)
+		}
+		changed := sale
+		changed.ChangedAt = time.Now() // a refund was made; no hour that can be read has it
+		api.Put(changed)
+		api.Put(platform.DataOperation{ProjectID: 1234, Operation: "5002", PaymentID: "of today", Sum: sum, CompletedAt: time.Now()})
+		if got := s.tolem(t, ask...); got.code != 0 || summaryOf(got.out) != "1 matched"+nothingElse {
+			t.Errorf("got %+v, want 1 matched", got)
+		}
+	})
 	t.Run("NoVerdictWithoutASignature", func(t *testing.T) {
 		s, api := withDataAPI(t)
 		api.Put(sale)
