@@ -109,6 +109,8 @@ func (d *Difference) nextMissingHere(provider string) string {
 
 func (d *Difference) nextStatus(provider string) string {
 	switch {
+	case d.Line.Status == "":
+		return "the map does not list its status: add it to statuses, and compare again"
 	case d.Line.Status != reportfile.Paid && d.Entry != nil:
 		return "the platform does not call it paid: ask it; if the payer was not charged: payments recall " + d.Entry.PaymentID + ", then suspense return"
 	case d.Line.Status != reportfile.Paid && d.Payment != nil:

@@ -223,6 +223,29 @@ func TestWhatPeopleCopyIsOneWord(t *testing.T) {
 	}
 }
 
+// TestAStatusThatIsNotListedSaysNothing: nobody is told to take money back because a
+// map lacks a word.
+func TestAStatusThatIsNotListedSaysNothing(t *testing.T) {
+	t.Parallel()
+	run := reconcile.New(reconcile.Options{Provider: "jetpay"})
+	defer run.Close()
+	if err := run.Add(line(t, 1, "p1 1 sale 100 other")); err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Compare(t.Context(), books{entries: []reconcile.Entry{entry(t, "p1 1 sale 100")}}, day, day); err != nil {
+		t.Fatal(err)
+	}
+	err := run.Each(func(d reconcile.Difference) error {
+		if want := "the map does not list its status: add it to statuses, and compare again"; d.Next != want {
+			t.Errorf("got %s, want %s", d.Next, want)
+		}
+		return nil
+	})
+	if err != nil || run.Counts()[reconcile.StatusDiffers] != 1 {
+		t.Errorf("got %v, %v", run.Counts(), err)
+	}
+}
+
 func TestEdgesOfTheInterval(t *testing.T) {
 	t.Parallel()
 	almaty := reconcile.Span{From: at("2026-11-28 19:00"), To: at("2026-11-29 19:00")}
