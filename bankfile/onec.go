@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"tolem/calendar"
 )
@@ -94,8 +96,8 @@ func takeApart(lines []string) (oneCFile, error) {
 	last := ""        // the key whose value may go on in the next line
 	for i, line := range lines[first+1:] {
 		row := first + 2 + i
-		key, value, pair := strings.Cut(line, "=")
-		key = strings.ToUpper(strings.TrimSpace(key))
+		word, value, pair := strings.Cut(line, "=")
+		key := strings.ToUpper(strings.TrimSpace(word))
 		switch {
 		case key == "" && !pair:
 		case open == nil && key == "СЕКЦИЯРАСЧСЧЕТ":
@@ -122,7 +124,8 @@ func takeApart(lines []string) (oneCFile, error) {
 			return file, fmt.Errorf("line %d: a section begins within the section of line %d: %s is missing", row, open.row, closes)
 		default:
 			var err error
-			if last, err = open.put(row, line, key, value, pair && isKey(key), last); err != nil {
+			pair = pair && isKey(key) && !(isPurpose(last) && beginsSmall(word))
+			if last, err = open.put(row, line, key, value, pair, last); err != nil {
 				return file, err
 			}
 		}
@@ -138,7 +141,6 @@ func takeApart(lines []string) (oneCFile, error) {
 // same key, one behind a purpose is a part of the purpose.
 func (s *section) put(row int, line, key, value string, pair bool, last string) (string, error) {
 	before, twice := s.values[key]
-	isPurpose := strings.HasPrefix(last, "НАЗНАЧЕНИЕПЛАТЕЖА")
 	switch {
 	case !pair && last != "":
 		s.values[last] += " " + line
@@ -147,13 +149,13 @@ func (s *section) put(row int, line, key, value string, pair bool, last string) 
 		return "", fmt.Errorf("line %d: %s is no line Key=value", row, shown(line))
 	case !twice || strings.TrimSpace(before) == "":
 		s.values[key] = value
-		if isPurpose {
+		if isPurpose(last) {
 			s.doubtful[key] = last
 		}
 		return key, nil
 	case strings.TrimSpace(before) == strings.TrimSpace(value):
 		return key, nil
-	case isPurpose:
+	case isPurpose(last):
 		s.values[last] += " " + line
 		return last, nil
 	case s.doubtful[key] != "":
@@ -163,6 +165,14 @@ func (s *section) put(row int, line, key, value string, pair bool, last string) 
 		return key, nil
 	}
 	return "", fmt.Errorf("line %d: %s is given twice in the section of line %d, and differs", row, key, s.row)
+}
+
+func isPurpose(key string) bool { return strings.HasPrefix(key, "НАЗНАЧЕНИЕПЛАТЕЖА") }
+
+// beginsSmall reports whether a word begins with a small letter, which no key does.
+func beginsSmall(word string) bool {
+	first, _ := utf8.DecodeRuneInString(strings.TrimSpace(word))
+	return unicode.IsLower(first)
 }
 
 // isKey reports whether a text in capitals can be a key: one word.

@@ -182,6 +182,12 @@ func TestOneC_Oddities(t *testing.T) {
 			t.Errorf("got\n%s", got)
 		}
 	})
+	t.Run("PurposeThatGoesOnInAWordWithAnEqualsSign", func(t *testing.T) {
+		got := read(t, "удержана 1500.00", "по реестру\r\nномер=po_9 и\r\n договор=12")
+		if !strings.Contains(got, "по реестру номер=po_9 и договор=12") {
+			t.Errorf("got\n%s", got)
+		}
+	})
 	t.Run("DocumentOfAnotherAccount", func(t *testing.T) {
 		other := "СекцияРасчСчет\r\nРасчСчет=KZ1\r\nДатаНачала=27.11.2026\r\nНачальныйОстаток=0\r\nКонечныйОстаток=5\r\nКонецРасчСчет\r\n" +
 			"СекцияДокумент=Выписка\r\nДатаОперации=27.11.2026\r\nСумма=5\r\nПолучательИИК=KZ1\r\nКонецДокумента\r\nКонецФайла"
