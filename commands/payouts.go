@@ -199,6 +199,9 @@ func readRegister(ctx context.Context, path, how string, o payoutfile.Options) (
 	if err != nil {
 		return register, "", err
 	}
+	if !info.Mode().IsRegular() { // which is read twice
+		return register, "", errors.New("must be a regular file")
+	}
 	rows, err := reportfile.Open(file, info.Size(), m)
 	if err != nil {
 		return register, "", err

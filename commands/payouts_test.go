@@ -56,6 +56,15 @@ func (s *shop) settlement(t *testing.T, args ...string) settlementJSON {
 }
 
 // TestPayouts follows money from the platform to the bank.
+func TestPayoutsImport_OfWhatIsNoFile(t *testing.T) {
+	s := newShop(t, bankLine)
+	s.must(t, "migrate")
+	got := s.tolem(t, append([]string{"payouts", "import", os.DevNull}, ofPlatform...)...)
+	if got.code != 2 || !strings.Contains(got.err, "must be a regular file") {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestPayouts(t *testing.T) {
 	s := newShop(t, bankLine)
 	s.must(t, "migrate")
