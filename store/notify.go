@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tolem/store/internal/engine"
+	"tolem/store/internal/ledger"
 	"tolem/topup"
 )
 
@@ -191,15 +192,22 @@ func (tx *wtx) notify(t topup.EventType, p *topup.Payment, transaction *topup.Tr
 			contract = touched
 		}
 	}
+	// No payout names a payment so soon, and reading it for every message would take too long.
+	if n.At.Sub(p.CreatedAt) > time.Hour || p.NeedsBook() || transaction != nil && transaction.Actor != "" {
+		shown := *p
+		n.Payment = &shown
+		var err error
+		if shown.PayoutID, err = ledger.PayoutOf(tx.RawEarlier, p.ID); err != nil {
+			return err
+		}
+	}
 	if p.NeedsBook() {
 		list, err := tx.transactions(`t.payment_id = ?`, p.ID, maxBook)
 		if err != nil {
 			return err
 		}
-		shown := *p
-		n.Payment = &shown
 		book := topup.Book{Payment: n.Payment, Transactions: list}
-		shown.Credited, shown.Refunded = book.Credited(), book.Refunded()
+		n.Payment.Credited, n.Payment.Refunded = book.Credited(), book.Refunded()
 	}
 	return tx.writeEvent(n, contract, p.ID, "", seq)
 }

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"tolem/store"
 	"tolem/topup"
 	"tolem/view"
@@ -231,59 +229,6 @@ func TestNotify(t *testing.T) {
 		}
 		if got := notices(t, s); got != "topup.succeeded" {
 			t.Errorf("told %s", got)
-		}
-	})
-}
-
-// TestNotifyWhateverHappens: every transaction that moves money of a contract has
-// exactly one notification, and no other transaction has two.
-func TestNotifyWhateverHappens(t *testing.T) {
-	t.Parallel()
-	ctx := context.Background()
-	rapid.Check(t, func(r *rapid.T) {
-		c := newClock()
-		o := newDatabase(t)
-		o.Now, o.NotificationBody = c.Now, view.NotificationBody
-		s, err := store.Open(ctx, o)
-		if err != nil {
-			r.Fatal(err)
-		}
-		defer s.Close()
-		if err := s.SetEndpoints(ctx, []store.Endpoint{{Name: "billing"}}); err != nil {
-			r.Fatal(err)
-		}
-		w := &walk{t: r, s: s, c: c}
-		mustAccounts(t, s)
-		w.issue("jetpay", "1234")
-		w.issue("highhelp", "57aff4db")
-		r.Repeat(map[string]func(*rapid.T){
-			"issue":   func(*rapid.T) { w.issue("jetpay", "1234") },
-			"message": func(*rapid.T) { w.message(w.jetpay()) },
-			"alert":   func(*rapid.T) { w.message(w.highhelp()) },
-			"credit":  func(*rapid.T) { w.allow(s.CreditPayment(ctx, w.payment(), w.by())) },
-			"recall":  func(*rapid.T) { w.allow(s.RecallPayment(ctx, w.payment(), w.by())) },
-			"assign": func(*rapid.T) {
-				a := w.assignment()
-				w.allow(s.AssignSuspense(ctx, a.Item, a.CustomerID, a.ContractID, w.by()))
-			},
-		})
-		feed, err := s.Transactions(ctx, 0, 1000)
-		if err != nil {
-			r.Fatal(err)
-		}
-		list, _, err := s.Events(ctx, store.EventFilter{Limit: 1000})
-		if err != nil {
-			r.Fatal(err)
-		}
-		events := map[string]int{}
-		for _, e := range list {
-			events[e.TransactionID]++
-		}
-		for _, transaction := range feed {
-			n, moves := events[transaction.ID], topup.ContractTouched(transaction.Postings) != ""
-			if moves && n != 1 || n > 1 {
-				r.Fatalf("a %s that moves money of a contract (%t) has %d notifications", transaction.Kind, moves, n)
-			}
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"tolem/store/internal/ledger"
 	"tolem/topup"
 )
 
@@ -110,7 +111,13 @@ func (s CloseStep) run(r stepRun) ([]posted, error) {
 	return nil, r.noteStep(stepNote{action: stepClose, payment: s.PaymentID}, r.by)
 }
 
-func (s CloseStep) changed(r stepRun) (any, error) { return r.payment(s.PaymentID) }
+func (s CloseStep) changed(r stepRun) (any, error) {
+	p, err := r.payment(s.PaymentID)
+	if err == nil {
+		p.PayoutID, err = ledger.PayoutOf(r.raw, p.ID)
+	}
+	return p, err
+}
 
 // ClosePayment is [Store.Do] of a [CloseStep].
 func (s *Store) ClosePayment(ctx context.Context, paymentID string, by By) error {

@@ -16,8 +16,9 @@ type Step struct {
 	// TakesCredit claims the payment's one credit, with the operation that
 	// brought the money, empty for none.
 	TakesCredit bool
-	// Operation is beside TakesCredit the operation that brought the money; of what
-	// pays back, that by which it went. Empty for none.
+	// Operation is beside TakesCredit, and of money that is put into suspense, the
+	// operation that brought it; of what pays back, that by which it went. Empty for
+	// none.
 	Operation string
 	// Reverses, Resolves and Takes are transactions, empty for none.
 	Reverses, Resolves, Takes string

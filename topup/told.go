@@ -75,10 +75,9 @@ type SuspendState struct {
 	Posted *PostedOperation
 }
 
-// SuspendStep is a [Step] with the operation that counts as posted by it.
+// SuspendStep is a [Step] whose operation counts as posted by it.
 type SuspendStep struct {
 	Step
-	Operation string
 	Reference string // under which the platform names the payment
 	Sum       Money  // what the message tells of
 	Flags     Flags  // for the payment
@@ -138,7 +137,7 @@ func DecideSuspend(r SuspendRequest, e Event, s SuspendState) (SuspendStep, erro
 	if c := s.Book.ahead(); c != nil && c.Money == sum && !e.ReportsState {
 		return none, Conflict("an operator has credited this payment ahead of its message: dismiss the message, or, if its money is another, reverse that credit first")
 	}
-	step := SuspendStep{Operation: e.Operation, Reference: e.Reference, Sum: sum, Open: s.Book.Payment == nil}
+	step := SuspendStep{Step: Step{Operation: e.Operation}, Reference: e.Reference, Sum: sum, Open: s.Book.Payment == nil}
 	money := sum
 	switch {
 	case e.ReportsState:
@@ -163,11 +162,8 @@ func DecideSuspend(r SuspendRequest, e Event, s SuspendState) (SuspendStep, erro
 	if step.Open {
 		step.Flags = FlagUnknownPayment
 	}
-	step.Step = Step{
-		Kind:     KindSuspense,
-		Earliest: e.EffectiveAt,
-		Postings: Transfer(SettlementAccount(e.Provider, e.Project), SuspenseAccount(e.Provider, e.Project), money),
-	}
+	step.Kind, step.Earliest = KindSuspense, e.EffectiveAt
+	step.Postings = Transfer(SettlementAccount(e.Provider, e.Project), SuspenseAccount(e.Provider, e.Project), money)
 	return step, nil
 }
 

@@ -360,13 +360,13 @@ type Balance struct {
 	Credits  int64  `json:"credits"`
 }
 
-// Time is a time in RFC 3339, UTC; empty, and so left out, for the zero
-// time.
+// Time is a time in RFC 3339, UTC, as exact as the database keeps it, so that what is
+// shown before it is stored is the same; empty, and so left out, for the zero time.
 func Time(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.UTC().Format(time.RFC3339Nano)
+	return t.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano)
 }
 
 // SuspenseItem is money in suspense: not allocated yet, or resolved.

@@ -288,6 +288,19 @@ func (l *Ledger) ReadCredited(ctx context.Context, payments ...*topup.Payment) e
 	return nil
 }
 
+// namingSQL finds the payouts that name payments; of each payment the first one counts.
+const namingSQL = `SELECT l.payment_id, o.payout_id FROM payout_lines l JOIN payouts o ON o.id = l.payout AND ` + migrations.HeldPayoutSQL + `
+	WHERE l.payment_id IN ? ORDER BY CASE l.type WHEN 'payment' THEN 0 ELSE 1 END, o.id`
+
+// PayoutOf reads which payout names a payment, empty for none.
+func PayoutOf(raw func(query string, args ...any) *gorm.DB, paymentID string) (payoutID string, err error) {
+	err = raw(namingSQL, []string{paymentID}).Row().Scan(&paymentID, &payoutID)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", fmt.Errorf("read the payout of a payment: %w", err)
+	}
+	return payoutID, nil
+}
+
 // namePayouts reads which payout names each payment.
 func (l *Ledger) namePayouts(ctx context.Context, payments ...*topup.Payment) (err error) {
 	if len(payments) == 0 {
@@ -297,8 +310,7 @@ func (l *Ledger) namePayouts(ctx context.Context, payments ...*topup.Payment) (e
 	for i, p := range payments {
 		ids[i] = p.ID
 	}
-	rows, err := l.reader.Raw(ctx, `SELECT l.payment_id, o.payout_id FROM payout_lines l JOIN payouts o ON o.id = l.payout AND `+migrations.HeldPayoutSQL+`
-		WHERE l.payment_id IN ? ORDER BY CASE l.type WHEN 'payment' THEN 0 ELSE 1 END, o.id`, ids).Rows()
+	rows, err := l.reader.Raw(ctx, namingSQL, ids).Rows()
 	if err != nil {
 		return fmt.Errorf("read the payouts of payments: %w", err)
 	}
