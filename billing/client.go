@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,7 +89,7 @@ func (c *client) account(ctx context.Context, customerID string) (*topup.Account
 func (c *client) record(data []byte, customerID string) (*topup.Account, error) {
 	account, problems := topup.ParseRecord(data)
 	if len(problems) > 0 {
-		return nil, fmt.Errorf("the answer is no account record: %w", errors.Join(problems...))
+		return nil, fmt.Errorf("the answer is no account record: %w", withoutNames(problems))
 	}
 	account.CustomerID = c.normalize.Apply(account.CustomerID)
 	if account.CustomerID != customerID {
@@ -96,3 +97,24 @@ func (c *client) record(data []byte, customerID string) (*topup.Account, error) 
 	}
 	return &account, nil
 }
+
+// members are those of an account record.
+var members = []string{"record", "customer_id", "additional_customer_id", "currency", "closed", "entities", "id", "number", "payment", "min_payment", "info"}
+
+// withoutNames joins what is wrong with a record. The name of a member that records
+// do not have may be an id, and is left out.
+func withoutNames(problems []error) error {
+	shown := make([]error, len(problems))
+	for i, problem := range problems {
+		shown[i] = problem
+		if broken := (*topup.Error)(nil); errors.As(problem, &broken) {
+			name, _, _ := strings.Cut(broken.Field[strings.LastIndexByte(broken.Field, '.')+1:], "[")
+			if !slices.Contains(members, name) {
+				shown[i] = errUnknownMember
+			}
+		}
+	}
+	return errors.Join(shown...)
+}
+
+var errUnknownMember = errors.New("a member is not one of an account record")
