@@ -277,7 +277,7 @@ func (s *Store) SaveAttempts(ctx context.Context, attempts []Attempt) error {
 			return nil
 		}
 		return tx.gorm().Exec(`UPDATE event_deliveries SET state = 'pending', next_at = ?, first_at = CASE state WHEN 'failed' THEN 0 ELSE first_at END
-			WHERE endpoint = ? AND open = 1 AND (state = 'failed' OR next_at > ?)`, micros(back.At), back.Delivery.Endpoint, micros(back.At)).Error
+			WHERE endpoint = ? AND open = 1 AND (state = 'failed' OR next_at > ?) AND last_at <= ?`, micros(back.At), back.Delivery.Endpoint, micros(back.At), micros(back.At)).Error
 	})
 	if err != nil {
 		return fmt.Errorf("note deliveries: %w", err)
@@ -414,12 +414,12 @@ const pruneEventsBatch = 200
 // PruneEvents deletes the notifications that are older than the retention and
 // wait nowhere, and returns how many.
 func (s *Store) PruneEvents(ctx context.Context, olderThan time.Duration) (int, error) {
-	before, pruned, after := micros(s.now().Add(-olderThan)), 0, int64(0)
+	before, pruned := micros(s.now().Add(-olderThan)), 0
 	for {
 		var ids []int64
-		err := s.raw(ctx, `SELECT v.id FROM events v WHERE v.at < ? AND v.id > ?
-			AND NOT EXISTS (SELECT 1 FROM event_deliveries d WHERE d.id = v.id AND d.open = 1) ORDER BY v.at, v.id LIMIT ?`,
-			before, after, pruneEventsBatch).Scan(&ids).Error
+		err := s.raw(ctx, `SELECT v.id FROM events v WHERE v.at < ?
+			AND NOT EXISTS (SELECT 1 FROM event_deliveries d WHERE d.id = v.id AND (d.open = 1 OR d.last_at >= ?)) ORDER BY v.at, v.id LIMIT ?`,
+			before, before, pruneEventsBatch).Scan(&ids).Error
 		if err != nil {
 			return pruned, fmt.Errorf("look for old notifications: %w", err)
 		}

@@ -326,6 +326,41 @@ func TestDeliveries(t *testing.T) {
 			t.Errorf("%d are due, want the one that had failed", len(list))
 		}
 	})
+	t.Run("AnAttemptThatFailsAfterAnothersSuccessKeepsItsDelay", func(t *testing.T) {
+		s, c := notifying(t)
+		other := &topup.Account{CustomerID: "other", AdditionalCustomerID: "o", Currency: "KZT", Contracts: []topup.Contract{{ID: "o1", Number: "O1"}}}
+		if _, err := s.PutAccount(ctx, other); err != nil {
+			t.Fatal(err)
+		}
+		three(t, s)
+		id, err := s.Issue(ctx, store.NewPayment{Provider: "jetpay", Project: "1234", CustomerID: "other", ContractID: "o1", ContractNumber: "O1", Money: paid("", "").Sum})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustRecord(t, s, paid(id, "op-other"))
+		for _, d := range due(t, s) {
+			save(t, s, d, store.Attempt{State: store.DeliveryPending, At: c.Now(), NextAt: c.Now().Add(time.Second)})
+		}
+		c.Add(2 * time.Second)
+		both := due(t, s)
+		if len(both) != 2 {
+			t.Fatalf("%d are due, want 2", len(both))
+		}
+		later := c.Now().Add(time.Millisecond)
+		err = s.SaveAttempts(ctx, []store.Attempt{
+			{Delivery: both[0], State: store.DeliveryDelivered, At: c.Now()},
+			{Delivery: both[1], State: store.DeliveryPending, At: later, NextAt: later.Add(30 * time.Second)},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Add(time.Second)
+		for _, d := range due(t, s) {
+			if d.EventID == both[1].EventID {
+				t.Error("due again before its delay is over")
+			}
+		}
+	})
 	t.Run("OldOnesThatWaitNowhereAreDeleted", func(t *testing.T) {
 		s, c := notifying(t)
 		three(t, s)
@@ -337,8 +372,16 @@ func TestDeliveries(t *testing.T) {
 		if got := notices(t, s); got != "topup.succeeded topup.succeeded" {
 			t.Errorf("left: %s", got)
 		}
+		// One that took 31 days is kept for 30 more.
+		save(t, s, due(t, s)[0], store.Attempt{State: store.DeliveryDelivered, At: c.Now()})
+		for wait, want := range []int{0, 1} {
+			c.Add(time.Duration(wait) * 31 * 24 * time.Hour)
+			if n, err := s.PruneEvents(ctx, 30*24*time.Hour); err != nil || n != want {
+				t.Errorf("pruned %d, want %d, %v", n, want, err)
+			}
+		}
 		stats, err := s.EventStats(ctx)
-		if err != nil || len(stats) != 1 || stats[0].Pending != 2 || stats[0].Oldest.IsZero() {
+		if err != nil || len(stats) != 1 || stats[0].Pending != 1 || stats[0].Oldest.IsZero() {
 			t.Errorf("stats: %+v, %v", stats, err)
 		}
 	})
