@@ -6,7 +6,7 @@ run: # serve config.yaml with the demo data
 test: # before a commit: every promise, on both databases; a quarter of an hour on two processors
 	.ci/test.sh quick
 
-test-all: # the whole matrix: both SQLite drivers, the race detector in every package, coverage
+test-all: # the whole matrix: both SQLite drivers, the race detector in every package with goroutines, coverage
 	.ci/test.sh all
 
 faults: # plants mistakes into the code, one at a time; the named test must notice each

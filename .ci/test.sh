@@ -2,7 +2,8 @@
 # The test command: test.sh quick is make test, test.sh all is make test-all. As
 # root on Debian it installs what is missing; elsewhere it runs what it can and
 # names what is missing. With CI=true something missing is a failure. It says
-# every ten seconds what it is at.
+# every ten seconds what it is at. With TOLEM_TEST_RESULTS (see .ci/matrix) quick
+# has all that the other needs, for the tests that are not run again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,6 +15,11 @@ quick | all) ;;
 	exit 2
 	;;
 esac
+
+everything=""
+if [ "$what" = all ] || [ -n "${TOLEM_TEST_RESULTS:-}" ]; then
+	everything=yes
+fi
 
 # installed COMMAND: Debian keeps the PostgreSQL server's commands off PATH.
 installed() {
@@ -37,16 +43,14 @@ look_around() {
 	needs hledger hledger "which judges the exported journal; its test is skipped"
 	needs curl curl "with which the README's tour is run; its test is skipped"
 	needs chromium chromium "which pays on the sandbox's pages and works on the dashboard; those tests are skipped"
-	if [ "$what" = all ]; then
+	if [ -n "$everything" ]; then
 		needs soffice libreoffice-calc "which opens the spreadsheets; its test is skipped"
-	fi
-	if [ "$what" = all ]; then
 		needs npm npm "which fetches axe-core; the test that looks for barriers on the pages is skipped"
 	fi
 	needs nginx nginx-light "which is put before the server; its test is skipped"
 	needs systemd-analyze systemd "which judges the units; its test is skipped"
 	needs amtool prometheus-alertmanager "which judges where alerts go; its test is skipped"
-	if [ "$what" = all ]; then
+	if [ -n "$everything" ]; then
 		needs docker-compose docker-compose "which judges the compose files; its test is skipped"
 	fi
 	needs promtool prometheus "which judges the alert rules; their test is skipped"
@@ -106,14 +110,18 @@ fetch_axe() {
 programs=$(mktemp -d)
 trap 'kill "${still:-}" 2>/dev/null || true; rm -rf "$programs"' EXIT
 at "downloading modules" go mod download
-if [ "$what" = all ]; then
+if [ -n "$everything" ]; then
 	if at "fetching axe-core $axe_version" fetch_axe; then
 		export TOLEM_TEST_AXE="$programs/axe.min.js"
 	else
 		echo "missing: axe-core $axe_version (npm), which looks for barriers on the pages; its test is skipped" >&2
 	fi
 fi
-at "formatting, vet, staticcheck" .ci/lint.sh
+linted=${TOLEM_TEST_RESULTS:+$TOLEM_TEST_RESULTS/linted}
+if [ ! -f "$linted" ]; then
+	at "formatting, vet, staticcheck" .ci/lint.sh
+	[ -z "$linted" ] || touch "$linted"
+fi
 at "building what runs the tests" go build -o "$programs/" ./pgtest/server ./.ci/matrix
 
 # Files of tests and of the one PostgreSQL server for all passes are in memory where there is room:

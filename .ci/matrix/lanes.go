@@ -86,6 +86,9 @@ func without(packages []string, some ...string) []string {
 // detector, run less often than in the one pass that has them whole.
 func fewer(checks string) string { return "-rapid.checks=" + checks }
 
+// properties are the tests that fewer is about.
+const properties = "-run=^(TestMoneyAgainstAModel|TestNotifyWhateverHappens|TestStatement_Adds|TestWhateverHappensTheBookStaysSound)$"
+
 // engine is what is below ./store: the drivers of SQLite, which differ between the
 // builds, and what has tests of its own.
 const engine = "./store/internal/..."
@@ -94,72 +97,78 @@ const engine = "./store/internal/..."
 // where the race detector finds things.
 const goroutines = "-run=AtOnce|Concurrent|While|Beside|Share|Servers|Several"
 
+// alone are the packages without a goroutine, in which nothing can race.
+var alone = []string{"./bankfile", "./calendar", "./config", "./docs", "./locale", "./maps", "./openapi", "./payoutfile", "./sheet", "./view"}
+
 // tools are the packages in a folder that no pattern has.
 var tools = []string{"./.ci/matrix", "./.ci/faults"}
 
-// quickLanes prove every promise once on either database, in pure Go, and let the
-// race detector watch where goroutines of ours share something; allLanes have it
-// in every package. The crash tests of ./commands build and run both drivers in every
-// pass. The lanes run side by side.
-func quickLanes(s surroundings, packages []string) [][]pass {
-	sqlite := []pass{
+// onBoth are the passes that have every test once on either database, in pure Go.
+// The crash tests of ./commands build and run both drivers of SQLite in every pass.
+// The passes count coverage if counters names a folder.
+func onBoth(s surroundings, packages []string, counters string) (sqlite, postgres []pass) {
+	sqlite = []pass{
 		of(onSQLite, pure, []string{"./store"}, fewer("20")),
 		of(onSQLite, pure, append(append(without(packages, "./store", "./pgtest"), engine), tools...)),
 	}
+	if s.postgres {
+		postgres = []pass{
+			of(onPostgres, pure, []string{"./store"}, fewer("10")),
+			of(onPostgres, pure, []string{"./commands", "./handlers", "./fixtures", ".", "./pgtest/...", "./watch"}),
+		}
+	} else {
+		sqlite = append(sqlite, of(onSQLite, pure, []string{"./pgtest/..."}))
+	}
+	if counters != "" {
+		for _, list := range [][]pass{sqlite, postgres} {
+			for i := range list {
+				list[i] = counted(list[i], counters)
+			}
+		}
+	}
+	return sqlite, postgres
+}
+
+// quickLanes prove every promise once on either database, and let the race detector
+// watch where goroutines of ours share something. The lanes run side by side.
+func quickLanes(s surroundings, packages []string, counters string) [][]pass {
+	sqlite, postgres := onBoth(s, packages, counters)
 	if s.gcc {
 		sqlite = append(sqlite, of(onSQLite, race, []string{"./store", engine, "./handlers", "./watch", "./highhelp", "./notify"}, goroutines))
 	}
-	if !s.postgres {
-		return [][]pass{append(sqlite, of(onSQLite, pure, []string{"./pgtest/..."}))}
-	}
-	return [][]pass{sqlite, {
-		of(onPostgres, pure, []string{"./store"}, fewer("10")),
-		of(onPostgres, pure, []string{"./commands", "./handlers", "./pgtest/...", "./watch"}),
-	}}
+	return lanes(sqlite, postgres)
 }
 
-// allLanes are every package with every build that it differs in, on either
-// database. Coverage is counted where it adds something, because that costs time, and
-// the property tests of ./store run whole once on SQLite.
+// allLanes are those and every other build: the race detector in each package that
+// has goroutines, the C SQLite where it is not the same with the race detector. What
+// one database has been enough for is not run again on the other.
 func allLanes(s surroundings, packages []string, counters string) [][]pass {
-	inside := []string{"./store", "./accountfile", "./signing", "./topup", "./fixtures", "./handlers"}
+	sqlite, postgres := onBoth(s, packages, counters)
 	client := of(onSQLite, pure, []string{"./handlers"}, "-run=^TestAGeneratedClient$")
 	client.name, client.env = "a generated client", append(client.env, "TOLEM_TEST_CLIENT=1")
-	first := []pass{
-		counted(of(onSQLite, pure, inside), counters),
-		counted(of(onSQLite, pure, append(append(without(packages, append(inside, "./pgtest")...), engine), tools...)), counters),
-		client,
+	sqlite = append(sqlite, client, of(onSQLite, pure, []string{"./store"}, properties))
+	if !s.gcc {
+		return lanes(sqlite, postgres)
 	}
-	var second []pass
+	sqlite = append(sqlite,
+		of(onSQLite, race, []string{"./store"}, fewer("10")),
+		of(onSQLite, race, append(without(packages, append(alone, "./store", "./pgtest", "./commands")...), engine, "./commands/internal/...")),
+		// Most of these tests wait for programs that they start, which have no race detector.
+		of(onSQLite, race, []string{"./commands"}, "-short", goroutines))
+	others := []pass{
+		// With the race detector SQLite is the C one, too: here is what takes less then.
+		of(onSQLite, c, []string{"./store"}, "-run=^TestPowerCut$"),
+		of(onSQLite, c, []string{engine, "./signing", "."}),
+		long(of(onSQLite, c, []string{"./commands"}, "-run", "^(TestReconcile|TestKillsAndNotifications)$")),
+	}
 	if s.postgres {
-		second = append(second, counted(of(onPostgres, pure, []string{"./commands", "./handlers", "./fixtures", "."}), counters))
+		postgres = append(postgres, of(onPostgres, race, []string{"./store", "./handlers", "./watch"}, goroutines),
+			of(onPostgres, race, []string{"./pgtest/..."}))
 	}
-	switch {
-	case s.postgres && s.gcc:
-		second = append(second,
-			counted(of(onPostgres, race, inside[:1], fewer("10")), counters),
-			of(onPostgres, race, []string{"./handlers", "./watch", "./pgtest/..."}))
-	case s.postgres:
-		second = append(second,
-			counted(of(onPostgres, pure, inside[:1]), counters),
-			of(onPostgres, pure, []string{"./watch", "./pgtest/..."}))
-	default:
-		first = append(first, of(onSQLite, pure, []string{"./pgtest/..."}))
-	}
-	if s.gcc {
-		first = append(first,
-			counted(of(onSQLite, race, inside[:1], fewer("10")), counters),
-			of(onSQLite, race, append(without(packages, "./store", "./pgtest", "./commands"), engine, "./commands/internal/...")),
-			// Most of these tests wait for programs that they start, which have no race detector.
-			of(onSQLite, race, []string{"./commands"}, "-short", goroutines))
-		second = append(second,
-			// With the race detector SQLite is the C one, too: here is what takes less then.
-			of(onSQLite, c, []string{"./store"}, "-run=^TestPowerCut$"),
-			of(onSQLite, c, []string{engine, "./signing", "."}),
-			long(of(onSQLite, c, []string{"./commands"}, "-run", "^(TestReconcile|TestKillsAndNotifications)$")))
-	}
-	if len(second) == 0 {
-		return [][]pass{first}
-	}
-	return [][]pass{first, second}
+	return lanes(sqlite, append(postgres, others...))
+}
+
+// lanes are those that have a pass.
+func lanes(some ...[]pass) [][]pass {
+	return slices.DeleteFunc(some, func(lane []pass) bool { return len(lane) == 0 })
 }

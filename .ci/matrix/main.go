@@ -4,6 +4,10 @@
 //	go run ./.ci/matrix quick   # what one runs before a commit
 //	go run ./.ci/matrix all     # everything, and the coverage is judged
 //
+// If TOLEM_TEST_RESULTS names a folder, passes that succeeded are noted there, and not
+// run again when their turn comes in the other command: .ci/run runs both on the same
+// files, one after the other.
+//
 // Passes on SQLite and passes on PostgreSQL run side by side. It prints each
 // package as go test does when it ends, each test that fails, what is under way
 // every ten seconds, and last how many tests passed, failed and were skipped. No
@@ -41,11 +45,14 @@ func run(all bool) error {
 	if err != nil {
 		return err
 	}
-	counters, err := os.MkdirTemp("", "tolem-coverage-")
-	if err != nil {
-		return err
+	known := results(os.Getenv("TOLEM_TEST_RESULTS"))
+	counters := known.counters()
+	if counters == "" && all {
+		if counters, err = os.MkdirTemp("", "tolem-coverage-"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(counters)
 	}
-	defer os.RemoveAll(counters)
 	env := surroundings{postgres: os.Getenv("TOLEM_TEST_POSTGRES") != "", ci: os.Getenv("CI") == "true"}
 	_, err = exec.LookPath("gcc")
 	env.gcc = err == nil
@@ -57,7 +64,7 @@ func run(all bool) error {
 	}
 
 	r := newReport(os.Stdout)
-	lanes := quickLanes(env, packages)
+	lanes := quickLanes(env, packages, counters)
 	if all {
 		lanes = allLanes(env, packages, counters)
 	}
@@ -75,7 +82,7 @@ func run(all bool) error {
 				}
 			}
 		}
-		running.Go(func() { r.lane(lane) })
+		running.Go(func() { r.lane(lane, known) })
 	}
 	running.Wait()
 	stop()
@@ -86,18 +93,23 @@ func run(all bool) error {
 }
 
 // lane runs passes one after the other; the next ones run also when one fails.
-func (r *report) lane(passes []pass) {
+func (r *report) lane(passes []pass, known results) {
 	for _, p := range passes {
 		if r.interrupted() {
 			return
 		}
-		r.note(r.pass(p))
+		if before, ok := known.of(p); ok {
+			r.again(p, before)
+			continue
+		}
+		r.note(r.pass(p, known))
 	}
 }
 
-// pass runs one go test.
-func (r *report) pass(p pass) error {
-	args := append([]string{"test", "-json", "-count=1", "-timeout=0", "-p=1"}, p.flags...)
+// pass runs one go test. What go vet finds is found by .ci/lint.sh, once for all
+// builds.
+func (r *report) pass(p pass, known results) error {
+	args := append([]string{"test", "-json", "-count=1", "-timeout=0", "-p=1", "-vet=off"}, p.flags...)
 	args = append(append(args, p.packages...), p.args...)
 	command := exec.Command("go", args...)
 	command.Env = append(os.Environ(), p.env...)
@@ -120,7 +132,7 @@ func (r *report) pass(p pass) error {
 	if err != nil {
 		return fmt.Errorf("%s: go test: %w", p.name, err)
 	}
-	return nil
+	return known.keep(p, w.result)
 }
 
 func listPackages() ([]string, error) {

@@ -20,18 +20,32 @@ type report struct {
 	started time.Time
 	stop    chan struct{} // closed by the signal that ends everything
 
-	mu             sync.Mutex
-	out            io.Writer
-	running        []*work
-	passed, broken int
-	skipped        map[string]int // by their reason
-	lines          []string       // of packages, for the end
-	failures       []string
-	errs           []error
+	mu      sync.Mutex
+	out     io.Writer
+	running []*work
+	result  // of the passes that have ended
+	errs    []error
+}
+
+// result is what passes came to.
+type result struct {
+	Passed, Failed int
+	Skipped        map[string]int // by their reason
+	Lines          []string       // of packages, for the end
+	Failures       []string
+}
+
+// add adds what another pass came to.
+func (r *result) add(o result) {
+	r.Passed, r.Failed = r.Passed+o.Passed, r.Failed+o.Failed
+	for reason, n := range o.Skipped {
+		r.Skipped[reason] += n
+	}
+	r.Lines, r.Failures = append(r.Lines, o.Lines...), append(r.Failures, o.Failures...)
 }
 
 func newReport(out io.Writer) *report {
-	return &report{started: time.Now(), stop: make(chan struct{}), out: out, skipped: map[string]int{}}
+	return &report{started: time.Now(), stop: make(chan struct{}), out: out, result: result{Skipped: map[string]int{}}}
 }
 
 // interrupt ends all passes with a signal, and lets no other begin.
@@ -61,12 +75,16 @@ type work struct {
 	output map[string][]string  // of tests that have not ended
 	counts map[string]int       // tests of a package that passed, "pass", or not
 	last   time.Time            // when something was heard of it last
+	result
 }
 
 func (r *report) begin(p pass) *work {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	w := &work{report: r, pass: p, now: map[string]time.Time{}, output: map[string][]string{}, counts: map[string]int{}, last: time.Now()}
+	w := &work{
+		report: r, pass: p, now: map[string]time.Time{}, output: map[string][]string{}, counts: map[string]int{},
+		last: time.Now(), result: result{Skipped: map[string]int{}},
+	}
 	r.running = append(r.running, w)
 	return w
 }
@@ -80,6 +98,7 @@ func (r *report) finish(w *work) {
 			break
 		}
 	}
+	r.add(w.result)
 }
 
 // note keeps an error for the end.
@@ -95,7 +114,7 @@ func (r *report) note(err error) {
 func (r *report) failed() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.broken > 0 || len(r.errs) > 0
+	return r.Failed > 0 || len(r.errs) > 0
 }
 
 func (r *report) print(line string) {
@@ -168,12 +187,12 @@ func (w *work) end(e event, key string) {
 	w.counts[e.Package]++
 	switch e.Action {
 	case "pass":
-		r.passed++
+		w.Passed++
 	case "skip":
-		r.skipped[reasonIn(output)]++
+		w.Skipped[reasonIn(output)]++
 	case "fail":
-		r.broken++
-		r.failures = append(r.failures, fmt.Sprintf("%s: %s %s", w.pass.name, e.Package, e.Test))
+		w.Failed++
+		w.Failures = append(w.Failures, fmt.Sprintf("%s: %s %s", w.pass.name, e.Package, e.Test))
 		fmt.Fprintf(r.out, "%s: %s\n%s", w.pass.name, e.Package, strings.Join(output, ""))
 	}
 }
@@ -189,8 +208,8 @@ func (w *work) endPackage(e event, output []string) {
 		line = fmt.Sprintf("FAIL\t%s\t%.3fs\t%s", e.Package, e.Elapsed, w.pass.name)
 		if len(w.now) > 0 || w.counts[e.Package] == 0 {
 			// It ended without saying what became of a test: what it wrote tells why.
-			r.broken++
-			r.failures = append(r.failures, fmt.Sprintf("%s: %s", w.pass.name, e.Package))
+			w.Failed++
+			w.Failures = append(w.Failures, fmt.Sprintf("%s: %s", w.pass.name, e.Package))
 			for key, rest := range w.output {
 				if strings.HasPrefix(key, e.Package+" ") {
 					output = append(rest, output...)
@@ -201,7 +220,7 @@ func (w *work) endPackage(e event, output []string) {
 		clear(w.now)
 		clear(w.output)
 	}
-	r.lines = append(r.lines, line)
+	w.Lines = append(w.Lines, line)
 	fmt.Fprintln(r.out, line)
 }
 
@@ -245,16 +264,16 @@ func (r *report) elapsed() time.Duration { return time.Since(r.started).Round(ti
 
 // end prints the summary, and returns what was wrong.
 func (r *report) end() error {
-	fmt.Fprintf(r.out, "\n%s\n", strings.Join(r.lines, "\n"))
-	for _, failure := range r.failures {
+	fmt.Fprintf(r.out, "\n%s\n", strings.Join(r.Lines, "\n"))
+	for _, failure := range r.Failures {
 		fmt.Fprintf(r.out, "--- FAIL: %s\n", failure)
 	}
-	for _, reason := range slices.Sorted(maps.Keys(r.skipped)) {
-		fmt.Fprintf(r.out, "%d skipped: %s\n", r.skipped[reason], reason)
+	for _, reason := range slices.Sorted(maps.Keys(r.Skipped)) {
+		fmt.Fprintf(r.out, "%d skipped: %s\n", r.Skipped[reason], reason)
 	}
 	fmt.Fprintf(r.out, "took %s\n", r.elapsed())
-	fmt.Fprintf(r.out, "%d passed, %d failed\n", r.passed, r.broken)
-	if r.broken > 0 && len(r.errs) == 0 {
+	fmt.Fprintf(r.out, "%d passed, %d failed\n", r.Passed, r.Failed)
+	if r.Failed > 0 && len(r.errs) == 0 {
 		return errors.New("tests failed")
 	}
 	return errors.Join(r.errs...)
