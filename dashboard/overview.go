@@ -30,8 +30,10 @@ func (d *Dashboard) overview(w http.ResponseWriter, r *http.Request, s *session)
 	p.Section = "overview"
 	f := p.Figures
 	body := overviewPage{Figures: f, Todo: d.todo(f)}
-	print := d.printer(p.Language)
-	body.Chart = charts(print, f.Days)
+	var err error
+	if body.Chart, err = charts(d.printer(p.Language), f.Days); err != nil {
+		return err
+	}
 	d.show(w, r, http.StatusOK, "overview", p, body)
 	return nil
 }
