@@ -81,4 +81,14 @@ var faults = []fault{
 	}, "./store", "TestPowerCut/LosesNothingThatWasAcknowledged"},
 	one("an import of a short file closes everybody", "./store", "TestImportOfAShortFileDoesNotCloseEverybody", "store/internal/accounts/limit.go",
 		"closed <= open/100*l.Percent+open%100*l.Percent/100 ||", "closed <= open ||"),
+
+	// The whole program beside the model.
+	one("another sum than was asked is credited", "./proof", "TestTheServerDoesWhatTheModelDoes", "topup/decide.go",
+		"case e.Sum == p.Money && e.Initial == p.Money, e.credits(p.Money):", "case e.Sum.Currency == p.Money.Currency, e.credits(p.Money):"),
+	one("a forged callback is taken", "./proof", "TestTheServerDoesWhatTheModelDoes", "signing/verify.go",
+		"if k.matches(message, signature) {", "if k.matches(message, signature) || len(keys) > 0 {"),
+	one("what an operator credits has not succeeded", "./proof", "TestTheServerDoesWhatTheModelDoes", "topup/book.go",
+		"		p.Status = StatusSucceeded\n		p.Flags &^= FlagOutcomeUnknown // an operator knows it\n", "		p.Flags &^= FlagOutcomeUnknown // an operator knows it\n"),
+	one("nobody is notified of a review", "./proof", "TestTheServerDoesWhatTheModelDoes", "topup/notification.go",
+		"	case StatusReview:\n		return EventReview\n", "	case StatusReview:\n		return \"\"\n"),
 }
