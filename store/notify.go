@@ -6,16 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"tolem/store/internal/engine"
+	"tolem/store/internal/events"
 	"tolem/store/internal/ledger"
 	"tolem/topup"
 )
 
 const (
-	eventPrefix = "evt_"
-
 	// endpointsKey is where meta keeps who is notified, for processes whose own
 	// configuration is not asked.
 	endpointsKey = "notify_endpoints"
@@ -179,7 +179,7 @@ func (tx *wtx) madeTransaction(m *madeEntry) (*topup.Transaction, error) {
 	}, nil
 }
 
-// notify writes a notification and its deliveries.
+// notify writes a notification.
 func (tx *wtx) notify(t topup.EventType, p *topup.Payment, transaction *topup.Transaction) error {
 	n := Notification{Type: t, At: tx.now(), Payment: p, Transaction: transaction}
 	contract, seq := "payment:"+p.ID, int64(0)
@@ -213,33 +213,30 @@ func (tx *wtx) notify(t topup.EventType, p *topup.Payment, transaction *topup.Tr
 }
 
 func (tx *wtx) writeEvent(n Notification, contract, paymentID, payoutID string, seq int64) error {
-	endpoints := tx.outbox.endpoints()
-	if !slices.ContainsFunc(endpoints, func(e Endpoint) bool { return e.wants(n.Type) }) {
+	var receivers []string
+	for _, e := range tx.outbox.endpoints() {
+		if e.wants(n.Type) {
+			receivers = append(receivers, e.Name)
+		}
+	}
+	if len(receivers) == 0 {
 		return nil
 	}
 	id, err := tx.TakeEvent()
 	if err != nil {
 		return err
 	}
-	if n.ID, err = newID(eventPrefix, n.At, tx.entropy); err != nil {
+	if n.ID, err = newID(events.Prefix, n.At, tx.entropy); err != nil {
 		return err
 	}
 	body, err := tx.outbox.body(n)
 	if err != nil {
 		return fmt.Errorf("write the body of a notification: %w", err)
 	}
-	at := micros(n.At)
-	err = tx.Put(tx.Statements.InsertEvent, id, n.ID, string(n.Type), at, paymentID, payoutID, nullID(seq), contract, string(body))
+	err = tx.Put(tx.Statements.InsertEvent, id, n.ID, string(n.Type), micros(n.At), paymentID, payoutID, nullID(seq), contract,
+		strings.Join(receivers, " "), string(body))
 	if err != nil {
 		return fmt.Errorf("insert a notification: %w", err)
-	}
-	for _, e := range endpoints {
-		if !e.wants(n.Type) {
-			continue
-		}
-		if err := tx.Put(tx.Statements.InsertDelivery, e.Name, id, contract, at); err != nil {
-			return fmt.Errorf("insert the delivery of a notification: %w", err)
-		}
 	}
 	return nil
 }

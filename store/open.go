@@ -27,6 +27,7 @@ import (
 	"tolem/store/internal/check"
 	"tolem/store/internal/database"
 	"tolem/store/internal/engine"
+	"tolem/store/internal/events"
 	"tolem/store/internal/ledger"
 	"tolem/store/internal/payouts"
 	"tolem/store/internal/seal"
@@ -112,6 +113,7 @@ type Store struct {
 	*turnover.Reports
 	*payouts.Register
 	*seal.Seals
+	*events.Outbox
 
 	path      string
 	now       func() time.Time
@@ -174,6 +176,7 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 	s.Reports = turnover.New(s.reader, s.writer.Writer, s.Ledger)
 	s.Register = payouts.New(s.reader, s.writer.Writer, s.Ledger, s.now)
 	s.Seals = seal.New(s.reader, s.writer.Writer, s.Ledger, s.now)
+	s.Outbox = events.New(s.reader, s.writer.Writer, s.Ledger, s.now)
 	if err = s.AssertDurable(ctx); err != nil {
 		return s, err
 	}

@@ -32,7 +32,7 @@ var Files embed.FS
 // schema_levels): a program of a lower level refuses to start, so that an old
 // binary never works on tables that it does not understand, while a new column
 // alone locks nobody out.
-const ProgramLevel = 19
+const ProgramLevel = 20
 
 // SQLite brings the database to this program's schema, or, where it must exist
 // already, refuses one that is behind. Migrations only go forward; two
@@ -119,7 +119,8 @@ func raiseFeed(ctx context.Context, pool *sql.DB) error {
 	// What is visible was numbered below the number that comes next, unless it
 	// was numbered elsewhere.
 	_, err := pool.ExecContext(ctx, `UPDATE feed SET base = base + l.last - e.ends + 256
-		FROM (SELECT greatest(coalesce((SELECT max(seq) FROM transactions), 0), coalesce((SELECT max(id) FROM messages), 0)) AS last) l,
+		FROM (SELECT greatest((SELECT max(seq) FROM transactions), (SELECT max(id) FROM messages),
+			(SELECT max(id) FROM events), (SELECT spread FROM event_progress)) AS last) l,
 			(SELECT f.base + 256 * CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS TEXT) AS BIGINT) AS ends FROM feed f) e
 		WHERE l.last >= e.ends`)
 	if err != nil {

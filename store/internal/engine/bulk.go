@@ -223,9 +223,15 @@ func newBulks(shard int64) *bulks {
 		FROM %s AS u (state, open, next_at, first_at, last_at, status, error, endpoint, id)
 		WHERE d.endpoint = u.endpoint AND d.id = u.id AND d.state = 'pending'`)
 	saveDelivery.partly = true
+	// One that an operator has sent again or skipped is there already.
+	insertDelivery := newBulk("titi", `INSERT INTO event_deliveries (endpoint, id, contract, state, open, next_at)
+		SELECT u.endpoint, u.id, u.contract, 'pending', 1, u.next_at FROM %s AS u (endpoint, id, contract, next_at)
+		ORDER BY u.id, u.endpoint ON CONFLICT DO NOTHING`)
+	insertDelivery.partly = true
 	return &bulks{
-		insertHistory: insertHistory,
-		saveDelivery:  saveDelivery,
+		insertHistory:  insertHistory,
+		insertDelivery: insertDelivery,
+		saveDelivery:   saveDelivery,
 		insertAccount: newBulk("tittitTii", `INSERT INTO accounts (customer_id, revision, additional_customer_id, currency, closed, entities, offered,
 			created_revision, changed_revision)
 			SELECT * FROM %s ON CONFLICT DO NOTHING`),
@@ -247,10 +253,8 @@ func newBulks(shard int64) *bulks {
 		insertBody: newBulk("iit", `INSERT INTO message_bodies (message_id, received_at, body) SELECT * FROM %s ON CONFLICT DO NOTHING`),
 		insertOpen: insertOpen,
 		insertTold: newBulk("itit", `INSERT INTO told_refunds (message_id, told, amount, currency) SELECT * FROM %s ON CONFLICT DO NOTHING`),
-		insertEvent: newBulk("ittittItt", `INSERT INTO events (id, event_id, type, at, payment_id, payout_id, seq, contract, body)
+		insertEvent: newBulk("ittittIttt", `INSERT INTO events (id, event_id, type, at, payment_id, payout_id, seq, contract, receivers, body)
 			SELECT * FROM %s ON CONFLICT DO NOTHING`),
-		insertDelivery: newBulk("titi", `INSERT INTO event_deliveries (endpoint, id, contract, state, open, next_at)
-			SELECT u.endpoint, u.id, u.contract, 'pending', 1, u.next_at FROM %s AS u (endpoint, id, contract, next_at) ON CONFLICT DO NOTHING`),
 		addTotals: addTotals,
 	}
 }
