@@ -16,7 +16,7 @@ import (
 func TestWhatCannotBeWrittenWhole(t *testing.T) {
 	tables := []string{
 		"account_confirmations", "approval_decisions", "approvals", "approved_transactions", "audit", "bank_lines", "bank_matches", "bank_statements",
-		"entries", "event_deliveries", "events", "freed_operations", "idempotency", "ledger_accounts", "messages", "meta", "open_messages", "operations",
+		"entries", "event_deliveries", "event_progress", "events", "freed_operations", "idempotency", "ledger_accounts", "messages", "meta", "open_messages", "operations",
 		"operator_steps", "payout_lines", "payout_steps", "payout_sums", "payouts", "seals", "settlement_progress", "settlement_sums", "suspense_items",
 		"told_refunds", "turnover", "turnover_through",
 	}
