@@ -1,4 +1,4 @@
-.PHONY: run test test-all screenshots lint bench bench-large benchstat soak overload sbom reproducible faults
+.PHONY: run test test-all screenshots lint bench bench-large benchstat soak overload sbom reproducible faults proof
 
 run: # serve config.yaml with the demo data
 	go run . serve
@@ -11,6 +11,9 @@ test-all: # the whole matrix: both SQLite drivers, the race detector in every pa
 
 faults: # plants mistakes into the code, one at a time; the named test must notice each
 	go run ./.ci/faults
+
+proof: # at most ten minutes: kills, restarts, power failures, a model beside the program; one table of what was lost (0) and doubled (0)
+	go run ./proof/run
 
 PICTURES = screenshots
 screenshots: # every page of the dashboard, light, dark and on a telephone, into PICTURES

