@@ -102,7 +102,7 @@ func (s *Store) resend(ctx context.Context, by By, object string, one bool, whic
 				return nil, err
 			}
 		}
-		if _, err := events.Spread(tx.Tx, which, args...); err != nil {
+		if _, _, err := events.Spread(tx.Tx, which, args...); err != nil {
 			return nil, err
 		}
 		done := tx.gorm().Exec(`UPDATE event_deliveries SET state = 'pending', open = 1, next_at = ?, first_at = 0, attempts = 0
@@ -137,7 +137,7 @@ func (s SkipEventStep) run(r stepRun) ([]posted, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := events.Spread(r.Tx, `v.id = ?`, place); err != nil {
+	if _, _, err := events.Spread(r.Tx, `v.id = ?`, place); err != nil {
 		return nil, err
 	}
 	done := r.gorm().Exec(`UPDATE event_deliveries SET state = 'skipped', open = 0, error = '' WHERE id = ? AND open = 1`, place)

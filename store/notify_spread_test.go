@@ -195,6 +195,11 @@ func TestSpread(t *testing.T) {
 	t.Run("OfManyIsInParts", func(t *testing.T) {
 		s, c := notifying(t)
 		credits(t, s, 600)
+		// Also for an endpoint that is down, where little is attempted.
+		err := s.SaveAttempts(ctx, []store.Attempt{{Delivery: mustDue(t, s, "billing", 1)[0], State: store.DeliveryPending, At: c.Now(), NextAt: c.Now()}})
+		if n := rows(t, s); err != nil || n != 600 {
+			t.Errorf("%d rows, %v; want 600", n, err)
+		}
 		seen := map[string]bool{}
 		for len(seen) < 600 {
 			due := mustDue(t, s, "billing", 1)

@@ -27,46 +27,51 @@ const (
 )
 
 // Spread inserts the deliveries of the notifications v that are ahead and for which a
-// condition holds; it returns the last one's place, 0 for none.
-func Spread(tx *engine.Tx, which string, args ...any) (last int64, err error) {
+// condition holds; it returns how many and the last one's place.
+func Spread(tx *engine.Tx, which string, args ...any) (n int, last int64, err error) {
 	var list []struct {
 		ID, At              int64
 		Contract, Receivers string
 	}
 	if err := tx.Raw(`SELECT v.id, v.at, v.contract, v.receivers FROM events v WHERE `+aheadSQL+` AND `+which, args...).Scan(&list).Error; err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	for _, v := range list {
 		for _, name := range strings.Fields(v.Receivers) {
 			if err := tx.Put(tx.Statements.InsertDelivery, name, v.ID, v.Contract, v.At); err != nil {
-				return 0, fmt.Errorf("insert the delivery of a notification: %w", err)
+				return 0, 0, fmt.Errorf("insert the delivery of a notification: %w", err)
 			}
 		}
 		last = v.ID
 	}
-	return last, nil
+	return len(list), last, nil
 }
 
 // spreadNext spreads the next notifications before end, behind which others may
-// still be committed with lower places.
-func spreadNext(tx *engine.Tx, end int64) error {
-	last, err := Spread(tx, nextSQL, end, spreadBatch)
-	if err != nil || last == 0 {
-		return err
+// still be committed with lower places, and returns how many.
+func spreadNext(tx *engine.Tx, end int64) (int, error) {
+	n, last, err := Spread(tx, nextSQL, end, spreadBatch)
+	if err != nil || n == 0 {
+		return 0, err
 	}
-	return tx.Gorm().Exec(`UPDATE event_progress SET spread = ? WHERE spread < ?`, last, last).Error
+	return n, tx.Gorm().Exec(`UPDATE event_progress SET spread = ? WHERE spread < ?`, last, last).Error
 }
 
 // spread does that in a write of its own, if there are any.
-func (o *Outbox) spread(ctx context.Context) (more bool, err error) {
+func (o *Outbox) spread(ctx context.Context) (int, error) {
 	end, err := o.ledger.FeedEnd(ctx)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
-	if err := o.reader.Raw(ctx, `SELECT EXISTS (SELECT 1 FROM events v WHERE `+nextSQL+`)`, end, 1).Row().Scan(&more); err != nil || !more {
-		return false, err
+	var some bool
+	if err := o.reader.Raw(ctx, `SELECT EXISTS (SELECT 1 FROM events v WHERE `+nextSQL+`)`, end, 1).Row().Scan(&some); err != nil || !some {
+		return 0, err
 	}
-	return true, o.writer.Do(ctx, func(tx *engine.Tx) error { return spreadNext(tx, end) })
+	var n int // which the write may set after its caller has left
+	if err := o.writer.Do(ctx, func(tx *engine.Tx) (err error) { n, err = spreadNext(tx, end); return err }); err != nil {
+		return 0, err
+	}
+	return n, nil
 }
 
 // DueDelivery is a delivery that is to be made.
@@ -107,13 +112,13 @@ const backSQL = `UPDATE event_deliveries SET state = 'pending', next_at = ?, fir
 // DueDeliveries returns the deliveries to an endpoint that are due: at most one a
 // contract, its first that is not made.
 func (o *Outbox) DueDeliveries(ctx context.Context, endpoint string, limit int) ([]DueDelivery, error) {
-	for {
+	for n := spreadBatch; ; {
 		list, err := o.due(ctx, endpoint, headsSQL, endpoint, endpoint, database.Micros(o.now()), limit)
-		if err != nil || len(list) > 0 {
+		if err != nil || len(list) > 0 || n < spreadBatch {
 			return list, err
 		}
 		// Otherwise SaveAttempts spreads, in the transaction that it needs anyway.
-		if more, err := o.spread(ctx); err != nil || !more {
+		if n, err = o.spread(ctx); err != nil || n == 0 {
 			return nil, err
 		}
 	}
@@ -173,7 +178,8 @@ func (o *Outbox) SaveAttempts(ctx context.Context, attempts []Attempt) error {
 	if err != nil {
 		return err
 	}
-	err = o.writer.Do(ctx, func(tx *engine.Tx) error {
+	spread := 0
+	err = o.writer.Do(ctx, func(tx *engine.Tx) (err error) {
 		var back *Attempt
 		for i := range attempts {
 			a := &attempts[i]
@@ -184,12 +190,15 @@ func (o *Outbox) SaveAttempts(ctx context.Context, attempts []Attempt) error {
 				back = a
 			}
 		}
-		if err := spreadNext(tx, end); err != nil || back == nil {
+		if spread, err = spreadNext(tx, end); err != nil || back == nil {
 			return err
 		}
 		at, endpoint := database.Micros(back.At), back.Delivery.Endpoint
 		return tx.Gorm().Exec(backSQL, at, endpoint, endpoint, at, at).Error
 	})
+	for err == nil && spread == spreadBatch {
+		spread, err = o.spread(ctx)
+	}
 	if err != nil {
 		return fmt.Errorf("note deliveries: %w", err)
 	}
