@@ -114,7 +114,7 @@ func onBoth(s surroundings, packages []string, counters string) (sqlite, postgre
 	if s.postgres {
 		postgres = []pass{
 			of(onPostgres, pure, []string{"./store"}, fewer("10")),
-			of(onPostgres, pure, []string{"./commands", "./handlers", "./fixtures", ".", "./pgtest/...", "./watch"}),
+			of(onPostgres, pure, []string{"./commands", "./handlers", "./fixtures", ".", "./pgtest/...", "./proof", "./watch"}),
 		}
 	} else {
 		sqlite = append(sqlite, of(onSQLite, pure, []string{"./pgtest/..."}))
@@ -152,7 +152,7 @@ func allLanes(s surroundings, packages []string, counters string) [][]pass {
 	}
 	sqlite = append(sqlite,
 		of(onSQLite, race, []string{"./store"}, fewer("10")),
-		of(onSQLite, race, append(without(packages, append(alone, "./store", "./pgtest", "./commands")...), engine, "./commands/internal/...")),
+		of(onSQLite, race, append(without(packages, append(alone, "./store", "./pgtest", "./commands", "./proof")...), engine, "./commands/internal/...")),
 		// Most of these tests wait for programs that they start, which have no race detector.
 		of(onSQLite, race, []string{"./commands"}, "-short", goroutines))
 	others := []pass{
