@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,8 +19,8 @@ import (
 // be refused where the model refuses it.
 func (w *walk) step(what string, why model.Refusal, command []string, path string, body map[string]any, done int) {
 	by := "API"
-	if w.oneIn(5, "by a command") {
-		by = "command"
+	if path == "" || w.oneIn(5, "by a command") {
+		by = "command" // without a path there is no other way
 	}
 	w.note("%s, by the %s: %s", what, by, why)
 	w.scenario.outside(what)
@@ -168,13 +169,17 @@ func (w *walk) reverse() {
 
 // payout enters, books or gives up a payout.
 func (w *walk) payout() {
-	id := pick(w, "id", "po-1", "po-2")
+	id := pick(w, "id", "po-1", "po-2", "po-3")
 	if p := w.m.Payout(id); p != nil && !w.oneIn(3, "enter") {
 		if w.oneIn(4, "discard") {
 			w.step("discard payout "+id, w.m.DiscardPayout(p), append([]string{"payouts", "discard", id}, reason...), "/api/v1/payouts/"+id+"/discard", because(nil), 200)
 			return
 		}
 		w.step("post payout "+id, w.m.PostPayout(p, strconv.Itoa(project)), append([]string{"payouts", "post", id}, reason...), "/api/v1/payouts/"+id+"/post", because(nil), 201)
+		return
+	}
+	if w.oneIn(3, "from a register") {
+		w.register(id)
 		return
 	}
 	n := model.Payout{ID: id, Gross: pick[int64](w, "gross", 10000, 0, 500), Refunds: pick[int64](w, "refunds", 0, 2000), Fees: pick[int64](w, "fees", 100, -30), Reserve: pick[int64](w, "reserve", 0, 50, -50)}
@@ -190,6 +195,26 @@ func (w *walk) payout() {
 	w.step(fmt.Sprintf("enter payout %+v", n), why, []string{"payouts", "add", "--provider", "jetpay", "--project", strconv.Itoa(project), "--bank", "halyk", "--actor", "anna",
 		"--id", id, "--date", "2026-11-29", "--currency", "KZT", figure("gross", n.Gross), figure("refunds", n.Refunds), figure("fees", n.Fees),
 		figure("reserve", n.Reserve), figure("net", n.Net)}, "/api/v1/payouts", members, done)
+}
+
+// register imports a settlement register of one payout. Its lines are of operations
+// that tolem does not know, so that they concern no payment.
+func (w *walk) register(id string) {
+	lines := pick(w, "lines", []int{1}, []int{1, 2}, []int{2, 3}, []int{3})
+	n := model.Payout{ID: id}
+	text := "payout_id,date,type,payment_id,operation_id,amount,currency,fee,reserve,adjustment,net\n"
+	for _, line := range lines {
+		n.Gross += 10000 * int64(line)
+		n.Fees += 300
+		n.Lines += fmt.Sprintf(" 90000%d", line)
+		text += fmt.Sprintf("%s,2026-11-29,payment,shop-%d,90000%d,%d.00,KZT,3.00,,,\n", id, line, line, 100*line)
+	}
+	n.Net = n.Gross - n.Fees
+	file := w.s.config + "." + id + ".csv"
+	w.must(os.WriteFile(file, []byte(text), 0o600))
+	_, why := w.m.AddPayout(n)
+	w.step(fmt.Sprintf("import a register of payout %s with operations%s", id, n.Lines), why,
+		[]string{"payouts", "import", file, "--provider", "jetpay", "--project", strconv.Itoa(project), "--bank", "halyk", "--actor", "anna"}, "", nil, 0)
 }
 
 // raw is JSON for a message about a difference.

@@ -148,11 +148,21 @@ type Event struct {
 	Tx      *Tx // nil for none
 }
 
-// Payout is a payout by its figures.
+// Payout is a payout by its figures, and the lines of its register.
 type Payout struct {
 	ID                                              string
 	Gross, Refunds, Fees, Reserve, Adjustments, Net int64
+	Lines                                           string // what names each, separated by blanks; empty: entered by hand
 	State                                           string // draft, posted, discarded, reversed
+}
+
+// holds reports whether the payout keeps others from having its id or its lines.
+func (p *Payout) holds() bool { return p.State == "draft" || p.State == "posted" }
+
+// shares reports whether two payouts have the same id or a line in common.
+func (p *Payout) shares(q *Payout) bool {
+	lines := strings.Fields(q.Lines)
+	return p.ID == q.ID || slices.ContainsFunc(strings.Fields(p.Lines), func(line string) bool { return slices.Contains(lines, line) })
 }
 
 // operation is an operation of a platform that has had its effect.

@@ -335,16 +335,19 @@ func (w *World) retake(root *Tx) {
 	w.freed[root] = nil
 }
 
-// AddPayout is payouts add. The same again changes nothing.
+// AddPayout is payouts add, and payouts import of a register with one payout. The same
+// again changes nothing.
 func (w *World) AddPayout(n Payout) (made bool, why Refusal) {
 	for _, p := range w.Payouts {
-		if p.ID != n.ID || p.State != "draft" && p.State != "posted" {
-			continue
+		if p.holds() && p.ID == n.ID {
+			n.State = p.State
+			if *p == n {
+				return false, ""
+			}
+			return false, Conflict
 		}
-		n.State = p.State
-		if *p == n {
-			return false, ""
-		}
+	}
+	if w.held(&n) {
 		return false, Conflict
 	}
 	n.State = "draft"
@@ -352,10 +355,15 @@ func (w *World) AddPayout(n Payout) (made bool, why Refusal) {
 	return true, ""
 }
 
+// held reports whether another payout that counts has the id, or a line.
+func (w *World) held(n *Payout) bool {
+	return slices.ContainsFunc(w.Payouts, func(p *Payout) bool { return p != n && p.holds() && p.shares(n) })
+}
+
 // Payout is the payout that counts under an id, else the newest; nil for none.
 func (w *World) Payout(id string) (found *Payout) {
 	for _, p := range w.Payouts {
-		if p.ID == id && (found == nil || found.State != "draft" && found.State != "posted") {
+		if p.ID == id && (found == nil || !found.holds()) {
 			found = p
 		}
 	}
@@ -400,7 +408,7 @@ func (w *World) reversePayout(t, root *Tx, undoes bool) Refusal {
 	if undoes {
 		p.State = "reversed"
 	} else {
-		if held := w.Payout(p.ID); held != p && (held.State == "draft" || held.State == "posted") {
+		if w.held(p) {
 			return Conflict
 		}
 		p.State = "posted"
