@@ -124,6 +124,4 @@ func (s *Store) transactions(ctx context.Context, limit int, where string, args 
 	return s.Find(ctx, limit, where, args...)
 }
 
-func (s *Store) feedEnd(ctx context.Context) (int64, error) { return s.FeedEnd(ctx) }
-
 func errCursor() error { return ledger.ErrCursor() }

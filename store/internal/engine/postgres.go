@@ -40,7 +40,7 @@ const (
 	// all processes add to.
 	totalShards = 64
 	// placesPerTransaction is how many places in the feed belong to one number
-	// of a transaction; feedEnd and raiseFeed know it too.
+	// of a transaction; ledger.FeedEnd and raiseFeed know it too.
 	placesPerTransaction = 256
 	// connectPause is how long everybody is told that the database is away,
 	// after an attempt to connect, before the next one.
