@@ -1,3 +1,6 @@
+// The schema is the structs of config.go. What is here reads a YAML file by them, and
+// says which of its keys and values they do not have.
+
 package config
 
 import (

@@ -149,8 +149,8 @@ type Credit struct {
 	Reversed      bool
 }
 
-// Issued reports whether we gave out the payment's id, as opposed to having
-// opened it ourselves for money that came under an unknown one.
+// Issued reports whether the payment names a contract: we gave out its id, or an
+// operator recorded it. One that was opened for money under an unknown id does not.
 func (p *Payment) Issued() bool { return p.CustomerID != "" }
 
 // flagsTold are set by messages that told of money that nobody could book.

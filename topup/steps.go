@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Step is what an operator's decision comes to: one ledger transaction, and what
-// goes with it. The functions below decide; the store carries out. Each refuses
+// Step is what a decision comes to, of an operator or about a message: one ledger
+// transaction, and what goes with it. The functions below decide; the store carries out. Each refuses
 // with a [KindConflict] that says what to do instead.
 type Step struct {
 	Kind TransactionKind

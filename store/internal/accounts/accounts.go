@@ -77,7 +77,7 @@ func (c *Catalogue) Account(ctx context.Context, customerID string) (*topup.Acco
 	return row.Value()
 }
 
-// engine.AccountRow returns the record that counts for a customer, nil for none.
+// accountRow returns the record that counts for a customer, nil for none.
 func (c *Catalogue) accountRow(ctx context.Context, customerID string) (*engine.AccountRow, error) {
 	var row engine.AccountRow
 	found, err := c.reader.One(ctx, engine.ReadAccount, row.Places(), customerID)
@@ -88,7 +88,7 @@ func (c *Catalogue) accountRow(ctx context.Context, customerID string) (*engine.
 }
 
 // AccountsPage returns up to limit accounts, closed ones included, whose
-// Customer ids come after the given one, in byte order; "" starts.
+// customer ids come after the given one, in byte order; "" starts.
 func (c *Catalogue) AccountsPage(ctx context.Context, after string, limit int) (_ []*topup.Account, err error) {
 	defer func() {
 		if err != nil {

@@ -8,7 +8,7 @@ import (
 
 // VisibleFrom finds the record that counts for a customer. The cast keeps SQLite
 // from making a new plan for every value, which cost three quarters of the
-// Statement: a bare parameter beside a scan that it weighs is one "that might
+// statement: a bare parameter beside a scan that it weighs is one "that might
 // influence the choice of query plan".
 const VisibleFrom = ` FROM catalogue c JOIN accounts a ON a.customer_id = CAST(? AS TEXT) AND a.revision IS DISTINCT FROM c.staging
 	WHERE c.id = 1 ORDER BY a.revision DESC LIMIT 1`

@@ -163,7 +163,7 @@ func (tx *Tx) LockPayment(paymentID string) error {
 func (tx *Tx) NewID(prefix string) (string, error) { return NewID(prefix, tx.Now(), tx.Entropy) }
 
 // call runs one write and turns a panic in it into an error, so that the
-// Writer lives on.
+// writer goes on.
 func (tx *Tx) call(run func(*Tx) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

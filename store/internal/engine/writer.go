@@ -146,12 +146,12 @@ func (w *Writer) ticks() {
 	}
 }
 
-// Do queues fn and waits until its effect is on disk. It returns fn's error,
+// Do queues run and waits until its effect is on disk. It returns run's error,
 // or an error of KindUnavailable when the queue is full, the store is draining
 // or the database cannot commit; then nothing was written. It is of that kind,
 // too, when nobody can tell what became of the commit, and when ctx ends first:
-// fn may still be committed then, and may run when do has returned already. So
-// the caller does not touch what fn sets unless do has returned nil.
+// run may still be committed then, and may be called when Do has returned already.
+// So the caller does not touch what run sets unless Do has returned nil.
 func (w *Writer) Do(ctx context.Context, run func(*Tx) error) error {
 	return w.Wait(ctx, &Write{Run: run})
 }
