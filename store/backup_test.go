@@ -233,6 +233,9 @@ func TestACopyOfPostgreSQLHasEveryTableAndSaysWhereItCameFrom(t *testing.T) {
 		t.Fatal(err)
 	}
 	fillFurtherTables(t, s)
+	if _, err := s.DueDeliveries(ctx, "billing", 1); err != nil { // which inserts the deliveries of notifications
+		t.Fatal(err)
+	}
 	file := filepath.Join(t.TempDir(), "copy.db")
 	report, err := s.Backup(context.Background(), file)
 	if err != nil || report.Check.Transactions != 7 || report.Check.Payments != 7 {
@@ -264,6 +267,10 @@ func TestACopyOfPostgreSQLHasEveryTableAndSaysWhereItCameFrom(t *testing.T) {
 		if err := copied.DB.QueryRow(`SELECT count(*) FROM ` + table).Scan(&got); err != nil || got != want || want == 0 {
 			t.Errorf("%s: got %d rows, %v; want %d, and some", table, got, err, want)
 		}
+	}
+	const spread = `SELECT spread FROM event_progress`
+	if got, want := queryInt(t, copied, spread), queryInt(t, raw, spread); got != want || want == 0 {
+		t.Errorf("deliveries are there up to place %d, in the database up to %d", got, want)
 	}
 	var from string
 	if err := copied.DB.QueryRow(`SELECT value FROM meta WHERE key = 'copied_from'`).Scan(&from); err != nil || from != "postgres" {

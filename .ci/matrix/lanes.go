@@ -151,7 +151,7 @@ func allLanes(s surroundings, packages []string, counters string) [][]pass {
 		return lanes(sqlite, postgres)
 	}
 	sqlite = append(sqlite,
-		of(onSQLite, race, []string{"./store"}, fewer("10")),
+		counted(of(onSQLite, race, []string{"./store"}, fewer("10")), counters), // what only the C SQLite reaches, such as disks that fail
 		of(onSQLite, race, append(without(packages, append(alone, "./store", "./pgtest", "./commands", "./proof")...), engine, "./commands/internal/...")),
 		// Most of these tests wait for programs that they start, which have no race detector.
 		of(onSQLite, race, []string{"./commands"}, "-short", goroutines))
