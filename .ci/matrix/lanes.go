@@ -152,14 +152,14 @@ func allLanes(s surroundings, packages []string, counters string) [][]pass {
 	}
 	sqlite = append(sqlite,
 		counted(of(onSQLite, race, []string{"./store"}, fewer("10")), counters), // what only the C SQLite reaches, such as disks that fail
-		of(onSQLite, race, append(without(packages, append(alone, "./store", "./pgtest", "./commands", "./proof")...), engine, "./commands/internal/...")),
 		// Most of these tests wait for programs that they start, which have no race detector.
 		of(onSQLite, race, []string{"./commands"}, "-short", goroutines))
 	others := []pass{
-		// With the race detector SQLite is the C one, too: here is what takes less then.
+		// With the race detector SQLite is the C one, too: the first three take less without.
 		of(onSQLite, c, []string{"./store"}, "-run=^TestPowerCut$"),
 		of(onSQLite, c, []string{engine, "./signing", "."}),
 		long(of(onSQLite, c, []string{"./commands"}, "-run", "^(TestReconcile|TestKillsAndNotifications)$")),
+		of(onSQLite, race, append(without(packages, append(alone, "./store", "./pgtest", "./commands", "./proof")...), engine, "./commands/internal/...")),
 	}
 	if s.postgres {
 		postgres = append(postgres, of(onPostgres, race, []string{"./store", "./handlers", "./watch"}, goroutines),
