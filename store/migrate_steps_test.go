@@ -22,8 +22,8 @@ type old struct {
 	messages int
 }
 
-// openOld makes the schema of migration 4 in a new database.
-func openOld(t *testing.T) (*old, func(*store.Options)) {
+// databaseAt is a database that has the migrations up to a level, and what opens it.
+func databaseAt(t *testing.T, level int64) (rawDB, store.Options) {
 	t.Helper()
 	dialect, folder, o := goose.DialectSQLite3, "migrations/sqlite", store.Options{}
 	var db rawDB
@@ -38,9 +38,16 @@ func openOld(t *testing.T) (*old, func(*store.Options)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := provider.UpTo(ctx, 4); err != nil {
+	if _, err := provider.UpTo(ctx, level); err != nil {
 		t.Fatal(err)
 	}
+	return db, o
+}
+
+// openOld makes the schema of migration 4 in a new database.
+func openOld(t *testing.T) (*old, func(*store.Options)) {
+	t.Helper()
+	db, o := databaseAt(t, 4)
 	b := &old{t: t, db: db}
 	b.exec(`INSERT INTO meta (key, value) VALUES ('accounts.normalize', 'none')`)
 	for _, name := range []string{settlement, suspense, own} {

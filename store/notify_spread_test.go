@@ -2,14 +2,10 @@ package store_test
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/pressly/goose/v3"
-
-	"tolem/pgtest"
 	"tolem/store"
 	"tolem/topup"
 	"tolem/view"
@@ -321,22 +317,7 @@ func TestSpread(t *testing.T) {
 // TestADatabaseWithDeliveriesIsBroughtUp: what a program of before has written is
 // delivered before what comes later, and both can be listed.
 func TestADatabaseWithDeliveriesIsBroughtUp(t *testing.T) {
-	dialect, folder, o := goose.DialectSQLite3, "migrations/sqlite", store.Options{}
-	var db rawDB
-	if onPostgres {
-		dialect, folder, o.Postgres = goose.DialectPostgres, "migrations/postgres", pgtest.Database(t)
-		db = rawOpenAt(t, "pgx", o.Postgres)
-	} else {
-		o.Path = t.TempDir() + "/tolem.db"
-		db = rawOpenAt(t, store.DriverName, "file:"+o.Path)
-	}
-	provider, err := goose.NewProvider(dialect, db.DB, os.DirFS(folder))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := provider.UpTo(ctx, 19); err != nil {
-		t.Fatal(err)
-	}
+	db, o := databaseAt(t, 19)
 	for _, statement := range []string{
 		`INSERT INTO meta (key, value) VALUES ('accounts.normalize', 'none')`,
 		`INSERT INTO meta (key, value) VALUES ('notify_endpoints', '[{"name":"billing"}]')`,

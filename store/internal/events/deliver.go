@@ -14,7 +14,7 @@ import (
 
 // A callback writes its notification alone, with the names of the endpoints that
 // get it. Their deliveries are rows that are inserted later, for many notifications
-// at once and in the order of their places: spread. The one row of event_progress has
+// at once and in the order of their places (fan-out; here: spread). The one row of event_progress has
 // the place up to which all are.
 const (
 	// aheadSQL is true of a notification v behind that place, and unspreadSQL if it has no
