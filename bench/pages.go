@@ -139,7 +139,11 @@ func (r *rig) payout(ctx context.Context) (err error) {
 		}
 	}
 	p.Net = p.Gross
-	_, err = s.AddPayout(ctx, p, store.By{Actor: "bench"})
+	if _, err = s.AddPayout(ctx, p, store.By{Actor: "bench"}); err != nil {
+		return err
+	}
+	// A server has sealed each day as it ended; this one would catch up while it is measured.
+	_, err = s.SealJournal(ctx)
 	return err
 }
 

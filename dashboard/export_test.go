@@ -44,6 +44,9 @@ func RefusalTexts() []string {
 	return keys
 }
 
+// KeptFor is how long a result is shown that took so long.
+var KeptFor = keptFor
+
 // Masked shows a raw message.
 func Masked(body []byte) (string, bool) { return masked(body) }
 

@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	// figuresFresh is how old the figures of a page may be without being read anew.
+	// figuresFresh is how old the figures of a page may be without being read anew,
+	// those that took long some more.
 	// figuresWait is how long the overview waits for new ones before it shows older
 	// ones; another page, whose menu has some of them, waits after a step alone.
 	figuresFresh = 5 * time.Second
@@ -107,6 +108,7 @@ type figures struct {
 	last    *Figures
 	reading chan struct{} // closed when the reading under way ends; nil for none
 	stale   bool
+	took    time.Duration // the last reading
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -139,7 +141,7 @@ func (f *figures) now(ctx context.Context, wait bool) *Figures {
 	f.mu.Lock()
 	last := f.last
 	wait = wait || last == nil || f.stale
-	if last != nil && !f.stale && f.clock().Sub(last.At).Abs() < figuresFresh {
+	if last != nil && !f.stale && f.clock().Sub(last.At).Abs() < keptFor(f.took, figuresFresh) {
 		f.mu.Unlock()
 		return last
 	}
@@ -172,6 +174,7 @@ func (f *figures) read(ended chan struct{}) {
 	defer f.done.Done()
 	ctx, cancel := context.WithTimeout(f.ctx, figuresTime)
 	defer cancel()
+	began := f.clock()
 	publish := func(fresh *Figures) {
 		f.mu.Lock()
 		f.last = fresh
@@ -187,7 +190,7 @@ func (f *figures) read(ended chan struct{}) {
 		publish(fresh)
 	}
 	f.mu.Lock()
-	f.reading = nil
+	f.reading, f.took = nil, f.clock().Sub(began)
 	f.mu.Unlock()
 	close(ended)
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"tolem/calendar"
 	"tolem/store"
@@ -56,8 +57,9 @@ type payoutPage struct {
 	Differing   int
 	Lines       []store.PayoutLine
 	After       int64
-	Comparing   bool // Differences are not known yet
-	MoreLines   bool // there are others than those that differ
+	Comparing   bool      // Differences are not known yet
+	ComparedAt  time.Time // of a comparison in the background
+	MoreLines   bool      // there are others than those that differ
 	NextURL     string
 	FirstURL    string
 	Steps       []offered
@@ -128,9 +130,8 @@ func (d *Dashboard) compareLines(ctx context.Context, body *payoutPage) error {
 	if payout.Lines <= d.compared {
 		found, err = compare(ctx)
 	} else {
-		var ended bool
-		found, ended, err = d.background.get("payout "+strconv.FormatInt(payout.Row, 10), compare)
-		body.Comparing = !ended
+		found, body.ComparedAt, err = d.background.get("payout "+strconv.FormatInt(payout.Row, 10), compare)
+		body.Comparing = body.ComparedAt.IsZero()
 	}
 	if f, ok := found.(differing); ok {
 		body.Differences, body.Differing = f.list, f.total

@@ -109,5 +109,23 @@ func TestALargePayoutIsComparedInTheBackground(t *testing.T) {
 			t.Fatal("the comparison does not come to an end")
 		}
 	}
-	v.wants(v.get("/payouts/KASPI-1"), 200, "1 line differs from the payments", "payment unknown")
+	v.wants(v.get("/payouts/KASPI-1"), 200, "1 line differs from the payments", "payment unknown", "As of ")
+	r.clock.Add(10 * time.Second) // what it said is kept for longer
+	v.wants(v.get("/payouts/KASPI-1"), 200, "1 line differs from the payments")
+	v.wants(v.take("/payments/"+r.issue(phone, "e1", 500)+"/credit"), 303)
+	v.wants(v.get("/payouts/KASPI-1"), 200, "2 lines are being compared") // a step may have mended it
+}
+
+// What takes long is shown for longer before it is read anew.
+func TestReadingAgainCostsLittle(t *testing.T) {
+	for _, c := range []struct{ took, kept time.Duration }{
+		{0, 15 * time.Second},
+		{100 * time.Millisecond, 15 * time.Second},
+		{time.Second, 100 * time.Second},
+		{time.Minute, 5 * time.Minute},
+	} {
+		if got := dashboard.KeptFor(c.took, 15*time.Second); got != c.kept {
+			t.Errorf("what took %s is kept for %s, want %s", c.took, got, c.kept)
+		}
+	}
 }

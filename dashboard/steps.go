@@ -277,6 +277,7 @@ func (d *Dashboard) postStep(w http.ResponseWriter, r *http.Request, s *session)
 	}
 	d.say(s, said)
 	d.figures.changed()
+	d.background.changed()
 	http.Redirect(w, r, q.back, http.StatusSeeOther)
 	return nil
 }

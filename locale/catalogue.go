@@ -75,7 +75,7 @@ var catalogue = map[string][3]string{
 	"overview.declined":    {"Отклонено или истекло", "Қабылданбаған не мерзімі өткен", "Declined or expired"},
 	"overview.balances":    {"Долг платформы и невыясненные деньги", "Платформаның қарызы және анықталмаған ақша", "Owed by the platform, and suspense"},
 	"overview.no_balances": {"Денег ещё не было.", "Әлі ақша болған жоқ.", "There was no money yet."},
-	"overview.as_of":       {"По состоянию на %s.", "%s жағдайы бойынша.", "As of %s."},
+	"figures.as_of":        {"По состоянию на %s.", "%s жағдайы бойынша.", "As of %s."},
 	"overview.counting":    {"Считаем…", "Есептелуде…", "Counting…"},
 
 	"todo.title":     {"Ждёт вашего решения", "Сіздің шешіміңізді күтеді", "Needs you"},
