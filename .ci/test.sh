@@ -53,6 +53,11 @@ look_around() {
 	if [ -n "$everything" ]; then
 		needs docker-compose docker-compose "which judges the compose files; its test is skipped"
 	fi
+	if [ -n "$everything" ]; then
+		needs patroni "patroni python3-etcd" "under which three databases fail over; that test is skipped"
+		needs etcd etcd-server "with which they elect their leader; that test is skipped"
+		needs ip iproute2 "which makes their network; that test is skipped"
+	fi
 	needs promtool prometheus "which judges the alert rules; their test is skipped"
 	needs pgbouncer pgbouncer "the pooler that the store is tested behind; those tests are skipped"
 	if [ -z "${TOLEM_TEST_POSTGRES:-}" ]; then

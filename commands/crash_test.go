@@ -9,11 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +23,7 @@ import (
 
 	"tolem/platform"
 	"tolem/storetest"
+	"tolem/topup"
 )
 
 const (
@@ -178,7 +181,9 @@ type sent struct {
 	body      []byte
 	callback  bool
 	success   bool   // a callback that says that money has moved
-	paymentID string // of a callback
+	paymentID string // of a callback, as what follows
+	operation int64
+	money     topup.Money
 	acked     bool
 }
 
@@ -193,7 +198,7 @@ type memory struct {
 }
 
 // proof is the line that make proof reads.
-func (m *memory) proof(fault string, times int) string {
+func (m *memory) proof(faults map[string]int) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	acknowledged := 0
@@ -202,7 +207,11 @@ func (m *memory) proof(fault string, times int) string {
 			acknowledged++
 		}
 	}
-	return fmt.Sprintf("proof: runs=1 faults.%s=%d operations=%d acknowledged=%d lost=%d doubled=%d", fault, times, len(m.sent), acknowledged, m.lost, m.doubled)
+	line := "proof: runs=1"
+	for _, fault := range slices.Sorted(maps.Keys(faults)) {
+		line += fmt.Sprintf(" faults.%s=%d", fault, faults[fault])
+	}
+	return line + fmt.Sprintf(" operations=%d acknowledged=%d lost=%d doubled=%d", len(m.sent), acknowledged, m.lost, m.doubled)
 }
 
 func (m *memory) add(s *sent) *sent {
@@ -303,7 +312,7 @@ func (s *storm) topUp(ctx context.Context, random *rand.Rand) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.post(ctx, s.memory.add(&sent{body: body, callback: true, success: outcome == platform.OutcomeSuccess, paymentID: id}))
+	_, err = s.post(ctx, s.memory.add(&sent{body: body, callback: true, success: outcome == platform.OutcomeSuccess, paymentID: id, operation: operation, money: money}))
 	return err
 }
 
@@ -454,7 +463,7 @@ func TestAcknowledgedIsBookedAcrossCrashes(t *testing.T) {
 	eachBuild(t, func(t *testing.T, programs ...string) {
 		s := newShop(t, notifying(freeAddress(t)))
 		m := &memory{}
-		defer func() { t.Log(m.proof("kill", kills)) }()
+		defer func() { t.Log(m.proof(map[string]int{"kill": kills})) }()
 		for life := range kills {
 			program := programs[life%len(programs)]
 			v := s.start(t, program)

@@ -25,13 +25,18 @@ const (
 	restartPayers  = 16
 )
 
+// poster posts a message, as a platform.Client does.
+type poster interface {
+	Post(ctx context.Context, path string, body []byte) (platform.Answer, error)
+}
+
 // traffic is a platform that goes on sending while servers come and go on one
 // address. What was not acknowledged it sends again when the next server is
 // there.
 type traffic struct {
 	t       *testing.T
 	project platform.Project
-	client  *platform.Client
+	client  poster
 	memory  memory
 
 	mu      sync.Mutex
@@ -100,12 +105,13 @@ func (f *traffic) pay(ctx context.Context, enough chan<- struct{}) {
 		if id == "" {
 			return
 		}
-		body, err = f.project.Callback(platform.NewCallback(platform.OutcomeSuccess, id, 1+rand.Int64N(1<<50), money, time.Now()))
+		operation := 1 + rand.Int64N(1<<50)
+		body, err = f.project.Callback(platform.NewCallback(platform.OutcomeSuccess, id, operation, money, time.Now()))
 		if err != nil {
 			f.t.Error(err)
 			return
 		}
-		f.send(ctx, &sent{body: body, callback: true, success: true, paymentID: id})
+		f.send(ctx, &sent{body: body, callback: true, success: true, paymentID: id, operation: operation, money: money})
 		select {
 		case enough <- struct{}{}:
 		default:
@@ -180,7 +186,7 @@ func TestAServerThatIsRestartedUnderTrafficLosesNothing(t *testing.T) {
 		f := &traffic{t: t, project: demoProject(t), client: client, next: make(chan struct{}), lost: make(chan struct{}, 1)}
 		enough := make(chan struct{})
 		stops := 0
-		defer func() { t.Log(f.memory.proof("restart", stops)) }()
+		defer func() { t.Log(f.memory.proof(map[string]int{"restart": stops})) }()
 		v := s.start(t, programs[0])
 		var payers sync.WaitGroup
 		for range restartPayers {

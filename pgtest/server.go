@@ -337,7 +337,12 @@ rm -rf "$1"
 // watch guards the folder of a program that writes its process id into pidFile
 // there, and ends at once, removing that file, at the signal.
 func watch(folder, pidFile, signal string) (*guard, error) {
-	g := &guard{shell: exec.Command("/bin/sh", "-c", guardScript, "sh", folder, pidFile, signal)}
+	return newGuard(guardScript, folder, pidFile, signal)
+}
+
+// newGuard starts a shell that reads to the end of its input before it does anything.
+func newGuard(script string, args ...string) (*guard, error) {
+	g := &guard{shell: exec.Command("/bin/sh", append([]string{"-c", script, "sh"}, args...)...)}
 	as(g.shell, nil)
 	pipe, err := g.shell.StdinPipe()
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"sync"
+	"time"
 
 	"tolem/store/internal/database"
 	"tolem/store/internal/engine"
@@ -72,6 +73,9 @@ func HoldCheckpoints(s *Store) (tick func() (copied bool, err error), release fu
 
 // FailCheckpoint lets the last checkpoint of a SQLite store have failed.
 func FailCheckpoint(s *Store, err error) { s.checkpoints.SetFailure(err) }
+
+// SetWriteTimeout bounds each transaction of a store on PostgreSQL.
+func (s *Store) SetWriteTimeout(d time.Duration) { s.writer.SetWriteTimeout(d) }
 
 // Shards are the parts of the totals that the lanes of a store on PostgreSQL
 // add to.

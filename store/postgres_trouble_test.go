@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"tolem/pgtest"
 	"tolem/store"
@@ -280,6 +281,43 @@ func cancelledWaitsAreNotAcknowledged(t *testing.T, server *pgtest.Server, s *st
 	close(stop)
 	reload(t, server, `ALTER SYSTEM RESET synchronous_standby_names`)
 	wg.Wait()
+}
+
+// TestACommitThatNoStandbyHasIsNotShown: a commit that is given up because no standby
+// answers is not cancelled. PostgreSQL would show it, and a failover to a standby that
+// does not have it would take away what billing may have read.
+func TestACommitThatNoStandbyHasIsNotShown(t *testing.T) {
+	server := postgresServer(t, nil)
+	s := openAt(t, server.URL("postgres"))
+	mustAccounts(t, s)
+	db := shell(t, server.URL("postgres"))
+	mustExec(t, db, `SET synchronous_commit = local`)
+	payments := func() int64 { return count(t, db, `SELECT count(*) FROM payments`) }
+	issue := func() error {
+		_, err := s.Issue(context.Background(), store.NewPayment{Provider: "jetpay", Project: "1", CustomerID: "7123456789", ContractID: "12345", Money: hundred})
+		return err
+	}
+	s.SetWriteTimeout(500 * time.Millisecond)
+	reload(t, server, `ALTER SYSTEM SET synchronous_standby_names = 'nobody'`)
+	acknowledged, givenUp := int64(0), 0
+	waitFor(t, "commits to be given up", func() bool {
+		if issue() == nil { // its session has not heard of the reload yet
+			acknowledged++
+		} else {
+			givenUp++
+		}
+		return givenUp == 6 // both lanes, and what they try later
+	})
+	if n := payments(); n != acknowledged {
+		t.Errorf("%d payments are shown, want the %d that a standby would have", n, acknowledged)
+	}
+	if waiting := count(t, db, `SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`); waiting == 0 {
+		t.Error("no commit waits for the standby")
+	}
+	s.SetWriteTimeout(0)
+	reload(t, server, `ALTER SYSTEM RESET synchronous_standby_names`)
+	waitFor(t, "writes to be taken again", func() bool { return issue() == nil })
+	checked(t, s)
 }
 
 // TestRepeatsBetweenNewMoneyDoNotDeadlock has callbacks of few customers at two

@@ -147,6 +147,11 @@ func allLanes(s surroundings, packages []string, counters string) [][]pass {
 	client := of(onSQLite, pure, []string{"./handlers"}, "-run=^TestAGeneratedClient$")
 	client.name, client.env = "a generated client", append(client.env, "TOLEM_TEST_CLIENT=1")
 	sqlite = append(sqlite, client, of(onSQLite, pure, []string{"./store"}, properties))
+	if s.postgres {
+		failover := of(onPostgres, pure, []string{"./commands"}, "-run=^TestFailover$")
+		failover.name, failover.env = "PostgreSQL that fails over", append(failover.env, "TOLEM_TEST_FAILOVER=1")
+		postgres = append(postgres, failover)
+	}
 	if !s.gcc {
 		return lanes(sqlite, postgres)
 	}

@@ -1,6 +1,6 @@
 // Run is a short version of every proof that nothing is lost and nothing is done
 // twice: the model beside the program, processes that are killed, power failures,
-// restarts under traffic, notifications, seals, hostile input, and planted faults. It
+// restarts under traffic, failovers, notifications, seals, hostile input, and planted faults. It
 // prints one table, of figures that the tests report.
 //
 //	go run ./proof/run
@@ -93,6 +93,7 @@ func parts(checks int) [2][]part {
 		test("notifications, killed, SQLite", "./commands", "TestKillsAndNotifications"),
 		on(model, "PostgreSQL").with(fmt.Sprintf("TOLEM_PROOF_CHECKS=%d", checks/2)),
 		on(crash, "PostgreSQL"), on(restart, "PostgreSQL"),
+		test("fails over under load, PostgreSQL", "./commands", "TestFailover").with("TOLEM_TEST_STORE=postgres", "TOLEM_TEST_FAILOVER=1"),
 	}}
 }
 

@@ -56,6 +56,7 @@ func parsePostgres(address string) (*pgx.ConnConfig, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout
 	}
+	dial(config)
 	// Reads, too, need the primary: a standby's feed may have holes. It is asked
 	// so that a session that is read-only by choice passes.
 	config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsPrimary

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"time"
 )
 
 // What the tests of the packages above see of the writer.
@@ -28,6 +30,13 @@ func (w *Writer) Shards() (shards []int64) {
 		}
 	}
 	return shards
+}
+
+// SetWriteTimeout bounds transactions on PostgreSQL.
+func (w *Writer) SetWriteTimeout(d time.Duration) { w.writeTimeout.Store(int64(d)) }
+
+func (w *Writer) timeout() time.Duration {
+	return cmp.Or(time.Duration(w.writeTimeout.Load()), defaultWriteTimeout)
 }
 
 // Queries are the texts of the frequent statements for SQLite, but for the one that

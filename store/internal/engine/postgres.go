@@ -8,8 +8,10 @@ import (
 	"hash/fnv"
 	"io"
 	"math/rand/v2"
+	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -34,8 +36,8 @@ const (
 	sharedLockTimeout = 500 * time.Millisecond
 	hotLockTimeout    = time.Second
 	minLockTimeout    = 10 * time.Millisecond
-	// pgWriteTimeout bounds one transaction, and finding out what became of one.
-	pgWriteTimeout = 20 * time.Second
+	// defaultWriteTimeout bounds one transaction, and finding out what became of one.
+	defaultWriteTimeout = 20 * time.Second
 	// totalShards is how many parts the totals of an account have at most that
 	// all processes add to.
 	totalShards = 64
@@ -59,9 +61,14 @@ var (
 	errLost = errors.New("the connection to the database was lost")
 	// errAway says that no connection can be made: who waits is told at once.
 	errAway = errors.New("the database cannot be reached")
+	// errCommitting says that a commit is not cancelled.
+	errCommitting = errors.New("a commit that waits for a standby is not cancelled")
 	// errUnresolved says that nobody can tell whether the commit happened.
 	errUnresolved = errors.New("the connection was lost during the commit, and the database cannot be asked what became of it")
 )
+
+// connecting is in the context of a lane that connects.
+type connecting struct{}
 
 // pgLane is a connection that writes to PostgreSQL.
 type pgLane struct {
@@ -83,6 +90,9 @@ type pgLane struct {
 	lockTime time.Duration
 	// warned is set by a warning of the server, in the lane's own goroutine.
 	warned bool
+	// committing is set from a COMMIT to the next transaction, and read by the
+	// goroutine in which pgx cancels what it gives up.
+	committing atomic.Bool
 	// refusal is why the last attempt to connect failed.
 	refusal   error
 	refusedAt time.Time
@@ -113,6 +123,15 @@ func openPostgresLane(ctx context.Context, server *database.Server, w *Writer) (
 		if n.SeverityUnlocalized == "WARNING" {
 			l.warned = true
 		}
+	}
+	dial := config.DialFunc
+	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		// What does not connect cancels. PostgreSQL would end the wait for the standby, and
+		// show everybody a commit that a failover may lose.
+		if l.committing.Load() && ctx.Value(connecting{}) == nil {
+			return nil, errCommitting
+		}
+		return dial(ctx, network, address)
 	}
 	pool, orm, err := database.OpenPostgresPool(config, 1)
 	if err != nil {
@@ -150,7 +169,7 @@ func (l *pgLane) connect(ctx context.Context) error {
 }
 
 func (l *pgLane) dial(ctx context.Context) error {
-	conn, err := l.pool.Conn(ctx)
+	conn, err := l.pool.Conn(context.WithValue(ctx, connecting{}, true))
 	if err != nil {
 		return fmt.Errorf("connect: %w", database.ExplainConnect(err))
 	}
@@ -312,7 +331,7 @@ const lockNotAvailable = "55P03"
 // attempt runs the writes in one transaction and commits it. After an error
 // nothing is on disk, unless that is errUnresolved.
 func (l *pgLane) attempt(round []*Write) error {
-	ctx, cancel := context.WithTimeout(context.Background(), pgWriteTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), l.writer.timeout())
 	defer cancel()
 	if err := l.connect(ctx); err != nil {
 		return errors.Join(errAway, err)
@@ -370,6 +389,7 @@ func (l *pgLane) transact(ctx context.Context, round []*Write) error {
 // never came.
 func (l *pgLane) commitTransaction(ctx context.Context) error {
 	l.warned = false
+	l.committing.Store(true)
 	done, err := l.raw.Exec(ctx, "COMMIT")
 	if err == nil && done.String() == "COMMIT" && !l.warned {
 		return nil
@@ -398,7 +418,7 @@ func (l *pgLane) commitTransaction(ctx context.Context) error {
 // old connection may be at it still: the lane's row in writers is locked until
 // it has ended. A commit that the standby does not have yet is waited for.
 func (l *pgLane) commitHappened() (committed bool, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), pgWriteTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), l.writer.timeout())
 	defer cancel()
 	l.disconnect()
 	for pause := beginRetry; ; pause *= 2 {
@@ -454,6 +474,7 @@ type pgDriver struct {
 // message to the server and back.
 func (w *pgDriver) begin(round []*Write) error {
 	l := w.lane
+	l.committing.Store(false)
 	l.batch++
 	var batch pgx.Batch
 	batch.Queue("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")

@@ -51,6 +51,9 @@ type Writer struct {
 
 	onCommit func(batch int, took time.Duration)
 	onThread func()
+
+	// writeTimeout is that of PostgreSQL, in nanoseconds, if a test has set it.
+	writeTimeout atomic.Int64
 }
 
 // lane is a connection that writes, used by one goroutine.
