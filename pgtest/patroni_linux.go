@@ -310,7 +310,7 @@ func put(config map[string]any, path string, value any) error {
 	}
 	below, ok := config[section].(map[string]any)
 	if !ok {
-		return fmt.Errorf("Patroni's configuration has no section %s", section)
+		return fmt.Errorf("the configuration of Patroni has no section %s", section)
 	}
 	return put(below, name, value)
 }
