@@ -88,6 +88,9 @@ func (s *Server) observe(l listener) echo.MiddlewareFunc {
 			x := s.takeExchange(c)
 			x.id = s.requestID(c.Request(), l.trustsRequestID)
 			c.Response().Header().Set(echo.HeaderXRequestID, x.id)
+			if inDoubt(c.Request()) {
+				c.Response().Header().Set("Connection", "close")
+			}
 			if err := guard(next, x); err != nil {
 				s.answerError(x, err)
 			}
@@ -96,6 +99,14 @@ func (s *Server) observe(l listener) echo.MiddlewareFunc {
 			return nil
 		}
 	}
+}
+
+// inDoubt reports whether a proxy may have seen another end of the request than
+// net/http, which removes a Content-Length beside chunks, and a Transfer-Encoding in
+// HTTP/1.0, before anybody can see that both were there. RFC 9112, section 6.1: the
+// connection must then be closed, so that what follows is no request of somebody else.
+func inDoubt(r *http.Request) bool {
+	return len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1)
 }
 
 // panicked is a panic in a handler, with where it happened.

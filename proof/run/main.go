@@ -91,6 +91,7 @@ func parts(checks int) [2][]part {
 	}, {
 		on(crash, "SQLite"), on(copies, "SQLite"), on(restart, "SQLite"),
 		test("notifications, killed, SQLite", "./commands", "TestKillsAndNotifications"),
+		test("hostile connections", "./commands", "TestHostileInput"),
 		on(model, "PostgreSQL").with(fmt.Sprintf("TOLEM_PROOF_CHECKS=%d", checks/2)),
 		on(crash, "PostgreSQL"), on(restart, "PostgreSQL"),
 		test("fails over under load, PostgreSQL", "./commands", "TestFailover").with("TOLEM_TEST_STORE=postgres", "TOLEM_TEST_FAILOVER=1"),
