@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -283,6 +284,56 @@ func TestLedgerAccountNames(t *testing.T) {
 	} {
 		if got != want {
 			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+// TestBoundsOfARecord: the greatest and the smallest value that each rule allows.
+func TestBoundsOfARecord(t *testing.T) {
+	a := account()
+	a.Contracts[0].Number = strings.Repeat("n", topup.MaxTextBytes)
+	a.Contracts[0].Payment, a.Contracts[0].MinPayment = amount(topup.MaxAmount), amount(0)
+	a.CustomerID = "!~" + strings.Repeat("x", topup.MaxIDBytes-2)
+	if problems := a.Check(); len(problems) != 0 {
+		t.Errorf("got %v", problems)
+	}
+}
+
+func TestTelephoneForms(t *testing.T) {
+	want := []string{"7071234567", "77071234567", "87071234567", "+77071234567"}
+	if got := topup.TelephoneForms(" 8 (707) 123-45-67 "); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := topup.TelephoneForms("12345"); got != nil {
+		t.Errorf("no number: got %q", got)
+	}
+}
+
+func TestDepositsAtTheBounds(t *testing.T) {
+	a := account()
+	a.Contracts[0].MinPayment = nil
+	rules := topup.DepositRules{Methods: []string{"m"}, MaxAmount: 1_000_000}
+	for _, amount := range []int64{1, rules.MaxAmount} {
+		deposit := topup.Deposit{ContractID: "12345", Money: topup.Money{Amount: amount, Currency: "KZT"}, Method: "m"}
+		if _, err := topup.CheckDeposit(&a, deposit, rules); err != nil {
+			t.Errorf("%d: %v", amount, err)
+		}
+	}
+}
+
+func TestCheckNote(t *testing.T) {
+	for text, want := range map[string]string{
+		"":            "reason must be given",
+		" \t":         "reason must be given",
+		"ok":          "",
+		"12345678":    "",
+		"123456789":   "reason must be at most 8 bytes long",
+		"a\xff":       "reason must be valid UTF-8",
+		"a\nb":        "reason must not contain control characters",
+		"причина тут": "reason must be at most 8 bytes long",
+	} {
+		if got := message(topup.CheckNote("reason", text, 8)); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
 	}
 }

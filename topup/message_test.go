@@ -2,6 +2,8 @@ package topup_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +47,7 @@ func TestShownWordsAreBoundedAndPlain(t *testing.T) {
 		"a\nb\x00c\u0085d":       "abcd",
 		"\xffx":                  "\ufffdx",
 		strings.Repeat("ж", 200): strings.Repeat("ж", 127),
+		strings.Repeat("a", 255): strings.Repeat("a", 255),
 		strings.Repeat("a", 256): strings.Repeat("a", 255),
 	} {
 		if got := topup.Shown(text); got != want {
@@ -63,9 +66,40 @@ func TestParseDate(t *testing.T) {
 		"":                          {},
 		"2000-01-01T00:00:00+0600":  {}, // 1999 in UTC
 		"9999-12-31T23:59:59-1200":  {}, // 10000 in UTC
+		"2000-01-01T00:00:00Z":      time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC),
+		"9999-12-31T23:59:59Z":      time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC),
 	} {
 		if got := topup.ParseDate(text); got != want {
 			t.Errorf("%q: got %v, want %v", text, got, want)
+		}
+	}
+}
+
+// TestShownReference: never an id of ours, and another one for each id.
+func TestShownReference(t *testing.T) {
+	marked := func(shown, id string) string {
+		sum := sha256.Sum256([]byte(id))
+		return fmt.Sprintf("%s (#%x)", shown, sum[:6])
+	}
+	long := strings.Repeat("a b ", 64)
+	for id, want := range map[string]string{
+		"":              "",
+		"  ":            "",
+		"\x00\u200b":    "",
+		"order 7":       "order 7",
+		"p_1":           marked("p_1", "p_1"),
+		"order\x00 7":   marked("order 7", "order\x00 7"),
+		"a\xffb c":      marked("ab c", "a\xffb c"),
+		long[:255]:      long[:255],
+		long:            marked(long[:255-len(marked("", long))], long),
+		"ж " + long[3:]: marked("ж "+long[3:][:255-3-len(marked("", long))], "ж "+long[3:]),
+	} {
+		got := topup.ShownReference(id)
+		if got != want {
+			t.Errorf("%q: got %q, want %q", id, got, want)
+		}
+		if len(got) > topup.MaxIDBytes || topup.CheckID(got) == nil {
+			t.Errorf("%q: %q is too long, or an id of ours", id, got)
 		}
 	}
 }

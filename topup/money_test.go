@@ -70,6 +70,9 @@ func TestMoneyIsShownInMajorUnits(t *testing.T) {
 		"0.05 KGS":                  {Amount: 5, Currency: "KGS"},
 		"-0.05 KGS":                 {Amount: -5, Currency: "KGS"},
 		"-12.34 KGS":                {Amount: -1234, Currency: "KGS"},
+		"0.00 KZT":                  {Amount: 0, Currency: "KZT"},
+		"0.10 KZT":                  {Amount: 10, Currency: "KZT"},
+		"1.00 KZT":                  {Amount: 100, Currency: "KZT"},
 		"500 JPY":                   {Amount: 500, Currency: "JPY"},
 		"1.500 KWD":                 {Amount: 1500, Currency: "KWD"},
 		"7 ???":                     {Amount: 7, Currency: "???"},
@@ -110,7 +113,8 @@ func TestAddRefusesToOverflow(t *testing.T) {
 			t.Errorf("Add(%d, %d): got %d and no error", pair[0], pair[1], got)
 		}
 	}
-	for _, sum := range [][3]int64{{math.MaxInt64, math.MinInt64, -1}, {math.MaxInt64 - 1, 1, math.MaxInt64}, {-5, 3, -2}} {
+	for _, sum := range [][3]int64{{math.MaxInt64, math.MinInt64, -1}, {math.MaxInt64 - 1, 1, math.MaxInt64}, {-5, 3, -2},
+		{math.MinInt64 + 1, -1, math.MinInt64}, {math.MaxInt64, 0, math.MaxInt64}, {math.MinInt64, 0, math.MinInt64}} {
 		if got, err := topup.Add(sum[0], sum[1]); err != nil || got != sum[2] {
 			t.Errorf("Add(%d, %d): got %d, %v, want %d", sum[0], sum[1], got, err, sum[2])
 		}

@@ -206,3 +206,32 @@ func TestPayin(t *testing.T) {
 		}
 	})
 }
+
+// TestPayinState: each state and status, and what follows from it.
+func TestPayinState(t *testing.T) {
+	now := day(5)
+	for _, state := range []topup.PayinState{topup.PayinCreating, topup.PayinOpen, topup.PayinRefused, topup.PayinUnknown, topup.PayinDone} {
+		y := topup.Payin{Payment: &topup.Payment{}, State: state, NextPollAt: now}
+		if got, want := y.RequestUnderWay(now.Add(-1)), state == topup.PayinCreating; got != want {
+			t.Errorf("%s: its request is under way: got %v", state, got)
+		}
+		if y.RequestUnderWay(now) {
+			t.Errorf("%s: its request is under way for ever", state)
+		}
+		if got, want := y.Unconfirmed(), state == topup.PayinCreating || state == topup.PayinUnknown; got != want {
+			t.Errorf("%s: unconfirmed: got %v", state, got)
+		}
+	}
+	for _, status := range topup.Statuses {
+		pending := status == topup.StatusPending
+		if err := topup.DecideSteer(&topup.Payment{Status: status}, "confirm"); (err == nil) != pending {
+			t.Errorf("%s: confirm: got %v", status, err)
+		}
+		if got := (&topup.Payment{Status: status}).AwaitsResult(); got != pending {
+			t.Errorf("%s: awaits its result: got %v", status, got)
+		}
+		if (&topup.Payment{Status: status, Flags: topup.FlagOutcomeUnknown}).AwaitsResult() {
+			t.Errorf("%s, outcome_unknown: awaits its result", status)
+		}
+	}
+}

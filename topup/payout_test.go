@@ -1,6 +1,7 @@
 package topup_test
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -340,5 +341,76 @@ func TestPayoutDifferencesNameWhatIsElse(t *testing.T) {
 	}
 	if got := was.Differences(was); len(got) > 0 {
 		t.Errorf("of itself: got %q", got)
+	}
+}
+
+// TestPayoutBounds: the greatest figures of either sign, and ids as long as may be.
+func TestPayoutBounds(t *testing.T) {
+	const most = topup.MaxFigure
+	for _, f := range []topup.PayoutFigures{figures(most, 0, 0, 0, 0, most), figures(-most, 0, 0, 0, 0, -most), figures(0, 0, most, 0, 0, -most)} {
+		if err := f.Check(); err != nil {
+			t.Errorf("%+v: %v", f, err)
+		}
+	}
+	for _, f := range []topup.PayoutFigures{figures(most+1, 0, 0, 0, 0, most+1), figures(-most-1, 0, 0, 0, 0, -most-1)} {
+		if err := f.Check(); err == nil {
+			t.Errorf("%+v: no error", f)
+		}
+	}
+	for _, c := range []struct {
+		what string
+		line topup.PayoutLine
+		ok   bool
+	}{
+		{"nothing", topup.PayoutLine{Type: topup.LinePayment, Payment: "p"}, true},
+		{"an operation alone", topup.PayoutLine{Type: topup.LinePayment, Operation: "28"}, true},
+		{"most", topup.PayoutLine{Type: topup.LinePayment, Payment: "p", Amount: most, Fee: -most}, true},
+		{"more", topup.PayoutLine{Type: topup.LinePayment, Payment: "p", Fee: -most - 1}, false},
+		{"a long id", topup.PayoutLine{Type: topup.LinePayment, Payment: strings.Repeat("p", topup.MaxIDBytes)}, true},
+		{"too long an id", topup.PayoutLine{Type: topup.LinePayment, Payment: strings.Repeat("p", topup.MaxIDBytes+1)}, false},
+	} {
+		if err := c.line.Check(); (err == nil) != c.ok {
+			t.Errorf("%s: got %v", c.what, err)
+		}
+	}
+}
+
+func TestPayoutFiguresPlus(t *testing.T) {
+	got, err := figures(1, 2, 3, 4, 5, 6).Plus(figures(10, 20, 30, 40, 50, 60))
+	if want := figures(11, 22, 33, 44, 55, 66); err != nil || got != want {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	}
+	if _, err := figures(math.MaxInt64, 0, 0, 0, 0, 0).Plus(figures(1, 0, 0, 0, 0, 0)); err == nil {
+		t.Error("a sum that overflows: no error")
+	}
+}
+
+func TestPayoutStates(t *testing.T) {
+	for _, state := range topup.PayoutStates {
+		if got, err := topup.ParsePayoutState(string(state)); err != nil || got != state {
+			t.Errorf("%s: got %q, %v", state, got, err)
+		}
+		if got, want := state.Holds(), state == topup.PayoutDraft || state == topup.PayoutPosted; got != want {
+			t.Errorf("%s: holds its lines: got %v", state, got)
+		}
+	}
+	if _, err := topup.ParsePayoutState("paid"); err == nil {
+		t.Error("an unknown state: no error")
+	}
+}
+
+func TestPayoutLineIsShown(t *testing.T) {
+	for want, l := range map[string]topup.PayoutLine{
+		"payment":                    {Type: topup.LinePayment},
+		"payment, p_1":               {Type: topup.LinePayment, Payment: "p_1"},
+		"refund, operation 28":       {Type: topup.LineRefund, Operation: "28"},
+		"payment, p_1, operation 28": {Type: topup.LinePayment, Payment: "p_1", Operation: "28"},
+	} {
+		if got := l.String(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if got := l.OfPayment(); got != (l.Type == topup.LinePayment) {
+			t.Errorf("%s brings a payer's money: got %v", want, got)
+		}
 	}
 }

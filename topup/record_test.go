@@ -62,6 +62,17 @@ func TestARecordIsRefusedWithTheFieldThatIsWrong(t *testing.T) {
 		"unknown member":     {edited(`"number":"n"`, `"number":"n","debt":{"a":[1]}`), "entities[1].debt is not a member of an account record"},
 		"member's case":      {edited(`"currency"`, `"Currency"`), "Currency is not a member of an account record"},
 		"strange member":     {edited(`"currency"`, `"кто\n`+strings.Repeat("x", 90)+`"`), `"\u043a\u0442\u043e\nxxxxxxxxxxxxxxxxxxx..." is not a member of an account record`},
+		"plain member":       {edited(`"currency"`, `"azAZ_09"`), "azAZ_09 is not a member of an account record"},
+		"longest member":     {edited(`"currency"`, `"`+strings.Repeat("x", 40)+`"`), strings.Repeat("x", 40) + " is not a member of an account record"},
+		"member too long":    {edited(`"currency"`, `"`+strings.Repeat("x", 41)+`"`), `"` + strings.Repeat("x", 39) + `..." is not a member of an account record`},
+		"quoted in full":     {edited(`"currency"`, `"`+strings.Repeat("-", 38)+`"`), `"` + strings.Repeat("-", 38) + `" is not a member of an account record`},
+		"quoted and cut":     {edited(`"currency"`, `"`+strings.Repeat("-", 39)+`"`), `"` + strings.Repeat("-", 39) + `..." is not a member of an account record`},
+		"empty member":       {edited(`"currency"`, `""`), `"" is not a member of an account record`},
+		"behind 9":           {edited(`"currency"`, `"a:"`), `"a:" is not a member of an account record`},
+		"before 0":           {edited(`"currency"`, `"a/"`), `"a/" is not a member of an account record`},
+		"behind z":           {edited(`"currency"`, `"a{"`), `"a{" is not a member of an account record`},
+		"before a":           {edited(`"currency"`, "\"a`\""), "\"a`\" is not a member of an account record"},
+		"twice in a list":    {`[{"a":1,"a":2}]`, "0.a must not appear twice"},
 		"member twice":       {edited(`"currency":"KZT"`, `"currency":"KZT","currency":"KZT"`), "currency must not appear twice"},
 		"entity twice":       {edited(`"number":"n"`, `"number":"n","number":"n"`), "entities[1].number must not appear twice"},
 		"not an object":      {`["a"]`, "record must be a JSON object"},
@@ -141,6 +152,7 @@ func TestInfoKeepsItsTextButForWhiteSpace(t *testing.T) {
 		`{"t":" a \" { [ \u0041 \/ <b> & ` + "\u2028" + `"}`:          `{"t":" a \" { [ \u0041 \/ <b> & ` + "\u2028" + `"}`,
 		`{}`:    `{}`,
 		deepest: deepest,
+		`{"a":[` + strings.Repeat(`[],{},`, 40) + `1]}`: `{"a":[` + strings.Repeat(`[],{},`, 40) + `1]}`, // wide, not deep
 	} {
 		got, err := topup.CompactInfo([]byte(given))
 		if err != nil || string(got) != want {

@@ -2,6 +2,7 @@ package topup_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"tolem/topup"
@@ -16,6 +17,10 @@ func TestDecideRecord(t *testing.T) {
 	byReference.Provider, byOperation.Provider = jetpay.Provider, highhelp.Provider
 	anyway := jetpay
 	anyway.Anyway = true
+	with := func(r topup.RecordRequest, change func(*topup.RecordRequest)) topup.RecordRequest {
+		change(&r)
+		return r
+	}
 	known := func(change func(*topup.Payment)) *topup.Payment {
 		p := &topup.Payment{ID: "p", CustomerID: "7", ContractID: "1", Recorded: true, Credit: &topup.Credit{Reversed: true}}
 		change(p)
@@ -44,6 +49,16 @@ func TestDecideRecord(t *testing.T) {
 		{"not when its success is stored: that is suspended", highhelp, topup.RecordState{Account: account, Known: known(func(p *topup.Payment) { p.Credit.Operation = "theirs" })}, "", "use messages suspend"},
 		{"not by a reference, where payments have several movements", byReference, topup.RecordState{Account: account}, "", "operation must be given"},
 		{"not by an operation, where movements have no ids", byOperation, topup.RecordState{Account: account}, "", "reference must be given"},
+		{"the smallest sum", with(jetpay, func(r *topup.RecordRequest) { r.Money.Amount = 1 }), topup.RecordState{Account: account}, "manual_credit 1 settlement:jetpay:1 to own; is the one credit; by operation 28", ""},
+		{"the greatest sum", with(jetpay, func(r *topup.RecordRequest) { r.Money.Amount = topup.MaxAmount }), topup.RecordState{Account: account},
+			fmt.Sprintf("manual_credit %d settlement:jetpay:1 to own; is the one credit; by operation 28", topup.MaxAmount), ""},
+		{"not nothing", with(jetpay, func(r *topup.RecordRequest) { r.Money.Amount = 0 }), topup.RecordState{Account: account}, "", "amount must be between 1 and"},
+		{"not more than any sum", with(jetpay, func(r *topup.RecordRequest) { r.Money.Amount = topup.MaxAmount + 1 }), topup.RecordState{Account: account}, "", "amount must be between 1 and"},
+		{"an operation of 19 digits", with(jetpay, func(r *topup.RecordRequest) { r.Operation = strings.Repeat("9", 19) }), topup.RecordState{Account: account}, creditedJetpay + "; by operation " + strings.Repeat("9", 19), ""},
+		{"none of 20", with(jetpay, func(r *topup.RecordRequest) { r.Operation = strings.Repeat("9", 20) }), topup.RecordState{Account: account}, "", "operation must be"},
+		{"a reference of 255 bytes", with(highhelp, func(r *topup.RecordRequest) { r.Reference = strings.Repeat("r", 255) }), topup.RecordState{Account: account}, credited, ""},
+		{"none of 256", with(highhelp, func(r *topup.RecordRequest) { r.Reference = strings.Repeat("r", 256) }), topup.RecordState{Account: account}, "", "reference must be at most 255 bytes"},
+		{"nor one that is no text", with(highhelp, func(r *topup.RecordRequest) { r.Reference = "a\xff" }), topup.RecordState{Account: account}, "", "reference must be at most 255 bytes"},
 		{"not for an account that does not exist", jetpay, topup.RecordState{}, "", "account does not exist"},
 	} {
 		t.Run(row.sentence, func(t *testing.T) {
@@ -77,6 +92,10 @@ func TestDecideSuspend(t *testing.T) {
 		{sentence: "not more than it", event: movement, request: topup.SuspendRequest{Amount: 10001}, refused: "must be at most 10000"},
 		{sentence: "not other money", event: movement, request: topup.SuspendRequest{Amount: 1, Currency: "KGS"}, refused: "currency is KZT in this message"},
 		{sentence: "a sum that the operator has read", event: with(movement, func(e *topup.Event) { e.Sum = topup.Money{} }), request: byEye, step: "suspense 500 by 28 of r"},
+		{sentence: "however small", event: with(movement, func(e *topup.Event) { e.Sum = topup.Money{} }), request: topup.SuspendRequest{Amount: 1, Currency: "KZT"}, step: "suspense 1 by 28 of r"},
+		{sentence: "or great", event: with(movement, func(e *topup.Event) { e.Sum = topup.Money{} }), request: topup.SuspendRequest{Amount: topup.MaxAmount, Currency: "KZT"},
+			step: fmt.Sprintf("suspense %d by 28 of r", topup.MaxAmount)},
+		{sentence: "but not beyond all sums", event: with(movement, func(e *topup.Event) { e.Sum = topup.Money{} }), request: topup.SuspendRequest{Amount: topup.MaxAmount + 1, Currency: "KZT"}, refused: "amount must be given"},
 		{sentence: "which must be given", event: with(movement, func(e *topup.Event) { e.Sum = topup.Money{} }), refused: "amount must be given"},
 		{sentence: "an operation that the operator has read", event: with(movement, func(e *topup.Event) { e.Operation, e.Reference = "", "" }),
 			request: topup.SuspendRequest{Operation: "30"}, step: "suspense 10000 by 30 of operation 30"},
@@ -134,6 +153,36 @@ func TestDecideDismiss(t *testing.T) {
 	for _, told := range []topup.Told{topup.ToldUnreadable, topup.ToldRefund, topup.ToldReversal, topup.ToldConflict} {
 		if err := topup.DecideDismiss(told); err != nil {
 			t.Errorf("%s: got %v", told, err)
+		}
+	}
+}
+
+// TestToldBy: what a message leaves open, by what became of it.
+func TestToldBy(t *testing.T) {
+	dispositions := []topup.Disposition{topup.DispositionCredited, topup.DispositionSuspended, topup.DispositionBound, topup.DispositionRepeat,
+		topup.DispositionNoted, topup.DispositionPosted, topup.DispositionUnreadable}
+	for _, d := range dispositions {
+		for _, c := range []struct {
+			decision topup.Decision
+			of       topup.Disposition // that leaves it open
+			want     topup.Told
+		}{
+			{topup.Decision{}, "", ""},
+			{topup.Decision{Flags: topup.FlagRefund}, topup.DispositionNoted, topup.ToldRefund},
+			{topup.Decision{Flags: topup.FlagReversal}, topup.DispositionNoted, topup.ToldReversal},
+			{topup.Decision{Contradicts: true}, topup.DispositionPosted, topup.ToldConflict},
+		} {
+			c.decision.Disposition = d
+			want := topup.Told("")
+			switch {
+			case d == topup.DispositionUnreadable:
+				want = topup.ToldUnreadable
+			case d == c.of:
+				want = c.want
+			}
+			if got := topup.ToldBy(topup.Event{}, c.decision); got != want {
+				t.Errorf("%s, %v, contradicts %v: got %q, want %q", d, c.decision.Flags.Names(), c.decision.Contradicts, got, want)
+			}
 		}
 	}
 }
