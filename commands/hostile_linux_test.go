@@ -82,7 +82,7 @@ func TestHostileInput(t *testing.T) {
 		t.Errorf("the books have %+v, want %+v: those of before, and the payer's", got, want)
 	}
 	s.checkLedger(t, program)
-	t.Log(p.memory.proof("hostile", int(h.sent.Load())))
+	t.Log(p.memory.proof(map[string]int{"hostile": int(h.sent.Load())}))
 }
 
 // books are what a database has of messages and money.
