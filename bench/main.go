@@ -42,6 +42,7 @@ type bench struct {
 	duplicated  int   // callbacks
 	smallest    int64 // number of payments, and
 	largest     int64
+	years       int64 // of scale: how many payments a year has
 	results     string
 	plot        string
 }
@@ -84,7 +85,8 @@ func run() (err error) {
 	flag.Int64Var(&b.largest, "largest", 10_000_000, "of large: the greatest number of payments")
 	flag.StringVar(&b.results, "results", "docs/performance.json", "of large: where the results are kept")
 	flag.StringVar(&b.plot, "plot", "docs/performance.svg", "of large: where the plot is drawn")
-	only := flag.String("only", "", "of table: some of limits,signature,http,writer,postgres,large,notify,reconcile,pages")
+	only := flag.String("only", "", "of table: some of limits,signature,http,writer,postgres,large,notify,reconcile,pages,scale")
+	flag.Int64Var(&b.years, "payments", 1_000_000, "of table's scale: how many payments a year has")
 	in := flag.String("in", "", "folder for databases; the system's one for temporary files if empty")
 	flag.Usage = func() { fmt.Fprint(os.Stderr, usage); flag.PrintDefaults() }
 	flag.Parse()

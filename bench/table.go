@@ -84,6 +84,7 @@ func (b *bench) table(ctx context.Context) error {
 		{"notify", func() ([]string, error) { return b.tableOfNotify(ctx, reached) }},
 		{"reconcile", func() ([]string, error) { return b.tableOfReconcile(ctx, reached) }},
 		{"pages", func() ([]string, error) { return b.tableOfPages(ctx, reached) }},
+		{"scale", func() ([]string, error) { return b.tableOfScale(ctx, reached) }},
 	}
 	for _, part := range parts {
 		if len(b.only) > 0 && !b.only[part.name] {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 
@@ -65,4 +66,39 @@ func RulesEverywhere() (holds []string) {
 		holds = append(holds, r.Holds)
 	}
 	return holds
+}
+
+// CheckBothWays runs the rules of a check on a connection to a SQLite file: as a check
+// does, which proves most of them together, and one by one.
+func (s *Store) CheckBothWays(ctx context.Context, conn *sql.Conn) (checked, oneByOne []string, err error) {
+	db := database.Bound(s.reader.ORM, conn).WithContext(ctx)
+	report, err := check.Book(ctx, &database.SQLite, db)
+	if err != nil {
+		return nil, nil, err
+	}
+	applying, err := check.RulesFor(&database.SQLite, db)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, r := range applying {
+		found, err := r.Problems(db)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", r.Holds, err)
+		}
+		oneByOne = append(oneByOne, found...)
+	}
+	return report.Problems, oneByOne, nil
+}
+
+// ProvenTogether are the rules that a check of a SQLite file has proven together.
+func (s *Store) ProvenTogether(ctx context.Context) (holds map[string]bool, err error) {
+	err = database.Snapshot(ctx, s.dialect, s.reader.ORM, func(db *gorm.DB) error {
+		applying, err := check.RulesFor(s.dialect, db)
+		if err != nil {
+			return err
+		}
+		holds, err = check.Proven(db, applying)
+		return err
+	})
+	return holds, err
 }

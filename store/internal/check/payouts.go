@@ -19,13 +19,28 @@ const payoutLegsSQL = `WITH made (payout, seq, bank, project, currency, gross, r
 		UNION ALL SELECT payout, seq, 'adjustments:' || project, currency, adjustments FROM made WHERE adjustments <> 0
 		UNION ALL SELECT payout, seq, 'settlement:' || project, currency, refunds - gross FROM made WHERE refunds <> gross) `
 
+// settledByPayoutsSQL is what posted payouts took from settlement accounts.
+const settledByPayoutsSQL = `SELECT 'settlement:' || o.provider || ':' || o.project AS name, o.currency, sum(o.gross - o.refunds) AS amount
+	FROM payouts o WHERE o.state = 'posted' GROUP BY 1, 2`
+
+// keptSumsSQL are the sums that settlement shows, of each account.
+const keptSumsSQL = `SELECT s.account_id, sum(CASE WHEN s.kind <> '` + migrations.ReceivedKind + `' THEN s.amount ELSE 0 END) AS amount,
+		sum(CASE WHEN s.kind = '` + migrations.ReceivedKind + `' THEN s.amount ELSE 0 END) AS received, sum(CASE WHEN s.kind IN {kinds.from_settlement} THEN s.amount ELSE 0 END) AS came
+	FROM settlement_sums s GROUP BY s.account_id`
+
+// The rules that ordinary.go proves in another way.
+const (
+	holdsSettlement = "settlement is credits and suspense, less returns and refunds through the platform, less gross less refunds of payouts"
+	holdsSums       = "the sums that settlement shows are those of the journal"
+)
+
 var payoutRules = []Rule{
 	{"a payout's transactions, and no others, have no payment", `
 		SELECT format('transaction %s (seq %s, %s): it belongs to no payment, and to no payout', t.transaction_id, t.seq, t.kind)
 		FROM transactions t WHERE t.payment_id = '' AND (NOT EXISTS (SELECT 1 FROM payout_steps s WHERE s.seq = t.seq) OR t.kind NOT IN {kinds.of_payouts} AND t.kind NOT IN {kinds.reverse})
 		UNION ALL
 		SELECT format('transaction %s (seq %s, %s): it belongs to payment %s, and can only be a payout''s', t.transaction_id, t.seq, t.kind, t.payment_id)
-		FROM transactions t WHERE t.kind IN {kinds.of_payouts} AND t.payment_id <> ''
+		FROM {each.transaction} t WHERE t.kind IN {kinds.of_payouts} AND t.payment_id <> ''
 		UNION ALL
 		SELECT format('payout step %s: transaction seq %s is not that of a payout', s.id, s.seq)
 		FROM payout_steps s LEFT JOIN transactions t ON t.seq = s.seq WHERE s.seq IS NOT NULL AND t.payment_id IS DISTINCT FROM ''`},
@@ -88,7 +103,7 @@ var payoutRules = []Rule{
 			FROM payout_lines l GROUP BY l.payout) s ON s.payout = o.id
 		WHERE o.state <> 'staged' AND (o.lines <> coalesce(s.n, 0) OR (o.lines > 0 AND
 			(o.gross <> s.gross OR o.refunds <> s.refunds OR o.fees <> s.fees OR o.reserve <> s.reserve OR o.adjustments <> s.adjustments)))`},
-	{"settlement is credits and suspense, less returns and refunds through the platform, less gross less refunds of payouts", `
+	{holdsSettlement, `
 		SELECT format('ledger account %s %s: it holds %s; what came, less what went back and what payouts settled, is %s', a.name, a.currency, a.debits - a.credits,
 			coalesce(m.amount, 0) - coalesce(p.amount, 0))
 		FROM ` + migrations.BalancesTable + ` a LEFT JOIN (
@@ -96,20 +111,16 @@ var payoutRules = []Rule{
 			WHERE e.account_id IN (SELECT x.id FROM ledger_accounts x WHERE x.name >= 'settlement:' AND x.name < 'settlement;') AND t.seq = e.seq AND t.payment_id <> ''
 				AND (t.kind IN {kinds.from_settlement} AND e.amount > 0 OR t.kind IN {kinds.to_settlement} AND e.amount < 0 OR t.kind IN {kinds.reverse})
 			GROUP BY e.account_id) m ON m.account_id = a.id
-		LEFT JOIN (
-			SELECT 'settlement:' || o.provider || ':' || o.project AS name, o.currency, sum(o.gross - o.refunds) AS amount
-			FROM payouts o WHERE o.state = 'posted' GROUP BY 1, 2) p ON p.name = a.name AND p.currency = a.currency
+		LEFT JOIN (` + settledByPayoutsSQL + `) p ON p.name = a.name AND p.currency = a.currency
 		WHERE a.name >= 'settlement:' AND a.name < 'settlement;' AND a.debits - a.credits <> coalesce(m.amount, 0) - coalesce(p.amount, 0)`},
-	{"the sums that settlement shows are those of the journal", `
+	{holdsSums, `
 		SELECT format('ledger account %s %s: up to seq %s the sums of settlement are %s, and the entries %s; of what came they are %s and %s', a.name, a.currency, g.seq,
 			coalesce(u.amount, 0), coalesce(j.amount, 0), coalesce(u.received, 0), coalesce(u.came, 0))
 		FROM ledger_accounts a CROSS JOIN settlement_progress g
 		LEFT JOIN (SELECT e.account_id, sum(e.amount) AS amount FROM entries e
 			WHERE e.seq <= (SELECT h.seq FROM settlement_progress h) AND e.account_id IN (SELECT a.id FROM ledger_accounts a WHERE ` + migrations.PlatformAccountsSQL + `)
 			GROUP BY e.account_id) j ON j.account_id = a.id
-		LEFT JOIN (SELECT s.account_id, sum(CASE WHEN s.kind <> '` + migrations.ReceivedKind + `' THEN s.amount ELSE 0 END) AS amount,
-				sum(CASE WHEN s.kind = '` + migrations.ReceivedKind + `' THEN s.amount ELSE 0 END) AS received, sum(CASE WHEN s.kind IN {kinds.from_settlement} THEN s.amount ELSE 0 END) AS came
-			FROM settlement_sums s GROUP BY s.account_id) u ON u.account_id = a.id
+		LEFT JOIN (` + keptSumsSQL + `) u ON u.account_id = a.id
 		WHERE ` + migrations.PlatformAccountsSQL + ` AND (coalesce(u.amount, 0) <> coalesce(j.amount, 0)
 			OR a.name >= 'settlement:' AND a.name < 'settlement;' AND coalesce(u.received, 0) <> coalesce(u.came, 0))`},
 }

@@ -13,6 +13,13 @@ import (
 // kinds that credit. So a query repeats no rule of the domain, and a new kind is
 // told in topup alone.
 var domainWords = map[string]string{
+	// the table whose rows a rule walks over: see ordinary.go
+	"each.transaction": "transactions",
+	"each.entry":       "entries",
+	"each.operation":   "operations",
+	"each.payment":     "payments",
+	"each.message":     "messages",
+
 	"kinds.by_message":      sqlList(topup.KindsByMessage),
 	"kinds.by_operation":    sqlList(topup.KindsByOperation),
 	"kinds.entered":         sqlList(topup.KindsEntered),
@@ -42,7 +49,8 @@ var domainWords = map[string]string{
 	// the kind of transaction to which message m belongs
 	"m.made": sqlCase("m.disposition", slices.DeleteFunc(slices.Clone(topup.Dispositions), func(d topup.Disposition) bool { return d.Made() == "" }), topup.Disposition.Made),
 
-	"disposition.bound": sqlText(topup.DispositionBound),
+	"disposition.bound":    sqlText(topup.DispositionBound),
+	"disposition.credited": sqlText(topup.DispositionCredited),
 
 	"status.succeeded": sqlText(topup.StatusSucceeded),
 	"status.review":    sqlText(topup.StatusReview),

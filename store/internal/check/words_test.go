@@ -14,6 +14,12 @@ func TestRulesUseTheDomainsWords(t *testing.T) {
 			t.Errorf("%s: not the domain's words: %s", r.Holds, query)
 		}
 	}
+	for _, part := range []string{ordinarySQL, sizesSQL, restSQL, settlementOfRestSQL, sumsBehindSQL, foreignKeysSQL} {
+		all += part
+		if query := inWords(part); strings.ContainsAny(query, "{}") {
+			t.Errorf("not the domain's words: %s", query)
+		}
+	}
 	for name := range domainWords {
 		if !strings.Contains(all, "{"+name+"}") {
 			t.Errorf("no rule uses the word %s", name)

@@ -126,6 +126,39 @@ func (s *Statement) queryRowOfDriver(places, args []any) (found bool, err error)
 	return true, nil
 }
 
+// Integers passes each row of an answer of so many integers to yield, which must not
+// keep it. It is for walks over big tables: through the driver, each value is an
+// allocation.
+func (s *Statement) Integers(ctx context.Context, columns int, yield func(row []int64) error, args ...any) (err error) {
+	if s.direct != nil {
+		return s.direct.integers(ctx, columns, yield, args)
+	}
+	if err := s.bind(args); err != nil {
+		return err
+	}
+	rows, err := s.query.QueryContext(ctx, s.args)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	values, row := make([]driver.Value, columns), make([]int64, columns)
+	for {
+		if err := rows.Next(values); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		for i, value := range values {
+			if err := assign(&row[i], value); err != nil {
+				return fmt.Errorf("column %d: %w", i, err)
+			}
+		}
+		if err := yield(row); err != nil {
+			return err
+		}
+	}
+}
+
 func (s *Statement) bind(args []any) error {
 	s.args = s.args[:0]
 	for i, arg := range args {

@@ -26,7 +26,7 @@ extern int sqlite3_changes(void *) WEAK;
 extern int sqlite3_extended_errcode(void *) WEAK;
 extern const char *sqlite3_errmsg(void *) WEAK;
 
-enum { kindInteger = 1, kindFloat = 2, kindText = 3, kindBlob = 4, kindNull = 5, row = 100, done = 101 };
+enum { kindInteger = 1, kindFloat = 2, kindText = 3, kindBlob = 4, kindNull = 5, row = 100, done = 101, notInteger = -1 };
 
 static int direct_linked(void) {
 	return sqlite3_bind_int64 && sqlite3_bind_null && sqlite3_bind_text && sqlite3_bind_blob && sqlite3_step &&
@@ -106,18 +106,56 @@ static long long direct_step(void *stmt, const char *in, int n, char *out, long 
 	return rc;
 }
 
+// direct_integers steps over at most so many rows, and writes their integers to out;
+// the values were bound by direct_bind. It returns how many rows there were. *state is
+// row when there may be more; otherwise it is done with the statement, and *state is
+// done, or an error, whose text it writes to out.
+static long long direct_integers(void *stmt, long long *out, long long most, int columns, long long *state) {
+	int rc = 0;
+	for (long long n = 0; n < most; n++) {
+		if ((rc = sqlite3_step(stmt)) != row) {
+			*state = rc;
+			if (rc != done) {
+				rc = sqlite3_extended_errcode(sqlite3_db_handle(stmt));
+				*state = !rc || rc == row || rc == done ? 1 : rc;
+				strncpy((char *)out, sqlite3_errmsg(sqlite3_db_handle(stmt)), 8 * most * columns - 1);
+				((char *)out)[8 * most * columns - 1] = 0;
+			}
+			finish(stmt);
+			return n;
+		}
+		for (int i = 0; i < columns; i++) {
+			if (sqlite3_column_type(stmt, i) != kindInteger) {
+				*state = notInteger;
+				finish(stmt);
+				return n;
+			}
+			out[n * columns + i] = sqlite3_column_int64(stmt, i);
+		}
+	}
+	*state = row;
+	return most;
+}
+
+static int direct_bind(void *stmt, const char *in, int n) { return bind(stmt, in, n); }
+static void direct_finish(void *stmt) { finish(stmt); }
+
 #cgo noescape direct_step
 #cgo noescape direct_row
+#cgo noescape direct_integers
 */
 import "C"
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"database/sql/driver"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"unsafe"
 )
 
@@ -213,6 +251,49 @@ func (d *direct) one(places, args []any) (found bool, err error) {
 		d.out = make([]byte, directRoom)
 	}
 	return true, nil
+}
+
+// integersAtOnce is how many rows of integers cross in one call.
+const integersAtOnce = 1024
+
+// integers passes rows of integers to yield.
+func (d *direct) integers(ctx context.Context, columns int, yield func(row []int64) error, args []any) (err error) {
+	// The statement keeps what is bound from one call to the next: only integers, which
+	// are not pointers into Go's memory.
+	d.in = d.in[:0]
+	for i, arg := range args {
+		if _, is := arg.(int64); !is {
+			return fmt.Errorf("argument %d: a %v cannot be bound", i, reflect.TypeOf(arg))
+		}
+		if d.in, err = appendValue(d.in, arg); err != nil {
+			return err
+		}
+	}
+	defer C.direct_finish(d.stmt)
+	if rc := C.direct_bind(d.stmt, (*C.char)(unsafe.Pointer(unsafe.SliceData(d.in))), C.int(len(args))); rc != 0 {
+		return fmt.Errorf("bind: %d", int(rc))
+	}
+	out := make([]int64, integersAtOnce*columns)
+	for state := C.longlong(C.row); state == C.row; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n := int(C.direct_integers(d.stmt, (*C.longlong)(unsafe.Pointer(unsafe.SliceData(out))), integersAtOnce, C.int(columns), &state))
+		switch state {
+		case C.row, C.done:
+		case C.notInteger:
+			return errors.New("a column is not an integer")
+		default:
+			text, _, _ := bytes.Cut(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(out))), 8*len(out)), []byte{0})
+			return fmt.Errorf("%s (%d)", text, int(state))
+		}
+		for row := range slices.Chunk(out[:n*columns], columns) {
+			if err := yield(row); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // run returns the rows affected.

@@ -3,6 +3,7 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
 )
@@ -15,3 +16,6 @@ func newDirect(driver.Stmt) *direct { return nil }
 
 func (*direct) one(places, args []any) (bool, error) { return false, errors.ErrUnsupported }
 func (*direct) run(args []any) (int64, error)        { return 0, errors.ErrUnsupported }
+func (*direct) integers(context.Context, int, func([]int64) error, []any) error {
+	return errors.ErrUnsupported
+}

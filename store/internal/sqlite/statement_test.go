@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"math"
 	"path/filepath"
 	"strings"
@@ -137,6 +138,57 @@ func TestADirectStatementFailsAsTheDriversDoes(t *testing.T) {
 		}
 		if changed, err := h.Exec(name + " again"); err != nil || changed != 1 {
 			t.Errorf("%s: afterwards changed %d, %v", name, changed, err)
+		}
+	}
+}
+
+// TestIntegersAreReadToTheirEnd: more rows than cross in one call, the extremes, and
+// whatever ends a walk early; afterwards the statement works again, on either way.
+func TestIntegersAreReadToTheirEnd(t *testing.T) {
+	ctx := context.Background()
+	direct, driver := mustPrepare(t, `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+		SELECT i, CASE i WHEN ?2 THEN 'text' WHEN 1 THEN -9223372036854775807 - 1 WHEN 2 THEN 9223372036854775807 ELSE abs(CASE i WHEN ?3 THEN -9223372036854775807 - 1 ELSE i END) END FROM n`)
+	const none = int64(-1)
+	errEnough := errors.New("enough was read")
+	for name, s := range map[string]*Statement{"direct": direct, "driver": driver} {
+		for _, rows := range []int64{1, 2, 1023, 1024, 1025, 5000} {
+			n := int64(0)
+			err := s.Integers(ctx, 2, func(row []int64) error {
+				n++
+				want := n
+				switch n {
+				case 1:
+					want = math.MinInt64
+				case 2:
+					want = math.MaxInt64
+				}
+				if row[0] != n || row[1] != want {
+					t.Fatalf("%s: row %d is %d", name, n, row)
+				}
+				return nil
+			}, rows, none, none)
+			if err != nil || n != rows {
+				t.Errorf("%s: read %d of %d rows, %v", name, n, rows, err)
+			}
+		}
+		for what, at := range map[string][2]int64{"a text": {2000, none}, "an overflow": {none, 2000}} {
+			n := int64(0)
+			err := s.Integers(ctx, 2, func([]int64) error { n++; return nil }, int64(5000), at[0], at[1])
+			if err == nil || n > 1999 {
+				t.Errorf("%s: %s in row 2000: read %d rows, %v", name, what, n, err)
+			}
+		}
+		if err := s.Integers(ctx, 2, func([]int64) error { return errEnough }, int64(5000), none, none); !errors.Is(err, errEnough) {
+			t.Errorf("%s: ended early with %v", name, err)
+		}
+		cancelled, cancel := context.WithCancel(ctx)
+		cancel()
+		if err := s.Integers(cancelled, 2, func([]int64) error { return nil }, int64(5000), none, none); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: cancelled, it ended with %v", name, err)
+		}
+		n := 0
+		if err := s.Integers(ctx, 2, func([]int64) error { n++; return nil }, int64(3), none, none); err != nil || n != 3 {
+			t.Errorf("%s: after all that read %d of 3 rows, %v", name, n, err)
 		}
 	}
 }
