@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tolem/testkit"
 )
 
 // TestAnExportIsWhatImportTakesAndChangesNothing exports books with everything
@@ -16,12 +18,12 @@ func TestAnExportIsWhatImportTakesAndChangesNothing(t *testing.T) {
 	s.env = []string{"TOLEM_DEMO__ACCOUNTS=", "TOLEM_DEMO__PAYMENTS="}
 	const info = `{"z":1.50,"a":12345678901234567890,"t":"Ә \u0041 \"; , <b>","n":{"e":1E400}}`
 	first := `{"customer_id":"1","additional_customer_id":"A;\"1\"","currency":"KZT","entities":[{"id":"e1","number":" N,1 ","min_payment":5,"payment":0,"info":` + info + `},{"id":"e2","number":"N-2","closed":true}]}` + "\n"
-	s.must(t, "accounts", "import", "--actor", "alice", writeFile(t, s.dir, "first.jsonl",
+	s.must(t, "accounts", "import", "--actor", "alice", testkit.WriteFile(t, s.dir, "first.jsonl",
 		first+
 			`{"customer_id":"2","additional_customer_id":"B","currency":"KGS","closed":true,"entities":[{"id":"e1","number":"=1+1"}]}`+"\n"+
 			`{"customer_id":"3","additional_customer_id":"C","currency":"KZT","entities":[{"id":"e1","number":"N"},{"id":"e2","number":"M"}]}`+"\n"))
 	// The third is closed because the file does not have it.
-	s.must(t, "accounts", "import", "--replace", "--yes-close", "1", "--actor", "bob", writeFile(t, s.dir, "second.jsonl",
+	s.must(t, "accounts", "import", "--replace", "--yes-close", "1", "--actor", "bob", testkit.WriteFile(t, s.dir, "second.jsonl",
 		first+`{"customer_id":"2","additional_customer_id":"B","currency":"KGS","closed":true,"entities":[{"id":"e1","number":"=1+1"}]}`+"\n"))
 	before := s.must(t, "accounts", "list", "--json")
 	for _, name := range []string{"all.jsonl", "all.csv"} {
@@ -66,11 +68,11 @@ func TestAnAccountsHistoryIsShown(t *testing.T) {
 	s := newShop(t)
 	s.env = []string{"TOLEM_DEMO__ACCOUNTS=", "TOLEM_DEMO__PAYMENTS="}
 	record := `{"customer_id":"1","additional_customer_id":"A","currency":"KZT","entities":[{"id":"e1","number":"N"},{"id":"e2","number":"M"}]}` + "\n"
-	file := writeFile(t, s.dir, "march.jsonl", record)
+	file := testkit.WriteFile(t, s.dir, "march.jsonl", record)
 	hash := sha256.Sum256([]byte(record))
 	contains(t, "import", s.must(t, "accounts", "import", "--actor", "alice", file), fmt.Sprintf("sha256 of the file %x", hash))
 	s.env = append(s.env, "TOLEM_ACTOR=bob")
-	s.must(t, "accounts", "import", "--replace", writeFile(t, s.dir, "april.csv", "customer_id;additional_customer_id;currency;entity_id;number\n1;A;KZT;e1;N\n"))
+	s.must(t, "accounts", "import", "--replace", testkit.WriteFile(t, s.dir, "april.csv", "customer_id;additional_customer_id;currency;entity_id;number\n1;A;KZT;e1;N\n"))
 	contains(t, "show", s.must(t, "accounts", "show", "1"),
 		fmt.Sprintf("by an import of alice from march.jsonl (sha256 %x)", hash), "last changed", "contract closed e2", "by an import of bob from april.csv")
 	account := decode[struct {
@@ -98,7 +100,7 @@ func TestAnAccountsHistoryIsShown(t *testing.T) {
 func TestAnImportSaysHowManyIDsAreNoTelephoneNumbers(t *testing.T) {
 	s := newShop(t)
 	s.env = []string{"TOLEM_DEMO__ACCOUNTS=", "TOLEM_DEMO__PAYMENTS=", "TOLEM_ACCOUNTS__NORMALIZE=kz_phone"}
-	file := writeFile(t, s.dir, "phones.csv", "customer_id,additional_customer_id,currency,entity_id,number\n"+
+	file := testkit.WriteFile(t, s.dir, "phones.csv", "customer_id,additional_customer_id,currency,entity_id,number\n"+
 		"8.707.123.45.67,A,KZT,e1,N\n81234567890,B,KZT,e1,N\n1234567890,C,KZT,e1,N\n")
 	got := s.tolem(t, "accounts", "import", file)
 	if got.code != 0 {
@@ -106,8 +108,8 @@ func TestAnImportSaysHowManyIDsAreNoTelephoneNumbers(t *testing.T) {
 	}
 	contains(t, "import", got.err, "2 of 3 customer ids are no Kazakh telephone numbers")
 	contains(t, "list", s.must(t, "accounts", "list"), "7071234567 ", "81234567890 ", "1234567890 ")
-	one := s.tolem(t, "accounts", "import", writeFile(t, s.dir, "one.jsonl", "{}\n"))
+	one := s.tolem(t, "accounts", "import", testkit.WriteFile(t, s.dir, "one.jsonl", "{}\n"))
 	contains(t, "a file with problems", one.err, "problems in")
-	bad := s.tolem(t, "accounts", "import", writeFile(t, s.dir, "bad.jsonl", `{"customer_id":"x y","additional_customer_id":"A","currency":"KZT","entities":[{"id":"e1","number":"N"}]}`))
+	bad := s.tolem(t, "accounts", "import", testkit.WriteFile(t, s.dir, "bad.jsonl", `{"customer_id":"x y","additional_customer_id":"A","currency":"KZT","entities":[{"id":"e1","number":"N"}]}`))
 	contains(t, "a file with a problem", bad.err, "1 problem in "+filepath.Join(s.dir, "bad.jsonl"))
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"tolem/testkit"
 	"tolem/view"
 )
 
@@ -47,7 +48,7 @@ func TestASecondPerson(t *testing.T) {
 	if got := s.tolem(t, "approvals", "approve", ap); got.code != 2 {
 		t.Errorf("without a token: got %+v", got)
 	}
-	wrong := writeFile(t, s.dir, "wrong.token", "another-token\n")
+	wrong := testkit.WriteFile(t, s.dir, "wrong.token", "another-token\n")
 	// A configuration of one's own makes nobody a second person.
 	own := strings.Replace(string(text), "tokens: [", "tokens: [{name: mine, role: admin, token: another-token}, ", 1)
 	if err := os.WriteFile(s.config, []byte(own), 0o600); err != nil {
@@ -56,7 +57,7 @@ func TestASecondPerson(t *testing.T) {
 	if got := s.tolem(t, "approvals", "approve", ap, "--token-file", wrong); got.code != 1 || !strings.Contains(got.err, "none of admin.tokens") {
 		t.Errorf("with another token: got %+v", got)
 	}
-	token := writeFile(t, s.dir, "demo.token", "demo-admin-token\n")
+	token := testkit.WriteFile(t, s.dir, "demo.token", "demo-admin-token\n")
 	contains(t, "approve", s.must(t, "approvals", "approve", ap, "--token-file", token), "by           aigerim: ticket 4711", "approved by  demo")
 	contains(t, "payments show", s.must(t, "payments", "show", "payment_47"), "(aigerim: ticket 4711), approved by demo")
 	shown := s.must(t, "payments", "show", "payment_47", "--json")
@@ -76,7 +77,7 @@ func TestASecondPerson(t *testing.T) {
 
 	// Who recalls it needs nobody; the assignment of a file does, and is rejected.
 	recalled := decode[transaction](t, s.must(t, "payments", "recall", "payment_47", "--reason", "wrong contract", "--json"))
-	file := writeFile(t, s.dir, "assign.csv", "item,customer_id,entity_id\n"+recalled.TransactionID+",123456789,12345\n")
+	file := testkit.WriteFile(t, s.dir, "assign.csv", "item,customer_id,entity_id\n"+recalled.TransactionID+",123456789,12345\n")
 	second := decode[view.Proposed](t, s.must(t, "suspense", "assign", "--file", file, "--reason", "list", "--json"))
 	if second.Status != "proposed" || !approvalID.MatchString(second.ApprovalID) {
 		t.Errorf("got %+v", second)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"tolem/testkit"
 	"tolem/view"
 )
 
@@ -137,7 +138,7 @@ func TestTheAuditHasEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, s.dir, "config.yaml", strings.Replace(string(text), "token: demo-admin-token}", "token: demo-admin-token}"+tokens, 1))
+	testkit.WriteFile(t, s.dir, "config.yaml", strings.Replace(string(text), "token: demo-admin-token}", "token: demo-admin-token}"+tokens, 1))
 	s.env = []string{"TOLEM_ACTOR=anna"}
 	a := &auditedShop{shop: s, t: t, as: "anna", server: s.serve(t)}
 	a.entries() // four_eyes of the start
@@ -231,7 +232,7 @@ func TestTheAuditHasEverything(t *testing.T) {
 		item := decode[transaction](t, a.run(0, why("payments", "recall", payment, "--json"), has{"recall", payment, "done"}).out).TransactionID
 		a.run(1, why("payments", "recall", payment), has{"recall", payment, "refused"})
 		proposal := decode[view.Proposed](t, a.run(0, why("suspense", "assign", item, "--customer", "7123456789", "--entity", "12345", "--json"), has{"assign", item, "proposed"}).out).ApprovalID
-		wrong := writeFile(t, a.dir, "wrong.token", "another-token\n")
+		wrong := testkit.WriteFile(t, a.dir, "wrong.token", "another-token\n")
 		a.as = "" // who approves is who has the token
 		a.run(1, []string{"approvals", "approve", proposal, "--token-file", wrong}, has{"approve", proposal, "refused"})
 		a.as = "anna"
@@ -252,8 +253,8 @@ func TestTheAuditHasEverything(t *testing.T) {
 	t.Run("Imports", func(t *testing.T) {
 		a.t = t
 		const account = `{"customer_id":"7123456789","additional_customer_id":"A","currency":"KZT","entities":[{"id":"12345","number":"N"}]}`
-		good := writeFile(t, a.dir, "good.jsonl", account+"\n")
-		bad := writeFile(t, a.dir, "bad.jsonl", account+"\n"+account+"\n{}\n")
+		good := testkit.WriteFile(t, a.dir, "good.jsonl", account+"\n")
+		bad := testkit.WriteFile(t, a.dir, "bad.jsonl", account+"\n"+account+"\n{}\n")
 		a.run(0, []string{"accounts", "import", good}, has{"import", "good.jsonl", "done"})
 		a.run(1, []string{"accounts", "import", bad}, has{"import", "bad.jsonl", "refused"})
 		a.run(1, []string{"accounts", "import", "--replace", good}, has{"import", "good.jsonl", "refused"})
@@ -261,7 +262,7 @@ func TestTheAuditHasEverything(t *testing.T) {
 
 		const header = "payout_id,date,type,payment_id,operation_id,amount,currency,fee,reserve,adjustment,net\n"
 		register := func(lines string) []string {
-			return append([]string{"payouts", "import", writeFile(t, a.dir, "register.csv", header+lines)}, ofPlatform...)
+			return append([]string{"payouts", "import", testkit.WriteFile(t, a.dir, "register.csv", header+lines)}, ofPlatform...)
 		}
 		const line = "PO-1,2026-11-20,payment,,1,100.00,KZT,1.50,,,98.50\n"
 		a.run(0, append(register(line), "--dry-run"))

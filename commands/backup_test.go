@@ -16,6 +16,7 @@ import (
 
 	"tolem/store"
 	"tolem/storetest"
+	"tolem/testkit"
 )
 
 // drafts are the hidden files in a folder.
@@ -65,7 +66,7 @@ func TestABackupRemovesWhatAKilledOneHasLeftAndNothingElse(t *testing.T) {
 		t.Helper()
 		for attempt := 0; ; attempt++ {
 			command := begin(fmt.Sprintf("%s-%d", name, attempt))
-			waitUntil(t, "there is a draft, or a backup", func() bool {
+			testkit.Eventually(t, "there is a draft, or a backup", func() bool {
 				_, err := os.Stat(filepath.Join(folder, fmt.Sprintf("%s-%d", name, attempt)))
 				return len(drafts(t, folder)) > 1 || err == nil
 			})
@@ -95,7 +96,7 @@ func TestABackupRemovesWhatAKilledOneHasLeftAndNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	running := begin("running")
-	waitUntil(t, "there is its draft", func() bool {
+	testkit.Eventually(t, "there is its draft", func() bool {
 		return strings.Contains(strings.Join(drafts(t, folder), "\n"), ".running.")
 	})
 	contains(t, "backup", s.must(t, "backup", filepath.Join(folder, "second")), "; checked")

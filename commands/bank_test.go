@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"tolem/testkit"
 )
 
 const ownAccount = "KZ98999DEMO000000001"
@@ -22,7 +24,7 @@ func (s *shop) statement(t testing.TB, name, from, to, opening, closing string, 
 			f[0], key, f[2], f[3], f[4])
 	}
 	b.WriteString("КонецФайла\n")
-	return writeFile(t, s.dir, name, b.String())
+	return testkit.WriteFile(t, s.dir, name, b.String())
 }
 
 func bankShop(t testing.TB) *shop {
@@ -128,9 +130,9 @@ currency: KZT
 skip: {date: Итого}
 `
 	s := bankShop(t)
-	file := writeFile(t, s.dir, "statement.csv", text)
-	withBalance := writeFile(t, s.dir, "balance.yaml", fmt.Sprintf(columns, ", balance: Остаток"))
-	without := writeFile(t, s.dir, "none.yaml", fmt.Sprintf(columns, ""))
+	file := testkit.WriteFile(t, s.dir, "statement.csv", text)
+	withBalance := testkit.WriteFile(t, s.dir, "balance.yaml", fmt.Sprintf(columns, ", balance: Остаток"))
+	without := testkit.WriteFile(t, s.dir, "none.yaml", fmt.Sprintf(columns, ""))
 	args := func(m string, more ...string) []string {
 		return append([]string{"bank", "import", file, "--bank", "halyk", "--format", "csv", "--map", m}, more...)
 	}
@@ -147,7 +149,7 @@ skip: {date: Итого}
 			t.Errorf("got %+v, want %q", got, tc.want)
 		}
 	}
-	broken := writeFile(t, s.dir, "broken.csv", strings.Replace(text, "1 985,00;KZ00", "1 985,01;KZ00", 1))
+	broken := testkit.WriteFile(t, s.dir, "broken.csv", strings.Replace(text, "1 985,00;KZ00", "1 985,01;KZ00", 1))
 	got := s.tolem(t, "bank", "import", broken, "--bank", "halyk", "--format", "csv", "--map", withBalance)
 	if got.code != 2 {
 		t.Errorf("got %+v", got)

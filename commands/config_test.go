@@ -3,12 +3,14 @@ package commands_test
 import (
 	"strings"
 	"testing"
+
+	"tolem/testkit"
 )
 
 func TestConfigCheckPrintsTheEffectiveConfigurationWithoutSecrets(t *testing.T) {
 	dir := t.TempDir()
-	file := writeFile(t, dir, "secret", "from-a-file-0123456789\n")
-	config := writeFile(t, dir, "config.yaml", `
+	file := testkit.WriteFile(t, dir, "secret", "from-a-file-0123456789\n")
+	config := testkit.WriteFile(t, dir, "config.yaml", `
 admin: {tokens: [{name: a, role: admin, token: inline-token-0123456789}]}
 jetpay: {projects: [{id: 7, secrets: [inline-secret-0123456789], secret_files: [`+file+`]}]}
 `)
@@ -32,14 +34,14 @@ func TestWhatConfigCheckPrintsIsAConfiguration(t *testing.T) {
 	s := newShop(t)
 	printed := s.must(t, "config", "check")
 	again := strings.ReplaceAll(printed, `'[hidden]'`, "x")
-	config := writeFile(t, t.TempDir(), "config.yaml", strings.ReplaceAll(again, `[hidden]`, "x"))
+	config := testkit.WriteFile(t, t.TempDir(), "config.yaml", strings.ReplaceAll(again, `[hidden]`, "x"))
 	if got := tolem(t, nil, "", "config", "check", "--config", config); got.code != 0 || got.out != printed {
 		t.Errorf("got %+v, want the same again:\n%s", got, printed)
 	}
 }
 
 func TestConfigCheckPrintsALineForEachProblem(t *testing.T) {
-	config := writeFile(t, t.TempDir(), "config.yaml", "listen: nowhere\nnonsense: 1\nlog: {level: loud}\njetpay: {projects: [{id: 1, secrets: [s]}]}\n")
+	config := testkit.WriteFile(t, t.TempDir(), "config.yaml", "listen: nowhere\nnonsense: 1\nlog: {level: loud}\njetpay: {projects: [{id: 1, secrets: [s]}]}\n")
 	got := tolem(t, nil, "", "config", "check", "--config", config)
 	if got.code != 1 || got.out != "" {
 		t.Errorf("got exit code %d and %q, want 1 and nothing", got.code, got.out)

@@ -23,6 +23,7 @@ import (
 
 	"tolem/platform"
 	"tolem/storetest"
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -461,7 +462,7 @@ func (s *shop) checkLedger(t *testing.T, program string) {
 func TestAcknowledgedIsBookedAcrossCrashes(t *testing.T) {
 	t.Parallel()
 	eachBuild(t, func(t *testing.T, programs ...string) {
-		s := newShop(t, notifying(freeAddress(t)))
+		s := newShop(t, notifying(testkit.FreeAddress(t)))
 		m := &memory{}
 		defer func() { t.Log(m.proof(map[string]int{"kill": kills})) }()
 		for life := range kills {

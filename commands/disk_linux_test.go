@@ -12,6 +12,7 @@ import (
 
 	"tolem/store"
 	"tolem/storetest"
+	"tolem/testkit"
 )
 
 // TestAFullDiskIsSeenInReadinessAndMetricsAndIsNoReasonToRestart serves from a
@@ -32,7 +33,7 @@ func TestAFullDiskIsSeenInReadinessAndMetricsAndIsNoReasonToRestart(t *testing.T
 	defer r.end(t) // before the disk goes
 	gauge := func(name string) float64 {
 		t.Helper()
-		_, metrics := get(t, r.admin+"/metrics")
+		_, metrics := testkit.Get(t, r.admin+"/metrics")
 		found := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindStringSubmatch(metrics)
 		if found == nil {
 			t.Fatalf("there is no %s", name)
@@ -46,20 +47,20 @@ func TestAFullDiskIsSeenInReadinessAndMetricsAndIsNoReasonToRestart(t *testing.T
 	if free, least := gauge("tolem_disk_free_bytes"), gauge("tolem_disk_min_free_bytes"); least != 256<<20 || free < least || free > 300<<20 {
 		t.Errorf("got %v free, limit %v", free, least)
 	}
-	if status, _ := get(t, r.admin+"/readyz"); status != http.StatusOK {
+	if status, _ := testkit.Get(t, r.admin+"/readyz"); status != http.StatusOK {
 		t.Errorf("readyz: got %d before the disk is full", status)
 	}
 	if err := os.WriteFile(filepath.Join(disk, "filler"), make([]byte, 60<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if status, _ := get(t, r.admin+"/readyz"); status != http.StatusServiceUnavailable {
+	if status, _ := testkit.Get(t, r.admin+"/readyz"); status != http.StatusServiceUnavailable {
 		t.Errorf("readyz: got %d on a full disk", status)
 	}
 	contains(t, "the log", r.lines.String(), "MiB are free on the disk of the database, it needs 256 MiB")
 	if free, least := gauge("tolem_disk_free_bytes"), gauge("tolem_disk_min_free_bytes"); free >= least {
 		t.Errorf("got %v free, limit %v", free, least)
 	}
-	if status, body := get(t, r.public+"/healthz"); status != http.StatusOK || body != "ok" {
+	if status, body := testkit.Get(t, r.public+"/healthz"); status != http.StatusOK || body != "ok" {
 		t.Errorf("healthz: got %d %s", status, body)
 	}
 }

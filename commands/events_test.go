@@ -21,6 +21,7 @@ import (
 
 	"tolem/commands"
 	"tolem/storetest"
+	"tolem/testkit"
 	"tolem/topup"
 	"tolem/view"
 )
@@ -119,8 +120,8 @@ func TestTheReceiversOfTheDocs(t *testing.T) {
 			if block == nil {
 				t.Fatal("docs/events.md has no such receiver")
 			}
-			address := freeAddress(t)
-			file := writeFile(t, t.TempDir(), r.file, string(block[1]))
+			address := testkit.FreeAddress(t)
+			file := testkit.WriteFile(t, t.TempDir(), r.file, string(block[1]))
 			ctx, stop := context.WithCancel(context.Background())
 			defer stop()
 			receiver := exec.CommandContext(ctx, r.program, r.args(file, address)...)
@@ -155,7 +156,7 @@ func TestTheReceiversOfTheDocs(t *testing.T) {
 }
 
 func TestEventsCommands(t *testing.T) {
-	address := freeAddress(t)
+	address := testkit.FreeAddress(t)
 	s := newShop(t, notifying(address))
 	server := s.serve(t)
 	for range 2 {
@@ -256,7 +257,7 @@ func TestKillsAndNotifications(t *testing.T) {
 	if os.Getenv("TOLEM_TEST_LONG") == "1" {
 		credits = 1000
 	}
-	address := freeAddress(t)
+	address := testkit.FreeAddress(t)
 	s := newShop(t, notifying(address))
 	program := buildProgram(t, "1")
 	pay := func(v *victim, customer, contract string, count int) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tolem/platform"
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -31,7 +32,7 @@ func nastyBooks(t *testing.T) *shop {
 	for _, id := range nasty {
 		records.WriteString(`{"customer_id":` + quote(id) + `,"additional_customer_id":"A","currency":"KZT","entities":[{"id":` + quote(id) + `,"number":"N"}]}` + "\n")
 	}
-	s.must(t, "accounts", "import", writeFile(t, s.dir, "nasty.jsonl", records.String()))
+	s.must(t, "accounts", "import", testkit.WriteFile(t, s.dir, "nasty.jsonl", records.String()))
 	r := s.serve(t)
 	for _, id := range nasty {
 		if got := s.simulate(t, r, "--customer="+id, "--entity="+id, "--amount", "100001"); got.code != 0 {
@@ -65,7 +66,7 @@ func TestTheExportedJournalIsAcceptedByHledger(t *testing.T) {
 	}
 	for _, args := range [][]string{nil, {"--by", "recorded"}, {"--from", "2099-01-01"}} {
 		journal := s.must(t, append([]string{"ledger", "export", "--format", "hledger"}, args...)...)
-		file := writeFile(t, s.dir, "export.journal", journal)
+		file := testkit.WriteFile(t, s.dir, "export.journal", journal)
 		hledger("-f", file, "check", "--strict")
 	}
 	journal := filepath.Join(t.TempDir(), "all.journal")
@@ -114,7 +115,7 @@ func TestHledgerDrawsUpABalanceSheetOfTheExportedJournal(t *testing.T) {
 	callback, err := demoProject(t).Callback(platform.NewCallback(platform.OutcomeSuccess, "unknown", 1, tenge(2500), time.Now()))
 	r.post(t, callback, err)
 	// What no command posts yet: the accounts that money passes through after the credit.
-	journal := writeFile(t, s.dir, "books.journal", s.must(t, "ledger", "export", "--format", "hledger")+`
+	journal := testkit.WriteFile(t, s.dir, "books.journal", s.must(t, "ledger", "export", "--format", "hledger")+`
 account bank:halyk
 account reserve:jetpay:1234
 account fees:jetpay:1234

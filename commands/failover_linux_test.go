@@ -17,6 +17,7 @@ import (
 	"tolem/platform"
 	"tolem/store"
 	"tolem/storetest"
+	"tolem/testkit"
 )
 
 const (
@@ -352,7 +353,7 @@ func (f *failover) asynchronous(t *testing.T, before []*sent) {
 	for id := range wanted {
 		t.Errorf("payment %s was acknowledged and is lost, and reconcile does not report it", id)
 	}
-	checked := s.tolem(t, "ledger", "check", "--seal", writeFile(t, s.dir, "seal.json", seal))
+	checked := s.tolem(t, "ledger", "check", "--seal", testkit.WriteFile(t, s.dir, "seal.json", seal))
 	if checked.code != 1 || !strings.Contains(checked.err, "the journal is not what was sealed") {
 		t.Errorf("ledger check --seal with a seal of what was lost: exit code %d\n%s%s", checked.code, checked.out, checked.err)
 	}

@@ -15,6 +15,7 @@ import (
 	"tolem/platform"
 	"tolem/store"
 	"tolem/storetest"
+	"tolem/testkit"
 )
 
 // watched is a server in a process of its own, whose log the test reads.
@@ -219,7 +220,7 @@ func TestNothingIsAcknowledgedOnceTheDatabaseFileIsNotTheOneThatIsOpen(t *testin
 					t.Fatalf("backup: %v\n%s", err, out)
 				}
 				// A copy without the WAL beside it holds what a checkpoint has brought into the file.
-				waitUntil(t, "the first payment's credit is in the file itself", func() bool {
+				testkit.Eventually(t, "the first payment's credit is in the file itself", func() bool {
 					overwrite(t, raw, db)
 					return creditedIn(t, raw, first)
 				})
@@ -228,7 +229,7 @@ func TestNothingIsAcknowledgedOnceTheDatabaseFileIsNotTheOneThatIsOpen(t *testin
 					t.Fatalf("the second callback: %d", status)
 				}
 				if !tc.both {
-					waitUntil(t, "the second payment is in the file itself", func() bool { return inFile(t, db, second) })
+					testkit.Eventually(t, "the second payment is in the file itself", func() bool { return inFile(t, db, second) })
 				}
 				_, callback = w.pay(t, 3)
 
@@ -236,7 +237,7 @@ func TestNothingIsAcknowledgedOnceTheDatabaseFileIsNotTheOneThatIsOpen(t *testin
 				if status := w.post(t, callback); status != http.StatusServiceUnavailable {
 					t.Errorf("a callback: %d, want 503", status)
 				}
-				if status, body := get(t, w.admin+"/readyz"); status != http.StatusServiceUnavailable {
+				if status, body := testkit.Get(t, w.admin+"/readyz"); status != http.StatusServiceUnavailable {
 					t.Errorf("readyz: %d %s, want 503", status, body)
 				}
 				line, ok := w.lines.wait("the database file")
@@ -295,7 +296,7 @@ func TestARemovedWALIsSavedBeforeTheServerIsKilled(t *testing.T) {
 			if err := os.Remove(s.database.Path + "-wal"); err != nil {
 				t.Fatal(err)
 			}
-			waitUntil(t, "the log says what was saved", func() bool { return strings.Contains(w.lines.String(), "nothing is lost") })
+			testkit.Eventually(t, "the log says what was saved", func() bool { return strings.Contains(w.lines.String(), "nothing is lost") })
 			w.kill(t)
 			s.watch(t, program)
 			if _, credits := s.booked(t); credits[id] != 1 {

@@ -18,6 +18,7 @@ import (
 	"tolem/commands"
 	"tolem/store"
 	"tolem/storetest"
+	"tolem/testkit"
 )
 
 // shop is a merchant's installation: a configuration and a database, which is
@@ -54,7 +55,7 @@ jetpay: {projects: [{id: 1234, secrets: [demo-secret]}]}
 	if !strings.Contains(text, "highhelp:") {
 		text += highhelpLines("http://127.0.0.1:1", "http://127.0.0.1:1")
 	}
-	return &shop{dir: dir, database: database, config: writeFile(t, dir, "config.yaml", text)}
+	return &shop{dir: dir, database: database, config: testkit.WriteFile(t, dir, "config.yaml", text)}
 }
 
 // highhelpLines configure the demo's HighHelp project.
@@ -73,15 +74,6 @@ highhelp:
       request_key: {algorithm: rsa, private_key_file: %q}
       alert_key: {algorithm: rsa, public_key_file: %q}
 `, publicURL, baseURL, filepath.Join(keys, "request.pem"), filepath.Join(keys, "alerts.pem"))
-}
-
-func writeFile(t testing.TB, dir, name, text string) string {
-	t.Helper()
-	path := filepath.Join(dir, name)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
 
 // use lets the shop work on another database.

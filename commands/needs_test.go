@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tolem/testkit"
 )
 
 // hideSecrets has every secret of the shop's configuration in files that are not
@@ -24,7 +26,7 @@ func TestACommandNeedsTheSecretsThatItUses(t *testing.T) {
 	s.serve(t).end(t)
 	s.hideSecrets(t)
 	dir := t.TempDir()
-	body := writeFile(t, dir, "body.json", `{"a":1}`)
+	body := testkit.WriteFile(t, dir, "body.json", `{"a":1}`)
 	for _, args := range [][]string{
 		{"accounts", "list"},
 		{"accounts", "show", "7123456789"},

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"tolem/sheet/sheettest"
+	"tolem/testkit"
 )
 
 // TestEverySpreadsheetOpensInLibreOffice: each table that people open has its ids
@@ -20,7 +21,7 @@ func TestEverySpreadsheetOpensInLibreOffice(t *testing.T) {
 	s.must(t, "payouts", "add", "--provider", "jetpay", "--project", "1234", "--bank", "halyk", "--id", "0012345678901234567", "--date", "2026-11-01",
 		"--currency", "KZT", "--gross", "1000000", "--fees", "123456", "--net", "876544")
 	dir := t.TempDir()
-	report := writeFile(t, dir, "report.csv", "payment_id,operation_id,operation_type,operation_status,sum_initial.amount,sum_initial.currency,operation_completed_at\n"+
+	report := testkit.WriteFile(t, dir, "report.csv", "payment_id,operation_id,operation_type,operation_status,sum_initial.amount,sum_initial.currency,operation_completed_at\n"+
 		"00099,00088,sale,success,100.00,KZT,2026-11-01 10:00:00\n")
 	for name, c := range map[string]struct {
 		args []string

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tolem/storetest"
+	"tolem/testkit"
 )
 
 func TestServeSaysWhichDatabaseItHasOpenedAndWhenThatWasMade(t *testing.T) {
@@ -94,7 +95,7 @@ func TestAProjectWithOpenPaymentsThatIsNotConfiguredIsNamedAtStart(t *testing.T)
 	if err := response.Body.Close(); err != nil || response.StatusCode != http.StatusBadRequest {
 		t.Errorf("its callback: got %s, %v", response.Status, err)
 	}
-	if _, metrics := get(t, r.admin+"/metrics"); !strings.Contains(metrics, `tolem_signature_failures_total{reason="project_not_configured"} 1`) {
+	if _, metrics := testkit.Get(t, r.admin+"/metrics"); !strings.Contains(metrics, `tolem_signature_failures_total{reason="project_not_configured"} 1`) {
 		t.Error("the refusal is not counted as one of a project that was taken out")
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"tolem/platform"
 	"tolem/storetest"
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -463,7 +464,7 @@ func TestABackupHasNoSecret(t *testing.T) {
 func TestImportReportsEveryBadLineAndImportsNothing(t *testing.T) {
 	s := newShop(t)
 	s.env = []string{"TOLEM_DEMO__ACCOUNTS=", "TOLEM_DEMO__PAYMENTS="}
-	file := writeFile(t, s.dir, "bad.jsonl", `{"customer_id":"1","additional_customer_id":"A","currency":"KZT","entities":[{"id":"e","number":"N"}]}
+	file := testkit.WriteFile(t, s.dir, "bad.jsonl", `{"customer_id":"1","additional_customer_id":"A","currency":"KZT","entities":[{"id":"e","number":"N"}]}
 {"customer_id":"2","additional_customer_id":"A","currency":"KZT","entities":[]}
 nonsense
 {"customer_id":"3","additional_customer_id":"A","currency":"TENGE","entities":[{"id":"e","number":"N"}]}
@@ -481,7 +482,7 @@ nonsense
 func TestImportAddsAndReplaceCloses(t *testing.T) {
 	s := newShop(t)
 	s.env = []string{"TOLEM_DEMO__ACCOUNTS=", "TOLEM_DEMO__PAYMENTS="}
-	first := writeFile(t, s.dir, "first.csv", `customer_id,additional_customer_id,currency,entity_id,number,payment,min_payment,info
+	first := testkit.WriteFile(t, s.dir, "first.csv", `customer_id,additional_customer_id,currency,entity_id,number,payment,min_payment,info
 1,A,KZT,e1,N-1,1000,500,"{""debt"":5}"
 1,A,KZT,e2,N-2,,,
 2,B,KGS,e1,N-3,,,
@@ -491,7 +492,7 @@ func TestImportAddsAndReplaceCloses(t *testing.T) {
 		t.Errorf("after a dry run: got %s", list)
 	}
 	contains(t, "import", s.must(t, "accounts", "import", first), "2 accounts with 3 contracts imported: 2 created")
-	second := writeFile(t, s.dir, "second.jsonl", `{"customer_id":"1","additional_customer_id":"A","currency":"KZT","entities":[{"id":"e1","number":"N-1b"}]}`+"\n")
+	second := testkit.WriteFile(t, s.dir, "second.jsonl", `{"customer_id":"1","additional_customer_id":"A","currency":"KZT","entities":[{"id":"e1","number":"N-1b"}]}`+"\n")
 	contains(t, "second import", s.must(t, "accounts", "import", second), "1 changed")
 	states := func() map[string]string {
 		found := map[string]string{}
@@ -610,11 +611,11 @@ func TestALoadIsMeasuredAndComparedWithTheBooks(t *testing.T) {
 func TestALoadPaysTheContractsOfAFileInTurn(t *testing.T) {
 	s := newShop(t)
 	s.env = []string{"TOLEM_DEMO__ACCOUNTS=", "TOLEM_DEMO__PAYMENTS="}
-	jsonl := writeFile(t, s.dir, "accounts.jsonl", `{"customer_id":"1","additional_customer_id":"A","currency":"KZT","entities":[{"id":"e1","number":"N-1"},{"id":"e2","number":"N-2","closed":true}]}
+	jsonl := testkit.WriteFile(t, s.dir, "accounts.jsonl", `{"customer_id":"1","additional_customer_id":"A","currency":"KZT","entities":[{"id":"e1","number":"N-1"},{"id":"e2","number":"N-2","closed":true}]}
 {"customer_id":"2","additional_customer_id":"B","currency":"KGS","entities":[{"id":"e1","number":"N-3"}]}
 {"customer_id":"3","additional_customer_id":"C","currency":"KZT","closed":true,"entities":[{"id":"e1","number":"N-4"}]}
 `)
-	csv := writeFile(t, s.dir, "accounts.csv", "customer_id,additional_customer_id,currency,entity_id,number,payment,min_payment,info\n1,A,KZT,e1,N-1,,,\n2,B,KGS,e1,N-3,,,\n")
+	csv := testkit.WriteFile(t, s.dir, "accounts.csv", "customer_id,additional_customer_id,currency,entity_id,number,payment,min_payment,info\n1,A,KZT,e1,N-1,,,\n2,B,KGS,e1,N-3,,,\n")
 	s.must(t, "accounts", "import", jsonl)
 	r := s.serve(t)
 	got := s.simulate(t, r, "--accounts", jsonl, "--amount", "10000", "--count", "5", "--concurrency", "2")
@@ -633,7 +634,7 @@ func TestALoadPaysTheContractsOfAFileInTurn(t *testing.T) {
 	}
 
 	for name, text := range map[string]string{"line 2: ": "{\"customer_id\":\"1\",\"additional_customer_id\":\"A\",\"currency\":\"KZT\",\"entities\":[{\"id\":\"e1\",\"number\":\"N-1\"}]}\n{}\n", "has no open contract": "\n"} {
-		got := s.simulate(t, r, "--accounts", writeFile(t, s.dir, "bad.jsonl", text), "--amount", "1")
+		got := s.simulate(t, r, "--accounts", testkit.WriteFile(t, s.dir, "bad.jsonl", text), "--amount", "1")
 		if got.code != 1 || got.out != "" || !strings.Contains(got.err, "bad.jsonl") || !strings.Contains(got.err, name) {
 			t.Errorf("%s: got %+v", name, got)
 		}
@@ -664,7 +665,7 @@ func TestSimulateWithoutTheAdminAPISaysSoOnce(t *testing.T) {
 func TestAControlCharacterOfARecordIsNotPrinted(t *testing.T) {
 	s := newShop(t)
 	s.env = []string{"TOLEM_DEMO__ACCOUNTS=", "TOLEM_DEMO__PAYMENTS="}
-	file := writeFile(t, s.dir, "a.jsonl", `{"customer_id":"1","additional_customer_id":"A","currency":"KZT","entities":[{"id":"e","number":"N-1"}]}`)
+	file := testkit.WriteFile(t, s.dir, "a.jsonl", `{"customer_id":"1","additional_customer_id":"A","currency":"KZT","entities":[{"id":"e","number":"N-1"}]}`)
 	s.must(t, "accounts", "import", file)
 	s.breakBooks(t, "UPDATE accounts SET additional_customer_id = 'A\u009b2J', entities = replace(entities, 'N-1', 'N\u009b2J')")
 	for _, command := range []string{"accounts list", "accounts show 1"} {

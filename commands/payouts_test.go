@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tolem/testkit"
 )
 
 type payoutJSON struct {
@@ -71,7 +73,7 @@ func TestPayouts(t *testing.T) {
 	s.must(t, "accounts", "import", "../fixtures/accounts.jsonl")
 	s.credited(t, "1", "2", "3")
 	const header = "payout_id,date,type,payment_id,operation_id,amount,currency,fee,reserve,adjustment,net\n"
-	register := writeFile(t, s.dir, "register.csv", header+
+	register := testkit.WriteFile(t, s.dir, "register.csv", header+
 		"PO-1,2026-11-20,payment,,1,100.00,KZT,1.50,,,98.50\n"+
 		"PO-1,2026-11-20,payment,,2,99.00,KZT,1.50,,,97.50\n"+
 		"PO-1,2026-11-20,reserve,,,10.00,KZT,,,,-10.00\n"+
@@ -92,20 +94,20 @@ func TestPayouts(t *testing.T) {
 	contains(t, "show", s.must(t, "payouts", "show", "PO-1"), "amount_differs: 100.00 KZT was received", "3 lines, 1 differ", "draft", "register register.csv")
 	contains(t, "settlement", s.must(t, "settlement"), "jetpay 1234, named by no payout: 0-1 days 1 (100.00 KZT)")
 
-	other := writeFile(t, s.dir, "other.csv", strings.Replace(readFile(t, register), "1.50,,,98.50", "2.50,,,97.50", 1))
+	other := testkit.WriteFile(t, s.dir, "other.csv", strings.Replace(readFile(t, register), "1.50,,,98.50", "2.50,,,97.50", 1))
 	refused := s.tolem(t, append([]string{"payouts", "import", other}, ofPlatform...)...)
 	if refused.code != 1 {
 		t.Errorf("other content: got %+v", refused)
 	}
 	contains(t, "other content", refused.err, "payout PO-1: it is there, draft, with other content: fees is 4.00 KZT, and was 3.00 KZT", "nothing was entered")
 
-	bad := writeFile(t, s.dir, "bad.csv", header+"PO-3,2026-11-20,payment,,4,x,KZT,,,,\nPO-3,2026-11-20,gift,,5,1,KZT,,,,\n")
+	bad := testkit.WriteFile(t, s.dir, "bad.csv", header+"PO-3,2026-11-20,payment,,4,x,KZT,,,,\nPO-3,2026-11-20,gift,,5,1,KZT,,,,\n")
 	refused = s.tolem(t, append([]string{"payouts", "import", bad}, ofPlatform...)...)
 	if refused.code != 2 {
 		t.Errorf("bad lines: got %+v", refused)
 	}
 	contains(t, "bad lines", refused.err, "line 2: ", `line 3: its type "gift" is not in the map`, "nothing was entered")
-	taken := writeFile(t, s.dir, "taken.csv", header+"PO-3,2026-11-20,payment,,1,100.00,KZT,,,,\n")
+	taken := testkit.WriteFile(t, s.dir, "taken.csv", header+"PO-3,2026-11-20,payment,,1,100.00,KZT,,,,\n")
 	refused = s.tolem(t, append([]string{"payouts", "import", taken}, ofPlatform...)...)
 	contains(t, "a line of another payout", refused.err, "line 2, payout PO-3: payment, operation 1 is in payout PO-1: a line is in one payout at most")
 

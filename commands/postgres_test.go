@@ -19,6 +19,7 @@ import (
 	"tolem/platform"
 	"tolem/store"
 	"tolem/storetest"
+	"tolem/testkit"
 )
 
 // What is in this file is about PostgreSQL alone.
@@ -345,7 +346,7 @@ func TestARoleThatOwnsTheDatabaseAndNothingElseIsEnough(t *testing.T) {
 	r.end(t)
 
 	// The server reads the file a moment after it was told to.
-	waitUntil(t, "the password is asked for", func() bool {
+	testkit.Eventually(t, "the password is asked for", func() bool {
 		s.use(as("wrong-c4naryS3cret9"))
 		return s.tolem(t, "ledger", "check").code == 1
 	})
@@ -353,17 +354,6 @@ func TestARoleThatOwnsTheDatabaseAndNothingElseIsEnough(t *testing.T) {
 	contains(t, "standard error", got.err, "password authentication failed")
 	if got.code != 1 || strings.Contains(got.err, "c4nary") {
 		t.Errorf("got %+v, want exit code 1 and no password", got)
-	}
-}
-
-// waitUntil waits for a condition.
-func waitUntil(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	late := time.Now().Add(10 * time.Minute)
-	for !holds() {
-		if time.Now().After(late) {
-			t.Fatalf("still not: %s", what)
-		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"tolem/config"
 	"tolem/maps"
 	"tolem/reportfile"
+	"tolem/testkit"
 )
 
 // blocks returns the fenced blocks of a Markdown text that are in a language.
@@ -55,10 +56,10 @@ func TestEveryConfigurationInTheDocumentsLoads(t *testing.T) {
 				if key, err := os.ReadFile("../fixtures/highhelp/keys/" + secret[1]); err == nil {
 					content = string(key)
 				}
-				writeFile(t, dir, secret[1], content)
+				testkit.WriteFile(t, dir, secret[1], content)
 			}
 			block = strings.ReplaceAll(block, "/run/secrets", dir)
-			if _, warnings, err := config.Load(writeFile(t, dir, "config.yaml", block), nil); err != nil || len(warnings) > 0 {
+			if _, warnings, err := config.Load(testkit.WriteFile(t, dir, "config.yaml", block), nil); err != nil || len(warnings) > 0 {
 				t.Errorf("%s: %v %v\n%s", file, err, warnings, block)
 			}
 			loaded++
@@ -132,7 +133,7 @@ func TestTheAccountRecordsInTheDocumentsCanBeImported(t *testing.T) {
 			}
 			s := newShop(t)
 			s.env = []string{"TOLEM_DEMO__ACCOUNTS=", "TOLEM_DEMO__PAYMENTS="}
-			contains(t, "import", s.must(t, "accounts", "import", writeFile(t, s.dir, "records."+ending, records[0])),
+			contains(t, "import", s.must(t, "accounts", "import", testkit.WriteFile(t, s.dir, "records."+ending, records[0])),
 				"1 account with 2 contracts imported: 1 created")
 			var lines strings.Builder
 			for _, account := range decode[[]map[string]any](t, s.must(t, "accounts", "list", "--json")) {
@@ -145,7 +146,7 @@ func TestTheAccountRecordsInTheDocumentsCanBeImported(t *testing.T) {
 				}
 				lines.Write(append(line, '\n'))
 			}
-			contains(t, "import of what was listed", s.must(t, "accounts", "import", writeFile(t, s.dir, "listed.jsonl", lines.String())),
+			contains(t, "import of what was listed", s.must(t, "accounts", "import", testkit.WriteFile(t, s.dir, "listed.jsonl", lines.String())),
 				"1 account with 2 contracts imported: 0 created, 0 changed")
 		})
 	}

@@ -18,6 +18,7 @@ import (
 	"tolem/reconcile/planted"
 	"tolem/signing"
 	"tolem/storetest"
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -49,7 +50,7 @@ func (s *shop) plant(t testing.TB, n int) (report, how string) {
 	if err := file.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return file.Name(), writeFile(t, s.dir, "map.yaml", planted.Map)
+	return file.Name(), testkit.WriteFile(t, s.dir, "map.yaml", planted.Map)
 }
 
 // TestReconcile/EveryKindIsFoundAndNoOther plants every kind of difference; with
@@ -98,7 +99,7 @@ func TestReconcile(t *testing.T) {
 func (s *shop) report(t testing.TB, lines ...string) (report, how string) {
 	t.Helper()
 	const header = "Payment ID,Operation ID,Operation type,Status,Amount,Currency,Fee,Completed at\n"
-	return writeFile(t, s.dir, "report.csv", header+strings.Join(lines, "\n")+"\n"), writeFile(t, s.dir, "map.yaml", planted.Map)
+	return testkit.WriteFile(t, s.dir, "report.csv", header+strings.Join(lines, "\n")+"\n"), testkit.WriteFile(t, s.dir, "map.yaml", planted.Map)
 }
 
 func TestReconcileSaysWhatToDo(t *testing.T) {
@@ -304,7 +305,7 @@ func TestReconcileApply(t *testing.T) {
 			t.Errorf("got the journal %s, want none", got)
 		}
 		id := strings.SplitN(strings.SplitN(got.out, "proposed: ", 2)[1], ":", 2)[0]
-		token := writeFile(t, s.dir, "token", "demo-admin-token")
+		token := testkit.WriteFile(t, s.dir, "token", "demo-admin-token")
 		s.must(t, "approvals", "approve", id, "--token-file", token)
 		contains(t, "ledger export", s.must(t, "ledger", "export", "--format", "jsonl"), "manual_credit")
 	})
@@ -330,8 +331,8 @@ func withDataAPI(t *testing.T) (*shop, *platform.DataAPI) {
 	t.Cleanup(server.Close)
 	s := newShop(t)
 	s.env = append(s.env, "TOLEM_JETPAY__DATA_URL="+server.URL+"/v1",
-		"TOLEM_JETPAY__DATA_TOKEN_FILE="+writeFile(t, s.dir, "data-token", "token-of-thirty-characters-0000\n"),
-		"TOLEM_JETPAY__DATA_SECRET_FILE="+writeFile(t, s.dir, "data-secret", "data-secret\n"))
+		"TOLEM_JETPAY__DATA_TOKEN_FILE="+testkit.WriteFile(t, s.dir, "data-token", "token-of-thirty-characters-0000\n"),
+		"TOLEM_JETPAY__DATA_SECRET_FILE="+testkit.WriteFile(t, s.dir, "data-secret", "data-secret\n"))
 	s.must(t, "migrate")
 	s.serve(t).end(t)
 	return s, api

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"sync"
 	"syscall"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"tolem/platform"
+	"tolem/testkit"
 )
 
 const (
@@ -176,7 +176,7 @@ func TestAServerThatIsRestartedUnderTrafficLosesNothing(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 		defer cancel()
 		s := newShop(t)
-		address := freeAddress(t)
+		address := testkit.FreeAddress(t)
 		s.env = append(s.env, "TOLEM_LISTEN="+address)
 		client, err := platform.NewClient("http://"+address, platform.ClientOptions{Connections: restartPayers})
 		if err != nil {
@@ -220,17 +220,4 @@ func TestAServerThatIsRestartedUnderTrafficLosesNothing(t *testing.T) {
 		}
 		t.Logf("%d messages, %d under way at a stop and done, %d sent again", len(f.memory.sent), f.late, f.retried)
 	})
-}
-
-// freeAddress is one that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return listener.Addr().String()
 }

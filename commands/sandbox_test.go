@@ -14,6 +14,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"tolem/commands"
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -26,9 +27,9 @@ func TestTheSandboxIsAnExampleBilling(t *testing.T) {
 	}
 	for name, highhelp := range map[string]string{"with HighHelp": highhelpLines("http://127.0.0.1:1", "http://127.0.0.1:1"), "with JetPay alone": ""} {
 		t.Run(name, func(t *testing.T) {
-			address := freeAddress(t)
+			address := testkit.FreeAddress(t)
 			base := "http://" + address
-			config := writeFile(t, t.TempDir(), "config.yaml", highhelp+fmt.Sprintf(`
+			config := testkit.WriteFile(t, t.TempDir(), "config.yaml", highhelp+fmt.Sprintf(`
 demo: {accounts: %q}
 accounts: {source: http, http: {url: "%s/billing/accounts/{customer_id}", secret: %s}}
 jetpay: {projects: [{id: 1234, secrets: [demo-secret]}]}

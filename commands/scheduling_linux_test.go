@@ -12,6 +12,7 @@ import (
 	"tolem/config"
 	"tolem/platform"
 	"tolem/storetest"
+	"tolem/testkit"
 )
 
 // TestOnlyTheWriterPreemptsOthers: every thread of a server has the policy SCHED_BATCH,
@@ -35,7 +36,7 @@ func TestOnlyTheWriterPreemptsOthers(t *testing.T) {
 // its threads to have the normal policy, all if -1.
 func mustSchedule(t *testing.T, by string, nice int32, want int, scheduling string) {
 	t.Helper()
-	program := writeFile(t, t.TempDir(), "start.sh", "#!/bin/sh\nexec "+by+" "+buildProgram(t, "0")+" \"$@\"\n")
+	program := testkit.WriteFile(t, t.TempDir(), "start.sh", "#!/bin/sh\nexec "+by+" "+buildProgram(t, "0")+" \"$@\"\n")
 	if err := os.Chmod(program, 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"tolem/storetest"
+	"tolem/testkit"
 )
 
 func TestLedgerSeal(t *testing.T) {
@@ -28,8 +29,8 @@ func TestLedgerSeal(t *testing.T) {
 	if again := s.must(t, "ledger", "seal"); again != line {
 		t.Errorf("sealed again: got %s, want %s", again, line)
 	}
-	file := writeFile(t, dir, "seal.json", line)
-	logged := writeFile(t, dir, "logged.json", `{"level":"info","msg":"the journal is sealed",`+strings.TrimPrefix(line, "{"))
+	file := testkit.WriteFile(t, dir, "seal.json", line)
+	logged := testkit.WriteFile(t, dir, "logged.json", `{"level":"info","msg":"the journal is sealed",`+strings.TrimPrefix(line, "{"))
 	s.credited(t, "2")
 	for _, f := range []string{file, logged} {
 		contains(t, f, s.must(t, "ledger", "check", "--seal", f), "is as it was sealed: 1 transactions read, 1 seals of the database verified")
@@ -46,7 +47,7 @@ func TestLedgerSeal(t *testing.T) {
 			strings.Repeat(" ", 5000): "it is larger than a seal",
 			`{"seq":1,"sha256":"zz","at":"2026-11-30T00:00:00Z"}`: "must be 64 hexadecimal digits",
 		} {
-			got := s.tolem(t, "ledger", "check", "--seal", writeFile(t, dir, "wrong.json", text))
+			got := s.tolem(t, "ledger", "check", "--seal", testkit.WriteFile(t, dir, "wrong.json", text))
 			if got.code != 1 {
 				t.Errorf("%q: exit code %d", text, got.code)
 			}

@@ -18,21 +18,8 @@ import (
 	"tolem/platform"
 	"tolem/signing"
 	"tolem/storetest"
+	"tolem/testkit"
 )
-
-func get(t testing.TB, url string) (int, string) {
-	t.Helper()
-	response, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response.StatusCode, string(body)
-}
 
 // demoProject is the project whose secret the demo configuration has.
 func demoProject(t testing.TB) platform.Project {
@@ -48,7 +35,7 @@ func TestServeAnswersOnBothListeners(t *testing.T) {
 	s := newShop(t)
 	r := s.serve(t)
 	for _, url := range []string{r.public + "/healthz", r.admin + "/livez", r.admin + "/readyz"} {
-		if status, body := get(t, url); status != http.StatusOK || body != "ok" {
+		if status, body := testkit.Get(t, url); status != http.StatusOK || body != "ok" {
 			t.Errorf("%s: got %d %q, want 200 ok", url, status, body)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"tolem/testkit"
+
 	"github.com/xuri/excelize/v2"
 )
 
@@ -118,7 +120,7 @@ func TestPaymentsList_Formats(t *testing.T) {
 		}
 	})
 	t.Run("Out", func(t *testing.T) {
-		file := writeFile(t, s.dir, "november.xlsx", "an older one")
+		file := testkit.WriteFile(t, s.dir, "november.xlsx", "an older one")
 		if said := s.must(t, "payments", "list", "--format", "xlsx", "--out", file); said != "" {
 			t.Errorf("standard output: got %q", said)
 		}

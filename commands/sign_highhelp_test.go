@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tolem/testkit"
 )
 
 // A request signed here in one of the dialects is taken for an alert signed in
@@ -16,12 +18,12 @@ func TestVerifyNamesTheDialectOfACapturedAlert(t *testing.T) {
 	}
 	const alert = `{"general":{"payment_id":"p_12"},"payment_info":{"amount":1500000,"method":null},"status":{"status":"success","sub_status":null}}`
 	dir := t.TempDir()
-	file := writeFile(t, dir, "alert.json", alert+"\n")
+	file := testkit.WriteFile(t, dir, "alert.json", alert+"\n")
 	for _, tc := range []struct{ dialect, want string }{
 		{`{null_as: none, padding: "on", digest: twice}`, `alert_dialect: {null_as: none, padding: "on", digest: twice}`},
 		{`{null_as: skip, padding: "off", digest: once}`, `alert_dialect: {null_as: skip, padding: "off", digest: once}`},
 	} {
-		configuration := writeFile(t, dir, "config.yaml", `
+		configuration := testkit.WriteFile(t, dir, "config.yaml", `
 public_url: http://127.0.0.1:8080
 database: {dsn: `+filepath.Join(dir, "t.db")+`}
 highhelp:

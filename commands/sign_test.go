@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"tolem/testkit"
 )
 
 type vector struct {
@@ -48,7 +50,7 @@ func TestSignAndVerifyAgreeWithThePublishedVectors(t *testing.T) {
 			if !json.Valid([]byte(signed.out)) || !strings.Contains(signed.out, v.Signature) || !strings.HasSuffix(signed.out, "}\n") {
 				t.Errorf("sign: got %+v", signed)
 			}
-			file := writeFile(t, t.TempDir(), "signed.json", signed.out)
+			file := testkit.WriteFile(t, t.TempDir(), "signed.json", signed.out)
 			if got := tolem(t, nil, "", "verify", "--secret", v.Secret, "--config", unread, file); got.code != 0 || got.out != "valid\n" || got.err != "" {
 				t.Errorf("verify: got %+v", got)
 			}
@@ -101,8 +103,8 @@ func TestTheCanonicalStringNeedsNoSecret(t *testing.T) {
 
 func TestSignTakesTheSecretFromTheConfiguration(t *testing.T) {
 	dir := t.TempDir()
-	one := writeFile(t, dir, "one.yaml", "jetpay: {projects: [{id: 1, secrets: [new, old]}]}\n")
-	two := writeFile(t, dir, "two.yaml", "jetpay: {projects: [{id: 1, secrets: [new, old]}, {id: 2, secrets: [other]}]}\n")
+	one := testkit.WriteFile(t, dir, "one.yaml", "jetpay: {projects: [{id: 1, secrets: [new, old]}]}\n")
+	two := testkit.WriteFile(t, dir, "two.yaml", "jetpay: {projects: [{id: 1, secrets: [new, old]}, {id: 2, secrets: [other]}]}\n")
 	sign := func(args ...string) string {
 		got := tolem(t, nil, `{"a":1}`, append([]string{"sign", "--signature-only"}, args...)...)
 		if got.code != 0 {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tolem/platform"
+	"tolem/testkit"
 )
 
 // metric asks a running server for a metric without labels.
@@ -53,7 +54,7 @@ func TestTrafficLeavesNothingOpen(t *testing.T) {
 		slack                  = 16 // half of a burst's connections; a pool may open a few
 	)
 	s := newShop(t)
-	admin := freeAddress(t)
+	admin := testkit.FreeAddress(t)
 	s.env = append(s.env, "TOLEM_ADMIN__LISTEN="+admin)
 	v := s.start(t, buildProgram(t, "0"))
 	files, goroutines := metric(t, admin, "process_open_fds"), metric(t, admin, "go_goroutines")

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"tolem/testkit"
 )
 
 // leaves are all commands that do something.
@@ -92,7 +94,7 @@ func TestVersion(t *testing.T) {
 }
 
 func TestEveryCommandExitsWith1OnAnInvalidConfiguration(t *testing.T) {
-	config := writeFile(t, t.TempDir(), "config.yaml", "lisen: 127.0.0.1:0\njetpay: {projects: [{id: 1, secrets: [s]}]}\n")
+	config := testkit.WriteFile(t, t.TempDir(), "config.yaml", "lisen: 127.0.0.1:0\njetpay: {projects: [{id: 1, secrets: [s]}]}\n")
 	for _, line := range []string{
 		"serve", "config check", "migrate", "healthcheck", "backup /dev/null/x", "accounts import ../fixtures/accounts.jsonl", "accounts list", "accounts show c",
 		"payments list", "payments show p_1", "payments credit p_1 --reason r", "suspense list", "suspense assign t --customer c --entity e --reason r",

@@ -26,6 +26,7 @@ import (
 	"tolem/signing"
 	"tolem/store"
 	"tolem/storetest"
+	"tolem/testkit"
 	"tolem/topup"
 	"tolem/view"
 )
@@ -40,29 +41,11 @@ const (
 	phone = "7011112233"
 )
 
-// clock is a time that a test sets. It stands still.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 // rig is a server on a fresh database, with accounts, and both listeners on
 // loopback.
 type rig struct {
 	t       testing.TB
-	clock   *clock
+	clock   *testkit.Clock
 	config  *config.Config
 	store   *store.Store
 	admin   *httptest.Server
@@ -106,7 +89,7 @@ func newRig(t testing.TB, change ...func(*config.Config)) *rig {
 		t.Fatal(err)
 	}
 	r := &rig{
-		t: t, config: c, clock: &clock{now: time.Date(2026, 11, 30, 6, 0, 0, 0, time.UTC)},
+		t: t, config: c, clock: testkit.NewClock(time.Date(2026, 11, 30, 6, 0, 0, 0, time.UTC)),
 		project: platform.Project{ID: 1234, Key: key}, last: 710000000000000,
 	}
 	metrics := handlers.NewMetrics()

@@ -6,16 +6,15 @@ import (
 	"bufio"
 	"encoding/json"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"tolem/commands"
+	"tolem/testkit"
 )
 
 // need skips a test for a program that is not installed, and fails it where everything must be.
@@ -156,37 +155,12 @@ func install(t *testing.T) string {
 	return folder
 }
 
-func get(t *testing.T, url string) (int, string) {
-	t.Helper()
-	response, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response.StatusCode, string(body)
-}
-
-// eventually waits for a condition.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !holds(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-}
-
 // series are the series of a server, by name: the labels of each.
 func series(t *testing.T, s server) map[string][]map[string]string {
 	t.Helper()
 	var text string
-	eventually(t, "the gauges of the database", func() bool {
-		_, text = get(t, s.admin+"/metrics")
+	testkit.Eventually(t, "the gauges of the database", func() bool {
+		_, text = testkit.Get(t, s.admin+"/metrics")
 		return strings.Contains(text, "\ntolem_database_gauges_up 1")
 	})
 	found := map[string][]map[string]string{}

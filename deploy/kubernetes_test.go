@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"tolem/testkit"
+
 	"go.yaml.in/yaml/v3"
 )
 
@@ -167,7 +169,7 @@ func TestKubernetes(t *testing.T) {
 				}
 			}
 			for _, p := range []probe{c.StartupProbe, c.LivenessProbe, c.ReadinessProbe} {
-				if status, body := get(t, listeners[p.HTTPGet.Port]+p.HTTPGet.Path); status != 200 {
+				if status, body := testkit.Get(t, listeners[p.HTTPGet.Port]+p.HTTPGet.Path); status != 200 {
 					t.Errorf("%+v is answered %d %s", p.HTTPGet, status, body)
 				}
 			}

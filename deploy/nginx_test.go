@@ -21,6 +21,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tolem/testkit"
 )
 
 // site is nginx/tolem.conf as a test runs it.
@@ -33,11 +35,11 @@ type site struct {
 func newSite(t *testing.T, public, admin, addresses string) site {
 	t.Helper()
 	folder := t.TempDir()
-	s := site{folder: folder, tls: freeAddress(t)}
+	s := site{folder: folder, tls: testkit.FreeAddress(t)}
 	text := read(t, "nginx/tolem.conf")
 	text = regexp.MustCompile(`(?m)^ *listen \[::\]:.*\n`).ReplaceAllString(text, "")
 	text = replaced(t, text, "listen 443 ssl;", "listen "+s.tls+" ssl;")
-	text = replaced(t, text, "listen 80;", "listen "+freeAddress(t)+";")
+	text = replaced(t, text, "listen 80;", "listen "+testkit.FreeAddress(t)+";")
 	text = replaced(t, text, "server 127.0.0.1:8080;", "server "+strings.TrimPrefix(public, "http://")+";")
 	text = replaced(t, text, "server 127.0.0.1:8081;", "server "+strings.TrimPrefix(admin, "http://")+";")
 	text = replaced(t, text, "/etc/nginx/tolem/", folder+"/")
@@ -54,16 +56,6 @@ func newSite(t *testing.T, public, admin, addresses string) site {
 	}
 	s.config = write(t, filepath.Join(folder, "nginx.conf"), main+"include "+folder+"/site.conf;\n}\n")
 	return s
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 // certify writes a certificate and its key.
@@ -103,7 +95,7 @@ func (s site) start(t *testing.T) {
 			t.Errorf("nginx: %v\n%s", err, said.String())
 		}
 	})
-	eventually(t, "nginx", func() bool {
+	testkit.Eventually(t, "nginx", func() bool {
 		connection, err := net.Dial("tcp", s.tls)
 		if err == nil {
 			connection.Close()
@@ -210,7 +202,7 @@ func TestNginx(t *testing.T) {
 			s.ask(t, http.MethodPost, people, "/login?next=/accounts/77011234567", "")
 		}
 		var log string
-		eventually(t, "the log", func() bool {
+		testkit.Eventually(t, "the log", func() bool {
 			log = read(t, filepath.Join(s.folder, "tolem.log"))
 			return strings.Count(log, "\n") == 203
 		})

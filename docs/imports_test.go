@@ -38,7 +38,7 @@ func TestImportsRunDown(t *testing.T) {
 		}
 		return -1
 	}
-	apart := []string{"bench", "proof", "storetest", "pgtest", "docs", "deploy", ".ci", "findings", "sheet/sheettest", "handlers/testdata"}
+	apart := []string{"bench", "proof", "storetest", "pgtest", "testkit", "docs", "deploy", ".ci", "findings", "sheet/sheettest", "handlers/testdata"}
 	seen := 0
 	err = filepath.WalkDir("..", func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {

@@ -17,6 +17,7 @@ import (
 	"tolem/config"
 	"tolem/platform"
 	"tolem/store"
+	"tolem/testkit"
 )
 
 // dying is the sandbox's billing at one address, which it can leave, or at which
@@ -39,7 +40,7 @@ func (d *dying) become(way string) {
 		return // nobody listens
 	}
 	var listener net.Listener
-	eventually(d.t, "the address is free", func() (free bool) {
+	testkit.Eventually(d.t, "the address is free", func() (free bool) {
 		var err error
 		listener, err = net.Listen("tcp", d.address)
 		return err == nil
@@ -217,7 +218,7 @@ func TestBillingIsDeadUnderLoad(t *testing.T) {
 			for range turns {
 				d.become("answers")
 				asked := billing.Requests()
-				eventually(t, "billing is asked again", func() bool {
+				testkit.Eventually(t, "billing is asked again", func() bool {
 					r.verifyOf(fmt.Sprint("fresh-", asked))
 					return billing.Requests() > asked
 				})

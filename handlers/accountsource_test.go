@@ -14,6 +14,7 @@ import (
 	"tolem/config"
 	"tolem/platform"
 	"tolem/store"
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -245,7 +246,7 @@ func TestAccountSource(t *testing.T) {
 			})
 		}
 		for range 20 {
-			a := r.send(callbackBody)
+			a := r.send(testkit.JetPayCallback)
 			if a.status != http.StatusOK {
 				t.Errorf("a callback beside them: HTTP %d %s", a.status, a.body)
 			}

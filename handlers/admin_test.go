@@ -11,6 +11,7 @@ import (
 
 	"tolem/config"
 	"tolem/store"
+	"tolem/testkit"
 )
 
 const record = `{"additional_customer_id":"X1","currency":"KZT","entities":[{"id":"e1","number":"N1","payment":5,"min_payment":1,"info":{"b":1.50,"a":"<&>"}}]}`
@@ -37,7 +38,7 @@ func TestAnAccountIsPutAndRead(t *testing.T) {
 	if n := strings.Count(got.body, `"what"`); n != 2 {
 		t.Errorf("got %d events: %s", n, got.body)
 	}
-	left := edit(t, record, `"id":"e1"`, `"id":"e2"`)
+	left := testkit.Edit(t, record, `"id":"e1"`, `"id":"e2"`)
 	got = r.ask(http.MethodPut, "/api/v1/accounts/c1", left)
 	if !strings.Contains(got.body, `"id":"e1","number":"N1","payment":5,"min_payment":1,"info":{"b":1.50,"a":"<&>"},"closed":true,"balance":0}`) {
 		t.Errorf("a contract that is left out is closed: got %s", got.body)
@@ -55,8 +56,8 @@ func TestAPutIsRefusedWhatASpreadsheetHasDestroyed(t *testing.T) {
 	for id, field := range map[string]string{"9.96555E+11": "customer_id", "%23N%2FA": "customer_id", "7071234569.0": "customer_id", "c%E3%85%A4": "customer_id"} {
 		checkProblem(t, r.ask(http.MethodPut, "/api/v1/accounts/"+id, record), 422, field)
 	}
-	checkProblem(t, r.ask(http.MethodPut, "/api/v1/accounts/c1", edit(t, record, `"id":"e1"`, `"id":"#REF!"`)), 422, "entities[0].id")
-	checkProblem(t, r.ask(http.MethodPut, "/api/v1/accounts/c1", edit(t, record, `"KZT"`, `"HRK"`)), 422, "currency")
+	checkProblem(t, r.ask(http.MethodPut, "/api/v1/accounts/c1", testkit.Edit(t, record, `"id":"e1"`, `"id":"#REF!"`)), 422, "entities[0].id")
+	checkProblem(t, r.ask(http.MethodPut, "/api/v1/accounts/c1", testkit.Edit(t, record, `"KZT"`, `"HRK"`)), 422, "currency")
 }
 
 func TestAnAccountShowsWhatWasCredited(t *testing.T) {
@@ -78,7 +79,7 @@ func TestIDsInPathsAreUnescapedExactlyOnce(t *testing.T) {
 		if id == ".." {
 			path = "/api/v1/accounts/%2E%2E"
 		}
-		created := r.ask(http.MethodPut, path, edit(t, record, "X1", fmt.Sprint("X", i)))
+		created := r.ask(http.MethodPut, path, testkit.Edit(t, record, "X1", fmt.Sprint("X", i)))
 		if created.status != http.StatusCreated {
 			t.Errorf("%q: put: got %d %s", id, created.status, created.body)
 			continue
@@ -98,7 +99,7 @@ func TestIDsInPathsAreUnescapedExactlyOnce(t *testing.T) {
 	if got := normalised.ask(http.MethodGet, "/api/v1/accounts/87071234567", ""); got.json(t)["customer_id"] != "7071234567" {
 		t.Errorf("normalised: got %d %s", got.status, got.body)
 	}
-	body := edit(t, record, `{"add`, `{"customer_id":"77071234567","add`)
+	body := testkit.Edit(t, record, `{"add`, `{"customer_id":"77071234567","add`)
 	if got := normalised.ask(http.MethodPut, "/api/v1/accounts/7071234567", body); got.status != http.StatusOK {
 		t.Errorf("another spelling of the id in the body: got %d %s", got.status, got.body)
 	}
@@ -123,22 +124,22 @@ func TestAnAccountThatBreaksARuleIsRefusedAndTheFieldNamed(t *testing.T) {
 		"not JSON":              {`{"currency"`, 400, ""},
 		"two values":            {`{} {}`, 400, ""},
 		"a list":                {`[]`, 422, "record"},
-		"another customer_id":   {edit(t, record, `{"add`, `{"customer_id":"c2","add`), 422, "customer_id"},
-		"a balance":             {edit(t, record, `"number"`, `"balance":1,"number"`), 422, "entities[0].balance"},
-		"currency missing":      {edit(t, record, `"currency":"KZT",`, ``), 422, "currency"},
-		"currency unknown":      {edit(t, record, `KZT`, `QQQ`), 422, "currency"},
+		"another customer_id":   {testkit.Edit(t, record, `{"add`, `{"customer_id":"c2","add`), 422, "customer_id"},
+		"a balance":             {testkit.Edit(t, record, `"number"`, `"balance":1,"number"`), 422, "entities[0].balance"},
+		"currency missing":      {testkit.Edit(t, record, `"currency":"KZT",`, ``), 422, "currency"},
+		"currency unknown":      {testkit.Edit(t, record, `KZT`, `QQQ`), 422, "currency"},
 		"no contract":           {`{"additional_customer_id":"X1","currency":"KZT","entities":[]}`, 422, "entities"},
-		"the same contract":     {edit(t, record, `[{`, `[{"id":"e1","number":"N"},{`), 422, "entities[1].id"},
-		"contract without id":   {edit(t, record, `"id":"e1",`, ``), 422, "entities[0].id"},
-		"amount a fraction":     {edit(t, record, `"payment":5`, `"payment":5.5`), 422, "entities[0].payment"},
-		"info a list":           {edit(t, record, `{"b":1.50,"a":"<&>"}`, `[]`), 422, "entities[0].info"},
-		"a member we know not":  {edit(t, record, `{"add`, `{"name":"John","add`), 422, "name"},
-		"a duplicate member":    {edit(t, record, `{"add`, `{"currency":"KZT","add`), 422, "currency"},
+		"the same contract":     {testkit.Edit(t, record, `[{`, `[{"id":"e1","number":"N"},{`), 422, "entities[1].id"},
+		"contract without id":   {testkit.Edit(t, record, `"id":"e1",`, ``), 422, "entities[0].id"},
+		"amount a fraction":     {testkit.Edit(t, record, `"payment":5`, `"payment":5.5`), 422, "entities[0].payment"},
+		"info a list":           {testkit.Edit(t, record, `{"b":1.50,"a":"<&>"}`, `[]`), 422, "entities[0].info"},
+		"a member we know not":  {testkit.Edit(t, record, `{"add`, `{"name":"John","add`), 422, "name"},
+		"a duplicate member":    {testkit.Edit(t, record, `{"add`, `{"currency":"KZT","add`), 422, "currency"},
 		"larger than one MiB":   {`{"x":"` + strings.Repeat("a", 1<<20) + `"}`, 413, ""},
-		"a null":                {edit(t, record, `"KZT"`, `null`), 422, "currency"},
+		"a null":                {testkit.Edit(t, record, `"KZT"`, `null`), 422, "currency"},
 		"nothing":               {``, 400, ""},
-		"an id with a space":    {edit(t, record, `"e1"`, `"e 1"`), 422, "entities[0].id"},
-		"additional id missing": {edit(t, record, `"additional_customer_id":"X1",`, ``), 422, "additional_customer_id"},
+		"an id with a space":    {testkit.Edit(t, record, `"e1"`, `"e 1"`), 422, "entities[0].id"},
+		"additional id missing": {testkit.Edit(t, record, `"additional_customer_id":"X1",`, ``), 422, "additional_customer_id"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			checkProblem(t, r.ask(http.MethodPut, "/api/v1/accounts/c1", tc.body), tc.status, tc.field)
@@ -231,7 +232,7 @@ func TestAPaymentShowsItsWholeStory(t *testing.T) {
 
 func TestMoneyUnderAnUnknownIDIsAPaymentOfNobody(t *testing.T) {
 	r := newRig(t)
-	r.send(callbackBody)
+	r.send(testkit.JetPayCallback)
 	got := r.ask(http.MethodGet, "/api/v1/payments?flag=unknown_payment", "")
 	if !strings.Contains(got.body, `"provider_reference":"payment_47"`) || strings.Contains(got.body, `"customer_id"`) ||
 		!strings.Contains(got.body, `"status":"review"`) || !strings.Contains(got.body, `"next_cursor":null`) {

@@ -1,6 +1,10 @@
 package handlers_test
 
-import "testing"
+import (
+	"testing"
+
+	"tolem/testkit"
+)
 
 // The signature is over what the platform sent; what is looked up is trimmed.
 func TestBlanksAroundAnAccountNumberAreTrimmedWithEveryNormaliser(t *testing.T) {
@@ -10,7 +14,7 @@ func TestBlanksAroundAnAccountNumberAreTrimmedWithEveryNormaliser(t *testing.T) 
 			if got := r.send(verify); got.code(t) != 0 {
 				t.Errorf("%s: verify of %q: got %s", name, id, got.body)
 			}
-			deposit := edit(t, depositBody, `"customer_id":"123456789"`, `"customer_id":`+quoted(t, id))
+			deposit := testkit.Edit(t, depositBody, `"customer_id":"123456789"`, `"customer_id":`+quoted(t, id))
 			if got := r.send(deposit); got.code(t) != 0 {
 				t.Errorf("%s: check_deposit of %q: got %s", name, id, got.body)
 			}

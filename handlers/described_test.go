@@ -20,6 +20,7 @@ import (
 	"tolem/handlers"
 	"tolem/openapi"
 	"tolem/store"
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -235,11 +236,11 @@ func TestDescription(t *testing.T) {
 		for name, change := range map[string]func(*answer){
 			"Status":       func(a *answer) { a.status = 418 },
 			"MediaType":    func(a *answer) { a.header = http.Header{"Content-Type": {"text/html"}} },
-			"AMemberMore":  func(a *answer) { a.body = edit(t, a.body, `{"payment_id"`, `{"secret":1,"payment_id"`) },
-			"AMemberLess":  func(a *answer) { a.body = edit(t, a.body, `"credited":null,`, ``) },
-			"AnotherType":  func(a *answer) { a.body = edit(t, a.body, `"amount":10000`, `"amount":"10000"`) },
-			"AnotherWord":  func(a *answer) { a.body = edit(t, a.body, `"pending"`, `"waiting"`) },
-			"NullForEmpty": func(a *answer) { a.body = edit(t, a.body, `"flags":[]`, `"flags":null`) },
+			"AMemberMore":  func(a *answer) { a.body = testkit.Edit(t, a.body, `{"payment_id"`, `{"secret":1,"payment_id"`) },
+			"AMemberLess":  func(a *answer) { a.body = testkit.Edit(t, a.body, `"credited":null,`, ``) },
+			"AnotherType":  func(a *answer) { a.body = testkit.Edit(t, a.body, `"amount":10000`, `"amount":"10000"`) },
+			"AnotherWord":  func(a *answer) { a.body = testkit.Edit(t, a.body, `"pending"`, `"waiting"`) },
+			"NullForEmpty": func(a *answer) { a.body = testkit.Edit(t, a.body, `"flags":[]`, `"flags":null`) },
 			"NotJSON":      func(a *answer) { a.body = `{` },
 		} {
 			bad := good

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tolem/handlers"
+	"tolem/testkit"
 )
 
 func TestFollowTheFeed(t *testing.T) {
@@ -16,7 +17,7 @@ func TestFollowTheFeed(t *testing.T) {
 		r := newRig(t)
 		got := make(chan answer, 1)
 		go func() { got <- r.ask(http.MethodGet, "/api/v1/ledger/transactions?after=0&wait=60s", "") }()
-		eventually(t, "somebody waits", func() bool { return handlers.Followers(r.server) == 1 })
+		testkit.Eventually(t, "somebody waits", func() bool { return handlers.Followers(r.server) == 1 })
 		id := r.issue()
 		posted := time.Now()
 		r.send(callbackFor(t, id, "28"))
@@ -56,7 +57,7 @@ func TestFollowTheFeed(t *testing.T) {
 		r := newRig(t)
 		got := make(chan answer, 1)
 		go func() { got <- r.ask(http.MethodGet, "/api/v1/ledger/transactions?after=0&wait=60s", "") }()
-		eventually(t, "somebody waits", func() bool { return handlers.Followers(r.server) == 1 })
+		testkit.Eventually(t, "somebody waits", func() bool { return handlers.Followers(r.server) == 1 })
 		r.server.Drain()
 		r.server.Drain()
 		if a := <-got; a.status != http.StatusOK {
@@ -69,7 +70,7 @@ func TestFollowTheFeed(t *testing.T) {
 		for range handlers.MaxFollowers {
 			all.Go(func() { r.ask(http.MethodGet, "/api/v1/ledger/transactions?after=0&wait=60s", "").wants(t, 200, nil) })
 		}
-		eventually(t, "all wait", func() bool { return handlers.Followers(r.server) == handlers.MaxFollowers })
+		testkit.Eventually(t, "all wait", func() bool { return handlers.Followers(r.server) == handlers.MaxFollowers })
 		a := r.ask(http.MethodGet, "/api/v1/ledger/transactions?after=0&wait=60s", "")
 		if checkProblem(t, a, 503, ""); a.header.Get("Retry-After") == "" {
 			t.Error("Retry-After is missing")

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"tolem/store"
+	"tolem/testkit"
 )
 
 // TestAProjectThatWasTakenOutIsDistinguishedFromAForgeryInsideAlone: the platform goes on
@@ -20,7 +21,7 @@ func TestAProjectThatWasTakenOutIsDistinguishedFromAForgeryInsideAlone(t *testin
 		t.Errorf("got %v, want %v", former, want)
 	}
 	callback := callbackFor(t, "payment_47", "28")
-	taken, unknown := signed(t, edit(t, callback, "1234", "4321"), "its-old-secret"), signed(t, edit(t, callback, "1234", "987654321"), "its-old-secret")
+	taken, unknown := signed(t, testkit.Edit(t, callback, "1234", "4321"), "its-old-secret"), signed(t, testkit.Edit(t, callback, "1234", "987654321"), "its-old-secret")
 	for _, send := range []func(body string) answer{
 		r.post,
 		func(body string) answer {

@@ -8,17 +8,18 @@ import (
 	"testing"
 
 	"tolem/signing"
+	"tolem/testkit"
 )
 
 // Whatever is posted, signed or not: no panic, never our own failure as the
 // answer, always JSON with a code, and the books stay whole.
 func FuzzAnythingCanBePosted(f *testing.F) {
 	for _, body := range []string{
-		verifyBody, depositBody, callbackBody,
-		edit(f, callbackBody, `"status":"success"`, `"status":"decline"`),
-		edit(f, callbackBody, `"project_id":1234,`, ``),
-		edit(f, callbackBody, `"kaspi"`, `"card"`),
-		edit(f, callbackBody, `"id":28`, `"id":"9999999999999999999"`),
+		verifyBody, depositBody, testkit.JetPayCallback,
+		testkit.Edit(f, testkit.JetPayCallback, `"status":"success"`, `"status":"decline"`),
+		testkit.Edit(f, testkit.JetPayCallback, `"project_id":1234,`, ``),
+		testkit.Edit(f, testkit.JetPayCallback, `"kaspi"`, `"card"`),
+		testkit.Edit(f, testkit.JetPayCallback, `"id":28`, `"id":"9999999999999999999"`),
 		`{"general":{"project_id":"1234","signature":""},"payment":{}}`,
 		`{"type":null}`, `[]`, `null`, `"x"`, `{`, ``, `{"a":1,"a":2}`, `{"signature":"a","payment":{"id":"\u0000\ud83d\ude00"}}`,
 	} {

@@ -18,6 +18,7 @@ import (
 	"tolem/config"
 	"tolem/signing"
 	"tolem/store"
+	"tolem/testkit"
 )
 
 const (
@@ -27,29 +28,11 @@ const (
 	alertSecret   = "highhelp-alert-secret"
 )
 
-// clock is a time that a test sets.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 // payinRig is a server with HighHelp configured, the merchant's listener, and a
 // provider that answers as a test says.
 type payinRig struct {
 	*rig
-	clock    *clock
+	clock    *testkit.Clock
 	provider *provider
 	merchant *httptest.Server
 }
@@ -169,7 +152,7 @@ func cutOff(w http.ResponseWriter, r *http.Request) {
 
 func newPayinRig(t testing.TB, options ...rigOption) *payinRig {
 	t.Helper()
-	r := &payinRig{clock: &clock{now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}, provider: newProvider(t)}
+	r := &payinRig{clock: testkit.NewClock(time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)), provider: newProvider(t)}
 	setUp := func(c *config.Config, o *store.Options) {
 		o.Now = r.clock.Now
 		c.Environment = config.Development

@@ -17,6 +17,7 @@ import (
 	"tolem/signing"
 	"tolem/store"
 	"tolem/storetest"
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -172,7 +173,7 @@ func TestAnAlertAboutAPaymentThatIsNotOursGoesToSuspense(t *testing.T) {
 		t.Errorf("the other provider's payment: got %+v", p)
 	}
 	// What is no pay-in is nobody's top-up.
-	r.accepted(edit(t, alertBody("payout-1", "success", "", 7000, "KZT"), `"type":"payin"`, `"type":"payout"`))
+	r.accepted(testkit.Edit(t, alertBody("payout-1", "success", "", 7000, "KZT"), `"type":"payin"`, `"type":"payout"`))
 	if found, _, err := r.store.Payments(t.Context(), store.PaymentFilter{Q: "payout-1"}); err != nil || len(found) != 0 {
 		t.Errorf("a payout: got %v %v", found, err)
 	}
@@ -216,7 +217,7 @@ func TestWhatAnAlertMayBeLike(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newPayinRig(t)
 			id := r.open(payinBody)
-			r.accepted(edit(t, alertBody(id, "success", "", 1500000, "KZT"), pairs...))
+			r.accepted(testkit.Edit(t, alertBody(id, "success", "", 1500000, "KZT"), pairs...))
 			if got := r.balance("7011112233"); got != 1500000 {
 				t.Errorf("credited %d", got)
 			}
@@ -231,20 +232,20 @@ func TestASignedAlertThatCannotBeReadIsStoredAndPostsNothing(t *testing.T) {
 	names := `"general":{"request_id":"16a10539","payment_id":"` + id + `"}`
 	stored := 0
 	for name, body := range map[string]string{
-		"no payment":        edit(t, good, names, `"general":{}`),
-		"payment null":      edit(t, good, `"payment_id":"`+id+`"`, `"payment_id":null`),
-		"payment a number":  edit(t, good, `"payment_id":"`+id+`"`, `"payment_id":12`),
-		"payment elsewhere": edit(t, good, names, `"payment_id":"`+id+`"`),
-		"a name with colon": edit(t, good, names, `"general:payment_id":"`+id+`"`),
-		"no sum":            edit(t, good, `"amount":1500000,`, ``),
-		"a fraction":        edit(t, good, `"amount":1500000`, `"amount":1500000.0`),
-		"an exponent":       edit(t, good, `"amount":1500000`, `"amount":15e5`),
-		"negative":          edit(t, good, `"amount":1500000`, `"amount":-1500000`),
-		"too large":         edit(t, good, `"amount":1500000`, `"amount":10000000000001`),
-		"overflowing":       edit(t, good, `"amount":1500000`, `"amount":99999999999999999999`),
-		"currency in small": edit(t, good, `"KZT"`, `"kzt"`),
-		"status an object":  edit(t, good, `"status":"success"`, `"status":{}`),
-		"status flat":       edit(t, good, `"status":{"status":"success","sub_status":null,"status_description":null}`, `"status":"success"`),
+		"no payment":        testkit.Edit(t, good, names, `"general":{}`),
+		"payment null":      testkit.Edit(t, good, `"payment_id":"`+id+`"`, `"payment_id":null`),
+		"payment a number":  testkit.Edit(t, good, `"payment_id":"`+id+`"`, `"payment_id":12`),
+		"payment elsewhere": testkit.Edit(t, good, names, `"payment_id":"`+id+`"`),
+		"a name with colon": testkit.Edit(t, good, names, `"general:payment_id":"`+id+`"`),
+		"no sum":            testkit.Edit(t, good, `"amount":1500000,`, ``),
+		"a fraction":        testkit.Edit(t, good, `"amount":1500000`, `"amount":1500000.0`),
+		"an exponent":       testkit.Edit(t, good, `"amount":1500000`, `"amount":15e5`),
+		"negative":          testkit.Edit(t, good, `"amount":1500000`, `"amount":-1500000`),
+		"too large":         testkit.Edit(t, good, `"amount":1500000`, `"amount":10000000000001`),
+		"overflowing":       testkit.Edit(t, good, `"amount":1500000`, `"amount":99999999999999999999`),
+		"currency in small": testkit.Edit(t, good, `"KZT"`, `"kzt"`),
+		"status an object":  testkit.Edit(t, good, `"status":"success"`, `"status":{}`),
+		"status flat":       testkit.Edit(t, good, `"status":{"status":"success","sub_status":null,"status_description":null}`, `"status":"success"`),
 		"another shape":     `{"project_id":"` + hhProject + `","hello":"world"}`,
 	} {
 		r.accepted(body)
@@ -340,7 +341,7 @@ func TestBadJSONIsLookedAtBeforeTheSignature(t *testing.T) {
 	}{
 		"empty":                        {"", "", "", 400, 400, "malformed body: "},
 		"cut off":                      {good[:len(good)-1], signature, alertTimestamp, 400, 400, "malformed body: "},
-		"twice the same key":           {edit(t, good, `"general"`, `"project_id":"y","general"`), signature, alertTimestamp, 400, 400, "malformed body: "},
+		"twice the same key":           {testkit.Edit(t, good, `"general"`, `"project_id":"y","general"`), signature, alertTimestamp, 400, 400, "malformed body: "},
 		"too deep":                     {deep, "", "", 400, 400, "malformed body: "},
 		"something behind":             {good + "{}", signature, alertTimestamp, 400, 400, "malformed body: "},
 		"too large":                    {`{"x":"` + strings.Repeat("a", 1<<20) + `"}`, "", "", 413, 500, "Body too large"},
@@ -349,11 +350,11 @@ func TestBadJSONIsLookedAtBeforeTheSignature(t *testing.T) {
 		"no timestamp":                 {good, signature, "", 401, 401, "not_signed"},
 		"a timestamp of eleven digits": {good, signature, alertTimestamp + "0", 401, 401, "not_signed"},
 		"another timestamp":            {good, signature, "1721647254", 401, 401, "no_match"},
-		"a byte changed":               {edit(t, good, `"amount":1`, `"amount":2`), signature, alertTimestamp, 401, 401, "no_match"},
+		"a byte changed":               {testkit.Edit(t, good, `"amount":1`, `"amount":2`), signature, alertTimestamp, 401, 401, "no_match"},
 		"not base64":                   {good, "???", alertTimestamp, 401, 401, "not_signed"},
-		"unknown project":              {edit(t, good, hhProject, "another"), signature, alertTimestamp, 401, 401, "unknown_project"},
+		"unknown project":              {testkit.Edit(t, good, hhProject, "another"), signature, alertTimestamp, 401, 401, "unknown_project"},
 		"no project":                   {`{"general":{}}`, signature, alertTimestamp, 401, 401, "unknown_project"},
-		"a project without a key":      {edit(t, good, hhProject, hhSilent), signature, alertTimestamp, 401, 401, "no_key"},
+		"a project without a key":      {testkit.Edit(t, good, hhProject, hhSilent), signature, alertTimestamp, 401, 401, "no_key"},
 	} {
 		got := r.alertWith(tc.body, tc.signature, tc.timestamp)
 		if got.status != tc.status || got.code(t) != tc.code {
@@ -510,7 +511,7 @@ func TestEveryDialectVerifiesUnderAutoAndOnlyThePinnedOneWhenPinned(t *testing.T
 	body := alertBody("abcdef", "success", "", 1500, "KZT")
 	for len(signedText(t, body, signing.NullEmpty))%3 == 0 || len(signedText(t, body, signing.NullNone))%3 == 0 ||
 		len(signedText(t, body, signing.NullText))%3 == 0 || len(signedText(t, body, signing.NullSkip))%3 == 0 {
-		body = edit(t, body, "16a10539", "16a10539x")
+		body = testkit.Edit(t, body, "16a10539", "16a10539x")
 	}
 	dialects := 0
 	for _, null := range []signing.NullAs{signing.NullEmpty, signing.NullNone, signing.NullText, signing.NullSkip} {

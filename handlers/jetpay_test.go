@@ -18,6 +18,7 @@ import (
 	"tolem/signing"
 	"tolem/store"
 	"tolem/storetest"
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -43,8 +44,8 @@ func TestEveryCellOfTheAnswerTable(t *testing.T) {
 
 		{"verify: no signature", verifyBody, true, 200, 400, exact, `{"code":400,"message":"Signature error"}`},
 		{"verify: bad signature", signed(t, verifyBody, "wrong"), true, 200, 400, exact, `{"code":400,"message":"Signature error"}`},
-		{"verify: unknown project", edit(t, verifyBody, "1234", "4321"), false, 200, 400, exact, `{"code":400,"message":"Signature error"}`},
-		{"verify: another project's key", edit(t, verifyBody, "1234", "77"), false, 200, 400, exact, `{"code":400,"message":"Signature error"}`},
+		{"verify: unknown project", testkit.Edit(t, verifyBody, "1234", "4321"), false, 200, 400, exact, `{"code":400,"message":"Signature error"}`},
+		{"verify: another project's key", testkit.Edit(t, verifyBody, "1234", "77"), false, 200, 400, exact, `{"code":400,"message":"Signature error"}`},
 		{"verify: sample with its printed signature", `{"type":"verify","project_id":1234,"customer_id":"7123456789","signature":"e19695449545fac562843ca06e7e0f3e51281ad6"}`, true, 200, 400, exact, `{"code":400,"message":"Signature error"}`},
 		{"verify: older secret", signed(t, verifyBody, "older-secret"), true, 200, 0, prefix, `{"code":0,`},
 		{"verify: customer_id missing", `{"type":"verify","project_id":1234}`, false, 200, 500, exact, `{"code":500,"message":"customer_id is missing"}`},
@@ -55,9 +56,9 @@ func TestEveryCellOfTheAnswerTable(t *testing.T) {
 		{"verify: customer_id with a blank", `{"type":"verify","project_id":1234,"customer_id":"71 23"}`, false, 200, 500, prefix, `{"code":500,"message":"customer_id must contain only visible`},
 		{"verify: project missing", `{"type":"verify","customer_id":"7123456789"}`, false, 200, 500, exact, `{"code":500,"message":"project_id is missing"}`},
 		{"verify: project unreadable", `{"type":"verify","project_id":1234.0,"customer_id":"7123456789"}`, false, 200, 500, exact, `{"code":500,"message":"project_id must be a whole number"}`},
-		{"verify: account unknown", edit(t, verifyBody, "7123456789", "nobody"), false, 200, 404, exact, `{"code":404,"message":"Account does not exist"}`},
-		{"verify: account closed", edit(t, verifyBody, "7123456789", "closed"), false, 200, 404, exact, `{"code":404,"message":"Account does not exist"}`},
-		{"verify: no open contract", edit(t, verifyBody, "7123456789", "hollow"), false, 200, 404, exact, `{"code":404,"message":"Account does not exist"}`},
+		{"verify: account unknown", testkit.Edit(t, verifyBody, "7123456789", "nobody"), false, 200, 404, exact, `{"code":404,"message":"Account does not exist"}`},
+		{"verify: account closed", testkit.Edit(t, verifyBody, "7123456789", "closed"), false, 200, 404, exact, `{"code":404,"message":"Account does not exist"}`},
+		{"verify: no open contract", testkit.Edit(t, verifyBody, "7123456789", "hollow"), false, 200, 404, exact, `{"code":404,"message":"Account does not exist"}`},
 		{"verify: done", verifyBody, false, 200, 0, exact, `{"code":0,"currency":"KZT","entities":[{"id":"12345","number":"1234_ABC/01-01-2025/Abcdef12","min_payment":100000,"payment":100000,"info":{"total_debt":500000,"z":1.50,"customer_name":"John <Doe>"}},{"id":"67890","number":"5678_ABC/01-01-2025/Abcdef34","payment":150000}],"additional_customer_id":"ABCDE12345"}`},
 		{"verify: integer customer_id, string project_id", `{"type":"verify","project_id":"1234","customer_id":7123456789}`, false, 200, 0, prefix, `{"code":0,`},
 		{"verify: project in general", `{"type":"verify","general":{"project_id":1234},"customer_id":"7123456789"}`, false, 200, 0, prefix, `{"code":0,`},
@@ -66,34 +67,34 @@ func TestEveryCellOfTheAnswerTable(t *testing.T) {
 
 		{"check_deposit: no signature", depositBody, true, 200, 400, exact, `{"code":400,"message":"Signature error"}`},
 		{"check_deposit: bad signature", signed(t, depositBody, "wrong"), true, 200, 400, exact, `{"code":400,"message":"Signature error"}`},
-		{"check_deposit: unknown project", edit(t, depositBody, "1234,", "4321,"), false, 200, 400, exact, `{"code":400,"message":"Signature error"}`},
-		{"check_deposit: entity_id missing", edit(t, depositBody, `"entity_id":"12345",`, ``), false, 200, 500, exact, `{"code":500,"message":"entity_id is missing"}`},
-		{"check_deposit: entity_id is true", edit(t, depositBody, `"entity_id":"12345"`, `"entity_id":true`), false, 200, 500, exact, `{"code":500,"message":"entity_id must be a string"}`},
-		{"check_deposit: entity_id with a colon", edit(t, depositBody, `"entity_id":"12345"`, `"entity_id":"1:2"`), false, 200, 500, prefix, `{"code":500,"message":"entity_id must contain only visible`},
-		{"check_deposit: amount missing", edit(t, depositBody, `"amount":10000,`, ``), false, 200, 500, exact, `{"code":500,"message":"amount is missing"}`},
-		{"check_deposit: amount is a fraction", edit(t, depositBody, `10000`, `10000.0`), false, 200, 500, exact, `{"code":500,"message":"amount must be a whole number of minor units"}`},
-		{"check_deposit: amount has an exponent", edit(t, depositBody, `10000`, `1e4`), false, 200, 500, exact, `{"code":500,"message":"amount must be a whole number of minor units"}`},
-		{"check_deposit: amount with a leading zero", edit(t, depositBody, `10000`, `"010000"`), false, 200, 500, exact, `{"code":500,"message":"amount must be a whole number of minor units"}`},
-		{"check_deposit: amount negative", edit(t, depositBody, `10000`, `-1`), false, 200, 500, exact, `{"code":500,"message":"amount must be a whole number of minor units"}`},
-		{"check_deposit: amount zero", edit(t, depositBody, `10000`, `0`), false, 200, 500, prefix, `{"code":500,"message":"amount must be between 1 and`},
-		{"check_deposit: amount over ten to the thirteenth", edit(t, depositBody, `10000`, `10000000000001`), false, 200, 500, prefix, `{"code":500,"message":"amount must be between 1 and`},
-		{"check_deposit: amount over 64 bits", edit(t, depositBody, `10000`, `9999999999999999999`), false, 200, 500, prefix, `{"code":500,"message":"amount must be between 1 and`},
-		{"check_deposit: amount over max_amount", edit(t, depositBody, `10000`, `5000001`), false, 200, 500, exact, `{"code":500,"message":"amount is above the maximum of 5000000 minor units"}`},
-		{"check_deposit: amount under min_payment", edit(t, depositBody, `123456789`, `7123456789`), false, 200, 500, exact, `{"code":500,"message":"amount is below the minimum of 100000 minor units"}`},
-		{"check_deposit: currency missing", edit(t, depositBody, `"currency":"KZT",`, ``), false, 200, 500, exact, `{"code":500,"message":"currency is missing"}`},
-		{"check_deposit: currency in small letters", edit(t, depositBody, `KZT`, `kzt`), false, 200, 500, prefix, `{"code":500,"message":"currency must be a code of three capital letters`},
-		{"check_deposit: currency too long", edit(t, depositBody, `KZT`, `KZTT`), false, 200, 500, prefix, `{"code":500,"message":"currency must be a code`},
-		{"check_deposit: currency a number", edit(t, depositBody, `"KZT"`, `398`), false, 200, 500, exact, `{"code":500,"message":"currency must be a string"}`},
-		{"check_deposit: another currency", edit(t, depositBody, `KZT`, `USD`), false, 200, 500, exact, `{"code":500,"message":"currency must be KZT for this account"}`},
-		{"check_deposit: method missing", edit(t, depositBody, `,"payment_method":"terminal/kaspi"`, ``), false, 200, 500, exact, `{"code":500,"message":"payment_method is missing"}`},
-		{"check_deposit: method not accepted", edit(t, depositBody, `terminal/kaspi`, `card`), false, 200, 500, exact, `{"code":500,"message":"payment_method is not accepted by this project"}`},
-		{"check_deposit: project missing", edit(t, depositBody, `"project_id":1234,`, ``), false, 200, 500, exact, `{"code":500,"message":"project_id is missing"}`},
-		{"check_deposit: contract unknown", edit(t, depositBody, `"12345"`, `"zzz"`), false, 200, 500, exact, `{"code":500,"message":"entity_id does not name a contract of this account"}`},
-		{"check_deposit: contract closed", edit(t, depositBody, `"123456789"`, `"7123456789"`, `"12345"`, `"shut"`), false, 200, 500, exact, `{"code":500,"message":"entity_id names a contract that is closed"}`},
-		{"check_deposit: another account's contract", edit(t, depositBody, `"12345"`, `"67890"`), false, 200, 500, exact, `{"code":500,"message":"entity_id does not name a contract of this account"}`},
-		{"check_deposit: account unknown", edit(t, depositBody, `"123456789"`, `"nobody"`), false, 200, 404, exact, `{"code":404,"message":"Account does not exist"}`},
-		{"check_deposit: account closed", edit(t, depositBody, `"123456789"`, `"closed"`), false, 200, 404, exact, `{"code":404,"message":"Account does not exist"}`},
-		{"check_deposit: no open contract", edit(t, depositBody, `"123456789"`, `"hollow"`), false, 200, 404, exact, `{"code":404,"message":"Account does not exist"}`},
+		{"check_deposit: unknown project", testkit.Edit(t, depositBody, "1234,", "4321,"), false, 200, 400, exact, `{"code":400,"message":"Signature error"}`},
+		{"check_deposit: entity_id missing", testkit.Edit(t, depositBody, `"entity_id":"12345",`, ``), false, 200, 500, exact, `{"code":500,"message":"entity_id is missing"}`},
+		{"check_deposit: entity_id is true", testkit.Edit(t, depositBody, `"entity_id":"12345"`, `"entity_id":true`), false, 200, 500, exact, `{"code":500,"message":"entity_id must be a string"}`},
+		{"check_deposit: entity_id with a colon", testkit.Edit(t, depositBody, `"entity_id":"12345"`, `"entity_id":"1:2"`), false, 200, 500, prefix, `{"code":500,"message":"entity_id must contain only visible`},
+		{"check_deposit: amount missing", testkit.Edit(t, depositBody, `"amount":10000,`, ``), false, 200, 500, exact, `{"code":500,"message":"amount is missing"}`},
+		{"check_deposit: amount is a fraction", testkit.Edit(t, depositBody, `10000`, `10000.0`), false, 200, 500, exact, `{"code":500,"message":"amount must be a whole number of minor units"}`},
+		{"check_deposit: amount has an exponent", testkit.Edit(t, depositBody, `10000`, `1e4`), false, 200, 500, exact, `{"code":500,"message":"amount must be a whole number of minor units"}`},
+		{"check_deposit: amount with a leading zero", testkit.Edit(t, depositBody, `10000`, `"010000"`), false, 200, 500, exact, `{"code":500,"message":"amount must be a whole number of minor units"}`},
+		{"check_deposit: amount negative", testkit.Edit(t, depositBody, `10000`, `-1`), false, 200, 500, exact, `{"code":500,"message":"amount must be a whole number of minor units"}`},
+		{"check_deposit: amount zero", testkit.Edit(t, depositBody, `10000`, `0`), false, 200, 500, prefix, `{"code":500,"message":"amount must be between 1 and`},
+		{"check_deposit: amount over ten to the thirteenth", testkit.Edit(t, depositBody, `10000`, `10000000000001`), false, 200, 500, prefix, `{"code":500,"message":"amount must be between 1 and`},
+		{"check_deposit: amount over 64 bits", testkit.Edit(t, depositBody, `10000`, `9999999999999999999`), false, 200, 500, prefix, `{"code":500,"message":"amount must be between 1 and`},
+		{"check_deposit: amount over max_amount", testkit.Edit(t, depositBody, `10000`, `5000001`), false, 200, 500, exact, `{"code":500,"message":"amount is above the maximum of 5000000 minor units"}`},
+		{"check_deposit: amount under min_payment", testkit.Edit(t, depositBody, `123456789`, `7123456789`), false, 200, 500, exact, `{"code":500,"message":"amount is below the minimum of 100000 minor units"}`},
+		{"check_deposit: currency missing", testkit.Edit(t, depositBody, `"currency":"KZT",`, ``), false, 200, 500, exact, `{"code":500,"message":"currency is missing"}`},
+		{"check_deposit: currency in small letters", testkit.Edit(t, depositBody, `KZT`, `kzt`), false, 200, 500, prefix, `{"code":500,"message":"currency must be a code of three capital letters`},
+		{"check_deposit: currency too long", testkit.Edit(t, depositBody, `KZT`, `KZTT`), false, 200, 500, prefix, `{"code":500,"message":"currency must be a code`},
+		{"check_deposit: currency a number", testkit.Edit(t, depositBody, `"KZT"`, `398`), false, 200, 500, exact, `{"code":500,"message":"currency must be a string"}`},
+		{"check_deposit: another currency", testkit.Edit(t, depositBody, `KZT`, `USD`), false, 200, 500, exact, `{"code":500,"message":"currency must be KZT for this account"}`},
+		{"check_deposit: method missing", testkit.Edit(t, depositBody, `,"payment_method":"terminal/kaspi"`, ``), false, 200, 500, exact, `{"code":500,"message":"payment_method is missing"}`},
+		{"check_deposit: method not accepted", testkit.Edit(t, depositBody, `terminal/kaspi`, `card`), false, 200, 500, exact, `{"code":500,"message":"payment_method is not accepted by this project"}`},
+		{"check_deposit: project missing", testkit.Edit(t, depositBody, `"project_id":1234,`, ``), false, 200, 500, exact, `{"code":500,"message":"project_id is missing"}`},
+		{"check_deposit: contract unknown", testkit.Edit(t, depositBody, `"12345"`, `"zzz"`), false, 200, 500, exact, `{"code":500,"message":"entity_id does not name a contract of this account"}`},
+		{"check_deposit: contract closed", testkit.Edit(t, depositBody, `"123456789"`, `"7123456789"`, `"12345"`, `"shut"`), false, 200, 500, exact, `{"code":500,"message":"entity_id names a contract that is closed"}`},
+		{"check_deposit: another account's contract", testkit.Edit(t, depositBody, `"12345"`, `"67890"`), false, 200, 500, exact, `{"code":500,"message":"entity_id does not name a contract of this account"}`},
+		{"check_deposit: account unknown", testkit.Edit(t, depositBody, `"123456789"`, `"nobody"`), false, 200, 404, exact, `{"code":404,"message":"Account does not exist"}`},
+		{"check_deposit: account closed", testkit.Edit(t, depositBody, `"123456789"`, `"closed"`), false, 200, 404, exact, `{"code":404,"message":"Account does not exist"}`},
+		{"check_deposit: no open contract", testkit.Edit(t, depositBody, `"123456789"`, `"hollow"`), false, 200, 404, exact, `{"code":404,"message":"Account does not exist"}`},
 		{"check_deposit: done", depositBody, false, 200, 0, prefix, `{"code":0,"payment_id":"p_`},
 		{"check_deposit: integers for ids, digits for numbers", `{"type":"check_deposit","project_id":"1234","customer_id":123456789,"entity_id":12345,"amount":"10000","currency":"KZT","payment_method":"terminal/kaspi"}`, false, 200, 0, prefix, `{"code":0,"payment_id":"p_`},
 
@@ -169,14 +170,14 @@ func TestACallbackWithAValidSignatureIsNeverRefused(t *testing.T) {
 		"a payment that is empty":          `{"project_id":1234,"payment":{}}`,
 		"token callback":                   `{"general":{"project_id":1234,"signature":""},"request":{"id":"x"},"token":"t"}`,
 		"recurring":                        `{"project_id":1234,"recurring":{"id":7}}`,
-		"unknown payment, foreign method":  edit(t, callbackBody, `"kaspi"`, `"card"`),
-		"unknown payment":                  edit(t, callbackBody, `payment_47`, `payment_48`),
-		"a movement without an amount":     edit(t, callbackFor(t, id, "5"), `"sum_initial":{"amount":10000,"currency":"KZT"},`, ``),
-		"a movement with a fraction":       edit(t, callbackFor(t, id, "6"), `"amount":10000`, `"amount":10000.5`),
-		"a movement without a project":     edit(t, callbackFor(t, id, "7"), `"project_id":1234,`, ``),
-		"payment and type":                 edit(t, callbackFor(t, id, "8"), `{"project_id"`, `{"type":"verify","project_id"`),
-		"decline":                          edit(t, callbackFor(t, id, "9"), `"status":"success"`, `"status":"decline"`),
-		"more members, nulls, empty lists": edit(t, callbackFor(t, id, "10"), `{"project_id"`, `{"errors":[],"acs":{},"x":null,"project_id"`),
+		"unknown payment, foreign method":  testkit.Edit(t, testkit.JetPayCallback, `"kaspi"`, `"card"`),
+		"unknown payment":                  testkit.Edit(t, testkit.JetPayCallback, `payment_47`, `payment_48`),
+		"a movement without an amount":     testkit.Edit(t, callbackFor(t, id, "5"), `"sum_initial":{"amount":10000,"currency":"KZT"},`, ``),
+		"a movement with a fraction":       testkit.Edit(t, callbackFor(t, id, "6"), `"amount":10000`, `"amount":10000.5`),
+		"a movement without a project":     testkit.Edit(t, callbackFor(t, id, "7"), `"project_id":1234,`, ``),
+		"payment and type":                 testkit.Edit(t, callbackFor(t, id, "8"), `{"project_id"`, `{"type":"verify","project_id"`),
+		"decline":                          testkit.Edit(t, callbackFor(t, id, "9"), `"status":"success"`, `"status":"decline"`),
+		"more members, nulls, empty lists": testkit.Edit(t, callbackFor(t, id, "10"), `{"project_id"`, `{"errors":[],"acs":{},"x":null,"project_id"`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := r.send(body)
@@ -195,12 +196,12 @@ func TestACallbackWithoutAValidSignatureIs400AndStoresNothing(t *testing.T) {
 		"not signed":                         body,
 		"another secret":                     signed(t, body, "wrong"),
 		"another project's secret":           signed(t, body, otherSecret),
-		"unknown project":                    signed(t, edit(t, body, "1234", "4321"), demoSecret),
-		"no project, nobody's secret":        signed(t, edit(t, body, `"project_id":1234,`, ``), "wrong"),
-		"no project, not signed":             edit(t, body, `"project_id":1234,`, ``),
-		"signature is a number":              edit(t, body, `{"project_id"`, `{"signature":1,"project_id"`),
-		"an amount changed after signing":    edit(t, signed(t, body, demoSecret), "10000", "90000"),
-		"the sample's printed placeholder":   edit(t, body, `{"project_id"`, `{"signature":"U7HQO7ToISZhMPKdM4Xr4DSX2UuHp99rHrtaxkUKQtoYzFvoB3cs9CRd4xeYG2Q==","project_id"`),
+		"unknown project":                    signed(t, testkit.Edit(t, body, "1234", "4321"), demoSecret),
+		"no project, nobody's secret":        signed(t, testkit.Edit(t, body, `"project_id":1234,`, ``), "wrong"),
+		"no project, not signed":             testkit.Edit(t, body, `"project_id":1234,`, ``),
+		"signature is a number":              testkit.Edit(t, body, `{"project_id"`, `{"signature":1,"project_id"`),
+		"an amount changed after signing":    testkit.Edit(t, signed(t, body, demoSecret), "10000", "90000"),
+		"the sample's printed placeholder":   testkit.Edit(t, body, `{"project_id"`, `{"signature":"U7HQO7ToISZhMPKdM4Xr4DSX2UuHp99rHrtaxkUKQtoYzFvoB3cs9CRd4xeYG2Q==","project_id"`),
 		"neither a payment nor a type: [1]":  `[1]`,
 		"neither a payment nor a type: null": `null`,
 	} {
@@ -219,7 +220,7 @@ func TestACallbackWithoutAValidSignatureIs400AndStoresNothing(t *testing.T) {
 func TestAMessageWithoutAProjectMustBeExactlyOneProjects(t *testing.T) {
 	r := newRig(t)
 	id := r.issue()
-	body := edit(t, callbackFor(t, id, "28"), `"project_id":1234,`, ``)
+	body := testkit.Edit(t, callbackFor(t, id, "28"), `"project_id":1234,`, ``)
 	if got := r.send(body); got.status != http.StatusOK {
 		t.Fatalf("got %d %s", got.status, got.body)
 	}
@@ -256,7 +257,7 @@ func TestARepeatHasNoEffect(t *testing.T) {
 	r := newRig(t)
 	id := r.issue()
 	r.send(callbackFor(t, id, "28"))
-	again := edit(t, callbackFor(t, id, `"28"`), `"description":""`, `"description":"again"`, `"Success"`, `"OK"`)
+	again := testkit.Edit(t, callbackFor(t, id, `"28"`), `"description":""`, `"description":"again"`, `"Success"`, `"OK"`)
 	if got := r.send(again); got.status != http.StatusOK {
 		t.Fatalf("got %d %s", got.status, got.body)
 	}
@@ -363,7 +364,7 @@ func TestAnswersAreSignedWhenConfigured(t *testing.T) {
 	for name, body := range map[string]string{
 		"verify":        verifyBody,
 		"check_deposit": depositBody,
-		"refusal":       edit(t, depositBody, "KZT", "USD"),
+		"refusal":       testkit.Edit(t, depositBody, "KZT", "USD"),
 		"callback":      callbackFor(t, id, "28"),
 	} {
 		got := r.send(body)
@@ -486,7 +487,7 @@ func TestADrainingServerAnswers503AndIsNotReady(t *testing.T) {
 		t.Fatalf("readyz before: got %d %s", got.status, got.body)
 	}
 	r.server.Drain()
-	for name, body := range map[string]string{"verify": verifyBody, "check_deposit": depositBody, "callback": callbackBody} {
+	for name, body := range map[string]string{"verify": verifyBody, "check_deposit": depositBody, "callback": testkit.JetPayCallback} {
 		checkUnavailable(t, name, r.send(body))
 	}
 	if got := r.askAs("", http.MethodGet, "/readyz", ""); got.status != http.StatusServiceUnavailable {

@@ -10,6 +10,7 @@ import (
 	"tolem/pgtest"
 	"tolem/store"
 	"tolem/storetest"
+	"tolem/testkit"
 )
 
 // scraped is what a scraper gets.
@@ -21,7 +22,7 @@ func (r *rig) scraped() string {
 // scrapedWhole is what a scraper gets once the database has answered in time.
 func (r *rig) scrapedWhole() (text string) {
 	r.t.Helper()
-	eventually(r.t, "the database's gauges", func() bool {
+	testkit.Eventually(r.t, "the database's gauges", func() bool {
 		text = r.scraped()
 		return strings.Contains(text, "\ntolem_database_gauges_up 1")
 	})
@@ -72,5 +73,5 @@ func TestAScrapeDoesNotWaitForADatabaseThatStandsStill(t *testing.T) {
 	if err := server.Resume(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the gauges to be back", func() bool { return strings.Contains(r.scraped(), "\ntolem_pending_payments 0") })
+	testkit.Eventually(t, "the gauges to be back", func() bool { return strings.Contains(r.scraped(), "\ntolem_pending_payments 0") })
 }

@@ -23,6 +23,7 @@ import (
 	"tolem/handlers"
 	"tolem/store"
 	"tolem/storetest"
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -30,20 +31,20 @@ func TestNoLogLineTellsWhatItMustNot(t *testing.T) {
 	const customer, contract, person = "CANARYcustomer", "CANARYcontract", "CANARYperson"
 	r := newRig(t)
 	r.putAccount(`{"customer_id":"` + customer + `","additional_customer_id":"CANARYadditional","currency":"KZT","entities":[{"id":"` + contract + `","number":"CANARYnumber","info":{"name":"` + person + `"}}]}`)
-	deposit := edit(t, depositBody, `"123456789"`, `"`+customer+`"`, `"12345"`, `"`+contract+`"`)
+	deposit := testkit.Edit(t, depositBody, `"123456789"`, `"`+customer+`"`, `"12345"`, `"`+contract+`"`)
 	id, _ := r.send(deposit).json(t)["payment_id"].(string)
-	callback := edit(t, callbackFor(t, id, "28"), "customer_123", customer, `"Success"`, `"CANARYmessage"`, "1234567890", "CANARYaccount")
+	callback := testkit.Edit(t, callbackFor(t, id, "28"), "customer_123", customer, `"Success"`, `"CANARYmessage"`, "1234567890", "CANARYaccount")
 
 	for _, body := range []string{
-		edit(t, verifyBody, "7123456789", customer), edit(t, verifyBody, "7123456789", "CANARYnobody"),
-		edit(t, deposit, "10000", "0"), edit(t, deposit, "KZT", "CANARYcurrency"),
-		callback, callback, edit(t, callback, `"id":28`, `"id":29`), edit(t, callback, `"id":28`, `"id":"CANARYop"`),
-		edit(t, callback, id, "CANARYreference"), `{"type":"CANARYtype","project_id":1234}`,
+		testkit.Edit(t, verifyBody, "7123456789", customer), testkit.Edit(t, verifyBody, "7123456789", "CANARYnobody"),
+		testkit.Edit(t, deposit, "10000", "0"), testkit.Edit(t, deposit, "KZT", "CANARYcurrency"),
+		callback, callback, testkit.Edit(t, callback, `"id":28`, `"id":29`), testkit.Edit(t, callback, `"id":28`, `"id":"CANARYop"`),
+		testkit.Edit(t, callback, id, "CANARYreference"), `{"type":"CANARYtype","project_id":1234}`,
 	} {
 		r.send(body)
 		r.post(body)
 		r.post(signed(t, body, "wrong"))
-		r.post(edit(t, signed(t, body, demoSecret), `"project_id":1234`, `"project_id":"CANARYproject"`))
+		r.post(testkit.Edit(t, signed(t, body, demoSecret), `"project_id":1234`, `"project_id":"CANARYproject"`))
 		r.post(body[:len(body)-1])
 		r.post(`{"CANARYkey":1,"CANARYkey":2}`)
 	}
@@ -51,8 +52,8 @@ func TestNoLogLineTellsWhatItMustNot(t *testing.T) {
 	escaped := "/api/v1/accounts/" + customer
 	for _, token := range []string{adminToken, readToken, shopToken, "CANARYtoken", ""} {
 		r.askAs(token, http.MethodGet, escaped, "")
-		r.askAs(token, http.MethodPut, escaped, edit(t, record, "N1", "CANARYnumber"))
-		r.askAs(token, http.MethodPut, escaped, edit(t, record, `"N1"`, `["CANARYnumber"]`))
+		r.askAs(token, http.MethodPut, escaped, testkit.Edit(t, record, "N1", "CANARYnumber"))
+		r.askAs(token, http.MethodPut, escaped, testkit.Edit(t, record, `"N1"`, `["CANARYnumber"]`))
 		r.askAs(token, http.MethodPut, escaped, `{CANARY`)
 		r.askAs(token, http.MethodGet, "/api/v1/payments?customer_id="+customer+"&q=CANARYq", "")
 		r.askAs(token, http.MethodGet, "/api/v1/payments?CANARYparameter=1", "")
@@ -70,7 +71,7 @@ func TestNoLogLineTellsWhatItMustNot(t *testing.T) {
 	}
 	r.send(callback)
 	r.send(deposit)
-	r.send(edit(t, verifyBody, "7123456789", customer))
+	r.send(testkit.Edit(t, verifyBody, "7123456789", customer))
 	r.ask(http.MethodGet, escaped, "")
 	r.ask(http.MethodPut, escaped, record)
 	r.ask(http.MethodGet, "/api/v1/payments/CANARYpayment", "")
@@ -238,11 +239,11 @@ func TestTheMetricsCountWhatHappened(t *testing.T) {
 	r.post(body)
 	r.post(body)
 	r.post(body)
-	r.send(callbackFor(t, "payment_47", "29"))                        // unknown payment: suspense
-	r.post(callbackBody)                                              // not signed
-	r.post(signed(t, callbackBody, "wrong"))                          // no match
-	r.post(signed(t, edit(t, verifyBody, "1234", "4321"), "wrong"))   // unknown project
-	r.post(signed(t, `{"type":"verify","customer_id":"1"}`, "wrong")) // no project
+	r.send(callbackFor(t, "payment_47", "29"))                              // unknown payment: suspense
+	r.post(testkit.JetPayCallback)                                          // not signed
+	r.post(signed(t, testkit.JetPayCallback, "wrong"))                      // no match
+	r.post(signed(t, testkit.Edit(t, verifyBody, "1234", "4321"), "wrong")) // unknown project
+	r.post(signed(t, `{"type":"verify","customer_id":"1"}`, "wrong"))       // no project
 	r.post(`{`)
 	now = now.Add(time.Hour)
 	var last int64
@@ -381,13 +382,13 @@ func TestACallerThatGoesAwayHarmsNobody(t *testing.T) {
 	if err := conn.Close(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the request ends", func() bool { return strings.Contains(r.logs.String(), "context canceled") })
+	testkit.Eventually(t, "the request ends", func() bool { return strings.Contains(r.logs.String(), "context canceled") })
 	// Other requests use the buffers again while the write waits.
 	for range 8 {
 		r.send(verifyBody)
 	}
 	release()
-	eventually(t, "the write is made all the same", func() bool { return r.payment(id).Credit != nil })
+	testkit.Eventually(t, "the write is made all the same", func() bool { return r.payment(id).Credit != nil })
 	if got := r.post(body); got.status != http.StatusOK || got.body != `{"code":0}` {
 		t.Errorf("sent again: got %d %s", got.status, got.body)
 	}

@@ -17,6 +17,7 @@ import (
 	"tolem/handlers"
 	"tolem/signing"
 	"tolem/store"
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -79,8 +80,8 @@ func TestEachOfTheFourMethodsIsCreatedAndCredited(t *testing.T) {
 	for _, tc := range []struct{ body, customer, currency, name string }{
 		{payinBody, "7011112233", "KZT", "kz-bank-transfer"},
 		{mobileBody, "7011112233", "KZT", "kz-mobile"},
-		{edit(t, plainPayin("KGS", 1500000), `"currency"`, `"widget_method":"payin-qr-link-p2p","currency"`), "9961112233", "KGS", "kg-bank-transfer"},
-		{edit(t, plainPayin("TJS", 1500000), `"currency"`, `"widget_method":"payin-p2p-phone","currency"`), "9921112233", "TJS", "tj-bank-transfer"},
+		{testkit.Edit(t, plainPayin("KGS", 1500000), `"currency"`, `"widget_method":"payin-qr-link-p2p","currency"`), "9961112233", "KGS", "kg-bank-transfer"},
+		{testkit.Edit(t, plainPayin("TJS", 1500000), `"currency"`, `"widget_method":"payin-p2p-phone","currency"`), "9921112233", "TJS", "tj-bank-transfer"},
 	} {
 		before := r.balance(tc.customer)
 		id := r.open(tc.body)
@@ -106,52 +107,52 @@ func TestWhatBreaksARuleIsRefusedByNameAndNothingIsSent(t *testing.T) {
 		"not JSON":                   {`{`, 400, ""},
 		"two objects":                {payinBody + payinBody, 400, ""},
 		"a list":                     {`[]`, 422, "body"},
-		"an unknown member":          {edit(t, payinBody, `"entity_id"`, `"colour":1,"entity_id"`), 422, "colour"},
-		"an unknown member, inside":  {edit(t, payinBody, `"payer":{`, `"payer":{"name":"x",`), 422, "payer.name"},
-		"an odd member":              {edit(t, payinBody, `"entity_id"`, `"<x>":1,"entity_id"`), 422, "body"},
-		"a member twice":             {edit(t, payinBody, `"entity_id"`, `"amount":1,"entity_id"`), 422, "amount"},
-		"a member in capitals":       {edit(t, payinBody, `"amount"`, `"Amount"`), 422, "Amount"},
-		"amount as text":             {edit(t, payinBody, `1500000`, `"1500000"`), 422, "amount"},
-		"amount a fraction":          {edit(t, payinBody, `1500000`, `1500000.5`), 422, "amount"},
-		"amount an exponent":         {edit(t, payinBody, `1500000`, `1e6`), 422, "amount"},
-		"amount zero":                {edit(t, payinBody, `1500000`, `0`), 422, "amount"},
-		"amount negative":            {edit(t, payinBody, `1500000`, `-1`), 422, "amount"},
-		"amount too large":           {edit(t, payinBody, `1500000`, `10000000000001`), 422, "amount"},
-		"amount above our maximum":   {edit(t, payinBody, `1500000`, `10000000001`), 422, "amount"},
-		"amount below the minimum":   {edit(t, payinBody, `1500000`, `99`), 422, "amount"},
-		"amount overflowing":         {edit(t, payinBody, `1500000`, `99999999999999999999`), 422, "amount"},
-		"currency in small letters":  {edit(t, payinBody, `"KZT"`, `"kzt"`), 422, "currency"},
-		"currency nobody has":        {edit(t, payinBody, `"KZT"`, `"USD"`), 422, "currency"},
-		"currency of another":        {edit(t, plainPayin("KGS", 700), "9961112233", "7011112233"), 422, "currency"},
-		"country of another":         {edit(t, payinBody, `"country":"KZ"`, `"country":"KG"`), 422, "payer.country"},
-		"widget method of another":   {edit(t, payinBody, `payin-p2p-card-international`, `payin-qr-link-p2p`), 422, "widget_method"},
-		"sender with mobile":         {edit(t, mobileBody, `"payer"`, `"sender":{"bank_symbol":"kaspi-kzt"},"payer"`), 422, "sender.bank_symbol"},
-		"customer type with mobile":  {edit(t, mobileBody, `"country":"KZ"`, `"country":"KZ","customer_type":"ftd"`), 422, "payer.customer_type"},
-		"customer type":              {edit(t, payinBody, `"ftd"`, `"vip"`), 422, "payer.customer_type"},
-		"payer without an id":        {edit(t, payinBody, `"id":"cus_12345",`, ``), 422, "payer.id"},
-		"payer's id too long":        {edit(t, payinBody, `cus_12345`, long), 422, "payer.id"},
-		"payer without an address":   {edit(t, payinBody, `"ip_address":"192.0.2.1",`, ``), 422, "payer.ip_address"},
-		"payer's address":            {edit(t, payinBody, `192.0.2.1`, `192.0.2.256`), 422, "payer.ip_address"},
-		"payer's country":            {edit(t, payinBody, `"country":"KZ"`, `"country":"kz"`), 422, "payer.country"},
-		"payer's language":           {edit(t, payinBody, `"kk"`, `"KK"`), 422, "payer.language"},
-		"payer's e-mail":             {edit(t, payinBody, `customer@example.com`, `customer`), 422, "payer.email"},
+		"an unknown member":          {testkit.Edit(t, payinBody, `"entity_id"`, `"colour":1,"entity_id"`), 422, "colour"},
+		"an unknown member, inside":  {testkit.Edit(t, payinBody, `"payer":{`, `"payer":{"name":"x",`), 422, "payer.name"},
+		"an odd member":              {testkit.Edit(t, payinBody, `"entity_id"`, `"<x>":1,"entity_id"`), 422, "body"},
+		"a member twice":             {testkit.Edit(t, payinBody, `"entity_id"`, `"amount":1,"entity_id"`), 422, "amount"},
+		"a member in capitals":       {testkit.Edit(t, payinBody, `"amount"`, `"Amount"`), 422, "Amount"},
+		"amount as text":             {testkit.Edit(t, payinBody, `1500000`, `"1500000"`), 422, "amount"},
+		"amount a fraction":          {testkit.Edit(t, payinBody, `1500000`, `1500000.5`), 422, "amount"},
+		"amount an exponent":         {testkit.Edit(t, payinBody, `1500000`, `1e6`), 422, "amount"},
+		"amount zero":                {testkit.Edit(t, payinBody, `1500000`, `0`), 422, "amount"},
+		"amount negative":            {testkit.Edit(t, payinBody, `1500000`, `-1`), 422, "amount"},
+		"amount too large":           {testkit.Edit(t, payinBody, `1500000`, `10000000000001`), 422, "amount"},
+		"amount above our maximum":   {testkit.Edit(t, payinBody, `1500000`, `10000000001`), 422, "amount"},
+		"amount below the minimum":   {testkit.Edit(t, payinBody, `1500000`, `99`), 422, "amount"},
+		"amount overflowing":         {testkit.Edit(t, payinBody, `1500000`, `99999999999999999999`), 422, "amount"},
+		"currency in small letters":  {testkit.Edit(t, payinBody, `"KZT"`, `"kzt"`), 422, "currency"},
+		"currency nobody has":        {testkit.Edit(t, payinBody, `"KZT"`, `"USD"`), 422, "currency"},
+		"currency of another":        {testkit.Edit(t, plainPayin("KGS", 700), "9961112233", "7011112233"), 422, "currency"},
+		"country of another":         {testkit.Edit(t, payinBody, `"country":"KZ"`, `"country":"KG"`), 422, "payer.country"},
+		"widget method of another":   {testkit.Edit(t, payinBody, `payin-p2p-card-international`, `payin-qr-link-p2p`), 422, "widget_method"},
+		"sender with mobile":         {testkit.Edit(t, mobileBody, `"payer"`, `"sender":{"bank_symbol":"kaspi-kzt"},"payer"`), 422, "sender.bank_symbol"},
+		"customer type with mobile":  {testkit.Edit(t, mobileBody, `"country":"KZ"`, `"country":"KZ","customer_type":"ftd"`), 422, "payer.customer_type"},
+		"customer type":              {testkit.Edit(t, payinBody, `"ftd"`, `"vip"`), 422, "payer.customer_type"},
+		"payer without an id":        {testkit.Edit(t, payinBody, `"id":"cus_12345",`, ``), 422, "payer.id"},
+		"payer's id too long":        {testkit.Edit(t, payinBody, `cus_12345`, long), 422, "payer.id"},
+		"payer without an address":   {testkit.Edit(t, payinBody, `"ip_address":"192.0.2.1",`, ``), 422, "payer.ip_address"},
+		"payer's address":            {testkit.Edit(t, payinBody, `192.0.2.1`, `192.0.2.256`), 422, "payer.ip_address"},
+		"payer's country":            {testkit.Edit(t, payinBody, `"country":"KZ"`, `"country":"kz"`), 422, "payer.country"},
+		"payer's language":           {testkit.Edit(t, payinBody, `"kk"`, `"KK"`), 422, "payer.language"},
+		"payer's e-mail":             {testkit.Edit(t, payinBody, `customer@example.com`, `customer`), 422, "payer.email"},
 		"no payer":                   {`{"customer_id":"7011112233","entity_id":"e1","amount":1,"currency":"KZT","project_id":"` + hhProject + `"}`, 422, "payer.id"},
-		"bank too long":              {edit(t, payinBody, `kaspi-kzt`, long), 422, "sender.bank_symbol"},
-		"lifetime too short":         {edit(t, payinBody, `"lifetime":300`, `"lifetime":299`), 422, "lifetime"},
-		"lifetime too long":          {edit(t, payinBody, `"lifetime":300`, `"lifetime":601`), 422, "lifetime"},
-		"description too long":       {edit(t, payinBody, `An order`, long), 422, "description"},
-		"extra_param":                {edit(t, payinBody, `"extra_param":"example"`, `"extra_param":"a b"`), 422, "extra_param"},
-		"redirect over http":         {edit(t, payinBody, `https://shop`, `http://shop`), 422, "redirect_url"},
-		"no customer":                {edit(t, payinBody, `"customer_id":"7011112233",`, ``), 422, "customer_id"},
-		"no contract":                {edit(t, payinBody, `"entity_id":"e1",`, ``), 422, "entity_id"},
-		"customer with a space":      {edit(t, payinBody, `7011112233`, `701 111`), 422, "customer_id"},
-		"a closed contract":          {edit(t, payinBody, `"e1"`, `"shut"`), 422, "entity_id"},
-		"an unknown contract":        {edit(t, payinBody, `"e1"`, `"e2"`), 404, ""},
-		"an unknown account":         {edit(t, payinBody, `7011112233`, `7000000000`), 404, ""},
-		"a closed account":           {edit(t, payinBody, `7011112233`, `closed`), 404, ""},
-		"an unknown project":         {edit(t, payinBody, hhProject, "another"), 422, "project_id"},
-		"no project, two configured": {edit(t, payinBody, `"project_id":"`+hhProject+`",`, ``), 422, "project_id"},
-		"a project as number":        {edit(t, payinBody, `"`+hhProject+`"`, `1`), 422, "project_id"},
+		"bank too long":              {testkit.Edit(t, payinBody, `kaspi-kzt`, long), 422, "sender.bank_symbol"},
+		"lifetime too short":         {testkit.Edit(t, payinBody, `"lifetime":300`, `"lifetime":299`), 422, "lifetime"},
+		"lifetime too long":          {testkit.Edit(t, payinBody, `"lifetime":300`, `"lifetime":601`), 422, "lifetime"},
+		"description too long":       {testkit.Edit(t, payinBody, `An order`, long), 422, "description"},
+		"extra_param":                {testkit.Edit(t, payinBody, `"extra_param":"example"`, `"extra_param":"a b"`), 422, "extra_param"},
+		"redirect over http":         {testkit.Edit(t, payinBody, `https://shop`, `http://shop`), 422, "redirect_url"},
+		"no customer":                {testkit.Edit(t, payinBody, `"customer_id":"7011112233",`, ``), 422, "customer_id"},
+		"no contract":                {testkit.Edit(t, payinBody, `"entity_id":"e1",`, ``), 422, "entity_id"},
+		"customer with a space":      {testkit.Edit(t, payinBody, `7011112233`, `701 111`), 422, "customer_id"},
+		"a closed contract":          {testkit.Edit(t, payinBody, `"e1"`, `"shut"`), 422, "entity_id"},
+		"an unknown contract":        {testkit.Edit(t, payinBody, `"e1"`, `"e2"`), 404, ""},
+		"an unknown account":         {testkit.Edit(t, payinBody, `7011112233`, `7000000000`), 404, ""},
+		"a closed account":           {testkit.Edit(t, payinBody, `7011112233`, `closed`), 404, ""},
+		"an unknown project":         {testkit.Edit(t, payinBody, hhProject, "another"), 422, "project_id"},
+		"no project, two configured": {testkit.Edit(t, payinBody, `"project_id":"`+hhProject+`",`, ``), 422, "project_id"},
+		"a project as number":        {testkit.Edit(t, payinBody, `"`+hhProject+`"`, `1`), 422, "project_id"},
 	} {
 		a := r.createWith("", tc.body)
 		problem := a.json(t)
@@ -181,7 +182,7 @@ func TestWhatBreaksARuleIsRefusedByNameAndNothingIsSent(t *testing.T) {
 
 func TestAProjectMayBeLeftOutWhereThereIsOne(t *testing.T) {
 	r := newPayinRig(t, oneProject)
-	id := r.open(edit(t, payinBody, `"project_id":"`+hhProject+`",`, ``))
+	id := r.open(testkit.Edit(t, payinBody, `"project_id":"`+hhProject+`",`, ``))
 	if got := r.payment(id).Project; got != hhProject {
 		t.Errorf("got %s", got)
 	}
@@ -214,7 +215,7 @@ func TestTheSameKeyAgainIsTheSameAnswer(t *testing.T) {
 			t.Errorf("again: got %d %s", again.status, again.body)
 		}
 	}
-	for _, body := range []string{edit(t, payinBody, "1500000", "1500001"), edit(t, payinBody, "cus_12345", "cus_2"), edit(t, payinBody, `"lifetime":300,`, ``)} {
+	for _, body := range []string{testkit.Edit(t, payinBody, "1500000", "1500001"), testkit.Edit(t, payinBody, "cus_12345", "cus_2"), testkit.Edit(t, payinBody, `"lifetime":300,`, ``)} {
 		if got := r.createWith("k", body); got.status != 422 || got.json(t)["field"] != "Idempotency-Key" {
 			t.Errorf("another body: got %d %s", got.status, got.body)
 		}
@@ -371,7 +372,7 @@ func TestAProviderThatFailsIsAnsweredAndThePaymentEndsInItsTrueState(t *testing.
 				if p := r.payment(id); p.Status != topup.StatusPending || p.Flags != topup.FlagOutcomeUnknown {
 					t.Errorf("until then: got %s %v", p.Status, p.Flags.Names())
 				}
-				if got := r.createWith("k", edit(t, payinBody, "1500000", "1")); got.status != 422 {
+				if got := r.createWith("k", testkit.Edit(t, payinBody, "1500000", "1")); got.status != 422 {
 					t.Errorf("the key with another body: got %d", got.status)
 				}
 				r.watched(id, truth.status)
@@ -773,7 +774,7 @@ func TestACallerThatGoesAwayDoesNotMakeTheOutcomeUnknown(t *testing.T) {
 		t.Fatal("the caller did not go away")
 	}
 	close(release)
-	eventually(t, "the form is noted", func() bool { return r.payin(id)["form_url"] != nil })
+	testkit.Eventually(t, "the form is noted", func() bool { return r.payin(id)["form_url"] != nil })
 	if got := r.payment(id).Flags; got != 0 {
 		t.Errorf("got %v", got.Names())
 	}
@@ -816,7 +817,7 @@ func TestACallerThatGoesAwayIsNoFailure(t *testing.T) {
 			}
 			<-left
 			close(release)
-			eventually(t, "the request ends", func() bool { return strings.Contains(r.logs.String(), tc.route) })
+			testkit.Eventually(t, "the request ends", func() bool { return strings.Contains(r.logs.String(), tc.route) })
 			if log := r.logs.String(); strings.Contains(log, `"level":"error"`) || strings.Contains(log, `"outcome":"failed"`) {
 				t.Errorf("log: %s", log)
 			}
@@ -889,14 +890,14 @@ func TestWhatCannotBeNotedIsNotLost(t *testing.T) {
 func TestNoLogLineTellsOfAPayerOrAKey(t *testing.T) {
 	r := newPayinRig(t, slow)
 	r.putAccount(`{"customer_id":"CANARYcustomer","additional_customer_id":"CANARYadditional","currency":"KZT","entities":[{"id":"CANARYcontract","number":"CANARYnumber"}]}`)
-	body := edit(t, payinBody, "7011112233", "CANARYcustomer", `"e1"`, `"CANARYcontract"`, "cus_12345", "CANARYpayer", "192.0.2.1", "198.51.100.77",
+	body := testkit.Edit(t, payinBody, "7011112233", "CANARYcustomer", `"e1"`, `"CANARYcontract"`, "cus_12345", "CANARYpayer", "192.0.2.1", "198.51.100.77",
 		"customer@example.com", "CANARY@example.com", "An order", "CANARYdescription", "order/1", "CANARYredirect", "kaspi-kzt", "CANARYbank")
 	id := r.open(body)
-	requisites := edit(t, alertBody(id, "processing", "paid", 1500000, "KZT"), `}}`,
+	requisites := testkit.Edit(t, alertBody(id, "processing", "paid", 1500000, "KZT"), `}}`,
 		`},"recipient_requisites":{"pan_hidden":"CANARY****6980","card_holder_hidden":"CANARY****ev","bank_name":"CANARYbank"}}`, `"status_description":null`, `"status_description":"CANARYwords"`)
 	r.accepted(requisites)
 	r.alertWith(requisites, "CANARYsignature", alertTimestamp)
-	r.alertWith(edit(t, requisites, hhProject, "CANARYproject"), "x", "CANARYtime")
+	r.alertWith(testkit.Edit(t, requisites, hhProject, "CANARYproject"), "x", "CANARYtime")
 	r.alertWith(requisites[:40], "x", "x")
 	for name, answer := range map[string]http.HandlerFunc{
 		"refused": withStatus(400, `{"status":"error","status_description":"CANARYrefusal of CANARY@example.com","request_id":"CANARYrequest"}`),
@@ -911,14 +912,14 @@ func TestNoLogLineTellsOfAPayerOrAKey(t *testing.T) {
 			r.provider.answer(op, answer)
 		}
 		r.createWith("CANARYkey"+name, body)
-		r.createWith("CANARYkey"+name, edit(t, body, "CANARYdescription", "CANARYother"))
+		r.createWith("CANARYkey"+name, testkit.Edit(t, body, "CANARYdescription", "CANARYother"))
 		r.askAs(shopToken, http.MethodGet, "/api/v1/payins/"+id+"?refresh=true", "")
 		r.askAs(shopToken, http.MethodPost, "/api/v1/payins/"+id+"/confirm", "")
 		r.clock.Add(10 * time.Minute)
 		r.server.Watcher().Round(t.Context())
 	}
-	r.createWith("", edit(t, body, `"amount"`, `"CANARYmember":1,"amount"`))
-	r.createWith("", edit(t, body, `"lifetime":300`, `"lifetime":"CANARY"`))
+	r.createWith("", testkit.Edit(t, body, `"amount"`, `"CANARYmember":1,"amount"`))
+	r.createWith("", testkit.Edit(t, body, `"lifetime":300`, `"lifetime":"CANARY"`))
 	r.createWith("", `{CANARY`)
 	r.askAs(shopToken, http.MethodGet, "/api/v1/payins/CANARYpayment", "")
 	log := r.logs.String()
@@ -937,8 +938,8 @@ func TestNoLogLineTellsOfAPayerOrAKey(t *testing.T) {
 
 func TestNothingOfThePayerIsStored(t *testing.T) {
 	r := newPayinRig(t)
-	id := r.open(edit(t, payinBody, "cus_12345", "CANARYpayer", "customer@example.com", "CANARY@example.com", "192.0.2.1", "198.51.100.77", "An order", "CANARYorder"))
-	r.createWith("k", edit(t, payinBody, "cus_12345", "CANARYpayer", "customer@example.com", "CANARY@example.com", "192.0.2.1", "198.51.100.77"))
+	id := r.open(testkit.Edit(t, payinBody, "cus_12345", "CANARYpayer", "customer@example.com", "CANARY@example.com", "192.0.2.1", "198.51.100.77", "An order", "CANARYorder"))
+	r.createWith("k", testkit.Edit(t, payinBody, "cus_12345", "CANARYpayer", "customer@example.com", "CANARY@example.com", "192.0.2.1", "198.51.100.77"))
 	file := t.TempDir() + "/copy.db"
 	if _, err := r.store.Backup(t.Context(), file); err != nil {
 		t.Fatal(err)

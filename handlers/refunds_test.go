@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+
+	"tolem/testkit"
 )
 
 // partlyRefunded is the platform's callback that an operation gave back 3000 of the
 // 10000 of a payment.
 func partlyRefunded(t testing.TB, payment, operation string) string {
-	return edit(t, callbackFor(t, payment, operation), `"status":"success"`, `"status":"partially refunded"`, `"type":"sale"`, `"type":"refund"`,
+	return testkit.Edit(t, callbackFor(t, payment, operation), `"status":"success"`, `"status":"partially refunded"`, `"type":"sale"`, `"type":"refund"`,
 		`"sum":{"amount":10000,`, `"sum":{"amount":7000,`, `"sum_initial":{"amount":10000,`, `"sum_initial":{"amount":3000,`)
 }
 

@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"testing"
 
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -21,7 +22,7 @@ func TestReturnedMoneyIsSeenByThePaymentsStatusWhateverTheOperation(t *testing.T
 				if a := r.send(callbackFor(t, id, "28")); a.status != 200 {
 					t.Fatalf("the credit: %d %s", a.status, a.body)
 				}
-				body := edit(t, callbackFor(t, id, "29"), `"status":"success"`, `"status":"`+status+`"`, `"type":"sale"`, `"type":"`+operation+`"`)
+				body := testkit.Edit(t, callbackFor(t, id, "29"), `"status":"success"`, `"status":"`+status+`"`, `"type":"sale"`, `"type":"`+operation+`"`)
 				if a := r.send(body); a.status != 200 {
 					t.Fatalf("got %d %s", a.status, a.body)
 				}

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -21,6 +20,7 @@ import (
 	"tolem/signing"
 	"tolem/store"
 	"tolem/storetest"
+	"tolem/testkit"
 	"tolem/topup"
 	"tolem/view"
 )
@@ -278,27 +278,10 @@ const (
 	depositBody = `{"type":"check_deposit","project_id":1234,"customer_id":"123456789","entity_id":"12345","amount":10000,"currency":"KZT","payment_method":"terminal/kaspi"}`
 )
 
-// callbackBody is the sample of the provider's page.
-const callbackBody = `{"project_id":1234,"payment":{"id":"payment_47","type":"purchase","status":"success","date":"2022-03-25T11:08:45+0000","method":"kaspi","sum":{"amount":10000,"currency":"KZT"},"description":""},
-"account":{"number":"1234567890"},"customer":{"id":"customer_123"},
-"operation":{"id":28,"type":"sale","status":"success","date":"2022-03-25T11:08:46+0000","created_date":"2022-03-25T11:08:05+0000","request_id":"9e32835f","sum_initial":{"amount":10000,"currency":"KZT"},"sum_converted":{"amount":10000,"currency":"KZT"},"code":"0","message":"Success","provider":{"id":12345,"payment_id":"123abc123-321","auth_code":""}}}`
-
-// edit replaces parts of a body: old, new, old, new…
-func edit(t testing.TB, body string, pairs ...string) string {
-	t.Helper()
-	for i := 0; i < len(pairs); i += 2 {
-		if !strings.Contains(body, pairs[i]) {
-			t.Fatalf("%q is not in the body", pairs[i])
-		}
-		body = strings.Replace(body, pairs[i], pairs[i+1], 1)
-	}
-	return body
-}
-
 // callbackFor is a successful callback for a payment.
 func callbackFor(t testing.TB, paymentID, operation string) string {
 	t.Helper()
-	return edit(t, callbackBody, "payment_47", paymentID, `"id":28`, `"id":`+operation)
+	return testkit.Edit(t, testkit.JetPayCallback, "payment_47", paymentID, `"id":28`, `"id":`+operation)
 }
 
 // logBuffer keeps the log.
@@ -338,22 +321,6 @@ func (l *logBuffer) lines(t testing.TB) []map[string]any {
 		}
 	}
 	return lines
-}
-
-// eventually waits for a condition.
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("still not: %s", what)
-		case <-tick.C:
-		}
-	}
 }
 
 // take empties the log and returns what was in it.

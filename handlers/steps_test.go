@@ -12,6 +12,7 @@ import (
 
 	"tolem/config"
 	"tolem/store"
+	"tolem/testkit"
 )
 
 const secondToken = "token-of-the-second"
@@ -63,16 +64,16 @@ func TestSteps(t *testing.T) {
 		made := r.step("/api/v1/payments", body, "").wants(t, 201, map[string]any{"kind": "manual_credit", "operation_id": "77"})
 		r.ask(http.MethodGet, "/api/v1/payments/"+made["payment_id"].(string), "").wants(t, 200, map[string]any{"status": "succeeded", "amount": 700.0})
 		checkProblem(t, r.step("/api/v1/payments", body, ""), 409, "")
-		checkProblem(t, r.step("/api/v1/payments", edit(t, body, `1234`, `"9"`), ""), 422, "project_id")
-		checkProblem(t, r.step("/api/v1/payments", edit(t, body, `1234`, `[]`), ""), 422, "project_id")
-		checkProblem(t, r.step("/api/v1/payments", edit(t, body, `"operation":"77"`, `"reference":"r"`), ""), 422, "operation")
-		checkProblem(t, r.step("/api/v1/payments", edit(t, body, `"77"`, `"78"`, `700`, `0`), ""), 422, "amount")
+		checkProblem(t, r.step("/api/v1/payments", testkit.Edit(t, body, `1234`, `"9"`), ""), 422, "project_id")
+		checkProblem(t, r.step("/api/v1/payments", testkit.Edit(t, body, `1234`, `[]`), ""), 422, "project_id")
+		checkProblem(t, r.step("/api/v1/payments", testkit.Edit(t, body, `"operation":"77"`, `"reference":"r"`), ""), 422, "operation")
+		checkProblem(t, r.step("/api/v1/payments", testkit.Edit(t, body, `"77"`, `"78"`, `700`, `0`), ""), 422, "amount")
 		waiting := r.issue()
-		same := edit(t, body, `"77"`, `"78"`, `700`, `10000`)
+		same := testkit.Edit(t, body, `"77"`, `"78"`, `700`, `10000`)
 		if p := checkProblem(t, r.step("/api/v1/payments", same, ""), 409, ""); !strings.Contains(p["detail"].(string), waiting) {
 			t.Errorf("the waiting payment is not named: %v", p)
 		}
-		r.step("/api/v1/payments", edit(t, same, `"reason"`, `"anyway":true,"reason"`), "").wants(t, 201, nil)
+		r.step("/api/v1/payments", testkit.Edit(t, same, `"reason"`, `"anyway":true,"reason"`), "").wants(t, 201, nil)
 	})
 	t.Run("RecallAssignReverseReturn", func(t *testing.T) {
 		r := newRig(t)
@@ -82,7 +83,7 @@ func TestSteps(t *testing.T) {
 			t.Fatalf("got %v", list)
 		}
 		to := `{"customer_id":"7123456789","entity_id":"67890","reason":"the payer called"}`
-		checkProblem(t, r.step("/api/v1/suspense/"+item+"/assign", edit(t, to, "67890", "none"), ""), 404, "")
+		checkProblem(t, r.step("/api/v1/suspense/"+item+"/assign", testkit.Edit(t, to, "67890", "none"), ""), 404, "")
 		assigned := r.step("/api/v1/suspense/"+item+"/assign", to, "").wants(t, 201, map[string]any{"kind": "assignment", "resolves": item})
 		checkProblem(t, r.step("/api/v1/suspense/"+item+"/return", because, ""), 409, "")
 		reverse := "/api/v1/ledger/transactions/" + assigned["transaction_id"].(string) + "/reverse"
@@ -119,17 +120,17 @@ func TestSteps(t *testing.T) {
 		r.step("/api/v1/payouts", body, "k").wants(t, 201, nil)
 		r.step("/api/v1/payouts", body, "k").wants(t, 201, nil) // the stored answer
 		r.step("/api/v1/payouts", body, "").wants(t, 200, nil)
-		checkProblem(t, r.step("/api/v1/payouts", edit(t, body, "9850", "9851", "150", "149"), ""), 409, "")
-		checkProblem(t, r.step("/api/v1/payouts", edit(t, body, "PO/1", "PO/2", "9850", "1"), ""), 422, "net")
-		checkProblem(t, r.step("/api/v1/payouts", edit(t, body, "halyk", "other"), ""), 422, "bank")
-		checkProblem(t, r.step("/api/v1/payouts", edit(t, body, "2026-11-29", "29.11.2026"), ""), 422, "date")
-		checkProblem(t, r.step("/api/v1/payouts", edit(t, body, "PO/1", ""), ""), 422, "payout_id")
+		checkProblem(t, r.step("/api/v1/payouts", testkit.Edit(t, body, "9850", "9851", "150", "149"), ""), 409, "")
+		checkProblem(t, r.step("/api/v1/payouts", testkit.Edit(t, body, "PO/1", "PO/2", "9850", "1"), ""), 422, "net")
+		checkProblem(t, r.step("/api/v1/payouts", testkit.Edit(t, body, "halyk", "other"), ""), 422, "bank")
+		checkProblem(t, r.step("/api/v1/payouts", testkit.Edit(t, body, "2026-11-29", "29.11.2026"), ""), 422, "date")
+		checkProblem(t, r.step("/api/v1/payouts", testkit.Edit(t, body, "PO/1", ""), ""), 422, "payout_id")
 		path := "/api/v1/payouts/PO%2F1"
 		r.ask(http.MethodGet, path, "").wants(t, 200, map[string]any{"payout_id": "PO/1", "status": "draft", "net": 9850.0})
 		r.step(path+"/post", because, "").wants(t, 201, map[string]any{"kind": "payout", "payout_id": "PO/1", "payment_id": nil})
 		checkProblem(t, r.step(path+"/discard", because, ""), 409, "")
 		checkProblem(t, r.step("/api/v1/payouts/none/post", because, ""), 404, "")
-		r.step("/api/v1/payouts", edit(t, body, "PO/1", "PO-2"), "").wants(t, 201, nil)
+		r.step("/api/v1/payouts", testkit.Edit(t, body, "PO/1", "PO-2"), "").wants(t, 201, nil)
 		r.step("/api/v1/payouts/PO-2/discard", because, "").wants(t, 200, map[string]any{"status": "discarded"})
 		if list := r.ask(http.MethodGet, "/api/v1/payouts?status=posted&provider=jetpay", "").json(t)["payouts"].([]any); len(list) != 1 {
 			t.Errorf("got %v", list)
@@ -147,7 +148,7 @@ func TestSteps(t *testing.T) {
 		checkProblem(t, r.step("/api/v1/payments/"+id+"/close", because, ""), 409, "")
 		r.step("/api/v1/suspense/"+item+"/assign", `{"customer_id":"7123456789","entity_id":"67890","reason":"r"}`, "").wants(t, 201, nil)
 		second := r.issue()
-		r.send(edit(t, callbackFor(t, second, "29"), `"type":"purchase","status":"success"`, `"type":"purchase","status":"success"`, `"type":"sale","status":"success"`, `"type":"sale","status":"awaiting"`))
+		r.send(testkit.Edit(t, callbackFor(t, second, "29"), `"type":"purchase","status":"success"`, `"type":"purchase","status":"success"`, `"type":"sale","status":"success"`, `"type":"sale","status":"awaiting"`))
 		if status := string(r.payment(second).Status); status != "review" {
 			t.Skipf("a payment in review cannot be made this way: %s", status)
 		}
@@ -155,8 +156,8 @@ func TestSteps(t *testing.T) {
 	})
 	t.Run("Messages", func(t *testing.T) {
 		r := newRig(t)
-		r.send(edit(t, callbackFor(t, r.issue(), "28"), `"sum_initial":{"amount":10000,"currency":"KZT"}`, `"sum_initial":{"amount":"x","currency":"KZT"}`))
-		r.send(edit(t, callbackFor(t, r.issue(), "29"), `"sum_initial":{"amount":10000,"currency":"KZT"}`, `"sum_initial":{"amount":"x","currency":"KZT"}`))
+		r.send(testkit.Edit(t, callbackFor(t, r.issue(), "28"), `"sum_initial":{"amount":10000,"currency":"KZT"}`, `"sum_initial":{"amount":"x","currency":"KZT"}`))
+		r.send(testkit.Edit(t, callbackFor(t, r.issue(), "29"), `"sum_initial":{"amount":10000,"currency":"KZT"}`, `"sum_initial":{"amount":"x","currency":"KZT"}`))
 		list := r.ask(http.MethodGet, "/api/v1/messages?disposition=unreadable&open=true", "").json(t)["messages"].([]any)
 		if len(list) != 2 {
 			t.Fatalf("got %v", list)

@@ -6,17 +6,19 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"tolem/testkit"
 )
 
 // TestAMessageThatCannotBeReadIsAWarningWithTheReason: nobody else would learn
 // of it before the platform gives up.
 func TestAMessageThatCannotBeReadIsAWarningWithTheReason(t *testing.T) {
-	callback := signed(t, callbackBody, demoSecret)
+	callback := signed(t, testkit.JetPayCallback, demoSecret)
 	for name, tc := range map[string]struct {
 		body, outcome, reason string
 		status                int
 	}{
-		"a lone surrogate":    {edit(t, callback, `"Success"`, `"\ud800CANARY"`), "malformed", "a lone surrogate in a string", 400},
+		"a lone surrogate":    {testkit.Edit(t, callback, `"Success"`, `"\ud800CANARY"`), "malformed", "a lone surrogate in a string", 400},
 		"a byte order mark":   {"\ufeff" + callback, "malformed", "malformed body", 400},
 		"the same name twice": {`{"CANARY":1,"CANARY":2}`, "malformed", "a name stands twice", 400},
 		"compressed unsaid":   {zipped(t, callback), "malformed", "malformed body", 400},
@@ -34,7 +36,7 @@ func TestAMessageThatCannotBeReadIsAWarningWithTheReason(t *testing.T) {
 
 // TestACompressedBodyIsRefusedByItsHeader: 415, and what to do instead.
 func TestACompressedBodyIsRefusedByItsHeader(t *testing.T) {
-	callback := signed(t, callbackBody, demoSecret)
+	callback := signed(t, testkit.JetPayCallback, demoSecret)
 	for _, coding := range []string{"gzip", "br", "GZIP", "identity, zstd", "x-CANARY"} {
 		for _, route := range []string{"/jetpay", "/jetpay/callback", "/highhelp/alerts"} {
 			r := newRig(t)

@@ -21,6 +21,7 @@ import (
 	"tolem/config"
 	"tolem/highhelp"
 	"tolem/signing"
+	"tolem/testkit"
 )
 
 func TestAPayinIsSentAsThePagesShowIt(t *testing.T) {
@@ -76,7 +77,7 @@ func TestWhatIsLeftOutIsNotSent(t *testing.T) {
 }
 
 func TestWhatIsSignedIsWhatIsSent(t *testing.T) {
-	rsaKey := rsaSigner(t)
+	rsaKey := testkit.RSASigner(t)
 	for _, tc := range []struct {
 		name    string
 		signer  signing.Signer
@@ -427,20 +428,11 @@ func TestTheCallersEndIsTheCallsEnd(t *testing.T) {
 		before := p.calls.Load()
 		result := make(chan error)
 		go func() { result <- call(ctx) }()
-		waitFor(t, func() bool { return p.calls.Load() > before })
+		testkit.Eventually(t, "a call", func() bool { return p.calls.Load() > before })
 		cancel()
 		failed = failure(t, <-result)
 		if !failed.Unknown || !errors.Is(failed, context.Canceled) {
 			t.Errorf("%s after it was sent: got %+v", name, failed)
-		}
-	}
-}
-
-func waitFor(t *testing.T, condition func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Minute); !condition(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("waited too long")
 		}
 	}
 }
@@ -565,7 +557,7 @@ func TestCallsUnderWayAreBounded(t *testing.T) {
 			}
 		})
 	}
-	waitFor(t, func() bool { return now.Load() == 2 })
+	testkit.Eventually(t, "two at once", func() bool { return now.Load() == 2 })
 	close(release)
 	wait.Wait()
 	if got := most.Load(); got != 2 {
@@ -586,7 +578,7 @@ func TestAFullClientSaysSo(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			before, done := p.calls.Load(), make(chan struct{})
 			go func() { defer close(done); _, _ = full.Payin(ctx, request()) }()
-			waitFor(t, func() bool { return p.calls.Load() == before+1 })
+			testkit.Eventually(t, "one more call", func() bool { return p.calls.Load() == before+1 })
 			short, end := context.WithTimeout(t.Context(), tc.timeout)
 			defer end()
 			_, err := full.Payin(short, request())

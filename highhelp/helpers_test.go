@@ -1,10 +1,6 @@
 package highhelp_test
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"io"
 	"net/http"
@@ -49,19 +45,6 @@ func request() highhelp.PayinRequest {
 func hmacSigner(t testing.TB) signing.Signer {
 	t.Helper()
 	signer, err := signing.NewHMACSigner("c4nary-secret")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signer
-}
-
-func rsaSigner(t testing.TB) signing.Signer {
-	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := signing.NewRSASigner(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"tolem/jetpay"
 	"tolem/signing"
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -20,7 +21,7 @@ func eventOf(t testing.TB, body string) topup.Event {
 }
 
 func TestTheSampleCallbackReadsAsItIsPrinted(t *testing.T) {
-	got := eventOf(t, callbackBody)
+	got := eventOf(t, testkit.JetPayCallback)
 	money := topup.Money{Amount: 10000, Currency: "KZT"}
 	want := topup.Event{
 		Provider: "jetpay", Project: "1234", Source: topup.SourceCallback, Amounts: topup.AmountExact, Reference: "payment_47", Operation: "28", Outcome: topup.OutcomePaid,
@@ -110,17 +111,17 @@ func TestTheStatusTable(t *testing.T) {
 		{"awaiting 3ds result", "sale", "success", "0", open},
 		{"something new", "something new", "success", "0", open},
 	} {
-		body := edit(t, callbackBody, `"status":"success"`, `"status":"`+tc.payment+`"`, `"type":"sale","status":"success"`,
+		body := testkit.Edit(t, testkit.JetPayCallback, `"status":"success"`, `"status":"`+tc.payment+`"`, `"type":"sale","status":"success"`,
 			`"type":"`+tc.typ+`","status":"`+tc.operation+`"`, `"code":"0"`, `"code":"`+tc.code+`"`)
 		if got := eventOf(t, body).Outcome; got != tc.want {
 			t.Errorf("payment %q, operation %q %q, code %q: got %s, want %s", tc.payment, tc.typ, tc.operation, tc.code, got, tc.want)
 		}
 	}
-	number := edit(t, callbackBody, `"status":"success"`, `"status":"decline"`, `"code":"0"`, `"code":20802`)
+	number := testkit.Edit(t, testkit.JetPayCallback, `"status":"success"`, `"status":"decline"`, `"code":"0"`, `"code":20802`)
 	if got := eventOf(t, number).Outcome; got != open {
 		t.Errorf("a code that is a number: got %s, want open", got)
 	}
-	wrong := edit(t, callbackBody, `"status":"success"`, `"status":true`)
+	wrong := testkit.Edit(t, testkit.JetPayCallback, `"status":"success"`, `"status":true`)
 	if got := eventOf(t, wrong).Outcome; got != open {
 		t.Errorf("a status that is no string: got %s, want open", got)
 	}
@@ -156,7 +157,7 @@ func TestAMovementThatCannotBeReadIsNotComplete(t *testing.T) {
 		"initial amount a word":      {initial, `"sum_initial":{"amount":"ten","currency":"KZT"}`},
 		"initial currency null":      {initial, `"sum_initial":{"amount":10000,"currency":null}`},
 	} {
-		e := eventOf(t, edit(t, callbackBody, pairs...))
+		e := eventOf(t, testkit.Edit(t, testkit.JetPayCallback, pairs...))
 		if e.Outcome != topup.OutcomePaid {
 			t.Errorf("%s: outcome: got %s, want paid", name, e.Outcome)
 		}
@@ -195,7 +196,7 @@ func TestAMovementThatIsReadableButForItsPaymentIDIsMoneyUnderAnUnknownID(t *tes
 		"too long":              {`"payment_47"`, `"` + tooLong + `"`, tooLong[:239] + " (#"},
 		"too long, of Cyrillic": {`"payment_47"`, `"` + strings.Repeat("ж", 200) + `"`, strings.Repeat("ж", 119) + " (#"},
 	} {
-		e := eventOf(t, edit(t, callbackBody, tc.from, tc.to))
+		e := eventOf(t, testkit.Edit(t, testkit.JetPayCallback, tc.from, tc.to))
 		if e.Outcome != topup.OutcomePaid || !e.Complete || e.MaybeCut || e.Operation != "28" || e.Sum.Amount != 10000 {
 			t.Errorf("%s: got %+v", name, e)
 		}
@@ -209,8 +210,8 @@ func TestAMovementThatIsReadableButForItsPaymentIDIsMoneyUnderAnUnknownID(t *tes
 			t.Errorf("%s: it could not be taken for a repeat", name)
 		}
 	}
-	one := eventOf(t, edit(t, callbackBody, `"payment_47"`, `"`+tooLong+`1"`)).Reference
-	if two := eventOf(t, edit(t, callbackBody, `"payment_47"`, `"`+tooLong+`2"`)).Reference; one == two {
+	one := eventOf(t, testkit.Edit(t, testkit.JetPayCallback, `"payment_47"`, `"`+tooLong+`1"`)).Reference
+	if two := eventOf(t, testkit.Edit(t, testkit.JetPayCallback, `"payment_47"`, `"`+tooLong+`2"`)).Reference; one == two {
 		t.Errorf("two ids have the reference %q", one)
 	}
 }
@@ -235,7 +236,7 @@ func TestWhatCanBeReadOfAMessageIsKeptWhateverBecomesOfIt(t *testing.T) {
 		"a status that may be one":  {[]string{`"status":"success"`, `"status":"decline"`, `"project_id":1234`, `"project_id":1234,"payment_id":"X1"`}, asked, asked, "28", true},
 		"paid without an operation": {[]string{`"operation":{`, `"operations":{`}, asked, topup.Money{}, "", false},
 	} {
-		e := eventOf(t, edit(t, callbackBody, tc.pairs...))
+		e := eventOf(t, testkit.Edit(t, testkit.JetPayCallback, tc.pairs...))
 		if e.Reference == "" || e.Sum != tc.sum || e.Initial != tc.initial || e.Operation != tc.operation || e.MaybeCut != tc.cut {
 			t.Errorf("%s: got %+v", name, e)
 		}
@@ -243,16 +244,16 @@ func TestWhatCanBeReadOfAMessageIsKeptWhateverBecomesOfIt(t *testing.T) {
 }
 
 func TestNumbersAsTextAndIDsAsNumbersAreRead(t *testing.T) {
-	e := eventOf(t, edit(t, callbackBody, `"project_id":1234`, `"project_id":"1234"`, `"payment_47"`, `9223372036854775807`, `"amount":10000`, `"amount":"10000"`, `"id":28`, `"id":"9999999999999999999"`))
+	e := eventOf(t, testkit.Edit(t, testkit.JetPayCallback, `"project_id":1234`, `"project_id":"1234"`, `"payment_47"`, `9223372036854775807`, `"amount":10000`, `"amount":"10000"`, `"id":28`, `"id":"9999999999999999999"`))
 	if !e.Complete || e.Reference != "9223372036854775807" || e.Operation != "9999999999999999999" || e.Sum.Amount != 10000 {
 		t.Errorf("got %+v", e)
 	}
-	if zero := eventOf(t, edit(t, callbackBody, `"id":28`, `"id":0`)); !zero.Complete || zero.Operation != "0" {
+	if zero := eventOf(t, testkit.Edit(t, testkit.JetPayCallback, `"id":28`, `"id":0`)); !zero.Complete || zero.Operation != "0" {
 		t.Errorf("operation 0: got %+v", zero)
 	}
 	for name, body := range map[string]string{
-		"the project in general": edit(t, callbackBody, `"project_id":1234`, `"general":{"project_id":1234}`),
-		"a type beside it":       edit(t, callbackBody, `"project_id":1234`, `"project_id":1234,"type":"verify"`),
+		"the project in general": testkit.Edit(t, testkit.JetPayCallback, `"project_id":1234`, `"general":{"project_id":1234}`),
+		"a type beside it":       testkit.Edit(t, testkit.JetPayCallback, `"project_id":1234`, `"project_id":1234,"type":"verify"`),
 	} {
 		if !eventOf(t, body).Complete {
 			t.Errorf("%s: got not complete", name)
@@ -332,14 +333,14 @@ func TestAMovementMayHaveAnyOtherMembers(t *testing.T) {
 		`"customer_id":"7000000010"`, `"amount":5`, `"amount":{}`, `"customer_id":[]`, `"code":"0"`, `"type":"verify"`,
 		`"errors":[{"message":"a;b: payment; operation"}]`, `"general":{"payment_id":"x"}`,
 	} {
-		if e := eventOf(t, edit(t, callbackBody, `"project_id":1234`, `"project_id":1234,`+more)); !e.Complete {
+		if e := eventOf(t, testkit.Edit(t, testkit.JetPayCallback, `"project_id":1234`, `"project_id":1234,`+more)); !e.Complete {
 			t.Errorf("with %s: got not complete", more)
 		}
 	}
 }
 
 func TestARepeatIsWhatTheRulesCallOne(t *testing.T) {
-	base := eventOf(t, callbackBody).Fingerprint
+	base := eventOf(t, testkit.JetPayCallback).Fingerprint
 	if len(base) != 16 {
 		t.Fatalf("fingerprint: got %d bytes", len(base))
 	}
@@ -356,7 +357,7 @@ func TestARepeatIsWhatTheRulesCallOne(t *testing.T) {
 		"another sum_converted": {`"sum_converted":{"amount":10000`, `"sum_converted":{"amount":1`},
 		"another receipt":       {`123abc123-321`, `x`},
 	} {
-		if got := eventOf(t, edit(t, callbackBody, pairs...)).Fingerprint; !bytes.Equal(got, base) {
+		if got := eventOf(t, testkit.Edit(t, testkit.JetPayCallback, pairs...)).Fingerprint; !bytes.Equal(got, base) {
 			t.Errorf("%s: it is a repeat, and has another fingerprint", name)
 		}
 	}
@@ -375,7 +376,7 @@ func TestARepeatIsWhatTheRulesCallOne(t *testing.T) {
 		"empty status":          {`"status":"success"`, `"status":""`},
 		"the payment's own sum": {`"sum":{"amount":10000,"currency":"KZT"}`, `"sum":{}`, `"sale"`, `"other"`},
 	} {
-		e := eventOf(t, edit(t, callbackBody, pairs...))
+		e := eventOf(t, testkit.Edit(t, testkit.JetPayCallback, pairs...))
 		if bytes.Equal(e.Fingerprint, base) || e.Fingerprint == nil {
 			t.Errorf("%s: it is no repeat; fingerprint %x", name, e.Fingerprint)
 		}
@@ -385,7 +386,7 @@ func TestARepeatIsWhatTheRulesCallOne(t *testing.T) {
 		t.Errorf("the fingerprint of a movement: got %s, want %s as ever", got, want)
 	}
 	coded := func(code string) []byte {
-		return eventOf(t, edit(t, callbackBody, `"status":"success"`, `"status":"decline"`, `"code":"0"`, code)).Fingerprint
+		return eventOf(t, testkit.Edit(t, testkit.JetPayCallback, `"status":"success"`, `"status":"decline"`, `"code":"0"`, code)).Fingerprint
 	}
 	open := coded(`"code":"20802"`)
 	for name, code := range map[string]string{"another": `"code":"20000"`, "an empty": `"code":""`, "a null": `"code":null`} {
@@ -396,15 +397,15 @@ func TestARepeatIsWhatTheRulesCallOne(t *testing.T) {
 	if !bytes.Equal(coded(`"code":20802`), open) {
 		t.Error("a code that is a number is the same code")
 	}
-	none := eventOf(t, edit(t, callbackBody, `"status":"success"`, ``+`"status":"processing"`, `"id":"payment_47",`, ``))
+	none := eventOf(t, testkit.Edit(t, testkit.JetPayCallback, `"status":"success"`, ``+`"status":"processing"`, `"id":"payment_47",`, ``))
 	if none.Fingerprint != nil {
 		t.Error("a message without payment.id has a fingerprint")
 	}
-	if other := eventOfProject(t, callbackBody, 77); bytes.Equal(other.Fingerprint, base) {
+	if other := eventOfProject(t, testkit.JetPayCallback, 77); bytes.Equal(other.Fingerprint, base) {
 		t.Error("another project has the same fingerprint")
 	}
-	absent := eventOf(t, edit(t, callbackBody, `"status":"success",`, ``)).Fingerprint
-	if empty := eventOf(t, edit(t, callbackBody, `"status":"success"`, `"status":""`)).Fingerprint; bytes.Equal(absent, empty) {
+	absent := eventOf(t, testkit.Edit(t, testkit.JetPayCallback, `"status":"success",`, ``)).Fingerprint
+	if empty := eventOf(t, testkit.Edit(t, testkit.JetPayCallback, `"status":"success"`, `"status":""`)).Fingerprint; bytes.Equal(absent, empty) {
 		t.Error("an absent and an empty status have one fingerprint")
 	}
 }
@@ -427,7 +428,7 @@ func TestTheAccountingDateIsTheProviders(t *testing.T) {
 		"a year that is too long in UTC":  {[]string{operation, `"date":"9999-12-31T23:59:59-1200"`}, at(11, 8, 45)},
 		"a year that is too early in UTC": {[]string{operation, `"date":"2000-01-01T00:00:00+0600"`}, at(11, 8, 45)},
 	} {
-		if got := eventOf(t, edit(t, callbackBody, tc.pairs...)).EffectiveAt; !got.Equal(tc.want) {
+		if got := eventOf(t, testkit.Edit(t, testkit.JetPayCallback, tc.pairs...)).EffectiveAt; !got.Equal(tc.want) {
 			t.Errorf("%s: got %v, want %v", name, got, tc.want)
 		}
 	}
@@ -435,7 +436,7 @@ func TestTheAccountingDateIsTheProviders(t *testing.T) {
 
 func TestTheProvidersWordsAreBoundedAndPlain(t *testing.T) {
 	long := strings.Repeat("ж", 200)
-	e := eventOf(t, edit(t, callbackBody, `"message":"Success"`, `"message":"a\u0000b\u001b[2J\n`+long+`"`, `"code":"0"`, `"code":17`, `"123abc123-321"`, `{"x":1}`, `"kaspi"`, `"`+long+`"`))
+	e := eventOf(t, testkit.Edit(t, testkit.JetPayCallback, `"message":"Success"`, `"message":"a\u0000b\u001b[2J\n`+long+`"`, `"code":"0"`, `"code":17`, `"123abc123-321"`, `{"x":1}`, `"kaspi"`, `"`+long+`"`))
 	if !strings.HasPrefix(e.Message, "ab[2Jжж") || len(e.Message) > 255 || !utf8.ValidString(e.Message) {
 		t.Errorf("message: got %q", e.Message)
 	}

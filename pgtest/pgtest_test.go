@@ -5,11 +5,11 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"tolem/pgtest"
+	"tolem/testkit"
 )
 
 // open connects to a database for the time of a test.
@@ -38,21 +38,6 @@ func value[T any](t *testing.T, conn *pgx.Conn, sql string, args ...any) T {
 		t.Fatalf("%s: %v", sql, err)
 	}
 	return v
-}
-
-// until waits for a condition.
-func until(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	deadline := time.After(10 * time.Minute)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !condition() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("after ten minutes still not: %s", what)
-		}
-	}
 }
 
 func nameOf(t *testing.T, url string) string {
@@ -85,7 +70,7 @@ func TestADatabaseIsDroppedAfterTheTestThoughSomebodyIsConnected(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	until(t, "the database is dropped", func() bool {
+	testkit.Eventually(t, "the database is dropped", func() bool {
 		return !value[bool](t, watcher, `SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)`, nameOf(t, url))
 	})
 	if err := left.Ping(t.Context()); err == nil {
@@ -139,7 +124,7 @@ func TestATemplateThatIsStillInUseIsWaitedFor(t *testing.T) {
 		}
 		go func() {
 			defer close(closed)
-			until(t, "somebody copies the template", func() bool {
+			testkit.Eventually(t, "somebody copies the template", func() bool {
 				var copying bool
 				err := watcher.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity
 					WHERE state = 'active' AND query LIKE 'CREATE DATABASE % TEMPLATE ' || $1)`, nameOf(t, url)).Scan(&copying)

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"tolem/pgtest"
+	"tolem/testkit"
 )
 
 // asHelper makes the test program start a server and wait to be killed.
@@ -182,8 +183,8 @@ func TestAServerEndsWhenItsProcessIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = helper.Wait()
-	until(t, "the server has ended", func() bool { return conn.Ping(t.Context()) != nil })
-	until(t, "its folder is gone", func() bool {
+	testkit.Eventually(t, "the server has ended", func() bool { return conn.Ping(t.Context()) != nil })
+	testkit.Eventually(t, "its folder is gone", func() bool {
 		left, err := os.ReadDir(parent)
 		return err == nil && len(left) == 0
 	})

@@ -15,8 +15,8 @@ import (
 	"pgregory.net/rapid"
 
 	"tolem/proof/model"
-	"tolem/signing"
 	"tolem/storetest"
+	"tolem/testkit"
 )
 
 const (
@@ -34,8 +34,8 @@ const (
 func TestTheServerDoesWhatTheModelDoes(t *testing.T) {
 	setChecks(t)
 	p := newProvider(t)
-	alerts := mustSigner(t, "alerts.private.pem")
-	stranger := mustSigner(t, "request.pem") // its messages are no alerts
+	alerts := testkit.DemoSigner(t, "..", "alerts.private.pem")
+	stranger := testkit.DemoSigner(t, "..", "request.pem") // its messages are no alerts
 	all := &tally{faults: map[string]int{}}
 	rapid.Check(t, func(r *rapid.T) {
 		s, err := newServer(t, storetest.New(t), p)
@@ -83,7 +83,7 @@ func TestTheServerDoesWhatTheModelDoes(t *testing.T) {
 func TestASequenceIsWrittenDownAsAScenario(t *testing.T) {
 	setChecks(t)
 	p := newProvider(t)
-	alerts := mustSigner(t, "alerts.private.pem")
+	alerts := testkit.DemoSigner(t, "..", "alerts.private.pem")
 	written := 0
 	rapid.Check(t, func(r *rapid.T) {
 		if written++; written > 2 {
@@ -154,19 +154,6 @@ func setChecks(t *testing.T) {
 		// Whoever plants a fault wants to know whether it is seen, not how shortly.
 		set("rapid.shrinktime", "1s")
 	}
-}
-
-func mustSigner(t *testing.T, name string) signing.Signer {
-	t.Helper()
-	pem, err := os.ReadFile(filepath.Join("../fixtures/highhelp/keys", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := signing.NewRSASigner(pem)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signer
 }
 
 // tally counts what was done.

@@ -21,20 +21,6 @@ import (
 	"tolem/signing"
 )
 
-// freshRSA is a signer with a new key.
-func freshRSA(t testing.TB) signing.Signer {
-	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := signing.NewRSASigner(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signer
-}
-
 func TestEveryFormOfAKeyIsTheSameKey(t *testing.T) {
 	d := signing.DefaultRequestDialect()
 	b := mustParse(t, alert)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"tolem/signing"
+	"tolem/testkit"
 )
 
 const timestamp = "1721647251"
@@ -403,7 +404,7 @@ func TestAnotherKeyFails(t *testing.T) {
 	if _, err := b.VerifyHighHelp(hmacPair(t, "secret2").key, signature, timestamp, d); !errors.Is(err, signing.ErrNoValidSignature) {
 		t.Errorf("another HMAC secret: got %v", err)
 	}
-	other := freshRSA(t)
+	other := testkit.RSASigner(t)
 	if _, err := b.VerifyHighHelp(p.key, mustSign(t, other, alert, d), timestamp, d); !errors.Is(err, signing.ErrNoValidSignature) {
 		t.Errorf("another RSA key: got %v", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tolem/store"
+	"tolem/testkit"
 	"tolem/topup"
 	"tolem/view"
 )
@@ -135,7 +136,7 @@ func TestABackupUnderLoadIsConsistentAndHoldsNobodyUp(t *testing.T) {
 	folder := t.TempDir()
 	for n := range 4 {
 		before := acknowledged.Load()
-		waitFor(t, "more is written", func() bool { return acknowledged.Load() > before })
+		testkit.Eventually(t, "more is written", func() bool { return acknowledged.Load() > before })
 		report, err := s.Backup(context.Background(), filepath.Join(folder, fmt.Sprint(n)))
 		if err != nil {
 			t.Fatal(err)

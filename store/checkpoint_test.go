@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tolem/store"
+	"tolem/testkit"
 )
 
 // begun is how often the WAL has started afresh, as its header counts
@@ -62,7 +63,7 @@ func TestTheWALStartsAfreshBesideTraffic(t *testing.T) {
 	credited, stop := underLoad(t, s)
 	defer stop()
 	first := begun(t, s)
-	waitFor(t, "the WAL to start afresh three times", func() bool { return begun(t, s) >= first+3 })
+	testkit.Eventually(t, "the WAL to start afresh three times", func() bool { return begun(t, s) >= first+3 })
 	stop()
 	if err := s.AssertDurable(context.Background()); err != nil {
 		t.Error(err)
@@ -93,7 +94,7 @@ func TestALongReaderHoldsTheWALUpAndNobodyElse(t *testing.T) {
 	credited, stop := underLoad(t, s)
 	defer stop()
 	first := begun(t, s)
-	waitFor(t, "three thousand credits beside the reader", func() bool { return credited.Load() > 3000 })
+	testkit.Eventually(t, "three thousand credits beside the reader", func() bool { return credited.Load() > 3000 })
 	if now := begun(t, s); now != first {
 		t.Errorf("the WAL has started afresh %d times under a reader", now-first)
 	}
@@ -103,7 +104,7 @@ func TestALongReaderHoldsTheWALUpAndNobodyElse(t *testing.T) {
 	if err := reading.Rollback(); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "the WAL to start afresh", func() bool { return begun(t, s) > first })
+	testkit.Eventually(t, "the WAL to start afresh", func() bool { return begun(t, s) > first })
 	stop()
 	checked(t, s)
 }
@@ -118,9 +119,9 @@ func TestACheckpointThatFailedOnceDoesNotKeepAnIdleServerFromBeingReady(t *testi
 	mustIssue(t, s)
 	passing := errors.New("a failure that passes")
 	store.FailCheckpoint(s, passing)
-	waitFor(t, "the server to be ready", func() bool { return s.AssertDurable(context.Background()) == nil })
+	testkit.Eventually(t, "the server to be ready", func() bool { return s.AssertDurable(context.Background()) == nil })
 	store.FailCheckpoint(s, passing)
-	waitFor(t, "the server to be ready again, with nothing left to copy", func() bool { return s.AssertDurable(context.Background()) == nil })
+	testkit.Eventually(t, "the server to be ready again, with nothing left to copy", func() bool { return s.AssertDurable(context.Background()) == nil })
 }
 
 func TestTheWALIsCopiedWhenNothingIsWrittenForAWhile(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"tolem/store"
+	"tolem/testkit"
 )
 
 // faultySync names the database whose file the child of this test cannot sync.
@@ -86,7 +87,7 @@ func serveOnAFaultyDisk(t *testing.T, path string) {
 	for range 20 {
 		fmt.Println("issued", mustIssue(t, s))
 	}
-	waitFor(t, "a checkpoint to fail", func() bool { return s.AssertDurable(context.Background()) != nil })
+	testkit.Eventually(t, "a checkpoint to fail", func() bool { return s.AssertDurable(context.Background()) != nil })
 	if err := s.Close(); err == nil {
 		t.Error("the last checkpoint calls itself a success")
 	}

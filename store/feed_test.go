@@ -11,6 +11,7 @@ import (
 
 	"tolem/pgtest"
 	"tolem/store"
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -130,14 +131,14 @@ func TestTheFeedEndsBeforeAPlaceThatARunningTransactionCanStillFill(t *testing.T
 	elsewhere := begin(pgtest.Database(t), `CREATE TABLE somebody_elses (id BIGINT)`)
 	defer elsewhere.Rollback()
 	mustRecord(t, s, paid("theirs", "2"))
-	waitFor(t, "the second transaction, beside one in another database", func() bool { return len(feed(t, s)) == 2 })
+	testkit.Eventually(t, "the second transaction, beside one in another database", func() bool { return len(feed(t, s)) == 2 })
 	here := begin(s.PostgresURL(), `INSERT INTO writers (id, batch, seen_at) VALUES ('slow', 0, 0)`)
 	mustRecord(t, s, paid("theirs", "3"))
 	shown("beside one that runs here", 2)
 	if err := here.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "the third transaction", func() bool { return len(feed(t, s)) == 3 })
+	testkit.Eventually(t, "the third transaction", func() bool { return len(feed(t, s)) == 3 })
 	shown("after it", 3)
 }
 
@@ -181,7 +182,7 @@ func TestTheFeedDoesNotShrinkWhenATransactionElsewhereEnds(t *testing.T) {
 	defer done.Store(true)
 	for n := 1; n <= 20; n++ {
 		mustRecord(t, s, paid("theirs", fmt.Sprint(n)))
-		waitFor(t, "the transaction", func() bool { return len(feed(t, s)) == n })
+		testkit.Eventually(t, "the transaction", func() bool { return len(feed(t, s)) == n })
 		for until := rounds.Load() + 20; rounds.Load() < until; {
 			exported := 0
 			if err := s.Journal(context.Background(), store.Period{}, func(topup.Transaction) error { exported++; return nil }); err != nil || exported != n {

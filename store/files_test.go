@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"tolem/store"
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -64,7 +65,7 @@ func TestWhatMayBeDoneBesideAServerIsNoLoss(t *testing.T) {
 	}
 	for round := range 5 {
 		before := credited.Load()
-		waitFor(t, "more credits", func() bool { return credited.Load() > before+20 })
+		testkit.Eventually(t, "more credits", func() bool { return credited.Load() > before+20 })
 		for _, statement := range []string{`PRAGMA wal_checkpoint(TRUNCATE)`, `PRAGMA wal_checkpoint(RESTART)`, `ANALYZE`} {
 			rows, err := raw.Query(statement)
 			if err != nil {
@@ -89,12 +90,12 @@ func TestWhatMayBeDoneBesideAServerIsNoLoss(t *testing.T) {
 		// SQLite hands the lock to whoever asks at the right moment: beside this load
 		// that may be the server for longer than a write waits.
 		var beside *store.Store
-		waitFor(t, "another process opens the database", func() (opened bool) {
+		testkit.Eventually(t, "another process opens the database", func() (opened bool) {
 			var err error
 			beside, err = store.Open(context.Background(), store.Options{Path: path, Existing: true})
 			return err == nil
 		})
-		waitFor(t, "a write of another process", func() bool {
+		testkit.Eventually(t, "a write of another process", func() bool {
 			_, err := beside.Issue(context.Background(), store.NewPayment{
 				Provider: "jetpay", Project: "1234", CustomerID: "7123456789", ContractID: "12345", ContractNumber: "A-1", Money: hundred,
 			})
@@ -159,7 +160,7 @@ func TestALostDatabaseStaysLost(t *testing.T) {
 			if err := tc.lose(folder); err != nil {
 				t.Fatal(err)
 			}
-			waitFor(t, "it to be noticed without a write", func() bool { return log.String() != "" })
+			testkit.Eventually(t, "it to be noticed without a write", func() bool { return log.String() != "" })
 			if err := tc.undo(folder); err != nil {
 				t.Fatal(err)
 			}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"tolem/store"
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -114,7 +115,7 @@ func TestACallerThatHasLeftMayUseItsBytesAgain(t *testing.T) {
 		`SELECT answer FROM idempotency WHERE key = 'k1' AND answer IS NOT NULL`: &gotAnswer,
 		`SELECT request_hash FROM idempotency WHERE key = 'k2'`:                  &gotHash,
 	} {
-		waitFor(t, query, func() bool { return db.QueryRow(query).Scan(place) == nil })
+		testkit.Eventually(t, query, func() bool { return db.QueryRow(query).Scan(place) == nil })
 	}
 	for _, c := range []struct {
 		what      string

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tolem/store"
+	"tolem/testkit"
 	"tolem/topup"
 	"tolem/view"
 )
@@ -253,7 +254,7 @@ func TestSpread(t *testing.T) {
 		if err := running.Commit(); err != nil {
 			t.Fatal(err)
 		}
-		waitFor(t, "the notification", func() bool {
+		testkit.Eventually(t, "the notification", func() bool {
 			list, err := s.DueDeliveries(ctx, "billing", 1)
 			return err == nil && len(list) == 1
 		})
@@ -283,7 +284,7 @@ func TestSpread(t *testing.T) {
 		}
 		defer later.Close()
 		must(t)(later.CreditPayment(ctx, id, anna))
-		waitFor(t, "the credit", func() bool { list, err := later.DueDeliveries(ctx, "billing", 10); return err == nil && len(list) == 1 })
+		testkit.Eventually(t, "the credit", func() bool { list, err := later.DueDeliveries(ctx, "billing", 10); return err == nil && len(list) == 1 })
 	})
 	t.Run("ByTwoServersAtOnce", func(t *testing.T) {
 		onlyPostgres(t)

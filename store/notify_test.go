@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"tolem/store"
+	"tolem/testkit"
 	"tolem/topup"
 	"tolem/view"
 )
 
 // notifying opens a store that notifies one endpoint of everything.
-func notifying(t testing.TB, endpoints ...store.Endpoint) (*store.Store, *clock) {
+func notifying(t testing.TB, endpoints ...store.Endpoint) (*store.Store, *testkit.Clock) {
 	t.Helper()
 	c := newClock()
 	s := mustOpen(t, func(o *store.Options) { o.Now, o.NotificationBody = c.Now, view.NotificationBody })

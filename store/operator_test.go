@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tolem/store"
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -646,7 +647,7 @@ func TestATotalThatOverflowsIsRefusedAndLeavesItsNeighboursUnharmed(t *testing.T
 	errs := make([]error, 2)
 	wg.Go(func() { _, errs[0] = s.CreditPayment(ctx, huge, anna) })
 	wg.Go(func() { _, errs[1] = s.CreditPayment(ctx, fits, anna) })
-	waitFor(t, "both are queued", func() bool { return s.QueueDepth() >= 2 })
+	testkit.Eventually(t, "both are queued", func() bool { return s.QueueDepth() >= 2 })
 	release()
 	wg.Wait()
 	if kindOf(errs[0]) != topup.KindUnavailable {

@@ -10,6 +10,7 @@ import (
 
 	"tolem/calendar"
 	"tolem/store"
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -404,7 +405,7 @@ func TestPayoutDifferences(t *testing.T) {
 }
 
 // at sets a store's clock.
-func at(c *clock) func(*store.Options) { return func(o *store.Options) { o.Now = c.Now } }
+func at(c *testkit.Clock) func(*store.Options) { return func(o *store.Options) { o.Now = c.Now } }
 
 func TestPayoutsAreGuardedByTheDatabase(t *testing.T) {
 	t.Parallel()

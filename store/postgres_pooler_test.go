@@ -10,6 +10,7 @@ import (
 
 	"tolem/pgtest"
 	"tolem/store"
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -150,7 +151,7 @@ func TestOneProcessSweepsThroughPgBouncer(t *testing.T) {
 			if err := a.Close(); err != nil {
 				t.Error(err)
 			}
-			waitFor(t, "the second to take over", func() bool { return sweeps(b) })
+			testkit.Eventually(t, "the second to take over", func() bool { return sweeps(b) })
 			if sweeps(direct) || !sweeps(b) {
 				t.Error("not exactly the second one sweeps")
 			}

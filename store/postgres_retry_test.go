@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"testing"
 
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -41,7 +42,7 @@ func TestAnOperatorsStepThatWasPartOfADeadlockIsTriedAgain(t *testing.T) {
 		credited <- err
 	}()
 	watch := shell(t, address)
-	waitFor(t, "the step to wait for the totals", func() bool { return waitingForLocks(t, watch) == 1 })
+	testkit.Eventually(t, "the step to wait for the totals", func() bool { return waitingForLocks(t, watch) == 1 })
 	if _, err := other.Exec(`SELECT 1 FROM payments WHERE payment_id = $1 FOR UPDATE`, id); err != nil {
 		t.Fatal(err)
 	}

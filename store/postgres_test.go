@@ -21,6 +21,7 @@ import (
 
 	"tolem/pgtest"
 	"tolem/store"
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -228,7 +229,7 @@ func TestAFailoverThatLostACommitIsNoCommit(t *testing.T) {
 	// The replica has none of what the last transactions did, not even who writes.
 	mustExec(t, db, `DELETE FROM writers`)
 	lost := proxy.LoseRequest("COMMIT")
-	waitFor(t, "the credit", func() bool {
+	testkit.Eventually(t, "the credit", func() bool {
 		r, err := s.Record(context.Background(), paid(id, "28"), []byte("{}"))
 		return err == nil && r.Disposition == topup.DispositionCredited
 	})
@@ -270,7 +271,7 @@ func TestWhileTheDatabaseIsAwayEverythingIsUnavailableAndNothingHangs(t *testing
 	}
 	proxy.Refuse(false)
 
-	waitFor(t, "the writer to be back", func() bool {
+	testkit.Eventually(t, "the writer to be back", func() bool {
 		r, err := s.Record(ctx, paid(id, "28"), []byte("{}"))
 		return err == nil && r.Disposition == topup.DispositionCredited
 	})
@@ -496,7 +497,7 @@ func TestTheFeedShowsNothingNewerThanTheOldestRunningTransaction(t *testing.T) {
 
 	before := mustIssue(t, s)
 	mustRecord(t, s, paid(before, "1"))
-	waitFor(t, "the first credit in the feed", func() bool { return shown() == 1 })
+	testkit.Eventually(t, "the first credit in the feed", func() bool { return shown() == 1 })
 
 	running, err := shell(t, address).Begin()
 	if err != nil {
@@ -521,7 +522,7 @@ func TestTheFeedShowsNothingNewerThanTheOldestRunningTransaction(t *testing.T) {
 	if err := running.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "the second credit in the feed", func() bool { return shown() == 2 })
+	testkit.Eventually(t, "the second credit in the feed", func() bool { return shown() == 2 })
 }
 
 func TestAReaderOfTheFeedMissesNothingWhileSeveralServersWrite(t *testing.T) {
@@ -542,7 +543,7 @@ func TestAReaderOfTheFeedMissesNothingWhileSeveralServersWrite(t *testing.T) {
 	}
 	var last int64
 	met := make(map[string]bool)
-	waitFor(t, "all credits in the feed", func() bool {
+	testkit.Eventually(t, "all credits in the feed", func() bool {
 		page, err := reader.Transactions(context.Background(), last, 50)
 		if err != nil {
 			t.Fatal(err)
@@ -596,7 +597,7 @@ func TestTheFeedGoesOnInAnotherCluster(t *testing.T) {
 		t.Fatalf("the restored feed shows %d transactions, want 6", len(before))
 	}
 	mustRecord(t, s, paid(mustIssue(t, s), "new"))
-	waitFor(t, "the new credit in the feed", func() bool { return len(feed(t, s)) == 7 })
+	testkit.Eventually(t, "the new credit in the feed", func() bool { return len(feed(t, s)) == 7 })
 	if after := feed(t, s); after[6].Seq <= before[5].Seq || after[6].Operation != "new" {
 		t.Errorf("the new transaction is at place %d (%s), the last restored one at %d", after[6].Seq, after[6].Operation, before[5].Seq)
 	}
@@ -675,12 +676,12 @@ func TestOneProcessSweepsAndAnotherTakesOverWhenItEnds(t *testing.T) {
 		}
 	}
 	proxy.Cut()
-	waitFor(t, "the second to take over from a lost connection", func() bool { return sweeps(second) })
-	waitFor(t, "the first to notice", func() bool { does, err := first.Sweeps(ctx); return err == nil && !does })
+	testkit.Eventually(t, "the second to take over from a lost connection", func() bool { return sweeps(second) })
+	testkit.Eventually(t, "the first to notice", func() bool { does, err := first.Sweeps(ctx); return err == nil && !does })
 	if err := second.Close(); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "the first to take over from a stop", func() bool { return sweeps(first) })
+	testkit.Eventually(t, "the first to take over from a stop", func() bool { return sweeps(first) })
 }
 
 func TestAConnectionThatRestedTooLongSignsInAnew(t *testing.T) {
@@ -745,14 +746,14 @@ func TestAMigrationBesideAServerOfTheVersionBefore(t *testing.T) {
 			}
 		})
 	}
-	waitFor(t, "traffic", func() bool { return booked.Load() > 50 })
+	testkit.Eventually(t, "traffic", func() bool { return booked.Load() > 50 })
 	migrateFurther(t, address, level(1, 3)+`
 		ALTER TABLE payments ADD COLUMN note TEXT;
 		ALTER TABLE accounts ADD COLUMN note TEXT NOT NULL DEFAULT '';
 		ALTER TABLE messages ADD COLUMN note TEXT;`, `
 		CREATE INDEX CONCURRENTLY payments_note ON payments (note) WHERE note IS NOT NULL;`)
 	before := booked.Load()
-	waitFor(t, "traffic after the migration", func() bool { return booked.Load() > before+50 })
+	testkit.Eventually(t, "traffic after the migration", func() bool { return booked.Load() > before+50 })
 	beside := openAt(t, address) // the version before can be started again, too
 	mustRecord(t, beside, paid(mustIssue(t, beside), "beside"))
 	close(stop)
@@ -847,7 +848,7 @@ func TestAServerThatCrashesUnderLoadKeepsAllThatWasAcknowledged(t *testing.T) {
 		return func() bool { mu.Lock(); defer mu.Unlock(); return len(acknowledged) >= n }
 	}
 	for round := 1; round <= 3; round++ {
-		waitFor(t, "traffic", have(200*round))
+		testkit.Eventually(t, "traffic", have(200*round))
 		if err := server.Kill(); err != nil {
 			t.Fatal(err)
 		}
@@ -855,7 +856,7 @@ func TestAServerThatCrashesUnderLoadKeepsAllThatWasAcknowledged(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	waitFor(t, "traffic after the last crash", have(len(acknowledged)+200))
+	testkit.Eventually(t, "traffic after the last crash", have(len(acknowledged)+200))
 	close(stop)
 	wg.Wait()
 	for id := range acknowledged {

@@ -11,6 +11,7 @@ import (
 
 	"tolem/pgtest"
 	"tolem/store"
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -42,12 +43,12 @@ func TestASessionThatWasRefusedForItsSettingsIsNotKept(t *testing.T) {
 			}
 		})
 	}
-	waitFor(t, "both in the queue", func() bool { return s.QueueDepth() == 2 })
+	testkit.Eventually(t, "both in the queue", func() bool { return s.QueueDepth() == 2 })
 	release()
 	wg.Wait()
 	alter("RESET synchronous_commit")
 	good := 0
-	waitFor(t, "both lanes to be back", func() bool {
+	testkit.Eventually(t, "both lanes to be back", func() bool {
 		if s.Ready(context.Background()) != nil {
 			good = 0
 			return false
@@ -116,7 +117,7 @@ func TestAPaymentThatSomebodyHoldsIsUnavailableAndItsNeighboursAreCredited(t *te
 	for i, id := range others {
 		wg.Go(func() { mustRecord(t, s, paid(id, fmt.Sprint(i))) })
 	}
-	waitFor(t, "all in the queue", func() bool { return s.QueueDepth() == len(others)+1 })
+	testkit.Eventually(t, "all in the queue", func() bool { return s.QueueDepth() == len(others)+1 })
 	release()
 	wg.Wait()
 	if err := hung.Rollback(); err != nil {
@@ -203,7 +204,7 @@ func TestDurabilityThatAReloadTakesAwayIsNoticedByTheNextWrite(t *testing.T) {
 	}
 	// The sessions hear of the reload one after the other, in their own time.
 	refused := 0
-	waitFor(t, "both lanes to refuse", func() bool {
+	testkit.Eventually(t, "both lanes to refuse", func() bool {
 		if err := issue(); err == nil {
 			refused = 0
 			return false
@@ -214,7 +215,7 @@ func TestDurabilityThatAReloadTakesAwayIsNoticedByTheNextWrite(t *testing.T) {
 		return refused == 20
 	})
 	reload(t, server, `ALTER SYSTEM RESET synchronous_commit`)
-	waitFor(t, "writes to be taken again", func() bool { return issue() == nil })
+	testkit.Eventually(t, "writes to be taken again", func() bool { return issue() == nil })
 }
 
 func TestACommitWhoseStandbyWasNotWaitedForIsNotAcknowledged(t *testing.T) {
@@ -269,11 +270,11 @@ func cancelledWaitsAreNotAcknowledged(t *testing.T, server *pgtest.Server, s *st
 			}
 		})
 	}
-	waitFor(t, "both lanes to wait for the standby", func() bool { return waiting() == 2 })
+	testkit.Eventually(t, "both lanes to wait for the standby", func() bool { return waiting() == 2 })
 	before := acknowledged.Load()
 	for range 3 {
 		mustExec(t, db, `SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)
-		waitFor(t, "both lanes to wait again", func() bool { return waiting() == 2 })
+		testkit.Eventually(t, "both lanes to wait again", func() bool { return waiting() == 2 })
 	}
 	if n := acknowledged.Load() - before; n != 0 {
 		t.Errorf("%d writes were acknowledged, and no standby has them", n)
@@ -300,7 +301,7 @@ func TestACommitThatNoStandbyHasIsNotShown(t *testing.T) {
 	s.SetWriteTimeout(500 * time.Millisecond)
 	reload(t, server, `ALTER SYSTEM SET synchronous_standby_names = 'nobody'`)
 	acknowledged, givenUp := int64(0), 0
-	waitFor(t, "commits to be given up", func() bool {
+	testkit.Eventually(t, "commits to be given up", func() bool {
 		if issue() == nil { // its session has not heard of the reload yet
 			acknowledged++
 		} else {
@@ -316,7 +317,7 @@ func TestACommitThatNoStandbyHasIsNotShown(t *testing.T) {
 	}
 	s.SetWriteTimeout(0)
 	reload(t, server, `ALTER SYSTEM RESET synchronous_standby_names`)
-	waitFor(t, "writes to be taken again", func() bool { return issue() == nil })
+	testkit.Eventually(t, "writes to be taken again", func() bool { return issue() == nil })
 	checked(t, s)
 }
 
@@ -359,7 +360,7 @@ func TestRepeatsBetweenNewMoneyDoNotDeadlock(t *testing.T) {
 	}
 	// A session tells its statistics when it ends, at the latest.
 	db := shell(t, address)
-	waitFor(t, "the sessions to end", func() bool {
+	testkit.Eventually(t, "the sessions to end", func() bool {
 		return count(t, db, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()`) == 1
 	})
 	if n := count(t, db, `SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()`); n != 0 {

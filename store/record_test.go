@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tolem/store"
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -231,7 +232,7 @@ func TestARunningTotalThatWouldOverflowPostsNothingAndHarmsNobody(t *testing.T) 
 	var wg sync.WaitGroup
 	wg.Go(func() { _, fullErr = s.Record(context.Background(), paid(full, "2"), []byte("{}")) })
 	wg.Go(func() { _, otherErr = s.Record(context.Background(), paid(other, "3"), []byte("{}")) })
-	waitFor(t, "the queue", func() bool { return s.QueueDepth() == 2 })
+	testkit.Eventually(t, "the queue", func() bool { return s.QueueDepth() == 2 })
 	release()
 	wg.Wait()
 	if kindOf(fullErr) != topup.KindUnavailable {

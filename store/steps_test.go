@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tolem/store"
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -390,7 +391,7 @@ func TestTheLargestListIsAssigned(t *testing.T) {
 }
 
 // dayBefore is the day n days before the clock's, in UTC.
-func dayBefore(c *clock, n int) store.Day {
+func dayBefore(c *testkit.Clock, n int) store.Day {
 	start := c.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -n)
 	return store.Day{Start: start, End: start.AddDate(0, 0, 1)}
 }
@@ -501,7 +502,7 @@ func TestTheClosedPeriodCountsForWhatFollowsInItsBatch(t *testing.T) {
 	} {
 		wg.Go(func() { errs[i] = step() })
 		if !onPostgres {
-			waitFor(t, "it is queued", func() bool { return s.QueueDepth() > i })
+			testkit.Eventually(t, "it is queued", func() bool { return s.QueueDepth() > i })
 		}
 	}
 	release()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tolem/store"
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -43,7 +44,7 @@ func TestASweepLeavesAloneWhatGotItsResultMeanwhile(t *testing.T) {
 		n, err := sweeping.ExpirePending(context.Background())
 		swept <- outcome{n, err}
 	}()
-	waitFor(t, "the sweep has looked, and wants to write", func() bool { return sweeping.QueueDepth() == 1 })
+	testkit.Eventually(t, "the sweep has looked, and wants to write", func() bool { return sweeping.QueueDepth() == 1 })
 	mustRecord(t, other, paid(declined, "1", func(e *topup.Event) { e.Outcome, e.Status = topup.OutcomeDeclined, "decline" }))
 	mustRecord(t, other, paid(credited, "2"))
 	release()

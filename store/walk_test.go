@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"tolem/store"
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -73,7 +74,7 @@ func TestWhateverHappensTheBookStaysSound(t *testing.T) {
 type walk struct {
 	t        *rapid.T
 	s        *store.Store
-	c        *clock
+	c        *testkit.Clock
 	payments []string
 	told     []topup.Event // every message, in order
 	done     []string      // every step, in order

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tolem/store"
+	"tolem/testkit"
 	"tolem/topup"
 )
 
@@ -19,18 +20,6 @@ func kindOf(err error) topup.Kind {
 		return refusal.Kind
 	}
 	return ""
-}
-
-// waitFor waits for a condition, not for a time.
-func waitFor(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(10 * time.Minute)
-	for !condition() {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-		time.Sleep(time.Millisecond)
-	}
 }
 
 // mustOpenCounted opens a store; committed tells how many writes shared each
@@ -65,7 +54,7 @@ func TestWritesThatWaitShareOneCommit(t *testing.T) {
 	for range 65 {
 		wg.Go(func() { mustIssue(t, s) })
 	}
-	waitFor(t, "65 writes in the queue", func() bool { return s.QueueDepth() == 65 })
+	testkit.Eventually(t, "65 writes in the queue", func() bool { return s.QueueDepth() == 65 })
 	release()
 	wg.Wait()
 	batches := committed()
@@ -166,7 +155,7 @@ func TestAFullQueueRefusesAtOnceAndLosesNothing(t *testing.T) {
 			}
 		})
 	}
-	waitFor(t, "refusals", func() bool {
+	testkit.Eventually(t, "refusals", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		return refused > 0
@@ -329,5 +318,5 @@ func issueDuringAWrite(t *testing.T, s *store.Store, callers int) {
 
 func waitForQueue(t *testing.T, s *store.Store, depth int) {
 	t.Helper()
-	waitFor(t, fmt.Sprint(depth, " writes in the queue"), func() bool { return s.QueueDepth() == depth })
+	testkit.Eventually(t, fmt.Sprint(depth, " writes in the queue"), func() bool { return s.QueueDepth() == depth })
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -16,26 +15,13 @@ import (
 	"tolem/platform"
 	"tolem/platform/sandbox"
 	"tolem/signing"
+	"tolem/testkit"
 )
 
 const project = "57aff4db-b45d-42bf-bc5f-b7a499a01782"
 
 // at is when everything happens.
 var at = time.Date(2026, 11, 1, 9, 30, 0, 0, time.UTC)
-
-// newSigner reads a demo key.
-func newSigner(t testing.TB, name string) signing.Signer {
-	t.Helper()
-	pem, err := os.ReadFile("../../fixtures/highhelp/keys/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := signing.NewRSASigner(pem)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signer
-}
 
 // alert is an alert as the merchant gets it.
 type alert struct {
@@ -115,8 +101,8 @@ type rig struct {
 
 func newRig(t testing.TB, change ...func(*sandbox.Options)) *rig {
 	t.Helper()
-	r := &rig{requests: newSigner(t, "request.pem")}
-	alerts := newSigner(t, "alerts.private.pem")
+	r := &rig{requests: testkit.DemoSigner(t, "../..", "request.pem")}
+	alerts := testkit.DemoSigner(t, "../..", "alerts.private.pem")
 	r.merchant = newMerchant(t, alerts.AlertKey())
 	o := sandbox.Options{
 		Projects:    []sandbox.Project{{ID: project, Requests: r.requests.AlertKey(), Alerts: alerts, AccessToken: r.requests.AccessToken()}},

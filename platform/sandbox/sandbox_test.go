@@ -11,6 +11,7 @@ import (
 
 	"tolem/platform/sandbox"
 	"tolem/signing"
+	"tolem/testkit"
 )
 
 // payer is what a payer does who pays with the given method.
@@ -333,7 +334,7 @@ func TestNothingHappensAfterTheEnd(t *testing.T) {
 }
 
 func TestUnusableOptionsAreRefused(t *testing.T) {
-	key := newSigner(t, "alerts.private.pem")
+	key := testkit.DemoSigner(t, "../..", "alerts.private.pem")
 	good := sandbox.Project{ID: project, Requests: key.AlertKey(), Alerts: key}
 	auto, keyless := good, good
 	auto.AlertDialect = signing.DefaultAlertDialect()
