@@ -532,20 +532,24 @@ func (h *hostile) collisions(t *testing.T) {
 		out.WriteString(`"":1}}`)
 		return post(fmt.Sprintf("Content-Length: %d\r\n", out.Len()), out.String())
 	}
-	fastest := func(request string) time.Duration {
-		best := atMost
-		for range 5 {
-			conn := h.dial(t)
-			began := time.Now()
-			if got := exchange(t, conn, bufio.NewReader(conn), request); got != http.StatusBadRequest {
-				t.Fatalf("got %d, want 400", got)
-			}
-			best = min(best, time.Since(began))
+	timed := func(request string) time.Duration {
+		conn := h.dial(t)
+		began := time.Now()
+		if got := exchange(t, conn, bufio.NewReader(conn), request); got != http.StatusBadRequest {
+			t.Fatalf("got %d, want 400", got)
 		}
-		return best
+		return time.Since(began)
 	}
-	ordinary := fastest(named("Ab", "Cd"))
-	colliding := fastest(named("Aa", "BB"))
+	// The fastest of each, in turns: others work on this machine, too. The square of
+	// their number would be thousands of times as much.
+	one, other := named("Ab", "Cd"), named("Aa", "BB")
+	ordinary, colliding := atMost, atMost
+	for round := range 50 {
+		ordinary, colliding = min(ordinary, timed(one)), min(colliding, timed(other))
+		if round >= 4 && colliding <= 10*ordinary {
+			break
+		}
+	}
 	if colliding > 10*ordinary {
 		t.Errorf("colliding names take %s, others %s", colliding, ordinary)
 	}
