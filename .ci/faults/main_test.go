@@ -2,9 +2,34 @@ package main
 
 import (
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
+
+// TestEachFaultIsCaught is what make test-all has of make faults: those that are caught
+// in seconds. The others start servers and cut the power: make proof plants most of them.
+func TestEachFaultIsCaught(t *testing.T) {
+	if os.Getenv("TOLEM_TEST_FAULTS") == "" {
+		t.Skip("takes minutes: TOLEM_TEST_FAULTS=1")
+	}
+	t.Chdir("../..")
+	quick := slices.DeleteFunc(slices.Clone(faults), func(f fault) bool { return f.pkg == "./store" || f.pkg == "./proof" })
+	if len(quick) < 25 {
+		t.Fatalf("%d faults are caught in seconds", len(quick))
+	}
+	if err := passWithoutFaults(quick); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range quick {
+		t.Run(f.name, func(t *testing.T) {
+			if err := f.plant(filepath.Join(t.TempDir(), "planted")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
 
 // TestEachFaultCanBePlanted: the text that it replaces is in the code, once.
 func TestEachFaultCanBePlanted(t *testing.T) {

@@ -144,9 +144,11 @@ func quickLanes(s surroundings, packages []string, counters string) [][]pass {
 // one database has been enough for is not run again on the other.
 func allLanes(s surroundings, packages []string, counters string) [][]pass {
 	sqlite, postgres := onBoth(s, packages, counters)
+	planted := of(onSQLite, pure, []string{"./.ci/faults"}, "-run=^TestEachFaultIsCaught$")
+	planted.name, planted.env = "planted faults", append(planted.env, "TOLEM_TEST_FAULTS=1")
 	client := of(onSQLite, pure, []string{"./handlers"}, "-run=^TestAGeneratedClient$")
 	client.name, client.env = "a generated client", append(client.env, "TOLEM_TEST_CLIENT=1")
-	sqlite = append(sqlite, client, of(onSQLite, pure, []string{"./store"}, properties))
+	sqlite = append(sqlite, planted, client, of(onSQLite, pure, []string{"./store"}, properties))
 	if s.postgres {
 		failover := of(onPostgres, pure, []string{"./commands"}, "-run=^TestFailover$")
 		failover.name, failover.env = "PostgreSQL that fails over", append(failover.env, "TOLEM_TEST_FAILOVER=1")
