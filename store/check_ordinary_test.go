@@ -29,7 +29,7 @@ func TestACheckFindsWhatItsRulesFindOneByOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := damager{ctx, conn, rand.New(rand.NewPCG(22, 1))}
-	for _, name := range d.column(t, `SELECT name FROM sqlite_master WHERE type = 'trigger'`) {
+	for _, name := range texts(t)(d.conn.QueryContext(d.ctx, `SELECT name FROM sqlite_master WHERE type = 'trigger'`)) {
 		d.must(t, "DROP TRIGGER "+name)
 	}
 	d.must(t, "PRAGMA ignore_check_constraints = ON")
@@ -83,27 +83,6 @@ func (d damager) must(t *testing.T, statement string) {
 	if _, err := d.conn.ExecContext(d.ctx, statement); err != nil {
 		t.Fatalf("%s: %v", statement, err)
 	}
-}
-
-// column reads an answer of one column.
-func (d damager) column(t *testing.T, query string) (list []string) {
-	t.Helper()
-	rows, err := d.conn.QueryContext(d.ctx, query)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var text string
-		if err := rows.Scan(&text); err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, text)
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return list
 }
 
 // damageable are the tables of the book, with the key of a row and the columns that
@@ -206,8 +185,8 @@ func TestTheWalkOverOrdinaryCreditsKnowsEveryForeignKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.conn = conn
-	got := d.column(t, `SELECT x.name || '.' || f."from" || ' ' || f."table" FROM (SELECT name FROM sqlite_master
-		WHERE name IN ('transactions', 'entries', 'operations')) x, pragma_foreign_key_list(x.name) f ORDER BY 1`)
+	got := texts(t)(d.conn.QueryContext(d.ctx, `SELECT x.name || '.' || f."from" || ' ' || f."table" FROM (SELECT name FROM sqlite_master
+		WHERE name IN ('transactions', 'entries', 'operations')) x, pragma_foreign_key_list(x.name) f ORDER BY 1`))
 	want := []string{"entries.account_id ledger_accounts", "entries.seq transactions", "operations.seq transactions",
 		"transactions.resolves transactions", "transactions.reverses transactions", "transactions.takes transactions"}
 	if !slices.Equal(got, want) {

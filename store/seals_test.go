@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -31,11 +32,11 @@ func damage(t *testing.T, s *store.Store, statements ...string) {
 		for _, table := range guarded {
 			exec(`ALTER TABLE ` + table + ` DISABLE TRIGGER USER`)
 		}
-		restore = append(restore, texts(t, db, `SELECT format('ALTER TABLE %I ENABLE ALWAYS TRIGGER %I', c.relname, t.tgname)
-			FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE t.tgenabled = 'D' AND NOT t.tgisinternal`)...)
+		restore = append(restore, texts(t)(db.Query(`SELECT format('ALTER TABLE %I ENABLE ALWAYS TRIGGER %I', c.relname, t.tgname)
+			FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE t.tgenabled = 'D' AND NOT t.tgisinternal`))...)
 	} else {
-		restore = texts(t, db, `SELECT sql FROM sqlite_master WHERE type = 'trigger'`)
-		for _, name := range texts(t, db, `SELECT name FROM sqlite_master WHERE type = 'trigger'`) {
+		restore = texts(t)(db.Query(`SELECT sql FROM sqlite_master WHERE type = 'trigger'`))
+		for _, name := range texts(t)(db.Query(`SELECT name FROM sqlite_master WHERE type = 'trigger'`)) {
 			exec(`DROP TRIGGER ` + name)
 		}
 	}
@@ -47,24 +48,26 @@ func damage(t *testing.T, s *store.Store, statements ...string) {
 	}
 }
 
-func texts(t *testing.T, db rawDB, query string) (list []string) {
-	t.Helper()
-	rows, err := db.Query(query)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var text string
-		if err := rows.Scan(&text); err != nil {
+// texts reads an answer of one column: texts(t)(db.Query(query)).
+func texts(t *testing.T) func(*sql.Rows, error) []string {
+	return func(rows *sql.Rows, err error) (list []string) {
+		t.Helper()
+		if err != nil {
 			t.Fatal(err)
 		}
-		list = append(list, text)
+		defer rows.Close()
+		for rows.Next() {
+			var text string
+			if err := rows.Scan(&text); err != nil {
+				t.Fatal(err)
+			}
+			list = append(list, text)
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
+		return list
 	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return list
 }
 
 func sealed(t *testing.T, s *store.Store) store.Seal {

@@ -15,7 +15,7 @@ const failed = `{"status":"error","sub_status":null,"project_id":"57aff4db","pay
 // alert records what HighHelp posts about a pay-in of 1000 KZT.
 func (r *rig) alert(id, status string) store.Recorded {
 	r.t.Helper()
-	e := highhelp.Report{ProjectID: project, PaymentID: id, Status: status, Amount: 1000, Currency: "KZT", At: r.Now()}.Event(topup.SourceAlert, 10)
+	e := highhelp.Report{ProjectID: project, PaymentID: id, Status: status, Amount: 1000, Currency: "KZT", At: r.clock.Now()}.Event(topup.SourceAlert, 10)
 	recorded, err := r.store.Record(r.t.Context(), e, []byte(`{"alert":"`+status+`"}`))
 	if err != nil {
 		r.t.Fatal(err)
@@ -27,14 +27,14 @@ func TestAnErrorIsDeclinedAndAskedAboutUntilItIsOldAllTheSame(t *testing.T) {
 	r := newRig(t)
 	r.replies(200, failed)
 	id := r.created()
-	started := r.Now()
+	started := r.clock.Now()
 	r.alert(id, "error")
 	var at []time.Duration
 	for range int(2 * maxAge / time.Minute) {
-		r.pass(time.Minute)
+		r.clock.Add(time.Minute)
 		r.round()
 		for range r.takeAsked() {
-			at = append(at, r.Now().Sub(started))
+			at = append(at, r.clock.Now().Sub(started))
 		}
 	}
 	y := r.payin(id)
@@ -84,7 +84,7 @@ func TestWhatComesOfAnErrorIsLearnedByAsking(t *testing.T) {
 			if credited := y.Payment.Credit != nil; credited != (tc.status == topup.StatusSucceeded) {
 				t.Errorf("credited: %v", y.Payment.Credit)
 			}
-			r.pass(2 * time.Hour)
+			r.clock.Add(2 * time.Hour)
 			r.round()
 			if asked := r.takeAsked(); len(asked) > 0 != (tc.state == topup.PayinOpen) {
 				t.Errorf("then asked about %v", asked)
@@ -99,10 +99,10 @@ func TestAnErrorThatArrivesBeforeTheAnswerToTheRequestIsAskedAboutToo(t *testing
 	r.replies(200, success)
 	id := r.open()
 	r.alert(id, "error")
-	if err := r.store.PayinCreated(t.Context(), id, store.CreatedPayin{NextPollAt: r.Now().Add(5 * time.Minute)}, store.Answer{}); err != nil {
+	if err := r.store.PayinCreated(t.Context(), id, store.CreatedPayin{NextPollAt: r.clock.Now().Add(5 * time.Minute)}, store.Answer{}); err != nil {
 		t.Fatal(err)
 	}
-	r.pass(5 * time.Minute)
+	r.clock.Add(5 * time.Minute)
 	r.round()
 	if y := r.payin(id); y.Payment.Status != topup.StatusSucceeded || y.State != topup.PayinDone {
 		t.Errorf("got %s %s", y.Payment.Status, y.State)
@@ -117,7 +117,7 @@ func TestWhatWasRefusedWithAnErrorIsNotAskedAbout(t *testing.T) {
 	if err := r.store.PayinRefused(t.Context(), id, store.RefusedPayin{ProviderText: topup.ProviderText{Status: "error", Message: "no such bank"}}, store.Answer{}); err != nil {
 		t.Fatal(err)
 	}
-	r.pass(time.Hour)
+	r.clock.Add(time.Hour)
 	r.round()
 	if asked := r.takeAsked(); len(asked) != 0 || r.payin(id).State != topup.PayinRefused {
 		t.Errorf("asked about %v; %s", asked, r.payin(id).State)
@@ -128,9 +128,9 @@ func TestADeclineAfterAnErrorEndsTheQuestions(t *testing.T) {
 	r := newRig(t)
 	id := r.created()
 	r.alert(id, "error")
-	r.pass(time.Second)
+	r.clock.Add(time.Second)
 	r.alert(id, "decline")
-	r.pass(time.Hour)
+	r.clock.Add(time.Hour)
 	r.round()
 	if asked := r.takeAsked(); len(asked) != 0 || r.payin(id).State != topup.PayinDone {
 		t.Errorf("asked about %v; %s", asked, r.payin(id).State)

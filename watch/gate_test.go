@@ -31,7 +31,7 @@ func (r *rig) askedOnce(status int, body string) string {
 	r.gateRound()
 	id := r.issue()
 	r.replies(status, body)
-	r.pass(6 * time.Minute)
+	r.clock.Add(6 * time.Minute)
 	r.gateRound()
 	if asked := r.takeAsked(); len(asked) != 1 {
 		r.t.Fatalf("asked about %v", asked)
@@ -72,7 +72,7 @@ func TestTheGatesSumIsComparedWithOursBeforeAnybodyCreditsByHand(t *testing.T) {
 				t.Errorf("got %+v %v", p, err)
 			}
 			a := r.gateAnswer(id)
-			if a == nil || a.Sum != tc.sum || a.PaidBack.Amount != tc.back || a.Differs(p.Money) != tc.differs || a.HTTPStatus != 200 || !a.At.Equal(r.Now()) {
+			if a == nil || a.Sum != tc.sum || a.PaidBack.Amount != tc.back || a.Differs(p.Money) != tc.differs || a.HTTPStatus != 200 || !a.At.Equal(r.clock.Now()) {
 				t.Errorf("kept %+v", a)
 			}
 			if log := r.log(); !strings.Contains(log, tc.says) || strings.Count(log, `"payment_id":"`+id) != 1 {
@@ -102,7 +102,7 @@ func TestWhatTheGateSaysOfAPaymentThatWasNotPaidIsKept(t *testing.T) {
 			r := newRig(t)
 			id := r.askedOnce(tc.status, tc.body)
 			got := r.gateAnswer(id)
-			tc.want.At = r.Now()
+			tc.want.At = r.clock.Now()
 			if got == nil || *got != tc.want {
 				t.Errorf("kept %+v, want %+v", got, tc.want)
 			}
@@ -150,13 +150,13 @@ func TestAGateThatRefusesThisServerIsNotAskedAboutTheOthers(t *testing.T) {
 	r.gateRound()
 	ids := []string{r.issue(), r.issue(), r.issue()}
 	r.replies(403, `{"status":"error","code":"403","message":"IP is not allowed"}`)
-	r.pass(6 * time.Minute)
+	r.clock.Add(6 * time.Minute)
 	r.gateRound()
 	if asked := r.takeAsked(); len(asked) != 1 || asked[0] != ids[0] {
 		t.Errorf("asked about %v, want the first of %v", asked, ids)
 	}
 	r.replies(200, `{"payment":{"id":"ID","status":"success","sum":{"amount":1000,"currency":"KZT"}}}`)
-	r.pass(time.Minute)
+	r.clock.Add(time.Minute)
 	r.gateRound()
 	for _, id := range ids {
 		if !r.flagged(id) {
@@ -202,7 +202,7 @@ func TestWhyTheGateCannotBeReachedIsToldApart(t *testing.T) {
 			r := newRig(t, func(o *watch.Options) { o.Gate = gate })
 			r.gateRound()
 			id := r.issue()
-			r.pass(6 * time.Minute)
+			r.clock.Add(6 * time.Minute)
 			r.gateRound()
 			if log := r.log(); !strings.Contains(log, tc.says) || strings.Count(log, "could not be asked") != 1 {
 				t.Errorf("the log says %s, want %s", log, tc.says)

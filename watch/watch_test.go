@@ -23,6 +23,7 @@ import (
 	"tolem/signing"
 	"tolem/store"
 	"tolem/storetest"
+	"tolem/testkit"
 	"tolem/topup"
 	"tolem/watch"
 )
@@ -43,7 +44,7 @@ type rig struct {
 	logs    *bytes.Buffer
 
 	mu     sync.Mutex
-	now    time.Time
+	clock  *testkit.Clock
 	answer http.HandlerFunc
 	asked  []string // ids, in the order in which they were asked about
 	bodies []string
@@ -52,12 +53,12 @@ type rig struct {
 
 func newRig(t testing.TB, change ...func(*watch.Options)) *rig {
 	t.Helper()
-	r := &rig{t: t, now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC), logs: &bytes.Buffer{}}
+	r := &rig{t: t, clock: testkit.NewClock(time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)), logs: &bytes.Buffer{}}
 	r.server = httptest.NewServer(r)
 	t.Cleanup(r.server.Close)
 	var err error
 	database := storetest.New(t)
-	database.Now = r.Now
+	database.Now = r.clock.Now
 	r.store, err = store.Open(t.Context(), database)
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +77,7 @@ func newRig(t testing.TB, change ...func(*watch.Options)) *rig {
 	core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(r), zapcore.DebugLevel)
 	o := watch.Options{
 		Store: r.store, Polled: watch.Polled{Clients: map[string]*highhelp.Client{project: r.client(project), other: r.client(other)}, Gate: gate, MaxOver: 10, MaxAge: maxAge},
-		Interval: time.Minute, Log: zap.New(core), Now: r.Now, Jitter: func() float64 { return 0.5 },
+		Interval: time.Minute, Log: zap.New(core), Now: r.clock.Now, Jitter: func() float64 { return 0.5 },
 		OnCall: func(provider, op, outcome string, _ time.Duration) {
 			if !slices.Contains(watch.Calls, watch.Call{Provider: provider, Op: op}) || !slices.Contains(highhelp.CallOutcomes, outcome) {
 				t.Errorf("the metrics do not list %s %s %s", provider, op, outcome)
@@ -107,7 +108,7 @@ func (r *rig) client(project string) *highhelp.Client {
 	}
 	client, err := highhelp.NewClient(highhelp.Options{
 		Environment: config.Development, BaseURL: r.server.URL, ProjectID: project, Signer: signer, Dialect: signing.DefaultRequestDialect(),
-		Timeout: 2 * time.Second, Attempts: 1, Now: r.Now,
+		Timeout: 2 * time.Second, Attempts: 1, Now: r.clock.Now,
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -125,18 +126,6 @@ func (r *rig) log() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.logs.String()
-}
-
-func (r *rig) Now() time.Time {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.now
-}
-
-func (r *rig) pass(d time.Duration) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.now = r.now.Add(d)
 }
 
 func (r *rig) ServeHTTP(w http.ResponseWriter, q *http.Request) {
@@ -248,12 +237,12 @@ func TestAPayinIsAskedAboutWhenItsLifetimeIsOver(t *testing.T) {
 	r := newRig(t)
 	r.replies(200, success)
 	id := r.created()
-	r.pass(5*time.Minute - time.Second)
+	r.clock.Add(5*time.Minute - time.Second)
 	r.round()
 	if asked := r.takeAsked(); len(asked) != 0 {
 		t.Errorf("before: asked about %v", asked)
 	}
-	r.pass(time.Second)
+	r.clock.Add(time.Second)
 	r.round()
 	y := r.payin(id)
 	if y.Payment.Status != topup.StatusSucceeded || y.State != topup.PayinDone || y.Payment.Credit == nil || y.Payment.Credit.Money.Amount != 1000 {
@@ -263,7 +252,7 @@ func TestAPayinIsAskedAboutWhenItsLifetimeIsOver(t *testing.T) {
 		t.Errorf("looks: %s", got)
 	}
 	r.takeAsked()
-	r.pass(24 * time.Hour)
+	r.clock.Add(24 * time.Hour)
 	r.round()
 	if asked := r.takeAsked(); len(asked) != 0 {
 		t.Errorf("after the result: asked about %v", asked)
@@ -275,13 +264,13 @@ func TestLooksBackOffUntilAPersonMustLook(t *testing.T) {
 	r := newRig(t)
 	r.replies(200, processing)
 	id := r.created()
-	started := r.Now()
+	started := r.clock.Now()
 	var at []time.Duration
-	for r.payin(id).Payment.Status == topup.StatusPending && r.Now().Sub(started) < 2*maxAge {
-		r.pass(time.Minute)
+	for r.payin(id).Payment.Status == topup.StatusPending && r.clock.Now().Sub(started) < 2*maxAge {
+		r.clock.Add(time.Minute)
 		r.round()
 		for range r.takeAsked() {
-			at = append(at, r.Now().Sub(started))
+			at = append(at, r.clock.Now().Sub(started))
 		}
 	}
 	y := r.payin(id)
@@ -315,7 +304,7 @@ func TestWhatNobodyAnswersGoesToReviewToo(t *testing.T) {
 	r.replies(503, `down`)
 	id := r.created()
 	for range 100 {
-		r.pass(time.Hour)
+		r.clock.Add(time.Hour)
 		r.round()
 	}
 	if got := r.payin(id); got.Payment.Status != topup.StatusReview || !strings.Contains(got.LastError, "HTTP status 503") {
@@ -331,7 +320,7 @@ func TestThatItWasNeverCreatedEndsAReviewForAge(t *testing.T) {
 	id := r.open()
 	r.unknown(id)
 	for range 100 {
-		r.pass(time.Hour)
+		r.clock.Add(time.Hour)
 		r.round()
 	}
 	if p := r.payin(id).Payment; p.Status != topup.StatusReview || p.Flags != topup.FlagOutcomeUnknown {
@@ -368,7 +357,7 @@ func TestAPayinThatNobodyKnowsWasNeverCreated(t *testing.T) {
 			if tc.prepare != nil {
 				tc.prepare(r, id)
 			}
-			r.pass(tc.after)
+			r.clock.Add(tc.after)
 			r.round()
 			y := r.payin(id)
 			if y.Payment.Status != tc.want || len(r.takeAsked()) != 1 {
@@ -387,14 +376,14 @@ func TestAPayinThatNobodyKnowsWasNeverCreated(t *testing.T) {
 
 // unknown notes that the request to create brought no answer.
 func (r *rig) unknown(id string) {
-	if err := r.store.PayinOutcomeUnknown(r.t.Context(), id, r.Now(), "no answer in time"); err != nil {
+	if err := r.store.PayinOutcomeUnknown(r.t.Context(), id, r.clock.Now(), "no answer in time"); err != nil {
 		r.t.Fatal(err)
 	}
 }
 
 // has notes that the provider has it.
 func (r *rig) has(id string) {
-	if err := r.store.PayinCreated(r.t.Context(), id, store.CreatedPayin{NextPollAt: r.Now()}, store.Answer{}); err != nil {
+	if err := r.store.PayinCreated(r.t.Context(), id, store.CreatedPayin{NextPollAt: r.clock.Now()}, store.Answer{}); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -416,7 +405,7 @@ func TestAnAnswerSettlesWhatWasUnknown(t *testing.T) {
 		if _, err := r.store.FlagOutcomeUnknown(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
-		r.pass(time.Minute)
+		r.clock.Add(time.Minute)
 		r.round()
 		if p := r.payin(id).Payment; p.Status != want || p.Flags != 0 {
 			t.Errorf("%s: got %s %v", body, p.Status, p.Flags.Names())
@@ -437,7 +426,7 @@ func TestAnAnswerAboutSomethingElseCreditsNobody(t *testing.T) {
 			r := newRig(t)
 			r.replies(200, body)
 			id := r.created()
-			r.pass(6 * time.Minute)
+			r.clock.Add(6 * time.Minute)
 			r.round()
 			if y := r.payin(id); y.Payment.Credit != nil || y.Payment.Status == topup.StatusSucceeded {
 				t.Errorf("got %s", y.Payment.Status)
@@ -453,7 +442,7 @@ func TestARoundEndsEarlyWhereTheProviderIsAway(t *testing.T) {
 	for range 10 {
 		r.created()
 	}
-	r.pass(6 * time.Minute)
+	r.clock.Add(6 * time.Minute)
 	r.round()
 	if asked := r.takeAsked(); len(asked) != 3 {
 		t.Errorf("asked %d times, want 3", len(asked))
@@ -477,9 +466,9 @@ func TestARoundGoesOnUntilNothingIsDue(t *testing.T) {
 	for range 120 { // more than are read at once
 		gone = append(gone, r.openFor("gone"))
 	}
-	r.pass(time.Second)
+	r.clock.Add(time.Second)
 	last := r.open()
-	r.pass(time.Minute)
+	r.clock.Add(time.Minute)
 	r.round()
 	for _, id := range gone {
 		if y := r.payin(id); y.Polls != 1 {
@@ -508,9 +497,9 @@ func TestAProjectThatFailsHoldsUpNoOther(t *testing.T) {
 	for range 120 { // more than are read at once
 		r.openFor(other)
 	}
-	r.pass(time.Second)
+	r.clock.Add(time.Second)
 	first, second := r.open(), r.open()
-	r.pass(time.Minute)
+	r.clock.Add(time.Minute)
 	r.round()
 	for _, id := range []string{first, second} {
 		if p := r.payin(id).Payment; p.Status != topup.StatusSucceeded {
@@ -532,7 +521,7 @@ func TestAProjectThatFailsHoldsUpNoOther(t *testing.T) {
 func TestAProjectThatIsGoneIsNotAskedAbout(t *testing.T) {
 	r := newRig(t, func(o *watch.Options) { o.Clients = nil })
 	id := r.created()
-	r.pass(6 * time.Minute)
+	r.clock.Add(6 * time.Minute)
 	r.round()
 	if y := r.payin(id); !strings.Contains(y.LastError, "not configured") || y.Polls != 1 || y.Payment.Status != topup.StatusPending {
 		t.Errorf("got %+v", y)
@@ -543,7 +532,7 @@ func TestTheWatchRunsUntilItIsStopped(t *testing.T) {
 	r := newRig(t, func(o *watch.Options) { o.Interval = time.Millisecond })
 	r.replies(200, success)
 	id := r.created()
-	r.pass(6 * time.Minute)
+	r.clock.Add(6 * time.Minute)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { r.watcher.Run(ctx); close(done) }()
@@ -571,7 +560,7 @@ func TestAStopInTheMiddleOfALookIsNoFailure(t *testing.T) {
 	})
 	id := r.created()
 	r.created()
-	r.pass(6 * time.Minute)
+	r.clock.Add(6 * time.Minute)
 	r.watcher.Round(ctx)
 	if y := r.payin(id); y.Polls != 0 || y.LastError != "" {
 		t.Errorf("got %+v", y)
@@ -599,7 +588,7 @@ func TestOnlyTheProcessWhoseTurnItIsAsksTheProviders(t *testing.T) {
 	r.replies(200, processing)
 	r.gateRound() // marks where the watch begins
 	ids := []string{r.created(), r.issue()}
-	r.pass(10 * time.Minute)
+	r.clock.Add(10 * time.Minute)
 
 	turn = false
 	r.round()
@@ -637,7 +626,7 @@ func TestARoundEndsWhenAnotherProcessTakesOver(t *testing.T) {
 		r.created()
 		r.issue()
 	}
-	r.pass(10 * time.Minute)
+	r.clock.Add(10 * time.Minute)
 	left = 3 // before the round, and before each but the first
 	r.round()
 	if asked := r.takeAsked(); len(asked) != 3 {
@@ -678,7 +667,7 @@ func TestTheGateIsAskedAboutPendingPaymentsAndOnlyFlagsThem(t *testing.T) {
 	r.replies(200, `{"project_id":1234,"payment":{"id":"ID","status":"success","sum":{"amount":1000,"currency":"KZT"}},"operations":[]}`)
 	for range 5 {
 		r.gateRound()
-		r.pass(time.Minute)
+		r.clock.Add(time.Minute)
 	}
 	if asked := r.takeAsked(); len(asked) != 0 {
 		t.Errorf("too early: asked about %v", asked)
@@ -714,7 +703,7 @@ func TestTheGateIsAskedAboutPendingPaymentsAndOnlyFlagsThem(t *testing.T) {
 		t.Errorf("looks: %s", got)
 	}
 	for range 40 { // it is flagged already
-		r.pass(time.Hour)
+		r.clock.Add(time.Hour)
 		r.gateRound()
 	}
 	if asked := r.takeAsked(); len(asked) != 0 {
@@ -737,7 +726,7 @@ func TestTheGateIsAskedAboutAPaymentEverMoreSeldom(t *testing.T) {
 		}
 		r.replies(status, body)
 		for range 400 {
-			r.pass(30 * time.Minute)
+			r.clock.Add(30 * time.Minute)
 			r.gateRound()
 		}
 		asked := r.takeAsked()
@@ -770,7 +759,7 @@ func TestAGateThatIsAwayIsAskedEverMoreSeldomAndForgetsNothing(t *testing.T) {
 		},
 	} {
 		r.answers(answer)
-		r.pass(3 * time.Hour)
+		r.clock.Add(3 * time.Hour)
 		r.gateRound()
 		if asked := r.takeAsked(); len(asked) != 1 {
 			t.Errorf("%s: asked %d times, want once", name, len(asked))
@@ -783,7 +772,7 @@ func TestAGateThatIsAwayIsAskedEverMoreSeldomAndForgetsNothing(t *testing.T) {
 	if strings.Contains(r.log(), "CANARY") {
 		t.Error("the log tells of the answer")
 	}
-	r.pass(3 * time.Hour)
+	r.clock.Add(3 * time.Hour)
 	r.replies(200, `{"payment":{"status":"processing"}}`)
 	r.gateRound()
 	for _, id := range []string{first, second} {
@@ -836,7 +825,7 @@ func TestOnePaymentWithAnOddAnswerHoldsUpNoOther(t *testing.T) {
 			before, strange, behind := r.issue(), r.issue(), r.issue()
 			last := r.issue()
 			r.answersOddly(tc.status, tc.body, strange, last)
-			r.pass(6 * time.Minute)
+			r.clock.Add(6 * time.Minute)
 			r.gateRound()
 			if asked := r.takeAsked(); len(asked) != 4 || !r.flagged(before) || !r.flagged(behind) || r.flagged(strange) {
 				t.Errorf("asked %d times, want 4", len(asked))
@@ -846,13 +835,13 @@ func TestOnePaymentWithAnOddAnswerHoldsUpNoOther(t *testing.T) {
 			}
 			next := r.issue()
 			for range 10 {
-				r.pass(time.Minute)
+				r.clock.Add(time.Minute)
 				r.gateRound()
 			}
 			if asked := r.takeAsked(); !slices.Equal(asked, []string{next}) {
 				t.Errorf("then asked about %v, want %s", asked, next)
 			}
-			r.pass(20 * time.Minute)
+			r.clock.Add(20 * time.Minute)
 			r.gateRound()
 			if asked := r.takeAsked(); !slices.Contains(asked, strange) || !slices.Contains(asked, last) {
 				t.Errorf("at the next age asked about %v, want %s and %s", asked, strange, last)
@@ -868,7 +857,7 @@ func TestAGateWhoseAnswersAreAllOddForgetsNothing(t *testing.T) {
 			r.gateRound()
 			ids := []string{r.issue(), r.issue(), r.issue(), r.issue(), r.issue()}
 			r.answersOddly(tc.status, tc.body, ids...)
-			r.pass(6 * time.Minute)
+			r.clock.Add(6 * time.Minute)
 			r.gateRound()
 			if asked := r.takeAsked(); !slices.Equal(asked, ids[:3]) {
 				t.Errorf("asked about %v, want %v", asked, ids[:3])
@@ -878,7 +867,7 @@ func TestAGateWhoseAnswersAreAllOddForgetsNothing(t *testing.T) {
 				t.Errorf("asked again at once about %v", asked)
 			}
 			r.answersOddly(tc.status, tc.body)
-			r.pass(time.Minute)
+			r.clock.Add(time.Minute)
 			r.gateRound()
 			if asked := r.takeAsked(); !slices.Equal(asked, ids) {
 				t.Errorf("then asked about %v, want %v", asked, ids)
@@ -891,17 +880,17 @@ func TestSeveralPaymentsWithOddAnswersHoldUpOthersNotForEver(t *testing.T) {
 	r := newRig(t)
 	r.gateRound()
 	older := r.issue()
-	r.pass(25 * time.Minute)
+	r.clock.Add(25 * time.Minute)
 	strange := []string{r.issue(), r.issue(), r.issue()}
 	r.answersOddly(404, `{}`, strange...)
-	r.pass(time.Minute)
+	r.clock.Add(time.Minute)
 	behind := r.issue()
-	r.pass(5 * time.Minute)
+	r.clock.Add(5 * time.Minute)
 	r.gateRound()
 	if !r.flagged(older) || r.flagged(behind) {
 		t.Errorf("asked about %v, want %s of another age, and not yet %s", r.takeAsked(), older, behind)
 	}
-	r.pass(25 * time.Minute)
+	r.clock.Add(25 * time.Minute)
 	r.gateRound()
 	if !r.flagged(behind) {
 		t.Errorf("asked about %v, want %s, too", r.takeAsked(), behind)
@@ -919,7 +908,7 @@ func TestThereIsNoGateWithoutItsURL(t *testing.T) {
 	}
 	r := newRig(t, func(o *watch.Options) { o.Gate = nil })
 	r.issue()
-	r.pass(time.Hour)
+	r.clock.Add(time.Hour)
 	r.gateRound()
 	if asked := r.takeAsked(); len(asked) != 0 {
 		t.Errorf("asked about %v", asked)
@@ -936,7 +925,7 @@ func TestAJetPayProjectThatIsGoneIsPassedOver(t *testing.T) {
 	}
 	id := r.issue()
 	r.replies(200, `{"payment":{"status":"processing"}}`)
-	r.pass(6 * time.Minute)
+	r.clock.Add(6 * time.Minute)
 	r.gateRound()
 	if asked := r.takeAsked(); len(asked) != 1 || asked[0] != id {
 		t.Errorf("asked about %v, %s is gone", asked, gone)
